@@ -1,0 +1,301 @@
+"""What Stanch needs from other systems, as protocols; `activities/` implements each, one connector a file.
+
+A connector module in `activities/` exposes `CONNECTOR = Connector(port=..., kind=..., build=...)` and is found by its
+presence; `build` gets the connector's section of stanch.toml with secrets resolved. All calls are blocking and may run
+in several threads at once; each ends CONFIRMED (returns) or raises Rejected, AuthBlocked, RetrySafe or Uncertain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Protocol
+
+from stanch.leases import Applied, BlockSpec, Lease
+
+
+class TicketState(StrEnum):
+    """State by category; the tracker's own names are configuration."""
+
+    NEW = "new"
+    IN_PROGRESS = "in_progress"
+    DONE = "done"
+
+
+@dataclass(frozen=True)
+class TicketDraft:
+    """A ticket to be made. `key` is our own idempotency key (hex), found again by lookup.
+
+    `body` is plain text in short paragraphs; each connector encodes it for its own markup.
+    """
+
+    key: str
+    case_id: str
+    summary: str
+    body: str
+    assignee: str = ""  # the tracker's own user name, already mapped from the directory
+    group: str = ""
+    project: str = ""
+    type: str = ""
+    severity: str = "medium"
+    lane: str = "backlog"
+    labels: tuple[str, ...] = ()
+    watchers: tuple[str, ...] = ()
+    due: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A ticket as its tracker has it now."""
+
+    key: str  # the tracker's key that people use, such as MOBP-7 or INC0010023
+    id: str  # the tracker's internal id (Jira id, ServiceNow sys_id)
+    system: str
+    url: str
+    state: TicketState
+    state_name: str = ""
+    assignee: str = ""
+    group: str = ""
+    resolution: str = ""  # "", fixed, risk_accepted, false_positive, duplicate, other
+    summary: str = ""
+    changed_by: str = ""
+    raw: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class TicketEvent:
+    """A verified hint that a ticket changed; the ticket is read again before anything acts."""
+
+    system: str
+    ticket_key: str
+    event_id: str
+    actor: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of `stanch doctor`."""
+
+    name: str
+    ok: bool
+    detail: str = ""
+    fix: str = ""
+
+
+class TicketPort(Protocol):
+    """A tracker."""
+
+    def ensure_ticket(self, draft: TicketDraft, *, uncertain_since: datetime | None = None) -> Ticket:
+        """Find the ticket with `draft.key` or make it; after an uncertain attempt it settles by lookup first."""
+        ...
+
+    def get_ticket(self, key: str) -> Ticket: ...
+
+    def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
+        """Move to a state of that category; already there is success."""
+        ...
+
+    def add_note(self, key: str, text: str, *, marker: str) -> None:
+        """Add a note once; `marker` (hex) is in the text and is looked for before writing again."""
+        ...
+
+    def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None: ...
+
+    def attach(self, key: str, *, name: str, content: bytes) -> None: ...
+
+    def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket: ...
+
+    def parse_event(self, *, headers: Mapping[str, str], body: bytes) -> TicketEvent | None:
+        """Verify and read a callback; None for events that are not ours. Raises IntakeError(401) when not authentic."""
+        ...
+
+    def doctor(self) -> Sequence[Check]: ...
+
+
+@dataclass(frozen=True)
+class Message:
+    """A chat message in neutral form. Every text is untrusted; the connector encodes it for its own markup.
+
+    `fields` are label and value pairs shown as given; `buttons` are (label, action id, opaque token, style).
+    """
+
+    key: str
+    channel: str  # the chat system's own channel or user id, already mapped from the directory
+    title: str
+    text: str
+    fields: tuple[tuple[str, str], ...] = ()
+    buttons: tuple[tuple[str, str, str, str], ...] = ()
+    context: tuple[str, ...] = ()
+    thread: str = ""  # reference of an earlier message
+    case_id: str = ""
+
+
+@dataclass(frozen=True)
+class Posted:
+    """Where a message is."""
+
+    channel: str
+    ref: str  # Slack ts
+
+
+@dataclass(frozen=True)
+class ChatUser:
+    """A chat account, as the chat system describes it now."""
+
+    id: str
+    name: str
+    email: str = ""
+    team: str = ""
+    is_bot: bool = False
+    is_guest: bool = False
+    deleted: bool = False
+
+
+class ChatPort(Protocol):
+    """A chat system."""
+
+    def post(self, message: Message) -> Posted: ...
+
+    def update(self, posted: Posted, message: Message) -> None: ...
+
+    def user(self, user_id: str) -> ChatUser: ...
+
+    def doctor(self) -> Sequence[Check]: ...
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """A point after a reconcile: digest of our own entries, and the result for each target asked for."""
+
+    digest: str
+    results: tuple[Applied, ...]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Blast radius of a block before it stands; `coverage` says what the log could not show."""
+
+    requests: int
+    clients: int
+    principals: int
+    share_of_endpoint: float
+    succeeded: int
+    window: timedelta
+    coverage: str = "complete"
+    sample: tuple[dict[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Traffic of one endpoint."""
+
+    requests: int
+    clients: int
+    principals: int
+    errors: int
+    last_seen: datetime | None
+    window: timedelta
+    coverage: str = "complete"
+
+
+@dataclass(frozen=True)
+class Owned:
+    """One entry that a point holds for us, read from the vendor alone."""
+
+    name: str
+    case_id: str
+    expires_at: datetime | None
+    target: str
+
+
+class PointPort(Protocol):
+    """An enforcement point: something that can deny requests (or users) and be read back."""
+
+    def reconcile(
+        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+    ) -> Reconciled:
+        """Bring the point to the wanted set: read, recompute, write with the lock, read back.
+
+        Args:
+            adds: leases to be put in.
+            removes: targets to be taken out.
+            wanted: the full set, given on mismatch.
+            expected: digest the caller believes the point has; on difference without `wanted`, raises `Mismatch`.
+        """
+        ...
+
+    def list_owned(self) -> Sequence[Owned]: ...
+
+    def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate: ...
+
+    def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage: ...
+
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+        """Recent log lines for evidence, redacted, newest first."""
+        ...
+
+    def doctor(self) -> Sequence[Check]: ...
+
+
+class Mismatch(Exception):
+    """The point is not in the state the caller expected; it must send the full wanted set."""
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A managed policy attached to an API."""
+
+    id: str
+    mode: str  # count or block
+    already: bool  # it stood before and is not ours: no undo
+    before: str  # digest of the customer's configuration before
+    after: str
+
+
+class PolicyPort(Protocol):
+    """Something that can attach a managed rule set to an API (a web ACL)."""
+
+    def attach(self, *, host: str, groups: Sequence[str], mode: str, case_id: str, key: str) -> Attachment: ...
+
+    def observe(self, *, attachment: str, window: timedelta) -> Mapping[str, float]: ...
+
+    def enforce(self, *, attachment: str, mode: str) -> Attachment: ...
+
+    def detach(self, *, attachment: str) -> bool: ...
+
+    def doctor(self) -> Sequence[Check]: ...
+
+
+class IdentityPort(Protocol):
+    """An identity provider. Suspending and resuming is leased, so it is a point; signing out is one call."""
+
+    def sign_out(self, user_id: str) -> Mapping[str, str]: ...
+
+    def revoke_token(self, *, token_id: str, user_id: str) -> Mapping[str, str]: ...
+
+    def doctor(self) -> Sequence[Check]: ...
+
+
+class ScannerPort(Protocol):
+    """A scanner that can look again."""
+
+    def rescan(self, finding: Mapping[str, Any]) -> bool:
+        """True when the finding is gone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Connector:
+    """How a connector is found and built.
+
+    Args:
+        port: which protocol it implements: tickets, chat, point, policy, identity, scanner.
+        kind: the word in stanch.toml (`kind = "jira"`).
+        build: makes it from its section with secrets already resolved; unknown keys raise ConfigError.
+    """
+
+    port: str
+    kind: str
+    build: Callable[[str, Mapping[str, Any]], Any]  # (name in stanch.toml, section) -> port

@@ -1,0 +1,1 @@
+"""Vendor bodies to canonical findings: the adapter engine and one YAML file per vendor."""

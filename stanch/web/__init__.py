@@ -1,0 +1,1 @@
+"""The HTTP edge: webhooks, API, chat and ticket callbacks, console."""

@@ -1,0 +1,1 @@
+"""Composition root: binds the catalogue to the connectors and starts processes."""

@@ -1,0 +1,1 @@
+"""Temporal workflows: deterministic, no vendor SDK, no I/O."""
