@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -75,6 +76,7 @@ class ActionSpec:
         params: model of `with`.
         outputs: model of what later steps may read.
         inverse: name of the action that takes it back, called by `undo: auto` and `revert`.
+        undo_with: makes the inverse's parameters from this action's parameters and outputs.
         leased: it is held at an enforcement point until a time, and reported by the point, not by the call.
         attempt: start-to-close of one attempt.
         total: after it the step fails and a person is asked; None retries for ever.
@@ -90,6 +92,7 @@ class ActionSpec:
     queue: Queue
     example: str
     inverse: str | None = None
+    undo_with: Callable[[Mapping[str, Any], Mapping[str, Any]], dict[str, Any]] | None = None
     undo_class: UndoClass = UndoClass.NONE
     leased: bool = False
     dry_run: bool = True

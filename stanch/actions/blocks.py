@@ -1,0 +1,135 @@
+"""Verbs that deny requests for a limited time; each is a lease held at the enforcement point that serves the host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import Field
+
+from stanch.catalog import ActionSpec, Effect, Outputs, Params, Queue, UndoClass
+from stanch.durations import Duration
+from stanch.leases import Principal
+
+_DAY = timedelta(days=1)
+
+
+class Scope(Params):
+    host: str
+    path: str = "/**"
+    method: str = ""
+    methods: tuple[str, ...] = ()
+    principal: Principal | None = None
+    ips: tuple[str, ...] = ()
+    ttl: Duration = _DAY
+    at: str = ""
+
+
+class Address(Params):
+    ip: str
+    host: str
+    path: str = "/**"
+    ttl: Duration = timedelta(hours=1)
+    at: str = ""
+
+
+class Lift(Params):
+    lease_id: str
+
+
+class Held(Outputs):
+    lease_id: str = ""
+    rule_id: str = ""
+    point: str = ""
+    target: str = ""
+    expires_at: str = ""
+    proof: dict[str, str] = Field(default_factory=dict)
+
+
+class Lifted(Outputs):
+    lease_id: str = ""
+    state: str = ""
+    proof: dict[str, str] = Field(default_factory=dict)
+
+
+class EstimateParams(Params):
+    host: str
+    path: str = "/**"
+    method: str = ""
+    principal: Principal | None = None
+    ips: tuple[str, ...] = ()
+    window: Duration = _DAY
+    at: str = ""
+
+
+class Estimated(Outputs):
+    requests: int = 0
+    clients: int = 0
+    principals: int = 0
+    succeeded: int = 0
+    share_of_endpoint: float = 0.0
+    coverage: str = ""
+
+
+def lift_of(_params: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters that give a lease back."""
+    return {"lease_id": outputs["lease_id"]}
+
+
+_PERMISSIONS = MappingProxyType({"envoy": ("write to the listener file's directory", "read the admin interface")})
+
+ACTIONS = (
+    ActionSpec(
+        name="block.scope",
+        title="Block matching requests",
+        effect=Effect.CHANGE,
+        params=Scope,
+        outputs=Held,
+        queue=Queue.CONTAIN,
+        inverse="block.lift",
+        undo_with=lift_of,
+        undo_class=UndoClass.REMOVE_OWN,
+        leased=True,
+        total=timedelta(minutes=15),
+        permissions=_PERMISSIONS,
+        example="{id: block, do: block.scope, with: {host: api.example.com, path: '/users/{id}', method: GET, ttl: 4h}}",
+    ),
+    ActionSpec(
+        name="block.ip",
+        title="Block an address",
+        effect=Effect.CHANGE,
+        params=Address,
+        outputs=Held,
+        queue=Queue.CONTAIN,
+        inverse="block.lift",
+        undo_with=lift_of,
+        undo_class=UndoClass.REMOVE_OWN,
+        leased=True,
+        total=timedelta(minutes=15),
+        permissions=_PERMISSIONS,
+        example="{id: block_ip, do: block.ip, with: {host: api.example.com, ip: 192.0.2.10, ttl: 1h}}",
+    ),
+    ActionSpec(
+        name="block.lift",
+        title="Lift a block",
+        effect=Effect.CHANGE,
+        params=Lift,
+        outputs=Lifted,
+        queue=Queue.CONTAIN,
+        leased=True,
+        total=None,
+        example="{id: lift, do: block.lift, with: {lease_id: 0123456789abcdef}}",
+    ),
+    ActionSpec(
+        name="block.estimate",
+        title="Estimate what a block would hit",
+        effect=Effect.READ,
+        params=EstimateParams,
+        outputs=Estimated,
+        queue=Queue.PROBE,
+        total=timedelta(minutes=5),
+        example="{id: preview, do: block.estimate, with: {host: api.example.com, path: '/users/{id}', method: GET}}",
+    ),
+)

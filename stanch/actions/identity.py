@@ -1,0 +1,97 @@
+"""Verbs at identity providers; suspending is a lease, signing out cannot be taken back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import MappingProxyType
+
+from stanch.actions.blocks import Held, Lift, Lifted, lift_of
+from stanch.catalog import ActionSpec, Effect, Outputs, Params, Queue, UndoClass
+from stanch.durations import Duration
+
+
+class Suspend(Params):
+    user_id: str
+    ttl: Duration = timedelta(hours=4)
+    at: str = ""
+
+
+class SignOut(Params):
+    user_id: str
+    at: str = ""
+
+
+class Revoke(Params):
+    token_id: str
+    user_id: str = ""
+    at: str = ""
+
+
+class Revoked(Outputs):
+    revoked: bool = True
+    detail: str = ""
+
+
+_PERMISSIONS = MappingProxyType(
+    {
+        "cognito": (
+            "cognito-idp:AdminGetUser",
+            "cognito-idp:AdminDisableUser",
+            "cognito-idp:AdminEnableUser",
+            "cognito-idp:AdminUserGlobalSignOut",
+        )
+    }
+)
+_QUICK = timedelta(minutes=15)
+
+ACTIONS = (
+    ActionSpec(
+        name="user.suspend",
+        title="Suspend a user",
+        effect=Effect.CHANGE,
+        params=Suspend,
+        outputs=Held,
+        queue=Queue.CONTAIN,
+        inverse="user.resume",
+        undo_with=lift_of,
+        undo_class=UndoClass.FLIP_BACK_IF_OURS,
+        leased=True,
+        total=_QUICK,
+        permissions=_PERMISSIONS,
+        example="{id: suspend, do: user.suspend, with: {user_id: mallory, ttl: 4h}}",
+    ),
+    ActionSpec(
+        name="user.resume",
+        title="Let a suspended user sign in again",
+        effect=Effect.CHANGE,
+        params=Lift,
+        outputs=Lifted,
+        queue=Queue.CONTAIN,
+        leased=True,
+        total=None,
+        permissions=_PERMISSIONS,
+        example="{id: resume, do: user.resume, with: {lease_id: 0123456789abcdef}}",
+    ),
+    ActionSpec(
+        name="user.sign_out",
+        title="End a user's sessions",
+        effect=Effect.IRREVERSIBLE,
+        params=SignOut,
+        outputs=Revoked,
+        queue=Queue.CONTAIN,
+        total=_QUICK,
+        permissions=_PERMISSIONS,
+        example="{id: out, do: user.sign_out, with: {user_id: mallory}, irreversible: The user signs in again}",
+    ),
+    ActionSpec(
+        name="token.revoke",
+        title="Revoke a token",
+        effect=Effect.IRREVERSIBLE,
+        params=Revoke,
+        outputs=Revoked,
+        queue=Queue.CONTAIN,
+        total=_QUICK,
+        permissions=_PERMISSIONS,
+        example="{id: revoke, do: token.revoke, with: {token_id: t-1, user_id: mallory}, irreversible: Sign in again}",
+    ),
+)
