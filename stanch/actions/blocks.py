@@ -94,7 +94,7 @@ ACTIONS = (
         leased=True,
         total=timedelta(minutes=15),
         permissions=_PERMISSIONS,
-        example="{id: block, do: block.scope, with: {host: api.example.com, path: '/users/{id}', method: GET, ttl: 4h}}",
+        example="{id: block, do: block.scope, with: {host: api.example.com, path: '/users/{id}', ttl: 4h}}",
     ),
     ActionSpec(
         name="block.ip",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from pydantic import Field
+
 from stanch.catalog import ActionSpec, Effect, Outputs, Params, Queue
 from stanch.durations import Duration
 
@@ -18,7 +20,7 @@ class Probe(Params):
 
 class Proven(Outputs):
     ok: bool = True
-    proof: dict[str, str] = {}
+    proof: dict[str, str] = Field(default_factory=dict)
 
 
 def _spec(name: str, title: str) -> ActionSpec:
