@@ -1,0 +1,55 @@
+"""Findings from hand-written JSON: playbook fixtures, tests in routes files, files on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from stanch.errors import IntakeError
+from stanch.findings.canonical import Origin, to_finding
+from stanch.findings.model import Finding
+from stanch.findings.report import FindingReport
+from stanch.findings.view import view_of
+from stanch.views import FindingView
+
+
+def parse_finding(data: Mapping[str, Any], origin: Origin | None = None) -> Finding:
+    """The canonical finding of one JSON object in our own format.
+
+    Raises:
+        IntakeError: (422) with the path of the first mistake.
+    """
+    return to_finding(_report(data), origin)
+
+
+def parse_view(data: Mapping[str, Any]) -> FindingView:
+    """The view of a hand-written finding, believing it what else only inventory and intake decide.
+
+    For fixtures and simulation, never for deliveries: source, id, criticality and business owner are as given.
+    """
+    report = _report(data)
+    view = view_of(to_finding(report))
+    api = view.api.model_copy(
+        update={"criticality": report.api.criticality, "business_owner": report.api.business_owner}
+    )
+    own = {"api": api, "source": report.source, "id": report.uid or view.id}
+    return view.model_copy(update=own)
+
+
+def _report(data: Mapping[str, Any]) -> FindingReport:
+    try:
+        return FindingReport.model_validate(data)
+    except ValidationError as error:
+        raise input_error(error) from None
+
+
+def input_error(error: ValidationError) -> IntakeError:
+    """The first mistake of a strict body as an error with its place; the offending value is not repeated."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    more = error.error_count() - 1
+    also = f" (and {more} more)" if more else ""
+    hint = "`stanch schema finding` prints the accepted names"
+    return IntakeError(f"{place or 'body'}: {first['msg']}{also}", status=422, code="I010", hint=hint, place=place)

@@ -1,0 +1,115 @@
+"""Who is who: the identity of a problem, the correlation keys of its story, and the case id made from it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import json
+from collections.abc import Iterable
+
+from stanch.findings.model import Actor, Finding, Fingerprints
+
+_VOLATILE = {
+    "uid",
+    "count",
+    "metadata",
+    "fingerprints",
+    "correlation",
+    "redactions",
+    "unmapped",
+    "evidence",
+}
+
+
+def digest_of(tag: str, parts: Iterable[str]) -> str:
+    """SHA-256 over length-prefixed parts: no part can pretend to be two, an empty one still counts."""
+    total = hashlib.sha256(tag.encode())
+    for part in parts:
+        raw = part.encode("utf-8", "surrogatepass")
+        total.update(f"|{len(raw)}:".encode())
+        total.update(raw)
+    return total.hexdigest()
+
+
+def case_id(identity: str, key: bytes) -> str:
+    """`case-` and 26 base32 characters of a keyed hash: ids are never encrypted, so they must tell nothing."""
+    raw = hmac.new(key, f"case1|{identity}".encode(), hashlib.sha256).digest()
+    return "case-" + base64.b32encode(raw).decode().lower()[:26]
+
+
+def finding_uid(finding: Finding, item: str) -> str:
+    """Our id of this report: the same again when the same delivery is sent again."""
+    digest = digest_of("uid1", (finding.metadata.source_id, item, finding.identity, finding.fingerprints.content))
+    return "fnd-" + base64.b32encode(bytes.fromhex(digest)).decode().lower()[:26]
+
+
+def fingerprints(finding: Finding, *, stable_id: bool) -> Fingerprints:
+    """Both identities and the content hash; empty where the finding says too little to have one.
+
+    Severity, title, text, time and counts are in no identity. A stable id is only unique within its source, so that
+    one sender can never speak for another's problem.
+    """
+    tool_id = finding.finding_info.uid if stable_id else ""
+    source = ("src1", (finding.metadata.adapter.id, finding.metadata.source_id, tool_id))
+    return Fingerprints(
+        identity_src=digest_of(*source) if tool_id else "",
+        identity_calc=digest_of("calc1", _calculated(finding)) if _has_place(finding) else "",
+        content=_content(finding),
+    )
+
+
+def correlation(finding: Finding) -> tuple[str, ...]:
+    """Keys of the stories a finding may belong to: its endpoint, its actor, its resource."""
+    api = finding.api
+    keys: list[tuple[str, tuple[str, ...]]] = (
+        [("endpoint", (api.host, api.method, api.path_template))] if api.host else []
+    )
+    keys += [("actor", (who,)) for who in map(actor_key, finding.actors[:4]) if who]
+    keys += [("resource", (item.uid,)) for item in finding.resources[:4] if item.uid]
+    return tuple(dict.fromkeys(f"{name}-{digest_of(name, parts)[:24]}" for name, parts in keys))
+
+
+def actor_key(actor: Actor) -> str:
+    """The narrowest name of an actor: token, then user, session, client, address (IPv6 cut to /64)."""
+    for label in ("token_id", "token_hash", "user_id", "session_id", "client_id"):
+        value: str | None = getattr(actor, label)
+        if value:
+            return f"{label}={value}"
+    return f"ip={_network(actor.ip)}" if actor.ip else ""
+
+
+def _network(text: str) -> str:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    return str(ipaddress.ip_network((address, 64), strict=False)) if address.version == 6 else text
+
+
+def _rule(finding: Finding) -> str:
+    return finding.finding_info.analytic.uid or finding.type or next(iter(finding.owasp_api), "")
+
+
+def _calculated(finding: Finding) -> tuple[str, ...]:
+    api = finding.api
+    resource = "" if api.host else next((item.uid for item in finding.resources), "")
+    actor = next(map(actor_key, finding.actors), "") if finding.kind == "attack" else ""
+    port = str(api.port or "")
+    place = (api.host, port, api.method, api.path_template, api.parameter)
+    return (finding.kind, _rule(finding), *place, resource, actor)
+
+
+def _has_place(finding: Finding) -> bool:
+    """A rule and somewhere (or someone) it fired on: with less, strangers would be merged."""
+    somewhere = finding.api.host or any(item.uid for item in finding.resources)
+    someone = finding.kind == "attack" and any(map(actor_key, finding.actors))
+    return bool(_rule(finding)) and bool(somewhere or someone)
+
+
+def _content(finding: Finding) -> str:
+    stable = finding.model_dump(mode="json", exclude=_VOLATILE)
+    for name in ("first_seen_time", "last_seen_time"):
+        stable["finding_info"].pop(name)
+    return hashlib.sha256(json.dumps(stable, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()

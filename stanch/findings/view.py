@@ -1,0 +1,96 @@
+"""The view of a finding that rules, templates and playbooks see, completed from the inventory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stanch.findings.enums import severity_word
+from stanch.findings.hosts import parse_host
+from stanch.findings.model import Finding, Gateway
+from stanch.views import ActorView, ApiView, FindingView, GatewayView, ResourceView
+
+MAX_TEXT = 4096
+MAX_LIST = 256
+
+
+@dataclass(frozen=True)
+class ApiFacts:
+    """What the inventory knows of an API; an empty field is not known."""
+
+    host: str = ""
+    path_template: str = ""
+    environment: str = ""
+    criticality: str = ""
+    business_owner: str = ""
+    gateway: Gateway = field(default_factory=Gateway)
+
+
+class Inventory(Protocol):
+    """Knows the APIs of this organisation, by place or by resource (ARN, repository)."""
+
+    def facts(self, *, host: str, method: str, path: str, resource: str) -> ApiFacts | None: ...
+
+
+def view_of(finding: Finding, inventory: Inventory | None = None) -> FindingView:
+    """The words of `stanch.views` for one finding. Without an environment it counts as prod."""
+    info = finding.finding_info
+    return FindingView(
+        id=finding.uid,
+        title=info.title[:MAX_TEXT],
+        description=info.desc[:MAX_TEXT],
+        source=finding.metadata.source_id,
+        type=finding.type,
+        labels=finding.labels[:MAX_LIST],
+        kind=finding.kind,
+        severity=severity_word(finding.severity_id),
+        confidence=finding.confidence_score,
+        category=next(iter(finding.owasp_api), ""),
+        phase=finding.phase,
+        count=finding.count,
+        first_seen=info.first_seen_time,
+        last_seen=info.last_seen_time,
+        is_test=finding.is_test,
+        api=_api(finding, _facts(finding, inventory)),
+        data_classification=finding.data_classification[:MAX_LIST],
+        actor=_actor(finding),
+        resource=_resource(finding),
+    )
+
+
+def _facts(finding: Finding, inventory: Inventory | None) -> ApiFacts:
+    if inventory is None:
+        return ApiFacts()
+    api = finding.api
+    resource = next((item.uid or item.repo for item in finding.resources), "")
+    return inventory.facts(host=api.host, method=api.method, path=api.path, resource=resource) or ApiFacts()
+
+
+def _api(finding: Finding, facts: ApiFacts) -> ApiView:
+    api = finding.api
+    host = parse_host(api.host or facts.host)
+    gateway = facts.gateway if facts.gateway != Gateway() else api.gateway
+    return ApiView(
+        host=host.name,
+        subdomain=host.subdomain,
+        base_domain=host.base_domain,
+        path=api.path,
+        path_template=facts.path_template or api.path_template,
+        method=api.method,
+        environment=facts.environment or api.environment or "prod",
+        gateway=GatewayView.model_validate(gateway.model_dump()),
+        criticality=facts.criticality or None,
+        business_owner=facts.business_owner or None,
+    )
+
+
+def _actor(finding: Finding) -> ActorView:
+    if not finding.actors:
+        return ActorView()
+    return ActorView.model_validate(finding.actors[0].model_dump(include=set(ActorView.model_fields)))
+
+
+def _resource(finding: Finding) -> ResourceView:
+    if not finding.resources:
+        return ResourceView()
+    return ResourceView.model_validate(finding.resources[0].model_dump(include=set(ResourceView.model_fields)))
