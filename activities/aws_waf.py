@@ -1,0 +1,258 @@
+"""AWS WAF as a policy point: managed rule groups in the customer's web ACL, counting first, then blocking."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from activities._aws import AwsAccess, NotThere, make_client, read_section
+from activities._waf_acl import Acl, AclRef, WebAcls, digest, refuse_unwritable
+from activities._waf_rules import (
+    AttachmentId,
+    Group,
+    Mode,
+    Rule,
+    added,
+    foreign,
+    group_of,
+    mode_of,
+    modes,
+    owned,
+    prefix_for,
+    refuse_edited,
+    standing,
+    switched,
+)
+from activities._waf_samples import ALL, sample, summary
+from stanch.errors import ConnectorError, Rejected
+from stanch.ports import Attachment, Check, Connector
+
+WEB_ACL_WCU = 5000
+
+
+class WebAclTarget(BaseModel):
+    """The web ACL in front of a host.
+
+    Args:
+        resource: ARN of what the ACL protects (REST stage, load balancer); given, the association is checked first.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(default="", pattern=r"^[\w\-]{0,128}$")
+    id: str = ""
+    arn: str = ""
+    resource: str = ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_word(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return {"arn": value} if value.startswith("arn:") else {"name": value}
+
+    @model_validator(mode="after")
+    def _named(self) -> WebAclTarget:
+        if not self.name and self.arn.count("/") != 3:
+            raise ValueError("name the web ACL, or give its whole ARN")
+        return self
+
+    @property
+    def acl_name(self) -> str:
+        return self.name or self.arn.split("/")[2]
+
+
+class WafConfig(AwsAccess):
+    """Section of an `aws_waf` connector.
+
+    Args:
+        web_acls: host, or `*.domain`, to its web ACL: a name, an ARN, or a table.
+        versions: managed group to the version to pin.
+        wcu_limit: refuse to let an ACL grow beyond; above 1,500 units AWS charges more.
+        lock_attempts: tries per call while others write the same ACL.
+    """
+
+    scope: Literal["REGIONAL", "CLOUDFRONT"] = "REGIONAL"
+    web_acls: Mapping[str, WebAclTarget] = Field(min_length=1)
+    versions: Mapping[str, str] = {}
+    wcu_limit: int = Field(default=WEB_ACL_WCU, ge=1, le=WEB_ACL_WCU)
+    lock_attempts: int = Field(default=8, ge=1, le=20)
+
+    @model_validator(mode="after")
+    def _cloudfront_is_global(self) -> WafConfig:
+        if self.scope == "CLOUDFRONT" and self.region != "us-east-1":
+            raise ValueError("web ACLs for CloudFront live in us-east-1")
+        return self
+
+
+class AwsWaf:
+    """Implements PolicyPort. Only rules under our own prefix are ever changed; everything else is carried over."""
+
+    def __init__(self, name: str, config: WafConfig) -> None:
+        self.name = name
+        self._config = config
+        self._client = make_client("wafv2", config)
+        self._acls = WebAcls(self._client, scope=config.scope, attempts=config.lock_attempts)
+
+    def attach(self, *, host: str, groups: Sequence[str], mode: str, case_id: str, key: str) -> Attachment:
+        """Put managed groups into the web ACL of a host.
+
+        A group that another rule already holds for all traffic is left alone; where that is true of every group the
+        result says `already` and there is nothing to undo.
+        """
+        wanted_mode = mode_of(mode)
+        wanted = [group_of(word, self._config.versions) for word in dict.fromkeys(groups)]
+        if not wanted:
+            raise Rejected("no managed rule group was named", hint="name at least one group")
+        ref = self._protected(self._target(host))
+        prefix = prefix_for(case_id, key)
+
+        def change(acl: Acl) -> Sequence[Rule] | None:
+            new = added(acl.rules, wanted, prefix=prefix, mode=wanted_mode)
+            if not new:
+                return None
+            refuse_unwritable(acl)
+            self._fits(acl, new)
+            return [*acl.rules, *new]
+
+        return _attachment(self._acls.change(ref, change), prefix, wanted)
+
+    def observe(self, *, attachment: str, window: timedelta) -> Mapping[str, float]:
+        """What the attached groups would have refused: `would_block_ratio`, `would_block`, `requests`.
+
+        Taken from samples (`sampled` is 1): at most three hours back (`coverage`), and an upper estimate. No traffic
+        gives 0 of 0, so a playbook that wants evidence asks for `requests` too.
+        """
+        handle = AttachmentId.parse(attachment)
+        acl = self._acls.read(self._locate(handle.acl))
+        rules = [*owned(acl.rules, handle.prefix), *(r for r in acl.rules if r["Name"] in handle.foreign)]
+        if not rules:
+            raise NotThere("no rule of this attachment is in the web ACL", hint="it was detached; attach it again")
+        metrics = [str(rule["VisibilityConfig"]["MetricName"]) for rule in rules]
+        found = [self._sample(acl.ref.arn, metric, window) for metric in metrics]
+        total = self._sample(acl.ref.arn, ALL, window)
+        return summary(total, [one for one in found if one is not None], window=window)
+
+    def enforce(self, *, attachment: str, mode: str) -> Attachment:
+        """Let our groups block, or only count again. Rules of others that hold a wanted group must already do so."""
+        handle = AttachmentId.parse(attachment)
+        wanted = mode_of(mode)
+
+        def change(acl: Acl) -> Sequence[Rule] | None:
+            ours = owned(acl.rules, handle.prefix)
+            _refuse_foreign_in_other_mode(acl.rules, handle, wanted)
+            if not ours and not handle.foreign:
+                raise NotThere("no rule of this attachment is in the web ACL", hint="it was detached; attach it again")
+            refuse_edited(acl.rules, handle.prefix)
+            return switched(acl.rules, handle.prefix, wanted) if modes(ours) - {wanted} else None
+
+        acl = self._acls.change(self._locate(handle.acl), change)
+        return _described(acl, handle)
+
+    def detach(self, *, attachment: str) -> bool:
+        """Remove our rules and nothing else; False where none was left."""
+        handle = AttachmentId.parse(attachment)
+        removed = False
+
+        def change(acl: Acl) -> Sequence[Rule] | None:
+            nonlocal removed
+            if not owned(acl.rules, handle.prefix):
+                return None
+            refuse_edited(acl.rules, handle.prefix)
+            removed = True
+            return foreign(acl.rules, handle.prefix)
+
+        try:
+            self._acls.change(self._locate(handle.acl), change)
+        except NotThere:
+            return False  # the web ACL itself is gone, and our rules with it
+        return removed
+
+    def doctor(self) -> Sequence[Check]:
+        return [self._check(host, target) for host, target in self._config.web_acls.items()]
+
+    def _check(self, host: str, target: WebAclTarget) -> Check:
+        name = f"{self.name}: web ACL of {host}"
+        try:
+            acl = self._acls.read(self._protected(target))
+            refuse_unwritable(acl)
+        except ConnectorError as error:
+            return Check(name, ok=False, detail=error.message, fix=error.hint)
+        return Check(name, ok=True, detail=f"{acl.ref.name}, {len(acl.rules)} rules, {acl.capacity} WCU")
+
+    def _target(self, host: str) -> WebAclTarget:
+        known = self._config.web_acls
+        parents = (f"*.{host.split('.', cut)[cut]}" for cut in range(1, host.count(".") + 1))
+        for word in (host, *parents):
+            if word in known:
+                return known[word]
+        raise Rejected("no web ACL is configured for this host", hint=f"add it to web_acls of connector {self.name}")
+
+    def _protected(self, target: WebAclTarget) -> AclRef:
+        ref = self._ref(target)
+        if target.resource and self._acls.of_resource(target.resource) != ref.arn:
+            raise Rejected(
+                f"web ACL {ref.name} is not in front of the configured resource",
+                hint="associate it, or correct resource",
+            )
+        return ref
+
+    def _ref(self, target: WebAclTarget) -> AclRef:
+        if target.arn:
+            name, identity = target.arn.split("/")[2:4]
+            return AclRef(name, identity, target.arn)
+        return self._acls.find(target.name)
+
+    def _locate(self, acl_name: str) -> AclRef:
+        by_arn = [one for one in self._config.web_acls.values() if one.arn and one.acl_name == acl_name]
+        return self._ref(by_arn[0]) if by_arn else self._acls.find(acl_name)
+
+    def _fits(self, acl: Acl, new: Sequence[Rule]) -> None:
+        needed = self._acls.weigh(new)
+        if acl.capacity + needed > self._config.wcu_limit:
+            raise Rejected(
+                f"web ACL {acl.ref.name} uses {acl.capacity} WCU and has no room for {needed} more"
+                f" (limit {self._config.wcu_limit})",
+                hint="remove rules, or raise wcu_limit (AWS allows 5000)",
+            )
+
+    def _sample(self, acl_arn: str, metric: str, window: timedelta) -> Any:
+        return sample(self._client, scope=self._config.scope, acl_arn=acl_arn, metric=metric, window=window)
+
+
+def _attachment(acl: Acl, prefix: str, wanted: Sequence[Group]) -> Attachment:
+    others = standing(acl.rules, wanted, prefix)
+    mine = {str(rule["Name"]) for rule in owned(acl.rules, prefix)}
+    left = tuple(sorted({name for group, name in others.items() if prefix + group.short not in mine}))
+    return _described(acl, AttachmentId(acl.ref.name, prefix, left))
+
+
+def _described(acl: Acl, handle: AttachmentId) -> Attachment:
+    ours = owned(acl.rules, handle.prefix)
+    shown = ours or [rule for rule in acl.rules if rule["Name"] in handle.foreign]
+    return Attachment(
+        id=str(handle),
+        mode=str(Mode.COUNT if Mode.COUNT in modes(shown) else Mode.BLOCK),
+        already=not ours,
+        before=digest(acl, foreign(acl.rules, handle.prefix)),
+        after=digest(acl, acl.rules),
+    )
+
+
+def _refuse_foreign_in_other_mode(rules: Sequence[Rule], handle: AttachmentId, wanted: Mode) -> None:
+    for rule in rules:
+        if rule["Name"] in handle.foreign and modes([rule]) != {wanted}:
+            raise Rejected(
+                f"rule {rule['Name']} already holds this group in another mode and is not ours",
+                hint="let its owner switch it",
+            )
+
+
+def _build(name: str, section: Mapping[str, Any]) -> AwsWaf:
+    return AwsWaf(name, read_section(WafConfig, name, section))
+
+
+CONNECTOR = Connector(port="policy", kind="aws_waf", build=_build)
