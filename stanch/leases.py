@@ -75,6 +75,7 @@ class ApprovalProof(Wire):
     approval_id: str
     digest: str
     votes: tuple[tuple[str, str], ...] = ()  # (principal, verdict)
+    step_up: bool = False  # one of the voters had just signed in again
 
 
 class Lease(Wire):

@@ -1,0 +1,153 @@
+"""The rules by which votes are taken and an approval is settled: pure, from state and vote to state and verdict."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from stanch.approvals.matching import empty_lines
+from stanch.approvals.model import (
+    APPROVE,
+    DENY,
+    ApprovalRequest,
+    ApprovalState,
+    Code,
+    Decided,
+    Outcome,
+    Refusal,
+    Settled,
+    Verdict,
+    Vote,
+)
+
+MAX_REFUSALS = 64
+UNRECORDED = frozenset({Code.OTHER_APPROVAL, Code.STALE, Code.FOREIGN_DECISION})
+
+
+def judge(state: ApprovalState, vote: Vote, *, now: datetime) -> tuple[ApprovalState, Verdict]:
+    """Take a vote, or say why not.
+
+    A refusal is final for that vote: sent again, the same decision is never accepted later. A repeated decision gets
+    its first answer and changes nothing.
+    """
+    for before in state.decided:
+        if before.decision_id == vote.decision_id:
+            return state, _again(state, before, vote)
+    refusal = _refusal(state, vote, now)
+    if refusal is not None:
+        return _refuse(state, vote, code=refusal[0], message=refusal[1], now=now)
+    return _accept(state, vote, now)
+
+
+def expire(state: ApprovalState, now: datetime) -> ApprovalState:
+    """Settle an approval whose time is over; silence never approves. Before that, or once settled, nothing changes."""
+    request = state.request
+    if state.settled is not None or now < request.expires_at:
+        return state
+    choice = request.on_timeout if request.on_timeout in request.options else ""
+    settled = Settled(outcome=Outcome.EXPIRED, at=request.expires_at, choice=choice, reason="nobody decided in time")
+    return state.model_copy(update={"settled": settled})
+
+
+def open_lines(state: ApprovalState, verdict: str = APPROVE) -> tuple[str, ...]:
+    """Labels of the lines that still wait for a person to give this verdict."""
+    lines = state.request.lines()
+    left = empty_lines([people for _, people in lines], _voters(state.votes, verdict))
+    return tuple(lines[line][0] for line in left)
+
+
+def _again(state: ApprovalState, before: Decided, vote: Vote) -> Verdict:
+    if (before.principal, before.verdict) != (vote.principal, vote.verdict):
+        message = "this decision was already made by somebody else or the other way; open the request again"
+        return Verdict(accepted=False, code=Code.FOREIGN_DECISION, message=message, settled=state.settled)
+    return before.answer.model_copy(update={"fresh": False})
+
+
+def _refusal(state: ApprovalState, vote: Vote, now: datetime) -> tuple[Code, str] | None:
+    request = state.request
+    if vote.approval_id != request.approval_id:
+        return Code.OTHER_APPROVAL, "this answer belongs to another request"
+    if vote.digest != request.digest:
+        return Code.STALE, "what you saw is not what is asked now; open the request again"
+    if state.settled is not None:
+        return Code.SETTLED, f"already {describe(state.settled)}"
+    if now >= request.expires_at:
+        return Code.TOO_LATE, "the request has expired; nothing was done"
+    return _person(request, vote) or _answer(state, vote)
+
+
+def _person(request: ApprovalRequest, vote: Vote) -> tuple[Code, str] | None:
+    if vote.principal in request.excluded:
+        return Code.EXCLUDED, "you asked for this or wrote the playbook, so somebody else must decide"
+    if vote.principal not in request.approvers():
+        return Code.NOT_AN_APPROVER, "you are not among the approvers of this request"
+    return None
+
+
+def _answer(state: ApprovalState, vote: Vote) -> tuple[Code, str] | None:
+    request = state.request
+    if vote.verdict not in request.verdicts:
+        return Code.NOT_OFFERED, f"choose one of: {', '.join(request.verdicts)}"
+    if any(earlier.principal == vote.principal for earlier in state.votes):
+        return Code.ALREADY_VOTED, "you have already voted; your first vote counts"
+    if vote.verdict in request.reason_for and not vote.reason.strip():
+        return Code.NEEDS_REASON, "give a reason"
+    if _alone(request, vote):
+        return Code.NEEDS_STEP_UP, "high impact and no second approver: decide in the console and sign in again"
+    return None
+
+
+def _alone(request: ApprovalRequest, vote: Vote) -> bool:
+    """A vote that could never settle a high-impact request, because nobody else may vote and it is not stepped up."""
+    return request.high_impact and vote.verdict != DENY and not vote.step_up and len(request.approvers()) == 1
+
+
+def _refuse(
+    state: ApprovalState, vote: Vote, *, code: Code, message: str, now: datetime
+) -> tuple[ApprovalState, Verdict]:
+    known = any((old.principal, old.code) == (vote.principal, code) for old in state.refusals)
+    fresh = code not in UNRECORDED and not known and len(state.refusals) < MAX_REFUSALS
+    verdict = Verdict(accepted=False, code=code, message=message, settled=state.settled, fresh=fresh)
+    if not fresh:
+        return state, verdict
+    refusal = Refusal(principal=vote.principal, code=code, via=vote.via, at=now)
+    return _remember(state.model_copy(update={"refusals": (*state.refusals, refusal)}), vote, verdict), verdict
+
+
+def _accept(state: ApprovalState, vote: Vote, now: datetime) -> tuple[ApprovalState, Verdict]:
+    votes = (*state.votes, vote)
+    settled = _settle(state.request, votes, now)
+    message = describe(settled) if settled else "recorded; more approvals are needed"
+    verdict = Verdict(accepted=True, code=Code.RECORDED, message=message, settled=settled, fresh=True)
+    return _remember(state.model_copy(update={"votes": votes, "settled": settled}), vote, verdict), verdict
+
+
+def _remember(state: ApprovalState, vote: Vote, answer: Verdict) -> ApprovalState:
+    decided = Decided(decision_id=vote.decision_id, principal=vote.principal, verdict=vote.verdict, answer=answer)
+    return state.model_copy(update={"decided": (*state.decided, decided)})
+
+
+def _settle(request: ApprovalRequest, votes: tuple[Vote, ...], now: datetime) -> Settled | None:
+    verdict, reason = votes[-1].verdict, votes[-1].reason
+    if verdict == DENY:
+        return Settled(outcome=Outcome.REJECTED, at=now, by=(votes[-1].principal,), reason=reason)
+    people, lines = _voters(votes, verdict), request.lines()
+    if not lines or empty_lines([allowed for _, allowed in lines], people) or not _weighty(request, votes, verdict):
+        return None
+    if request.options:
+        return Settled(outcome=Outcome.CHOSEN, at=now, choice=verdict, by=people, reason=reason)
+    return Settled(outcome=Outcome.APPROVED, at=now, by=people, reason=reason)
+
+
+def _weighty(request: ApprovalRequest, votes: tuple[Vote, ...], verdict: str) -> bool:
+    stepped_up = any(vote.step_up for vote in votes if vote.verdict == verdict)
+    return not request.high_impact or stepped_up or len(_voters(votes, verdict)) > 1
+
+
+def _voters(votes: tuple[Vote, ...], verdict: str) -> tuple[str, ...]:
+    return tuple(vote.principal for vote in votes if vote.verdict == verdict)
+
+
+def describe(settled: Settled) -> str:
+    """The end of an approval in words, such as `approved by user:ana`."""
+    what = f"decided: {settled.choice}" if settled.choice else settled.outcome.value
+    return f"{what} by {', '.join(settled.by)}" if settled.by else what
