@@ -52,7 +52,7 @@ class Voted(Wire):
 
 
 class Happened(Wire):
-    """Something outside: ticket.resolved|reopened|reassigned, finding.rescan_clean|reported, lease.ended, signal.NAME."""
+    """Something outside: ticket.resolved|reopened|reassigned, finding.rescan_clean, lease.ended, signal.NAME."""
 
     kind: Literal["happened"] = "happened"
     now: datetime

@@ -1,0 +1,199 @@
+"""Steps that do something: parameters checked first, then the action, then its proof."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from stanch.catalog import ActionSpec, catalog
+from stanch.interpreter import approve
+from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
+from stanch.interpreter.run import Run, ValueProblem
+from stanch.interpreter.state import Change, ChangeState, StepStatus
+from stanch.leases import ApprovalProof
+from stanch.plan import Mode, PlanStep
+
+UNKNOWN_OUTCOMES = ("UNCERTAIN", "TIMEOUT")
+
+
+def checked(spec: ActionSpec, values: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as the action's model has them, in JSON form.
+
+    Raises:
+        ValueProblem: P105, with the field but never its content.
+    """
+    try:
+        return spec.params.model_validate(values).model_dump(mode="json", exclude_none=True)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ValueProblem("P105", f"{spec.name} {place}: {first['type']}") from error
+
+
+def begin(run: Run, step: PlanStep) -> None:
+    """Start a `do` step, or each of its items."""
+    if step.foreach is None:
+        start(run, step, step.id, {})
+        return
+    items = run.render(step.foreach.items)
+    if not isinstance(items, list | tuple) or len(items) > step.foreach.max_items:
+        raise ValueProblem("E304", f"foreach needs a list of at most {step.foreach.max_items}")
+    state = run.state.step(step.id)
+    state.status = StepStatus.RUNNING
+    state.params = {"items": list(items)}
+
+
+def progress_items(run: Run, step: PlanStep) -> None:
+    """Start as many items as may run at once; the step ends when the last has ended."""
+    loop = step.foreach
+    if loop is None:
+        return
+    items = run.state.step(step.id).params["items"]
+    paths = [f"{step.id}#{index}" for index in range(len(items))]
+    running = sum(1 for path in paths if path in run.state.steps and not run.state.steps[path].status.final)
+    for path, item in zip(paths, items, strict=True):
+        if path not in run.state.steps and running < loop.max_parallel:
+            _start_item(run, step, path, {loop.name: item})
+            running += 0 if run.state.steps[path].status.final else 1
+    states = [run.state.steps[path] for path in paths if path in run.state.steps]
+    if len(states) == len(paths) and all(state.status.final for state in states):
+        run.state.step(step.id).outputs = {"items": [state.outputs for state in states]}
+        bad = [state for state in states if state.status is StepStatus.FAILED]
+        if bad:
+            run.fail_step(step.id, bad[0].code, bad[0].reason)
+        else:
+            run.finish_step(step.id, StepStatus.OK)
+
+
+def _start_item(run: Run, step: PlanStep, path: str, item: dict[str, Any]) -> None:
+    try:
+        start(run, step, path, item)
+    except ValueProblem as problem:
+        run.fail_step(path, problem.code, problem.reason)
+
+
+def start(run: Run, step: PlanStep, path: str, item: dict[str, Any]) -> None:
+    """Give the command for one action, if the mode and the approvals allow it."""
+    spec = catalog()[step.action]
+    params = checked(spec, run.render(step.with_, item))
+    proof: ApprovalProof | None = None
+    if spec.effect.mutates:
+        if run.context.mode is Mode.MANUAL:
+            run.finish_step(path, StepStatus.SKIPPED, code="M001", reason="changes are switched off for this run")
+            return
+        proof = approve.proof_for(run, step, path, params)
+        if proof is None and approve.needed(run, step):
+            return
+    state = run.state.step(path)
+    state.status, state.since, state.params = StepStatus.RUNNING, state.since or run.now, params
+    state.occurrence += 1
+    run.act(
+        RunAction(
+            ref=f"{path}|do|{state.occurrence}",
+            path=path,
+            purpose="do",
+            action=spec.name,
+            params=params,
+            key=run.context.key(path, state.occurrence),
+            retry=step.retry,
+            timeout=step.timeout,
+            approval=proof,
+        )
+    )
+
+
+def on_done(run: Run, step: PlanStep, path: str, event: ActionDone) -> None:
+    """The action ended well: remember how to take it back, then prove it."""
+    state = run.state.step(path)
+    state.outputs = event.outputs
+    _remember(run, step, path, event.outputs)
+    if step.verify is None:
+        run.finish_step(path, StepStatus.OK)
+    else:
+        prove(run, step, path)
+
+
+def prove(run: Run, step: PlanStep, path: str) -> None:
+    """Run the step's verification against what it has just changed."""
+    check = step.verify
+    if check is None:
+        return
+    state = run.state.step(path)
+    state.status = StepStatus.VERIFYING
+    try:
+        values = {"within": check.within, **run.render(check.with_)}
+        params = checked(catalog()[check.action], values)
+    except ValueProblem as problem:
+        recover(run, path, problem.code, problem.reason)
+        return
+    run.act(
+        RunAction(
+            ref=f"{path}|verify|{state.occurrence}",
+            path=path,
+            purpose="verify",
+            action=check.action,
+            params=params,
+            key=run.context.key(f"{path}:verify", state.occurrence),
+            timeout=check.within + 60,
+            subject=_subject(run, step, path),
+        )
+    )
+
+
+def _subject(run: Run, step: PlanStep, path: str) -> dict[str, Any]:
+    """What is verified: the step's own change, or the newest change made inside it."""
+    inside = _paths_inside(step) | {path}
+    changes = [change for change in run.state.changes if change.path in inside and change.state is ChangeState.OPEN]
+    if changes:
+        newest = changes[-1] if step.action else changes[0]
+        return {"action": newest.action, "params": newest.params, "outputs": newest.outputs}
+    state = run.state.step(path)
+    return {"action": step.action, "params": state.params, "outputs": state.outputs}
+
+
+def _paths_inside(step: PlanStep) -> set[str]:
+    found: set[str] = set()
+    for child in step.children():
+        found |= {child.id} | _paths_inside(child)
+    return found
+
+
+def on_verified(run: Run, path: str, event: ActionDone) -> None:
+    state = run.state.step(path)
+    state.outputs = {**state.outputs, "verified": True, "verification": event.outputs}
+    run.finish_step(path, StepStatus.OK)
+
+
+def on_failed(run: Run, step: PlanStep, path: str, event: ActionFailed) -> None:
+    """The action ended badly; where it may have landed all the same, it is taken back."""
+    spec = catalog().get(step.action)
+    if spec is not None and spec.leased and event.outcome in UNKNOWN_OUTCOMES:
+        _remember(run, step, path, {"lease_id": run.context.key(path, run.state.step(path).occurrence)})
+        recover(run, path, event.code, event.reason)
+        return
+    run.fail_step(path, event.code, event.reason)
+
+
+def recover(run: Run, path: str, code: str, reason: str) -> None:
+    """The change has no proven effect: take it back before the step counts as failed."""
+    from stanch.interpreter import undo
+
+    state = run.state.step(path)
+    state.status, state.code, state.reason = StepStatus.RECOVERING, code, reason
+    undo.progress_recovery(run, path)
+
+
+def _remember(run: Run, step: PlanStep, path: str, outputs: dict[str, Any]) -> None:
+    spec = catalog().get(step.action)
+    if spec is None or not spec.effect.mutates or outputs.get("already") is True:
+        return
+    own = step.undo if step.undo is not None and step.undo.action != "auto" else None
+    inverse = own.action if own else (spec.inverse or "")
+    if not inverse:
+        return
+    params = run.state.step(path).params
+    with_ = run.render(own.with_) if own else (spec.undo_with(params, outputs) if spec.undo_with else {})
+    run.state.changes.append(
+        Change(path=path, action=spec.name, params=params, outputs=outputs, undo=inverse, undo_with=with_)
+    )

@@ -1,0 +1,301 @@
+"""Asking people: requests bound to fully rendered actions, votes, time running out, and the proof an action carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from stanch.approvals import (
+    ApprovalRequest,
+    ApprovalState,
+    Bound,
+    Need,
+    Outcome,
+    Settled,
+    Vote,
+    check_request,
+    covers,
+    expire,
+    judge,
+    proof_of,
+)
+from stanch.canonical import digest
+from stanch.catalog import Effect, catalog
+from stanch.interpreter.messages import ApprovalEnded, AskApproval, RunAction
+from stanch.interpreter.run import Run, ValueProblem
+from stanch.interpreter.state import StepStatus
+from stanch.leases import ApprovalProof
+from stanch.plan import Approve, Mode, PlanStep
+from stanch.plan import Need as NeedLine
+
+GATE = ":gate"
+GATE_EXPIRES = 4 * 3600.0
+
+
+def begin(run: Run, step: PlanStep) -> None:
+    """Open the approval of an `approve` step, over what its bound steps would do right now."""
+    if step.approve is None:
+        raise ValueProblem("P003", "nothing to ask")
+    targets = tuple(_target(run, run.plan_steps[name]) for name in step.approve.binds)
+    ask(run, step.id, step.approve, targets)
+
+
+def _target(run: Run, step: PlanStep) -> Bound:
+    from stanch.interpreter.actions import checked
+
+    spec = catalog()[step.action]
+    return Bound(action=spec.name, params=checked(spec, run.render(step.with_)))
+
+
+def ask(run: Run, path: str, spec: Approve, targets: tuple[Bound, ...]) -> None:
+    """Show a request, with its timers: expiry, reminders, escalations."""
+    state = run.state.step(path)
+    state.status, state.since = StepStatus.RUNNING, run.now
+    state.occurrence += 1
+    expires = run.now + timedelta(seconds=run.seconds(spec.expires))
+    request = ApprovalRequest(
+        approval_id=run.context.key(path, state.occurrence),
+        case_id=run.context.case_id,
+        episode=run.context.episode,
+        step=path,
+        question=str(run.render(spec.ask)),
+        action=targets[0].action if targets else "",
+        params=targets[0].params if targets else {},
+        also=targets[1:],
+        ttl=_ttl(targets),
+        undo=_undo_text(targets),
+        requester=run.context.requested_by,
+        excluded=_excluded(run, spec),
+        needs=tuple(_need(run, line) for line in spec.need),
+        options=spec.options,
+        created_at=run.now,
+        expires_at=expires,
+        on_timeout=spec.on_timeout,
+        shown=_shown(run, spec.show),
+        high_impact=any(catalog()[target.action].effect is Effect.IRREVERSIBLE for target in targets),
+        playbook=run.context.plan.playbook,
+        plan_digest=run.context.plan.digest,
+    )
+    problems = check_request(request)
+    if problems:
+        run.fail_step(path, "P207", "; ".join(problem.message for problem in problems))
+        return
+    run.state.approvals[path] = ApprovalState(request=request)
+    run.emit(AskApproval(path=path, request=request))
+    run.start_timer(f"{path}|expire", expires)
+    if spec.remind_every:
+        run.start_timer(f"{path}|remind", run.now + timedelta(seconds=spec.remind_every))
+    for index, rung in enumerate(spec.escalate):
+        run.start_timer(f"{path}|escalate#{index}", run.now + timedelta(seconds=rung.after))
+
+
+def _need(run: Run, line: NeedLine) -> Need:
+    return Need(from_=run.people(line.from_), count=line.count, label=" or ".join(line.from_))
+
+
+def _excluded(run: Run, spec: Approve) -> tuple[str, ...]:
+    """Who started the run never decides about it, written or not."""
+    requester = run.context.requested_by
+    return tuple(dict.fromkeys((*run.people(spec.not_by), *((requester,) if requester else ()))))
+
+
+def _ttl(targets: tuple[Bound, ...]) -> str:
+    spans = dict.fromkeys(str(target.params["ttl"]) for target in targets if "ttl" in target.params)
+    return ", ".join(spans)
+
+
+def _undo_text(targets: tuple[Bound, ...]) -> str:
+    specs = [catalog()[target.action] for target in targets]
+    return "; ".join(f"{spec.name}: {spec.inverse or 'cannot be taken back'}" for spec in specs)
+
+
+def _shown(run: Run, sources: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    """Facts for the approver; one that is not there is said to be missing, never invented."""
+    return tuple(pair for source in sources for pair in _facts(run, source))
+
+
+def _facts(run: Run, source: str) -> list[tuple[str, str]]:
+    label = source.removeprefix("steps.").removesuffix(".outputs")
+    try:
+        value = run.evaluate(source)
+    except ValueProblem:
+        return [(label, "not available")]
+    if not value:
+        return [(label, "not available")]
+    if isinstance(value, Mapping):
+        return [(f"{label} {name.replace('_', ' ')}", str(item)[:200]) for name, item in value.items()]
+    return [(label, str(value)[:200])]
+
+
+def gate_spec(run: Run, step: PlanStep) -> Approve:
+    """The approval that stands before a change when an automatic run has to ask."""
+    title = catalog()[step.action].title
+    return Approve(
+        ask=f"{title}? Automation is limited for this run, so a person decides.",
+        need=(NeedLine(from_=("route.owner", "route.owner.lead", run.context.plan.owner), count=1),),
+        binds=(step.id,),
+        expires=GATE_EXPIRES,
+        on_timeout="reject",
+    )
+
+
+def demoted(run: Run) -> bool:
+    """True where an automatic playbook may only act with consent."""
+    return run.context.plan.mode is Mode.AUTO and run.context.mode is Mode.SEMI
+
+
+def needed(run: Run, step: PlanStep) -> bool:
+    """True where the step must wait for consent, or has been refused it."""
+    return bool(step.bound_by) or demoted(run)
+
+
+def proof_for(run: Run, step: PlanStep, path: str, params: dict[str, Any]) -> ApprovalProof | None:
+    """The consent this action runs under; without it the step is skipped, or a new request is opened.
+
+    What was approved is compared with what would be done now: any difference supersedes the approval.
+    """
+    gates = step.bound_by or ((path + GATE,) if demoted(run) else ())
+    if not gates:
+        return None
+    wanted = Bound(action=step.action, params=params)
+    for gate in gates:
+        state = run.state.approvals.get(gate)
+        if state is None or run.state.step(gate).outputs.get("approved") is not True:
+            continue
+        if covers(state.request, action=wanted.action, params=wanted.params):
+            return proof_of(state)
+        _supersede(run, gate)
+        return None
+    _without_consent(run, step, path, gates, wanted)
+    return None
+
+
+def _supersede(run: Run, gate: str) -> None:
+    run.note("approval.superseded", gate)
+    step = run.state.step(gate)
+    step.status, step.outputs = StepStatus.PENDING, {}
+
+
+def _without_consent(run: Run, step: PlanStep, path: str, gates: tuple[str, ...], wanted: Bound) -> None:
+    if step.bound_by:
+        run.finish_step(path, StepStatus.SKIPPED, code="A010", reason=f"not approved in {', '.join(gates)}")
+        return
+    gate = run.state.step(gates[0])
+    if gate.status is StepStatus.PENDING:
+        ask(run, gates[0], gate_spec(run, step), (wanted,))
+    if gate.status in (StepStatus.REJECTED, StepStatus.FAILED):
+        run.finish_step(path, StepStatus.SKIPPED, code="A010", reason="not approved")
+
+
+def spec_of(run: Run, path: str) -> Approve | None:
+    """The approve block behind a path: written in the plan, a gate, or a renewal's gate."""
+    name = path.partition(":")[0].partition("#")[0]
+    step = run.plan_steps.get(name)
+    if step is None:
+        return None
+    if path.endswith(GATE):
+        return gate_spec(run, step)
+    if step.renew is not None and path.endswith(":renew"):
+        return run.plan_steps[step.renew.gate].approve
+    return step.approve
+
+
+def on_vote(run: Run, vote: Vote) -> None:
+    """Count a vote; when it settles the request, the step goes on."""
+    for path, state in run.state.approvals.items():
+        if state.request.approval_id == vote.approval_id:
+            after, verdict = judge(state, vote, now=run.now)
+            run.state.approvals[path] = after
+            run.note(
+                "approval.vote",
+                path,
+                principal=vote.principal,
+                verdict=vote.verdict,
+                via=vote.via,
+                accepted=verdict.accepted,
+                code=verdict.code,
+                digest=vote.digest,
+                reason=vote.reason,
+            )
+            if after.settled is not None and state.settled is None:
+                _settle(run, path, after.request, after.settled)
+            return
+
+
+def on_expired(run: Run, path: str) -> None:
+    """Nobody decided in time; that is never consent."""
+    state = run.state.approvals.get(path)
+    if state is None or state.settled is not None:
+        return
+    after = expire(state, run.now)
+    run.state.approvals[path] = after
+    if after.settled is not None:
+        _settle(run, path, after.request, after.settled)
+
+
+def _settle(run: Run, path: str, request: ApprovalRequest, settled: Settled) -> None:
+    approved = settled.outcome is Outcome.APPROVED
+    because = "timeout" if settled.outcome is Outcome.EXPIRED else "vote"
+    run.state.step(path).outputs = {
+        "approved": approved,
+        "choice": settled.choice,
+        "by": ", ".join(settled.by),
+        "reason": settled.reason,
+        "because": because,
+        "digest": request.digest,
+    }
+    status = StepStatus.OK if approved or settled.choice else StepStatus.REJECTED
+    run.finish_step(path, status, reason=because)
+    outcome = settled.choice or settled.outcome.value
+    run.emit(ApprovalEnded(path=path, request=request, outcome=outcome, by=settled.by, reason=settled.reason))
+    if path.endswith(":renew"):
+        from stanch.interpreter import renew
+
+        renew.on_settled(run, path, approved=approved)
+
+
+def withdraw_all(run: Run, reason: str) -> None:
+    """The run is ending: open requests are taken back so that no card stays clickable."""
+    for path, state in run.state.approvals.items():
+        if state.settled is None and not run.state.step(path).status.final:
+            run.finish_step(path, StepStatus.REJECTED, code="A012", reason=reason)
+            run.emit(ApprovalEnded(path=path, request=state.request, outcome="withdrawn", reason=reason))
+
+
+def remind(run: Run, path: str) -> None:
+    """Ask again those who have not answered."""
+    spec, state = spec_of(run, path), run.state.approvals.get(path)
+    if spec is None or state is None or state.settled is not None:
+        return
+    _nudge(run, path, state.request, tuple(name for line in spec.need for name in line.from_), "reminder")
+    if spec.remind_every:
+        run.start_timer(f"{path}|remind", run.now + timedelta(seconds=spec.remind_every))
+
+
+def escalate(run: Run, path: str, index: int) -> None:
+    spec, state = spec_of(run, path), run.state.approvals.get(path)
+    if spec is not None and state is not None and state.settled is None and index < len(spec.escalate):
+        _nudge(run, path, state.request, spec.escalate[index].to, "escalation")
+
+
+def _nudge(run: Run, path: str, request: ApprovalRequest, names: tuple[str, ...], template: str) -> None:
+    step = run.state.step(path)
+    step.count += 1
+    for user in run.people(names)[:10]:
+        send(run, path, user, template=template, text=request.question, occurrence=step.count)
+
+
+def send(run: Run, path: str, to: str, *, template: str, text: str, occurrence: int) -> None:
+    """A message nothing waits for."""
+    ref = f"{path}|{template}|{occurrence}|{digest(to)[:8]}"
+    run.act(
+        RunAction(
+            ref=ref,
+            path=path,
+            purpose=template,
+            action="chat.message",
+            params={"to": to, "template": template, "text": text[:500]},
+            key=run.context.key(ref, occurrence),
+        )
+    )

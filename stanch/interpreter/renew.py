@@ -1,0 +1,72 @@
+"""A block that should stand longer is asked for again before it ends; no answer lets it end."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from stanch.approvals import Bound, proof_of
+from stanch.interpreter import approve
+from stanch.interpreter.messages import ActionDone, RunAction
+from stanch.interpreter.run import Run
+from stanch.interpreter.state import Change, ChangeState
+from stanch.plan import PlanStep
+
+SUFFIX = ":renew"
+
+
+def arm(run: Run, step: PlanStep, path: str) -> None:
+    """Set the timer that asks again, when the step has an end and wants renewal."""
+    change = _change(run, path)
+    if step.renew is None or change is None or not change.outputs.get("expires_at"):
+        return
+    end = datetime.fromisoformat(str(change.outputs["expires_at"]))
+    run.start_timer(f"{path}|renew", max(end - timedelta(seconds=step.renew.ask_before), run.now))
+
+
+def _change(run: Run, path: str) -> Change | None:
+    found = [item for item in run.state.changes if item.path == path and item.state is ChangeState.OPEN]
+    return found[-1] if found else None
+
+
+def on_timer(run: Run, step: PlanStep, path: str) -> None:
+    """Ask for the same block again."""
+    gate = run.plan_steps[step.renew.gate].approve if step.renew is not None else None
+    if gate is not None and _change(run, path) is not None:
+        target = Bound(action=step.action, params=run.state.step(path).params)
+        approve.ask(run, path + SUFFIX, gate, (target,))
+
+
+def on_settled(run: Run, gate_path: str, *, approved: bool) -> None:
+    """With consent the block is taken again with a new end; the old lease then runs out by itself."""
+    path = gate_path.removesuffix(SUFFIX)
+    change = _change(run, path)
+    if not approved or change is None:
+        return
+    state = run.state.step(path)
+    state.count += 1
+    run.act(
+        RunAction(
+            ref=f"{path}|renewed|{state.count}",
+            path=path,
+            purpose="renewed",
+            action=change.action,
+            params=state.params,
+            key=run.context.key(f"{path}:renewed", state.count),
+            approval=proof_of(run.state.approvals[gate_path]),
+        )
+    )
+
+
+def on_renewed(run: Run, step: PlanStep, path: str, event: ActionDone) -> None:
+    """Both leases are remembered, so that a lift gives back both."""
+    state = run.state.step(path)
+    state.outputs = {**state.outputs, **event.outputs}
+    old = _change(run, path)
+    if old is not None:
+        params = {"lease_id": event.outputs.get("lease_id", "")}
+        run.state.changes.append(
+            Change(
+                path=path, action=old.action, params=old.params, outputs=event.outputs, undo=old.undo, undo_with=params
+            )
+        )
+    arm(run, step, path)

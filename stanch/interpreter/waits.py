@@ -1,0 +1,102 @@
+"""Waiting for the world: events, reminders, and what happens when time is over."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from stanch.interpreter.approve import send
+from stanch.interpreter.run import Run, ValueProblem
+from stanch.interpreter.state import StepStatus
+from stanch.plan import PlanStep, Wait
+
+MIN_ESCALATE_SECONDS = 3600.0
+
+
+def begin(run: Run, step: PlanStep) -> None:
+    """Start to wait: what is already known counts at once."""
+    wait = _wait(step)
+    state = run.state.step(step.id)
+    state.status, state.since = StepStatus.RUNNING, run.now
+    for index, awaited in enumerate(wait.events):
+        if awaited.event == "timer":
+            run.start_timer(f"{step.id}|after#{index}", run.now + timedelta(seconds=run.seconds(awaited.after)))
+    if wait.timeout is not None:
+        run.start_timer(f"{step.id}|timeout", run.now + timedelta(seconds=run.seconds(wait.timeout)))
+    if wait.remind_every:
+        run.start_timer(f"{step.id}|remind", run.now + timedelta(seconds=wait.remind_every))
+
+
+def _wait(step: PlanStep) -> Wait:
+    if step.wait is None:
+        raise ValueProblem("P003", "nothing to wait for")
+    return step.wait
+
+
+def progress(run: Run, step: PlanStep) -> None:
+    """End the wait when enough of its events are true now."""
+    wait = _wait(step)
+    met = [_met(run, step.id, index, item.event, item.name) for index, item in enumerate(wait.events)]
+    if all(met) if wait.until == "all" else any(met):
+        run.state.step(step.id).outputs = {
+            "because": [item.event for item, true in zip(wait.events, met, strict=True) if true]
+        }
+        run.finish_step(step.id, StepStatus.OK)
+
+
+def _met(run: Run, path: str, index: int, event: str, name: str) -> bool:
+    if event == "timer":
+        return f"after#{index}" in run.state.step(path).seen
+    facts = run.state.facts
+    if event == "ticket.resolved":
+        return facts.get("ticket") == "resolved"
+    if event == "finding.rescan_clean":
+        return facts.get("finding") == "clean"
+    return facts.get(f"signal.{name}") == "seen"
+
+
+def on_timer(run: Run, step: PlanStep, what: str) -> None:
+    """A timer of this wait fired."""
+    state = run.state.step(step.id)
+    if state.status is not StepStatus.RUNNING:
+        return
+    if what.startswith("after#"):
+        state.seen.append(what)
+    elif what == "remind":
+        _remind(run, step)
+    elif what == "timeout":
+        _time_over(run, step)
+
+
+def _remind(run: Run, step: PlanStep) -> None:
+    wait = _wait(step)
+    _message(run, step, wait.remind_to or ("route.assignee",), "reminder")
+    if wait.remind_every:
+        run.start_timer(f"{step.id}|remind", run.now + timedelta(seconds=wait.remind_every))
+
+
+def _time_over(run: Run, step: PlanStep) -> None:
+    wait = _wait(step)
+    if wait.on_timeout == "proceed":
+        run.state.step(step.id).outputs = {"because": ["timeout"]}
+        run.finish_step(step.id, StepStatus.OK, reason="timeout")
+    elif wait.on_timeout == "fail":
+        run.fail_step(step.id, "W001", "time is over")
+    else:
+        run.note("wait.overdue", step.id)
+        _message(run, step, ("route.owner.lead", "route.assignee"), "escalation")
+        again = max(run.seconds(wait.timeout), MIN_ESCALATE_SECONDS)
+        run.start_timer(f"{step.id}|timeout", run.now + timedelta(seconds=again))
+
+
+def _message(run: Run, step: PlanStep, names: tuple[str, ...], template: str) -> None:
+    state = run.state.step(step.id)
+    state.count += 1
+    assignee = run.state.facts.get("assignee", "")
+    for name in names:
+        people = (assignee,) if name == "ticket.assignee" and assignee else run.people((_default(name),))
+        for user in people[:10]:
+            send(run, step.id, user, template=template, text="", occurrence=state.count)
+
+
+def _default(name: str) -> str:
+    return "route.assignee" if name == "ticket.assignee" else name
