@@ -1,0 +1,302 @@
+"""The names and messages on the wire between web, CLI, workflows and activities; additive only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from stanch.approvals import ApprovalRequest, Vote
+from stanch.leases import ApprovalProof, Lease, LeaseOutcome, Wire
+from stanch.plan import Mode, Plan
+from stanch.views import FindingView, RouteView
+
+CASE_WORKFLOW = "Case"
+ENFORCEMENT_WORKFLOW = "Enforcement"
+
+# signals, updates and queries of a case
+REPORT = "report"
+LEASE_OUTCOME = "lease_outcome"
+TICKET_CHANGED = "ticket_changed"
+DECIDE_LATER = "decide_later"
+CASE_COMMAND = "case_command"
+DECIDE = "decide"
+VIEW = "view"
+
+# signals and queries of an enforcement point
+HOLD = "hold"
+RELEASE = "release"
+LEASES = "leases"
+
+# activities that are not actions
+RESOLVE = "policy.resolve"
+RECORD = "records.append"
+SHOW_APPROVAL = "approval.show"
+CLOSE_APPROVAL = "approval.close"
+RECONCILE = "point.reconcile"
+ANNOUNCE = "point.announce"
+
+SEARCH_ATTRIBUTES = {
+    "StanchState": "Keyword",
+    "StanchOwner": "Keyword",
+    "StanchSource": "Keyword",
+    "StanchSeverity": "Int",
+    "StanchDeadline": "Datetime",
+    "StanchTags": "KeywordList",
+}
+
+QUEUE_PREFIX = "stanch."
+
+
+def queue(name: str) -> str:
+    """Task queue of a trust domain (`core`, `tickets`, `chat`, `probe`, `contain`)."""
+    return QUEUE_PREFIX + name
+
+
+def enforcement_id(point: str, shard: str = "") -> str:
+    """Workflow id of a point's single writer; `shard` is a target for points with one writer per target."""
+    return f"enforce-{point}" + (f"-{shard}" if shard else "")
+
+
+class FindingReport(Wire):
+    """One delivery of a finding to its case. The finding is already redacted."""
+
+    delivery_id: str
+    source: str
+    finding: FindingView
+    status: Literal["open", "resolved"] = "open"
+    assurance: Literal["A", "B", "C"] = "A"
+    requested_by: str = ""
+
+
+class TicketChange(Wire):
+    """What changed at a ticket, after it was read again."""
+
+    event_id: str
+    key: str
+    state: str
+    assignee: str = ""
+    group: str = ""
+    resolution: str = ""
+    by: str = ""
+
+
+class Decision(Wire):
+    """A vote on its way to a case; `token_digest` names the request as the person saw it."""
+
+    vote: Vote
+
+
+class CaseCommand(Wire):
+    """A person's word to a case: close, reopen, cancel, comment, assign, signal."""
+
+    kind: str
+    by: str
+    text: str = ""
+    to: str = ""
+    command_id: str
+
+
+class LedgerNote(Wire):
+    """A ledger line that waits in case state until an activity carries it to records."""
+
+    number: int
+    at: datetime
+    event: str
+    step: str = ""
+    actor: str = "stanch"
+    data: dict[str, Any] = Field(default_factory=dict)
+
+
+class Resolve(Wire):
+    """Ask for route and plan."""
+
+    case_id: str
+    finding: FindingView
+    assurance: str
+    now: datetime
+
+
+class Resolved(Wire):
+    """Route, plan and people as they were when the run began; pinned in history.
+
+    Args:
+        plan: None where no playbook applies; then the case only has an owner and a ticket on the board.
+        people: approver names to user ids. verify_window: seconds the case stays open after the fix.
+    """
+
+    route: RouteView
+    plan: Plan | None = None
+    mode: Mode = Mode.MANUAL
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    people: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    policy_digest: str = ""
+    why: str = ""
+    trace: tuple[str, ...] = ()
+    verify_window: float = 7 * 86400.0
+
+
+class Scene(Wire):
+    """What every activity of a case is told besides its own parameters: names, never the finding itself."""
+
+    case_id: str
+    episode: str
+    playbook: str = ""
+    plan_digest: str = ""
+    mode: str = "manual"
+    requested_by: str = ""
+    ticket_system: str = ""
+    ticket_key: str = ""
+    thread: str = ""
+    outbox: tuple[LedgerNote, ...] = ()
+
+
+class ActionCall(Wire):
+    """One action to be carried out. `consent` is the full request that `approval` speaks of."""
+
+    action: str
+    params: dict[str, Any]
+    ref: str
+    path: str
+    purpose: str
+    key: str
+    scene: Scene
+    approval: ApprovalProof | None = None
+    consent: ApprovalRequest | None = None
+    subject: dict[str, Any] = Field(default_factory=dict)
+
+
+class ActionReply(Wire):
+    """What an action gave."""
+
+    outputs: dict[str, Any] = Field(default_factory=dict)
+
+
+class CaseSummary(Wire):
+    """The case as lists show it; kept in records, never read to decide."""
+
+    case_id: str
+    episode: str
+    state: str
+    severity: str
+    title: str
+    source: str
+    category: str
+    host: str
+    path: str
+    method: str
+    owner: str
+    assignee: str
+    rule: str
+    playbook: str
+    mode: str
+    opened: datetime
+    updated: datetime
+    due: datetime | None = None
+    closed: datetime | None = None
+    waiting_on: str = ""
+    findings: int = 1
+    deliveries: int = 1
+    ticket_system: str = ""
+    ticket_key: str = ""
+    ticket_url: str = ""
+    ticket_state: str = ""
+    problems: tuple[str, ...] = ()
+
+
+class Recording(Wire):
+    """Lines for the ledger and the newest summary."""
+
+    scene: Scene
+    summary: CaseSummary | None = None
+
+
+class ApprovalCall(Wire):
+    """Show an approval, or rewrite what was shown."""
+
+    scene: Scene
+    request: ApprovalRequest
+    outcome: str = ""
+    by: tuple[str, ...] = ()
+    reason: str = ""
+    cards: tuple[tuple[str, str], ...] = ()
+
+
+class ApprovalShown(Wire):
+    """Where cards are: (channel, reference)."""
+
+    cards: tuple[tuple[str, str], ...] = ()
+
+
+class CaseInput(Wire):
+    """Start of a case; `carried` is its state after continue-as-new."""
+
+    case_id: str
+    carried: dict[str, Any] | None = None
+
+
+class Release(Wire):
+    """Give a lease back. `by` is a person for a lift by hand."""
+
+    lease_id: str
+    by: str = ""
+    reason: str = ""
+
+
+class Reconcile(Wire):
+    """One bounded attempt to bring a point to its wanted set."""
+
+    point: str
+    adds: tuple[Lease, ...] = ()
+    removes: tuple[str, ...] = ()
+    wanted: tuple[Lease, ...] | None = None
+    expected: str = ""
+    holders: tuple[Lease, ...] = ()  # leases of removed targets, for the ledger
+    outcomes: tuple[LeaseOutcome, ...] = ()  # to be told when it went well
+
+
+class ReconcileReply(Wire):
+    """`mismatch` asks for the full set; `results` are (target, ok, code, reason)."""
+
+    digest: str = ""
+    mismatch: bool = False
+    results: tuple[tuple[str, bool, str, str], ...] = ()
+
+
+class Announce(Wire):
+    """Tell cases what became of their leases."""
+
+    point: str
+    outcomes: tuple[LeaseOutcome, ...]
+
+
+class EnforcementInput(Wire):
+    """Start of a point's single writer."""
+
+    point: str
+    shard: str = ""
+    carried: dict[str, Any] | None = None
+
+
+class ApprovalView(Wire):
+    """An open approval as the case has it, for consoles and modals."""
+
+    path: str
+    request: ApprovalRequest
+    votes: tuple[Vote, ...] = ()
+    open_lines: tuple[str, ...] = ()
+    settled: str = ""
+
+
+class CaseView(Wire):
+    """A case as its workflow knows it now."""
+
+    summary: CaseSummary
+    steps: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    approvals: tuple[ApprovalView, ...] = ()
+    changes: tuple[dict[str, Any], ...] = ()
+    problems: tuple[str, ...] = ()
+    route: RouteView = RouteView()
+    finding: FindingView = FindingView()
+    why: str = ""
