@@ -1,0 +1,10 @@
+"""The files that users write: strict YAML with a place for every key, and models checked against it."""
+
+from __future__ import annotations
+
+from stanch.documents._durations import Duration, duration, format_duration
+from stanch.documents._tree import Document
+from stanch.documents._validate import Codes, validate
+from stanch.documents._yaml import load
+
+__all__ = ["Codes", "Document", "Duration", "duration", "format_duration", "load", "validate"]
