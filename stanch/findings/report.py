@@ -56,7 +56,9 @@ Words = Annotated[tuple[Annotated[str, _text(128)], ...], BeforeValidator(_liste
 class Strict(BaseModel):
     """Base of what people write: an unknown name is a mistake."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_by_name=True, validate_by_alias=True, coerce_numbers_to_str=True
+    )
 
 
 class GatewayReport(Strict):

@@ -1,0 +1,150 @@
+"""Turns the bytes of a delivery into JSON documents, within limits, refusing what parsers disagree about."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pydantic_core import from_json
+
+from stanch.errors import IntakeError
+
+_BOM = b"\xef\xbb\xbf"
+_JSON_TYPES = ("json", "text/plain", "octet-stream", "x-www-form-urlencoded", "jsonl", "ndjson", "jsonlines")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Sizes in bytes; one delivery may hold many findings."""
+
+    delivery: int = 1024 * 1024
+    finding: int = 256 * 1024
+    gzip_ratio: int = 20
+    depth: int = 100
+    items: int = 5000
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class _Duplicate(ValueError):
+    pass
+
+
+def decompress(body: bytes, encoding: str, limits: Limits = DEFAULT_LIMITS) -> bytes:
+    """The body without its content encoding; only gzip, capped in size and ratio.
+
+    Raises:
+        IntakeError: 413 too large, 415 another encoding, 400 damaged.
+    """
+    if len(body) > limits.delivery:
+        raise IntakeError(f"the body has more than {limits.delivery} bytes", status=413, code="I002")
+    encoding = encoding.strip().lower()
+    if encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise IntakeError("only gzip is understood as content encoding", status=415, code="I003")
+    return _gunzip(body, min(limits.delivery, len(body) * limits.gzip_ratio))
+
+
+def _gunzip(body: bytes, cap: int) -> bytes:
+    engine = zlib.decompressobj(wbits=31)
+    try:
+        out = engine.decompress(body, cap + 1)
+    except zlib.error:
+        raise IntakeError("the gzip body is damaged", code="I004") from None
+    if len(out) > cap:
+        raise IntakeError("the body unpacks to more than is allowed", status=413, code="I002")
+    if not engine.eof or engine.unused_data:
+        raise IntakeError("the gzip body is incomplete or has something after its end", code="I004")
+    return out
+
+
+def parse_documents(body: bytes, content_type: str = "", limits: Limits = DEFAULT_LIMITS) -> list[Any]:
+    """The documents of a body: one object, the items of an array, or the lines of NDJSON.
+
+    Raises:
+        IntakeError: 415 for a media type that is not JSON, 413 for too much, 400 for anything unclear.
+    """
+    if len(body) > limits.delivery:
+        raise IntakeError(f"the body has more than {limits.delivery} bytes", status=413, code="I002")
+    media = content_type.split(";", 1)[0].strip().lower()
+    if media and not any(word in media for word in _JSON_TYPES):
+        raise IntakeError(
+            "the content type is not JSON",
+            status=415,
+            code="I003",
+            hint="send application/json or application/x-ndjson",
+        )
+    documents = _documents(body.removeprefix(_BOM).strip(), limits)
+    if len(documents) > limits.items:
+        raise IntakeError(f"the body has more than {limits.items} items", status=413, code="I002")
+    return documents
+
+
+def _documents(body: bytes, limits: Limits) -> list[Any]:
+    if not body:
+        raise IntakeError("the body is empty", code="I005")
+    lines = body.split(b"\n") if body[:1] == b"{" else []
+    if len(lines) > 1 and lines[0].rstrip().endswith(b"}") and _complete(lines[0]):
+        return [_parse(line, limits, place=f"line {n}") for n, line in enumerate(lines, 1) if line.strip()]
+    parsed = _parse(body, limits)
+    return parsed if isinstance(parsed, list) else [parsed]
+
+
+def _complete(line: bytes) -> bool:
+    try:
+        from_json(line)
+    except ValueError:
+        return False
+    return True
+
+
+def _parse(text: bytes, limits: Limits, place: str = "") -> Any:
+    """Strict JSON: UTF-8 without lone surrogates, no duplicate keys, no NaN, nothing infinite, bounded depth."""
+    where = f"{place}: " if place else ""
+    try:
+        from_json(text, allow_inf_nan=False)
+        parsed = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
+    except _Duplicate as error:
+        raise IntakeError(f"{where}{error}", code="I006", place=place) from None
+    except (ValueError, RecursionError):
+        raise IntakeError(f"{where}not valid JSON", code="I005", place=place) from None
+    if _depth(parsed) > limits.depth:
+        raise IntakeError(f"{where}nested deeper than {limits.depth}", code="I007", place=place)
+    return parsed
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise _Duplicate("the same key is given twice in one object")
+    return made
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("not finite")
+    return number
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError("not JSON")
+
+
+def _depth(value: Any) -> int:
+    level, depth = [value], 0
+    while level:
+        depth += 1
+        level = [child for node in level for child in _children(node)]
+    return depth
+
+
+def _children(node: Any) -> list[Any]:
+    if isinstance(node, dict):
+        return [child for child in node.values() if isinstance(child, dict | list)]
+    return [child for child in node if isinstance(child, dict | list)] if isinstance(node, list) else []
