@@ -1,0 +1,186 @@
+"""The Web API methods that a stand-in workspace answers, with Slack's own error codes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from stanch.sandbox import _slack_blocks as rules
+from stanch.sandbox._server import Ledger
+from stanch.sandbox._slack_workspace import Channel, Person, Workspace
+
+Answer = dict[str, Any]
+
+
+class SlackError(Exception):
+    """An `ok: false` answer."""
+
+    def __init__(self, code: str, **details: Any) -> None:
+        super().__init__(code)
+        self.answer: Answer = {"ok": False, "error": code, **details}
+
+
+class WebApi:
+    """Answers one method call at a time from the workspace."""
+
+    def __init__(self, workspace: Workspace, ledger: Ledger) -> None:
+        self.workspace = workspace
+        self.ledger = ledger
+        self._methods: dict[str, tuple[str, Callable[[Mapping[str, Any]], Answer]]] = {
+            "auth.test": ("", self._auth_test),
+            "chat.postMessage": ("chat:write", self._post),
+            "chat.update": ("chat:write", self._update),
+            "chat.postEphemeral": ("chat:write", self._post_ephemeral),
+            "users.info": ("users:read", self._user),
+            "usergroups.users.list": ("usergroups:read", self._group),
+            "conversations.open": ("im:write", self._open),
+            "views.open": ("", self._open_view),
+        }
+
+    def call(self, method: str, *, token: str, params: Mapping[str, Any]) -> Answer:
+        with self.workspace.lock:
+            try:
+                return {"ok": True, **self._allowed(method, token=token)(params)}
+            except SlackError as error:
+                return error.answer
+
+    def _allowed(self, method: str, *, token: str) -> Callable[[Mapping[str, Any]], Answer]:
+        if not token:
+            raise SlackError("not_authed")
+        if token != self.workspace.app.token:
+            raise SlackError("invalid_auth")
+        if self.workspace.revoked:
+            raise SlackError("token_revoked")
+        if method not in self._methods:
+            raise SlackError("unknown_method", req_method=method)
+        scope, handler = self._methods[method]
+        if scope and scope not in self.workspace.scopes:
+            raise SlackError("missing_scope", needed=scope, provided=",".join(self.workspace.scopes))
+        return handler
+
+    def _auth_test(self, _params: Mapping[str, Any]) -> Answer:
+        app = self.workspace.app
+        names = {"team": "Sandbox", "user": "stanch", "url": "https://sandbox.slack.example/"}
+        return {**names, "team_id": app.team_id, "user_id": app.bot_user, "bot_id": app.bot_id}
+
+    def _post(self, params: Mapping[str, Any]) -> Answer:
+        channel = self._channel(params)
+        message = self._message(params)
+        ts = self.workspace.next_ts()
+        message = {**message, "ts": ts, **_present(params, "thread_ts", "metadata")}
+        self.workspace.messages[channel.id, ts] = message
+        self._record("slack.posted", channel, message)
+        return {"channel": channel.id, "ts": ts, "message": message}
+
+    def _update(self, params: Mapping[str, Any]) -> Answer:
+        channel = self._channel(params)
+        ts = str(params.get("ts", ""))
+        before = self.workspace.messages.get((channel.id, ts))
+        if before is None:
+            raise SlackError("message_not_found")
+        message = {**before, **self._message(params), **_present(params, "metadata"), "edited": {"ts": ts}}
+        self.workspace.messages[channel.id, ts] = message
+        self._record("slack.updated", channel, message)
+        return {"channel": channel.id, "ts": ts, "text": message["text"], "message": message}
+
+    def _post_ephemeral(self, params: Mapping[str, Any]) -> Answer:
+        channel = self._channel(params)
+        person = self._person(params, missing="user_not_in_channel")
+        message = {**self._message(params), "ts": self.workspace.next_ts()}
+        self._record("slack.ephemeral", channel, {**message, "to": person.id})
+        return {"message_ts": message["ts"]}
+
+    def _user(self, params: Mapping[str, Any]) -> Answer:
+        person = self._person(params, missing="user_not_found")
+        return {"user": _profile(person, self.workspace)}
+
+    def _group(self, params: Mapping[str, Any]) -> Answer:
+        members = self.workspace.groups.get(str(params.get("usergroup", "")))
+        if members is None:
+            raise SlackError("no_such_subteam")
+        return {"users": list(members)}
+
+    def _open(self, params: Mapping[str, Any]) -> Answer:
+        person = self.workspace.people.get(str(params.get("users", "")))
+        if person is None:
+            raise SlackError("user_not_found")
+        if person.deleted:
+            raise SlackError("user_disabled")
+        return {"channel": {"id": self.workspace.direct_message(person.id).id}}
+
+    def _open_view(self, params: Mapping[str, Any]) -> Answer:
+        trigger = str(params.get("trigger_id", ""))
+        if trigger not in self.workspace.triggers:
+            raise SlackError("exchanged_trigger_id" if trigger else "invalid_arguments")
+        view = _structure(params.get("view"))
+        if problems := rules.view_mistakes(view):
+            raise SlackError("invalid_arguments", response_metadata={"messages": problems})
+        self.workspace.triggers.discard(trigger)
+        self.ledger.append("slack.view_opened", {"view": view, "trigger_id": trigger})
+        return {"view": {"id": "V" + trigger.split(".")[0], "hash": trigger, **view}}
+
+    def _channel(self, params: Mapping[str, Any]) -> Channel:
+        wanted = str(params.get("channel", ""))
+        if wanted in self.workspace.people:
+            return self.workspace.direct_message(wanted)
+        channel = self.workspace.channels.get(wanted)
+        if channel is None:
+            raise SlackError("channel_not_found")
+        if channel.archived:
+            raise SlackError("is_archived")
+        if not channel.member:
+            raise SlackError("not_in_channel")
+        return channel
+
+    def _person(self, params: Mapping[str, Any], *, missing: str) -> Person:
+        person = self.workspace.people.get(str(params.get("user", "")))
+        if person is None:
+            raise SlackError(missing)
+        return person
+
+    def _message(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        text, blocks = str(params.get("text") or ""), _structure(params.get("blocks"))
+        if not text and not blocks:
+            raise SlackError("no_text")
+        if len(text) > rules.TEXT:
+            raise SlackError("msg_too_long")
+        if problems := rules.mistakes(blocks or []):
+            raise SlackError("invalid_blocks", errors=problems, response_metadata={"messages": problems})
+        app = self.workspace.app
+        origin = {"type": "message", "user": app.bot_user, "bot_id": app.bot_id, "app_id": app.app_id}
+        return {**origin, "text": text, "blocks": blocks or []}
+
+    def _record(self, event: str, channel: Channel, message: Mapping[str, Any]) -> None:
+        self.ledger.append(event, {"channel": channel.id, **message})
+
+
+def _present(params: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: _structure(params[name]) for name in names if params.get(name)}
+
+
+def _structure(value: Any) -> Any:
+    """Lists and objects come as JSON, or as JSON inside a form field."""
+    if not isinstance(value, str) or not value.startswith(("[", "{")):
+        return value
+    try:
+        return json.loads(value)
+    except ValueError:
+        raise SlackError("invalid_arguments") from None
+
+
+def _profile(person: Person, workspace: Workspace) -> dict[str, Any]:
+    team = person.team_id or workspace.app.team_id
+    email = {"email": person.email} if "users:read.email" in workspace.scopes else {}
+    return {
+        "id": person.id,
+        "team_id": team,
+        "name": person.name,
+        "real_name": person.name,
+        "deleted": person.deleted,
+        "is_bot": person.is_bot,
+        "is_app_user": False,
+        "is_restricted": person.is_guest,
+        "is_ultra_restricted": False,
+        "profile": {"real_name": person.name, "display_name": person.name, "team": team, **email},
+    }
