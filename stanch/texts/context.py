@@ -1,0 +1,116 @@
+"""What a template may name: the views of finding and route, the case, and what the message is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from stanch.texts.categories import Category, category_of
+from stanch.views import FindingView, RouteView
+
+_SAFE_METHODS = ("", "GET", "HEAD", "OPTIONS")
+
+
+class Shown(BaseModel):
+    """Base of what templates see: frozen, additive."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class CaseText(Shown):
+    """The case, as people find it again."""
+
+    id: str = ""
+    url: str = ""
+    playbook: str = ""
+    mode: str = ""
+
+
+class TicketText(Shown):
+    key: str = ""
+    url: str = ""
+    state: str = ""
+    assignee: str = ""
+
+
+class BlockText(Shown):
+    """A block that stands or stood: its target in words, its end, and how it can be lifted."""
+
+    target: str = ""
+    point: str = ""
+    expires_at: datetime | str = ""
+    lease_id: str = ""
+    state: str = ""
+    reason: str = ""
+
+
+class ApprovalText(Shown):
+    question: str = ""
+    who: tuple[str, ...] = ()
+    expires_at: datetime | str = ""
+    on_timeout: str = ""
+    ttl: str = ""
+    undo: str = ""
+    outcome: str = ""
+    by: tuple[str, ...] = ()
+    reason: str = ""
+    shown: tuple[tuple[str, str], ...] = ()
+    params: tuple[tuple[str, str], ...] = ()
+
+
+class Context(Shown):
+    """Every field, empty where nobody filled it."""
+
+    finding: FindingView = FindingView()
+    route: RouteView = RouteView()
+    case: CaseText = CaseText()
+    ticket: TicketText = TicketText()
+    block: BlockText = BlockText()
+    approval: ApprovalText = ApprovalText()
+    text: str = ""
+    step: str = ""
+    waiting_since: datetime | str = ""
+
+
+def complete(given: Mapping[str, Any]) -> dict[str, Any]:
+    """A context with every field that a template may name, as plain data.
+
+    Raises:
+        pydantic.ValidationError: a given part is not of its shape.
+    """
+    whole = Context.model_validate(dict(given))
+    about = category_of(whole.finding.category)
+    return {**_plain(whole), "about": _plain(about), **_derived(whole.finding, about)}
+
+
+def _plain(model: BaseModel) -> dict[str, Any]:
+    return model.model_dump()
+
+
+def _derived(finding: FindingView, about: Category) -> dict[str, Any]:
+    api = finding.api
+    place = f"{api.method} {api.host}{api.path_template or api.path}".strip()
+    return {
+        "place": place or finding.resource.uid or finding.source or "unknown place",
+        "url": f"https://{api.host}{api.path or api.path_template or '/'}" if api.host else "",
+        "method": api.method or "GET",
+        "safe_to_repeat": bool(api.host) and api.method.upper() in _SAFE_METHODS,
+        "has_category": bool(about.code),
+        "personal_data": [item for item in finding.data_classification if item in ("pii", "pci", "phi", "secret")],
+        "actor": _actor(finding),
+    }
+
+
+def _actor(finding: FindingView) -> str:
+    """The narrowest handle there is on who did it, in words."""
+    actor = finding.actor
+    found = [
+        ("token", actor.token_id or actor.token_hash),
+        ("user", actor.user_id),
+        ("client", actor.client_id),
+        ("shared address" if actor.ip_is_shared else "address", actor.ip),
+    ]
+    return ", ".join(f"{word} {value}" for word, value in found if value)

@@ -1,0 +1,121 @@
+"""From a template and a context to plain text: a sandbox with fields, `if` and `for`, and nothing to call."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from jinja2 import BaseLoader, DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from stanch.durations import format_duration
+from stanch.errors import ConfigError, Problem
+from stanch.sinks.text import clean, one_line, shorten
+
+FIELD_LIMIT = 500
+QUOTE_LIMIT = 4000
+BODY_LIMIT = 20_000
+_BLANKS = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
+_REFUSED = (nodes.Call, nodes.CallBlock, nodes.Macro, nodes.Import, nodes.FromImport, nodes.Filter, nodes.Test)
+
+
+@dataclass(frozen=True)
+class Text:
+    """Plain text in short paragraphs; whoever shows it encodes it for its own markup."""
+
+    title: str
+    body: str
+
+
+class Ready(str):
+    """Text that a filter has already made safe for its place."""
+
+    __slots__ = ()
+
+
+def _finalize(value: object) -> object:
+    """Every field becomes one short line, so that no data can start a paragraph of its own."""
+    if isinstance(value, Ready):
+        return value
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%d %H:%M UTC")
+    if isinstance(value, timedelta):
+        return format_duration(value)
+    if isinstance(value, list | tuple):
+        return one_line(", ".join(str(item) for item in value), limit=FIELD_LIMIT)
+    return one_line(str(value), limit=FIELD_LIMIT)
+
+
+def quote(value: object) -> Ready:
+    """Foreign text of several lines, each marked as quoted."""
+    text = shorten(clean(str(value)).strip(), QUOTE_LIMIT)
+    return Ready("\n".join(f"> {line}".rstrip() for line in text.split("\n")))
+
+
+def shell(value: object) -> Ready:
+    """One argument of a POSIX shell command."""
+    return Ready(shlex.quote(one_line(str(value), limit=FIELD_LIMIT)))
+
+
+def percent(value: object) -> Ready:
+    """A share between 0 and 1 as a percentage."""
+    return Ready(f"{float(str(value)) * 100:.1f} %")
+
+
+_FILTERS = {"quote": quote, "shell": shell, "percent": percent}
+_TESTS = ("defined", "none")
+
+
+def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
+    """A sandbox without globals and with our few filters only."""
+    made = ImmutableSandboxedEnvironment(
+        loader=loader,
+        autoescape=False,  # noqa: S701 - plain text; every sink encodes it for itself
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.globals = {}
+    made.filters = dict(_FILTERS)
+    made.tests = {name: made.tests[name] for name in _TESTS}
+    return made
+
+
+def problems_of(name: str, source: str) -> list[Problem]:
+    """What a template does that a text may not do."""
+    try:
+        tree = environment(DictLoader({})).parse(source, name)
+    except TemplateSyntaxError as error:
+        return [Problem("X001", f"template: {one_line(str(error.message))}", file=name, line=error.lineno)]
+    found = [Problem("X002", _why(node), file=name, line=node.lineno) for node in tree.find_all(_REFUSED) if _why(node)]
+    return sorted(found, key=lambda problem: problem.line)
+
+
+def _why(node: nodes.Node) -> str:
+    if isinstance(node, nodes.Filter):
+        return "" if node.name in _FILTERS else f"unknown filter {node.name!r}; known: {', '.join(_FILTERS)}"
+    if isinstance(node, nodes.Test):
+        return "" if node.name in _TESTS else f"unknown test {node.name!r}; known: {', '.join(_TESTS)}"
+    return "a text may use fields, if, for and include; nothing is called or imported"
+
+
+def fill(env: ImmutableSandboxedEnvironment, name: str, context: Mapping[str, Any]) -> Text:
+    """Render a template; its first line is the title.
+
+    Raises:
+        ConfigError: X003, the template uses a field that is not there.
+    """
+    try:
+        whole = env.get_template(f"{name}.j2").render(context)
+    except TemplateError as error:
+        place = getattr(error, "lineno", 0) or 0
+        problem = Problem("X003", one_line(str(error.message or "cannot be rendered")), file=f"{name}.j2", line=place)
+        raise ConfigError(f"text {name} cannot be rendered", problems=[problem], code="X003") from error
+    title, _, body = whole.lstrip("\n").partition("\n")
+    return Text(title=shorten(title.strip(), 250), body=shorten(_BLANKS.sub("\n\n", body).strip(), BODY_LIMIT))
