@@ -74,7 +74,7 @@ def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
     """A sandbox without globals and with our few filters only."""
     made = ImmutableSandboxedEnvironment(
         loader=loader,
-        autoescape=False,  # noqa: S701 - plain text; every sink encodes it for itself
+        autoescape=False,
         undefined=StrictUndefined,
         finalize=_finalize,
         trim_blocks=True,
