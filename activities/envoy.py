@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -101,9 +101,7 @@ class EnvoyPoint:
             gone = set(removes) - goal.keys() if wanted is None else _targets(document) - goal.keys()
             kept = {name: entry for name, entry in document.owned().items() if _target(name) not in gone}
             document = self._publisher.publish(document, kept)
-            ready, refused = self._compiled(
-                goal.values(), room=self._config.max_entries - len(_targets(document) - goal.keys())
-            )
+            ready, refused = self._compiled(goal.values(), others=len(_targets(document) - goal.keys()))
             document, bad = self._publisher.publish_each(document, ready)
         refused |= dict.fromkeys(bad, "Envoy refused the rule; the ones before it stay in force")
         proof = {"version": document.version, "took_ms": str(round((time.monotonic() - started) * 1000))}
@@ -165,7 +163,7 @@ class EnvoyPoint:
         denied = sum(1 for line in hits if parse_name(line.policy))
         return denied, len(hits) - denied
 
-    def _compiled(self, leases: Sequence[Lease] | Any, *, room: int) -> tuple[dict[str, Entry], dict[str, str]]:
+    def _compiled(self, leases: Iterable[Lease], *, others: int) -> tuple[dict[str, Entry], dict[str, str]]:
         """Entries by name, and the reason for each target that cannot become one."""
         ready: dict[str, Entry] = {}
         refused: dict[str, str] = {}
@@ -175,7 +173,7 @@ class EnvoyPoint:
             except Rejected as error:
                 refused[lease.target] = error.message
                 continue
-            if len(ready) >= room:
+            if len(ready) + others >= self._config.max_entries:
                 refused[lease.target] = "this Envoy holds as many blocks as it may"
             else:
                 ready[name] = entry
