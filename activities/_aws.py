@@ -138,8 +138,8 @@ def make_client(service: str, access: AwsAccess) -> Any:
         max_pool_connections=20,
         user_agent_extra="stanch",
     )
-    # The literal overloads of boto3's stubs cannot follow a variable service name.
-    return session.client(service, config=config, endpoint_url=access.endpoint_url)  # type: ignore[call-overload]
+    make: Any = session.client  # its overloads want literal service names
+    return make(service, config=config, endpoint_url=access.endpoint_url)
 
 
 def _session(access: AwsAccess) -> boto3.session.Session:
@@ -154,7 +154,8 @@ def _session(access: AwsAccess) -> boto3.session.Session:
 
 def _assumed(base: boto3.session.Session, access: AwsAccess, role_arn: str) -> boto3.session.Session:
     def sts(service: str, **options: Any) -> Any:
-        return base.client(service, endpoint_url=access.endpoint_url, **options)  # type: ignore[call-overload]
+        make: Any = base.client
+        return make(service, endpoint_url=access.endpoint_url, **options)
 
     extra = {"RoleSessionName": "stanch"} | ({"ExternalId": access.external_id} if access.external_id else {})
     fetcher = AssumeRoleCredentialFetcher(
