@@ -1,0 +1,61 @@
+"""Which transitions lead an issue to a state, and what has to be sent with them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from activities._jira_settings import JiraSettings
+from activities._jira_view import category
+from stanch.ports import TicketState
+
+MOST_STEPS = 4
+# Same meaning, other word: what playbooks call a verified fix.
+_SYNONYMS = {"fixed_and_verified": "fixed"}
+
+
+def choose(
+    transitions: Sequence[Mapping[str, Any]], *, target: TicketState, settings: JiraSettings, left: frozenset[str]
+) -> Mapping[str, Any] | None:
+    """The transition to take: the configured one, one that reaches the state, or for done one on the way there.
+
+    Args:
+        transitions: those that Jira offers now.
+        target: the state wanted.
+        settings: names a transition by id where the workflow has several.
+        left: ids of statuses that were left on the way; going back to one would be a circle.
+    """
+    configured = settings.transitions.get(target)
+    direct = [each for each in transitions if category(_to(each)) is target]
+    for each in direct:
+        if str(each.get("id")) == configured:
+            return each
+    if direct:
+        return direct[0]
+    if target is TicketState.NEW:
+        return None
+    onward = (each for each in transitions if category(_to(each)) is TicketState.IN_PROGRESS)
+    return next((each for each in onward if str(_to(each).get("id")) not in left), None)
+
+
+def request(transition: Mapping[str, Any], *, resolution: str, settings: JiraSettings) -> dict[str, Any]:
+    """The body of the transition; the id as a string, and only fields that its screen has."""
+    target = category(_to(transition))
+    screen = transition.get("fields") or {}
+    fields: dict[str, Any] = dict(settings.transition_fields.get(target, {})) if target else {}
+    wanted = settings.resolutions.get(_SYNONYMS.get(resolution, resolution), "")
+    if wanted and _allows(screen.get("resolution"), wanted):
+        fields.setdefault("resolution", {"name": wanted})
+    body: dict[str, Any] = {"transition": {"id": str(transition.get("id"))}}
+    return {**body, "fields": fields} if fields else body
+
+
+def _allows(field: object, name: str) -> bool:
+    if not isinstance(field, dict):
+        return False
+    allowed = field.get("allowedValues")
+    return not allowed or any(each.get("name") == name for each in allowed)
+
+
+def _to(transition: Mapping[str, Any]) -> Mapping[str, Any]:
+    return transition.get("to") or {}

@@ -1,0 +1,86 @@
+"""A Jira issue as a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from activities._jira_settings import JiraSettings
+from activities._ticket_http import Call, unusable
+from stanch.ports import Ticket, TicketState
+
+READ_FIELDS = "summary,status,assignee,resolution,labels,project"
+_STATES = {
+    "new": TicketState.NEW,
+    "undefined": TicketState.NEW,
+    "indeterminate": TicketState.IN_PROGRESS,
+    "done": TicketState.DONE,
+}
+_RESOLUTIONS = {
+    "done": "fixed",
+    "fixed": "fixed",
+    "won't do": "risk_accepted",
+    "won't fix": "risk_accepted",
+    "risk accepted": "risk_accepted",
+    "false positive": "false_positive",
+    "cannot reproduce": "false_positive",
+    "not a bug": "false_positive",
+    "duplicate": "duplicate",
+}
+
+
+def category(status: Mapping[str, Any]) -> TicketState | None:
+    """Our state for a Jira status, by its category; names are localised and mean nothing."""
+    return _STATES.get(str((status.get("statusCategory") or {}).get("key", "")))
+
+
+def ticket(issue: object, settings: JiraSettings) -> Ticket:
+    """The issue as Jira answered it.
+
+    Raises:
+        RetrySafe: the answer is not an issue.
+    """
+    fields = issue.get("fields") if isinstance(issue, dict) else None
+    if not isinstance(issue, dict) or not isinstance(fields, dict) or not isinstance(fields.get("status"), dict):
+        raise unusable(Call("Jira", "read the ticket", write=False))
+    key = str(issue.get("key", ""))
+    return Ticket(
+        key=key,
+        id=str(issue.get("id", "")),
+        system="jira",
+        url=f"{settings.url}/browse/{key}",
+        state=category(fields["status"]) or TicketState.IN_PROGRESS,
+        state_name=str(fields["status"].get("name", "")),
+        assignee=account_of(fields.get("assignee")),
+        group=_group(fields, settings),
+        resolution=_resolution(fields.get("resolution"), settings),
+        summary=str(fields.get("summary", "")),
+        changed_by=_last_author(issue),
+        raw={"labels": list(fields.get("labels") or [])},
+    )
+
+
+def account_of(person: object) -> str:
+    """AccountId on Cloud, user name on Data Center."""
+    if not isinstance(person, dict):
+        return ""
+    return str(person.get("accountId") or person.get("name") or "")
+
+
+def _group(fields: Mapping[str, Any], settings: JiraSettings) -> str:
+    value = fields.get(settings.group_field) if settings.group_field else None
+    return str(value.get("value", "")) if isinstance(value, dict) else str(value or "")
+
+
+def _resolution(value: object, settings: JiraSettings) -> str:
+    if not isinstance(value, dict):
+        return ""
+    name = str(value.get("name", ""))
+    ours = next((ours for ours, theirs in settings.resolutions.items() if theirs == name), "")
+    return ours or _RESOLUTIONS.get(name.lower(), "other")
+
+
+def _last_author(issue: Mapping[str, Any]) -> str:
+    histories = (issue.get("changelog") or {}).get("histories") or []
+    latest = max(histories, key=lambda entry: str(entry.get("created", "")), default=None)
+    return account_of(latest.get("author")) if latest else ""

@@ -1,0 +1,82 @@
+"""What the tracker connectors share in their configuration: validation, addresses and secrets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+
+from stanch.errors import ConfigError, Problem
+
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class TrackerSettings(BaseModel):
+    """A tracker's section of stanch.toml.
+
+    Args:
+        url: base address; plain http only on this machine, since credentials travel with every call.
+        timeout: seconds to wait for an answer.
+        connect_timeout: seconds to wait for a connection.
+        settle: seconds after an uncertain create in which only a lookup may find the ticket.
+        poll: seconds between those lookups.
+        proxy: address of an HTTP proxy; the environment is not asked.
+        ca_file: certificates to trust instead of the usual ones.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    kind: str = ""
+    url: str
+    timeout: float = Field(default=8.0, gt=0)
+    connect_timeout: float = Field(default=4.0, gt=0)
+    settle: float = Field(default=10.0, ge=0, le=300)
+    poll: float = Field(default=1.0, gt=0)
+    proxy: str = ""
+    ca_file: str = ""
+
+    @field_validator("url")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
+            raise ValueError("must be an address such as https://example.atlassian.net, without user or query")
+        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise ValueError("must be https, since credentials travel with every call")
+        return value.rstrip("/")
+
+    @classmethod
+    def read(cls, name: str, section: Mapping[str, Any]) -> Self:
+        """The section, validated.
+
+        Raises:
+            ConfigError: with one problem per mistake, never with a value.
+        """
+        return validated(cls, name, section)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], name: str, section: Mapping[str, Any]) -> Model:
+    """The section as the model, or ConfigError naming each bad key."""
+    try:
+        return model.model_validate(dict(section))
+    except ValidationError as error:
+        problems = [
+            Problem(code="C010", message=f"{name}.{'.'.join(str(part) for part in each['loc'])}: {each['msg']}")
+            for each in error.errors(include_input=False, include_url=False, include_context=False)
+        ]
+    raise ConfigError(
+        f"the section {name} of stanch.toml is wrong: {problems[0].message}",
+        problems=problems,
+        code="C010",
+        hint="docs/connectors.md lists the keys of each tracker",
+    )
+
+
+def secrets_of(*values: SecretStr) -> tuple[bytes, ...]:
+    """The keys that are set, current first."""
+    return tuple(value.get_secret_value().encode() for value in values if value.get_secret_value())

@@ -1,0 +1,210 @@
+"""Tickets in Jira, Cloud and Data Center."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+from activities import _jira_events, _jira_moves
+from activities._jira_client import JiraClient, issue_key
+from activities._jira_doctor import examine
+from activities._jira_fields import CreateScreens, issue_fields, ticket_label, user_reference
+from activities._jira_settings import JiraSettings
+from activities._jira_text import TEXT_LIMIT, adf, holds, wiki
+from activities._jira_view import READ_FIELDS, account_of, ticket
+from activities._ticket_common import attachment_name, fit, hex_key, note_marker, settle
+from activities._ticket_http import FieldsRejected
+from activities._ticket_settings import secrets_of
+from stanch.errors import ConnectorError, Rejected
+from stanch.ports import Check, Connector, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.sinks.text import one_line
+
+COMMENT_PAGES = 5
+MOST_WATCHERS = 10
+
+
+class JiraTickets:
+    """A TicketPort over Jira. A label carries our key; the search index lags, so an uncertain create settles first."""
+
+    def __init__(self, name: str, settings: JiraSettings) -> None:
+        self.name = name
+        self._settings = settings
+        self._client = JiraClient(settings)
+        self._screens = CreateScreens(self._client)
+        self._own = settings.account_id
+
+    def __repr__(self) -> str:
+        return f"JiraTickets({self.name!r}, {self._settings.url!r})"
+
+    def ensure_ticket(self, draft: TicketDraft, *, uncertain_since: datetime | None = None) -> Ticket:
+        found = settle(
+            lambda: self._lookup(draft.key),
+            since=uncertain_since,
+            window=self._settings.settle,
+            poll=self._settings.poll,
+        )
+        return found or self._create(draft)
+
+    def _lookup(self, key: str) -> Ticket | None:
+        """The oldest issue with our label; each row is checked to have it."""
+        mark = ticket_label(key)
+        rows = self._client.search(f'labels = "{mark}"', fields=READ_FIELDS)
+        found = [each for each in (ticket(row, self._settings) for row in rows) if mark in each.raw["labels"]]
+        return min(found, key=lambda each: int(each.id), default=None)
+
+    def _create(self, draft: TicketDraft) -> Ticket:
+        project = draft.project or self._settings.project
+        if not project:
+            raise Rejected("the route names no Jira project", hint="set `project` in the route or the connector")
+        screen = self._screens.get(project, draft.type or self._settings.type)
+
+        def create(assignee: str) -> Ticket:
+            wanted = replace(draft, assignee=assignee)
+            remarks = () if assignee == draft.assignee else (f"Meant for {draft.assignee}, whom Jira does not accept.",)
+            fields = issue_fields(wanted, screen, settings=self._settings, project=project, remarks=remarks)
+            return self._created(self._client.create(fields), wanted)
+
+        try:
+            made = create(draft.assignee)
+        except FieldsRejected as error:
+            if error.fields != ("assignee",):
+                raise
+            made = create("")  # a ticket without assignee is better than none
+        self._watch(made.key, draft.watchers[:MOST_WATCHERS])
+        return made
+
+    def _created(self, key: str, draft: TicketDraft) -> Ticket:
+        """The new issue; a failed read must not look like a failed create, which would be repeated."""
+        try:
+            return self.get_ticket(key)
+        except ConnectorError:
+            link = f"{self._settings.url}/browse/{key}"
+            return Ticket(
+                key=key, id="", system="jira", url=link, state=TicketState.NEW, assignee=draft.assignee
+            )  # fmt: skip
+
+    def _watch(self, key: str, watchers: Sequence[str]) -> None:
+        for account in watchers:
+            try:
+                self._client.send("POST", f"issue/{key}/watchers", account, action="add a watcher")
+            except ConnectorError:
+                # The ticket stands; a watcher who may not see it must not make it be created again.
+                continue
+
+    def get_ticket(self, key: str) -> Ticket:
+        names = ",".join(filter(None, (READ_FIELDS, self._settings.group_field)))
+        query = {"fields": names, "expand": "changelog"}
+        return ticket(
+            self._client.get(f"issue/{issue_key(key)}", action="read the ticket", params=query), self._settings
+        )
+
+    def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
+        now = self._move(key, state, resolution)
+        if note:
+            self.add_note(key, note, marker=note_marker("state", key, state.value, note))
+        return now
+
+    def _move(self, key: str, state: TicketState, resolution: str) -> Ticket:
+        now = self.get_ticket(key)
+        left: frozenset[str] = frozenset()
+        for _ in range(_jira_moves.MOST_STEPS):
+            if now.state is state:
+                return now
+            offered = self._client.get(
+                f"issue/{issue_key(key)}/transitions",
+                action="read the transitions",
+                params={"expand": "transitions.fields"},
+            )
+            way = _jira_moves.choose(
+                (offered or {}).get("transitions", []), target=state, settings=self._settings, left=left
+            )
+            if way is None:
+                break
+            body = _jira_moves.request(way, resolution=resolution, settings=self._settings)
+            self._client.send("POST", f"issue/{issue_key(key)}/transitions", body, action="move the ticket")
+            left |= {str(way["to"].get("id"))}
+            now = self.get_ticket(key)
+        raise Rejected(
+            f"no Jira transition leads from {one_line(now.state_name, limit=60)} to {state.value}",
+            hint="let the workflow allow it for this account, or name the transition under `transitions`",
+        )
+
+    def add_note(self, key: str, text: str, *, marker: str) -> None:
+        mark = f"[stanch {hex_key(marker)[:32]}]"
+        if self._has_note(key, mark):
+            return
+        whole = f"{fit(text, limit=TEXT_LIMIT - len(mark) - 2)}\n\n{mark}"
+        self._client.comment(issue_key(key), adf(whole) if self._settings.cloud else wiki(whole))
+
+    def _has_note(self, key: str, mark: str) -> bool:
+        path = f"issue/{issue_key(key)}/comment"
+        for page in range(COMMENT_PAGES):
+            query = {"orderBy": "-created", "startAt": str(page * 100), "maxResults": "100"}
+            found = self._client.get(path, action="read the notes", params=query) or {}
+            comments: list[dict[str, Any]] = found.get("comments", [])
+            if any(holds(comment.get("body"), mark) for comment in comments):
+                return True
+            if len(comments) < 100:
+                return False
+        return False
+
+    def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise Rejected("a link must be an http or https address")
+        body = {
+            "globalId": f"stanch:{link_id}"[:255],
+            "object": {"url": url, "title": one_line(title, limit=255) or url},
+        }
+        self._client.send("POST", f"issue/{issue_key(key)}/remotelink", body, action="link the case")
+
+    def attach(self, key: str, *, name: str, content: bytes) -> None:
+        filename = attachment_name(name, content)
+        query = {"fields": "attachment"}
+        found = self._client.get(f"issue/{issue_key(key)}", action="read the attachments", params=query) or {}
+        have = (found.get("fields") or {}).get("attachment") or []
+        if not any(each.get("filename") == filename for each in have):
+            self._client.attach(key, name=filename, content=content)
+
+    def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
+        if not assignee and not (group and self._settings.group_field):
+            raise Rejected("Jira has no group to assign to", hint="name a person, or set `group_field`")
+        if assignee:
+            body = user_reference(assignee, cloud=self._settings.cloud)
+            self._client.send("PUT", f"issue/{issue_key(key)}/assignee", body, action="assign the ticket")
+        if group and self._settings.group_field:
+            fields = {self._settings.group_field: {"value": group}}
+            self._client.send("PUT", f"issue/{issue_key(key)}", {"fields": fields}, action="set the team")
+        if note:
+            self.add_note(key, note, marker=note_marker("assign", key, assignee, group, note))
+        return self.get_ticket(key)
+
+    def parse_event(self, *, headers: Mapping[str, str], body: bytes) -> TicketEvent | None:
+        keys = secrets_of(self._settings.webhook_secret, self._settings.webhook_secret_old)
+        _jira_events.verify(headers, body, keys=keys)
+        event = _jira_events.read(headers, body)
+        if event is not None and event.actor and event.actor == self._own_account():
+            return None
+        return event
+
+    def _own_account(self) -> str:
+        """Our own account; where Jira cannot be asked the event goes through, since it is only a hint."""
+        if not self._own:
+            try:
+                self._own = account_of(self._client.get("myself", action="read the own account"))
+            except ConnectorError:
+                return ""
+        return self._own
+
+    def doctor(self) -> Sequence[Check]:
+        return examine(self._client, self._screens, settings=self._settings)
+
+
+def build(name: str, section: Mapping[str, Any]) -> JiraTickets:
+    """The connector from its section of stanch.toml."""
+    return JiraTickets(name, JiraSettings.read(name, section))
+
+
+CONNECTOR = Connector(port="tickets", kind="jira", build=build)

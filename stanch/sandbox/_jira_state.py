@@ -1,0 +1,117 @@
+"""The data of the Jira stand-in: people, workflow graph, issues, and who changed what."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Person:
+    account: str  # accountId on Cloud, user name on Data Center
+    name: str
+    email: str
+
+
+@dataclass(frozen=True)
+class Status:
+    id: str
+    name: str
+    category: str  # new, indeterminate, done
+
+
+@dataclass(frozen=True)
+class Transition:
+    id: str
+    name: str
+    to: Status
+    requires: tuple[str, ...] = ()
+
+
+TO_DO = Status("10000", "To Do", "new")
+DOING = Status("3", "In Progress", "indeterminate")
+DONE = Status("10001", "Done", "done")
+
+START = Transition("21", "Start work", DOING)
+STOP = Transition("11", "Put back", TO_DO)
+RESOLVE = Transition("31", "Resolve", DONE)
+REOPEN = Transition("51", "Reopen", DOING)
+
+LOOSE_WORKFLOW = {TO_DO.id: (START, RESOLVE), DOING.id: (RESOLVE, STOP), DONE.id: (REOPEN,)}
+# Done is only reached through work: what many teams configure.
+STRICT_WORKFLOW = {TO_DO.id: (START,), DOING.id: (RESOLVE, STOP), DONE.id: (REOPEN,)}
+
+RESOLUTIONS = {"10000": "Done", "10001": "Won't Do", "10002": "Duplicate", "10003": "Cannot Reproduce"}
+ISSUE_TYPES = {"10001": "Task", "10002": "Bug"}
+
+BOT = Person("stanch-bot", "Stanch", "stanch@example.com")
+MARIA = Person("maria.k", "Maria K.", "maria.k@example.com")
+TOM = Person("tom.b", "Tom B.", "tom.b@example.com")
+
+
+@dataclass(frozen=True)
+class CustomField:
+    """A field of the create screen that this project adds."""
+
+    id: str
+    name: str
+    required: bool = True
+    options: tuple[str, ...] = ()
+    has_default: bool = False
+
+
+@dataclass
+class Issue:
+    id: str
+    key: str
+    fields: dict[str, Any]
+    status: Status = TO_DO
+    resolution: str = ""
+    comments: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    links: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    attachments: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    watchers: list[str] = field(default_factory=list[str])
+    history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    created: datetime = field(default_factory=lambda: datetime.now(UTC))
+    updated: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def assignee(self) -> str:
+        return str(self.fields.get("assignee") or "")
+
+
+class JiraState:
+    """Everything the stand-in remembers. Callers hold the stand-in's lock."""
+
+    def __init__(self, *, projects: tuple[str, ...], workflow: dict[str, tuple[Transition, ...]]) -> None:
+        self.projects = {key: str(10000 + index) for index, key in enumerate(projects)}
+        self.workflow = workflow
+        self.people = {person.account: person for person in (BOT, MARIA, TOM)}
+        self.custom_fields: list[CustomField] = []
+        self.issues: dict[str, Issue] = {}
+        self._ids = itertools.count(10100)
+        self._numbers = {key: itertools.count(1) for key in projects}
+
+    def next_id(self) -> str:
+        return str(next(self._ids))
+
+    def add_issue(self, project: str, fields: dict[str, Any]) -> Issue:
+        issue = Issue(id=self.next_id(), key=f"{project}-{next(self._numbers[project])}", fields=fields)
+        self.issues[issue.key] = issue
+        return issue
+
+    def find(self, key_or_id: str) -> Issue | None:
+        by_id = (issue for issue in self.issues.values() if issue.id == key_or_id)
+        return self.issues.get(key_or_id) or next(by_id, None)
+
+    def transitions(self, issue: Issue) -> tuple[Transition, ...]:
+        return self.workflow[issue.status.id]
+
+    def record(self, issue: Issue, *, by: str, field_name: str, before: str, after: str) -> dict[str, Any]:
+        """Note a change in the issue's history; returns the change as Jira lists it."""
+        item = {"field": field_name, "fromString": before, "toString": after}
+        issue.updated = datetime.now(UTC)
+        issue.history.append({"id": self.next_id(), "by": by, "at": issue.updated, "items": [item]})
+        return item

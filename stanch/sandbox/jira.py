@@ -1,0 +1,169 @@
+"""The Jira stand-in: Cloud (REST v3, rich text) or Data Center (REST v2, wiki text), stateful, over a real socket."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+
+from stanch.sandbox import _jira_write as write
+from stanch.sandbox._callbacks import Callback, Callbacks
+from stanch.sandbox._jira_routes import routes
+from stanch.sandbox._jira_state import (
+    BOT,
+    DOING,
+    DONE,
+    LOOSE_WORKFLOW,
+    STRICT_WORKFLOW,
+    TO_DO,
+    CustomField,
+    Issue,
+    JiraState,
+    Person,
+    Status,
+)
+from stanch.sandbox._jira_views import JiraViews
+from stanch.sandbox._server import Standin
+
+__all__ = ["BOT", "DOING", "DONE", "TO_DO", "CustomField", "JiraStandin", "Person"]
+
+
+class JiraStandin(Standin):
+    """Jira with people, a workflow graph, search that may lag, and signed webhooks.
+
+    Args:
+        cloud: Cloud (v3, Basic with e-mail) or Data Center (v2, Bearer).
+        projects: keys of the projects that exist.
+        strict: Done is reached only through In Progress.
+        token: the only token that is accepted.
+        webhook_secret: signs callbacks; set `callbacks.url` to get them.
+    """
+
+    name = "jira"
+
+    def __init__(
+        self,
+        *,
+        ledger: Path | None = None,
+        port: int = 0,
+        cloud: bool = True,
+        projects: tuple[str, ...] = ("MOBP", "PAY", "SEC", "OPS"),
+        strict: bool = False,
+        token: str = "jira-token",  # noqa: S107  the stand-in's own, opens nothing else
+        webhook_secret: str = "",
+    ) -> None:
+        super().__init__(ledger=ledger, port=port)
+        self.cloud = cloud
+        self.token = token
+        self.webhook_secret = webhook_secret
+        self.index_lag = 0.0  # seconds until search sees a new issue
+        self.observe: Callable[[Request, bytes, Response], None] | None = (
+            None  # sees each exchange, for contract checks
+        )
+        self.lock = RLock()
+        self.state = JiraState(projects=projects, workflow=STRICT_WORKFLOW if strict else LOOSE_WORKFLOW)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.app = Starlette(routes=routes(self))
+
+    @property
+    def views(self) -> JiraViews:
+        return JiraViews(self.state, base=self.url, cloud=self.cloud)
+
+    def stop(self) -> None:
+        super().stop()
+        self.callbacks.stop()
+
+    # What a person does in the tracker.
+
+    def issue(self, key: str) -> Issue:
+        """The issue, for looking at; raises KeyError where there is none."""
+        return self.state.issues[key]
+
+    def issues(self) -> list[Issue]:
+        with self.lock:
+            return list(self.state.issues.values())
+
+    def reassign(self, key: str, *, to: str, by: str = "maria.k") -> None:
+        with self.lock:
+            issue = self.issue(key)
+            item = write.reassign(self.state, issue, by=by, account=to)
+            self.changed("jira.assigned", issue, by=by, item=item, fields={"to": to})
+
+    def transition(self, key: str, *, to: Status = DONE, by: str = "maria.k", resolution: str = "") -> None:
+        """Move an issue along the first transition that leads to the status."""
+        with self.lock:
+            issue = self.issue(key)
+            way = next((each for each in self.state.transitions(issue) if each.to == to), None)
+            if way is None:
+                raise ValueError(f"no transition leads from {issue.status.name} to {to.name}")
+            fields = {"resolution": {"name": resolution}} if resolution else {}
+            item = write.move(self.state, issue, way, by=by, fields=fields)
+            self.changed("jira.transition", issue, by=by, item=item, fields={"to": to.category})
+
+    def comment(self, key: str, text: str, *, by: str = "maria.k") -> None:
+        with self.lock:
+            issue = self.issue(key)
+            body = {"type": "doc", "version": 1, "content": [_paragraph(text)]} if self.cloud else text
+            comment = write.add_comment(self.state, issue, by=by, body=body)
+            self.changed("jira.comment", issue, by=by, fields={"id": comment["id"]})
+
+    def act(self, order: dict[str, Any]) -> None:
+        """Do what a control request asks: `do` is reassign, resolve, reopen, start or comment."""
+        key, by, verb = str(order["key"]), str(order.get("by", "maria.k")), order.get("do")
+        if verb == "reassign":
+            self.reassign(key, to=str(order["to"]), by=by)
+        elif verb == "comment":
+            self.comment(key, str(order["text"]), by=by)
+        elif verb == "resolve":
+            self.transition(key, to=DONE, by=by, resolution=str(order.get("resolution", "")))
+        elif verb in ("reopen", "start"):
+            self.transition(key, to=DOING, by=by)
+        else:
+            raise ValueError("do must be reassign, resolve, reopen, start or comment")
+
+    def changed(
+        self,
+        event: str,
+        issue: Issue,
+        *,
+        by: str,
+        item: dict[str, Any] | None = None,
+        fields: dict[str, Any] | None = None,
+    ) -> None:
+        """Enter a change in the ledger and tell the configured URL about it."""
+        self.ledger.append(event, {"key": issue.key, "by": by, **(fields or {})})
+        body: dict[str, Any] = {
+            "timestamp": int(issue.updated.timestamp() * 1000),
+            "webhookEvent": _webhook_event(event),
+            "user": self.views.account(by),
+            "issue": self.views.issue(issue),
+        }
+        if item is not None:
+            body["changelog"] = {"id": issue.history[-1]["id"], "items": [item]}
+        self.callbacks.emit(self._signed(json.dumps(body).encode()))
+
+    def _signed(self, body: bytes) -> Callback:
+        event_id = str(uuid.uuid4())
+        headers = {"Content-Type": "application/json", "X-Atlassian-Webhook-Identifier": event_id}
+        if self.webhook_secret:
+            mac = hmac.new(self.webhook_secret.encode(), body, hashlib.sha256).hexdigest()
+            headers["X-Hub-Signature"] = f"sha256={mac}"
+        return Callback(event_id=event_id, body=body, headers=headers)
+
+
+def _webhook_event(event: str) -> str:
+    names = {"jira.issue_created": "jira:issue_created", "jira.comment": "comment_created"}
+    return names.get(event, "jira:issue_updated")
+
+
+def _paragraph(text: str) -> dict[str, Any]:
+    return {"type": "paragraph", "content": [{"type": "text", "text": text}]}
