@@ -237,9 +237,13 @@ class CaseInput(Wire):
 
 
 class Release(Wire):
-    """Give a lease back. `by` is a person for a lift by hand."""
+    """Give a lease back, named in full so that a writer that has lost its memory can still lift it.
 
-    lease_id: str
+    Args:
+        by: a person, for a lift by hand.
+    """
+
+    lease: Lease
     by: str = ""
     reason: str = ""
 

@@ -1,0 +1,227 @@
+"""The state of a case around its run: what was delivered, where its ticket is, which lines wait for the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from pydantic import Field
+
+from stanch.contract import CaseSummary, LedgerNote, Resolved, Scene, TicketChange
+from stanch.interpreter.context import Evaluator, RunContext
+from stanch.interpreter.state import CoreState, Mutable, RunStatus, StepStatus
+from stanch.leases import LeaseOutcome
+from stanch.plan import StepKind
+from stanch.views import FindingView, View
+
+MAX_REMEMBERED = 256
+
+
+class CaseStatus(StrEnum):
+    """What people see of a case."""
+
+    NEW = "new"
+    RUNNING = "running"
+    WAITING = "waiting"  # for a fix, a rescan, a timer
+    APPROVAL = "approval"  # for a decision
+    VERIFYING = "verifying"  # fixed; redeliveries are absorbed, a regression reopens
+    NEEDS_PERSON = "needs_person"
+    CLOSED = "closed"
+
+    @property
+    def over(self) -> bool:
+        return self in (CaseStatus.VERIFYING, CaseStatus.NEEDS_PERSON, CaseStatus.CLOSED)
+
+
+class TicketRef(Mutable):
+    system: str = ""
+    key: str = ""
+    url: str = ""
+    state: str = ""
+    assignee: str = ""
+    group: str = ""
+
+
+class CaseState(Mutable):
+    """One serialisable object; everything a case carries over continue-as-new."""
+
+    case_id: str
+    episode: str = ""
+    status: CaseStatus = CaseStatus.NEW
+    finding: FindingView | None = None
+    source: str = ""
+    assurance: str = "A"
+    requested_by: str = ""
+    resolved: Resolved | None = None
+    core: CoreState = Field(default_factory=CoreState)
+    round: int = 0
+    opened: datetime | None = None
+    updated: datetime | None = None
+    closed: datetime | None = None
+    watch_until: datetime | None = None
+    deliveries: list[str] = Field(default_factory=list)
+    delivery_count: int = 0
+    commands: list[str] = Field(default_factory=list)
+    ticket: TicketRef = Field(default_factory=TicketRef)
+    thread: str = ""
+    cards: dict[str, list[tuple[str, str]]] = Field(default_factory=dict)
+    outcomes: dict[str, LeaseOutcome] = Field(default_factory=dict)
+    notes: list[LedgerNote] = Field(default_factory=list)
+    next_note: int = 1
+
+    def note(self, event: str, now: datetime, *, step: str = "", actor: str = "stanch", **data: Any) -> None:
+        """Add a line for the ledger; numbered, so that carrying it twice writes it once."""
+        self.notes.append(LedgerNote(number=self.next_note, at=now, event=event, step=step, actor=actor, data=data))
+        self.next_note += 1
+
+    def written(self, up_to: int) -> None:
+        """Lines up to this number are in records."""
+        self.notes = [note for note in self.notes if note.number > up_to]
+
+    def remember(self, names: list[str], name: str) -> bool:
+        """True the first time a name is seen; the list stays bounded."""
+        if name in names:
+            return False
+        names.append(name)
+        del names[:-MAX_REMEMBERED]
+        return True
+
+    def scene(self, *, with_notes: bool = True) -> Scene:
+        """What activities are told."""
+        plan = self.resolved.plan if self.resolved else None
+        return Scene(
+            case_id=self.case_id,
+            episode=self.episode,
+            playbook=plan.playbook if plan else "",
+            plan_digest=plan.digest if plan else "",
+            mode=self.resolved.mode.value if self.resolved else "manual",
+            requested_by=self.requested_by,
+            ticket_system=self.ticket.system,
+            ticket_key=self.ticket.key,
+            thread=self.thread,
+            outbox=tuple(self.notes) if with_notes else (),
+        )
+
+    def take_ticket(self, change: TicketChange) -> tuple[TicketRef, TicketRef]:
+        """Remember what a ticket looks like now; returns it before and after."""
+        before = self.ticket.model_copy()
+        update = {"state": change.state, "assignee": change.assignee, "group": change.group}
+        self.ticket = self.ticket.model_copy(update=update)
+        return before, self.ticket
+
+
+def present(view: View) -> dict[str, Any]:
+    """A view as expressions read it: a field without a value is absent, so that `has()` tells the truth."""
+    return {name: _present(value) for name, value in view if value is not None}
+
+
+def _present(value: Any) -> Any:
+    if isinstance(value, View):
+        return present(value)
+    if isinstance(value, tuple):
+        return [_present(item) for item in value]
+    return value
+
+
+def context_of(state: CaseState, evaluator: Evaluator) -> RunContext:
+    """The fixed part of the run.
+
+    Raises:
+        ValueError: the case has no plan or finding yet.
+    """
+    resolved = state.resolved
+    if resolved is None or resolved.plan is None or state.finding is None:
+        raise ValueError("the case has no plan yet")
+    return RunContext(
+        plan=resolved.plan,
+        finding=present(state.finding),
+        route=present(resolved.route),
+        case_id=state.case_id,
+        episode=state.episode,
+        evaluator=evaluator,
+        people=resolved.people,
+        inputs=resolved.inputs,
+        mode=resolved.mode,
+        round=state.round,
+        requested_by=state.requested_by,
+    )
+
+
+def status_of(state: CaseState) -> CaseStatus:
+    """The status people see, derived from the run."""
+    core = state.core
+    if core.status.final:
+        return CaseStatus.VERIFYING if core.status is RunStatus.DONE and not core.problems else CaseStatus.NEEDS_PERSON
+    if state.resolved is None:
+        return CaseStatus.NEW
+    if state.resolved.plan is None:
+        return CaseStatus.VERIFYING if state.finding is not None and state.finding.is_test else CaseStatus.NEEDS_PERSON
+    if waiting_approvals(core):
+        return CaseStatus.APPROVAL
+    kinds = {step.id: step.kind for step in (state.resolved.plan.walk().values() if state.resolved.plan else ())}
+    waits = [name for name, step in core.steps.items() if step.status is StepStatus.RUNNING and _is_wait(kinds, name)]
+    return CaseStatus.WAITING if waits and not core.inflight else CaseStatus.RUNNING
+
+
+def _is_wait(kinds: Mapping[str, StepKind], name: str) -> bool:
+    return kinds.get(name) is StepKind.WAIT
+
+
+def waiting_approvals(core: CoreState) -> list[str]:
+    """Paths of approvals that wait for people."""
+    return [
+        path
+        for path, approval in core.approvals.items()
+        if approval.settled is None and core.steps[path].status is StepStatus.RUNNING
+    ]
+
+
+def waiting_on(state: CaseState) -> str:
+    """In a few words, what the case waits for."""
+    asked = waiting_approvals(state.core)
+    if asked:
+        return f"decision: {', '.join(asked)}"
+    if state.core.inflight:
+        return ", ".join(dict.fromkeys(state.core.inflight.values()))
+    running = [name for name, step in state.core.steps.items() if step.status is StepStatus.RUNNING]
+    return running[0] if running else ""
+
+
+def summary_of(state: CaseState) -> CaseSummary | None:
+    """The case as lists show it; None before the first finding."""
+    if state.finding is None or state.opened is None or state.updated is None:
+        return None
+    route = state.resolved.route if state.resolved else None
+    plan = state.resolved.plan if state.resolved else None
+    api = state.finding.api
+    return CaseSummary(
+        case_id=state.case_id,
+        episode=state.episode,
+        state=state.status.value,
+        severity=route.severity if route else state.finding.severity,
+        title=state.finding.title,
+        source=state.source,
+        category=state.finding.category,
+        host=api.host,
+        path=api.path_template or api.path,
+        method=api.method,
+        owner=route.owner.id if route else "",
+        assignee=state.ticket.assignee or (route.assignee if route else ""),
+        rule=route.rule if route else "",
+        playbook=plan.playbook if plan else "",
+        mode=state.resolved.mode.value if state.resolved else "",
+        opened=state.opened,
+        updated=state.updated,
+        due=route.due if route else None,
+        closed=state.closed,
+        waiting_on=waiting_on(state),
+        findings=state.finding.count,
+        deliveries=state.delivery_count,
+        ticket_system=state.ticket.system,
+        ticket_key=state.ticket.key,
+        ticket_url=state.ticket.url,
+        ticket_state=state.ticket.state,
+        problems=tuple(state.core.problems[-20:]),
+    )

@@ -1,0 +1,151 @@
+"""Settings of one deployment: stanch.toml, overridden by STANCH_* variables; secrets only by reference."""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from stanch.durations import Duration
+from stanch.errors import ConfigError, Problem
+from stanch.secrets import resolve
+
+FILE_VARIABLE = "STANCH_CONFIG"
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Web(Section):
+    """Where the HTTP edge listens. `public_url` is what links in tickets and cards point at."""
+
+    host: str = "127.0.0.1"
+    port: int = 8321
+    public_url: str = ""
+    login: str = "token"
+
+
+class Inventory(Section):
+    """What is known of a host: how critical it is and who answers for it in the business."""
+
+    criticality: str = ""
+    business_owner: str = ""
+    health_path: str = "/healthz"
+
+
+class PlaybookSettings(Section):
+    """Values of a playbook's inputs for this deployment."""
+
+    inputs: dict[str, Any] = Field(default_factory=dict)
+
+
+class Settings(BaseSettings):
+    """Everything a deployment decides; each section's `kind` names its connector.
+
+    Args:
+        data_dir: records, spool, evidence and generated keys, where those are not placed elsewhere.
+        case_key: secret from which case ids, ledger heads and button tokens are keyed.
+        verify_window: how long a case stays open after the fix to absorb redeliveries.
+        trackers, chat, points, policies, identity, scanners: connectors by name.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="STANCH_", env_nested_delimiter="__", extra="forbid")
+
+    data_dir: Path = Path(".stanch")
+    policy_dir: Path = Path("policy")
+    playbooks_dir: Path = Path("playbooks")
+    records_url: str = ""
+    case_key: str = ""
+    verify_window: Duration = timedelta(days=7)
+    web: Web = Web()
+    trackers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    chat: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    points: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    policies: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    identity: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    scanners: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    inventory: dict[str, Inventory] = Field(default_factory=dict)
+    playbooks: dict[str, PlaybookSettings] = Field(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment beats the file; there is no other source."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _file())
+
+    @property
+    def url_of_records(self) -> str:
+        """SQLAlchemy URL; a file in the data folder where none is set."""
+        return self.records_url or f"sqlite:///{(self.data_dir / 'records.db').absolute()}"
+
+    @property
+    def public_url(self) -> str:
+        return self.web.public_url or f"http://{self.web.host}:{self.web.port}"
+
+    def inventory_of(self, host: str) -> Inventory | None:
+        """The inventory entry of a host: its own, else the first pattern that matches."""
+        if host in self.inventory:
+            return self.inventory[host]
+        return next((entry for name, entry in self.inventory.items() if fnmatch.fnmatchcase(host, name)), None)
+
+
+def _file() -> Path:
+    return Path(os.environ.get(FILE_VARIABLE, "stanch.toml"))
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process.
+
+    Raises:
+        ConfigError: C010 (not TOML), C011 (a value is wrong or a name unknown), with the field.
+    """
+    try:
+        settings = Settings()
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{_file()} is not TOML: {error}", code="C010", hint="check quotes and brackets") from error
+    except ValidationError as error:
+        problems = [_problem(item) for item in error.errors(include_input=False, include_url=False)]
+        text = "; ".join(problem.message for problem in problems)
+        raise ConfigError(f"settings: {text}", problems=problems, code="C011") from error
+    for name in ("STANCH_CONFIG",):
+        if name in os.environ and not Path(os.environ[name]).is_file():
+            raise ConfigError(f"{os.environ[name]} does not exist", code="C012", hint=f"{name} names the file")
+    return settings
+
+
+def _problem(item: Any) -> Problem:
+    place = ".".join(str(part) for part in item["loc"])
+    return Problem("C011", f"{place}: {item['msg']}", file=str(_file()))
+
+
+def with_secrets(section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section with each `secret://` reference replaced by what it names.
+
+    Raises:
+        ConfigError: a reference cannot be resolved; its place is named, never a value.
+    """
+    return {name: _reveal(value) for name, value in section.items()}
+
+
+def _reveal(value: Any) -> Any:
+    if isinstance(value, str) and value.startswith("secret://"):
+        return resolve(value)
+    if isinstance(value, Mapping):
+        return with_secrets(value)
+    if isinstance(value, list):
+        return [_reveal(item) for item in value]
+    return value

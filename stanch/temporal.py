@@ -1,0 +1,81 @@
+"""One way to reach Temporal: profile files and TEMPORAL_* variables, our data converter, and the checks at start."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.envconfig import ClientConfig
+from temporalio.service import RPCError, RPCStatusCode
+
+from stanch.contract import SEARCH_ATTRIBUTES
+from stanch.errors import DependencyError
+
+DEFAULT_ADDRESS = "127.0.0.1:7233"
+CONNECT_TRIES = 20
+CONNECT_PAUSE = timedelta(milliseconds=500)
+
+_TYPES = {
+    "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "Int": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+    "KeywordList": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+}
+
+
+async def connect(*, tries: int = CONNECT_TRIES) -> Client:
+    """Connect as Temporal's own configuration says (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, profile, TLS, API key).
+
+    Raises:
+        DependencyError: D010, after bounded tries.
+    """
+    config = ClientConfig.load_client_connect_config(config_file_strict=True)
+    config.setdefault("target_host", DEFAULT_ADDRESS)
+    for left in range(tries, 0, -1):
+        try:
+            return await Client.connect(**config, data_converter=pydantic_data_converter)
+        except (RuntimeError, RPCError):
+            if left > 1:
+                await asyncio.sleep(CONNECT_PAUSE.total_seconds())
+    raise DependencyError(
+        f"Temporal does not answer at {config['target_host']}",
+        code="D010",
+        hint="start it, or set TEMPORAL_ADDRESS; `stanch dev` brings its own",
+    )
+
+
+async def search_attributes(client: Client) -> dict[str, str]:
+    """Our search attributes as the namespace has them, by name and type."""
+    reply = await client.operator_service.list_search_attributes(
+        ListSearchAttributesRequest(namespace=client.namespace)
+    )
+    names = {value: name for name, value in _TYPES.items()}
+    return {name: names.get(kind, str(kind)) for name, kind in reply.custom_attributes.items()}
+
+
+async def register_search_attributes(client: Client) -> list[str]:
+    """Add those that are missing.
+
+    Returns:
+        The names that were added.
+
+    Raises:
+        DependencyError: D011, one exists with another type, which Temporal would change silently.
+    """
+    present = await search_attributes(client)
+    wrong = [name for name, kind in SEARCH_ATTRIBUTES.items() if present.get(name, kind) != kind]
+    if wrong:
+        raise DependencyError(f"search attributes with another type: {', '.join(wrong)}", code="D011")
+    missing = {name: _TYPES[kind] for name, kind in SEARCH_ATTRIBUTES.items() if name not in present}
+    if missing:
+        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)
+        try:
+            await client.operator_service.add_search_attributes(request)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.ALREADY_EXISTS:
+                raise
+    return sorted(missing)

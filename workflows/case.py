@@ -1,0 +1,345 @@
+"""CaseWorkflow: one durable case per deduplicated finding, from the first delivery to the proven end."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from stanch.playbooks.evaluate import PlanEvaluator
+from temporalio import workflow
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.exceptions import ApplicationError
+
+from stanch import contract
+from stanch.approvals import Verdict, open_lines
+from stanch.cases import CaseState, CaseStatus, context_of, status_of, summary_of, waiting_approvals
+from stanch.contract import (
+    ApprovalView,
+    CaseCommand,
+    CaseInput,
+    CaseView,
+    Decision,
+    FindingReport,
+    Recording,
+    Resolve,
+    Resolved,
+    TicketChange,
+)
+from stanch.interpreter.context import Evaluator, RunContext
+from stanch.interpreter.core import advance, judge_vote
+from stanch.interpreter.messages import Cancelled, Command, Event, Happened, Started, Voted
+from stanch.interpreter.state import CoreState
+from stanch.leases import LeaseOutcome
+from stanch.ports import TicketState
+from stanch.views import SEVERITIES, FindingView, RouteView
+from workflows.effects import ENDED, Effects, outcome_event
+
+LOCAL_ATTEMPT = timedelta(seconds=10)
+NUDGE = timedelta(days=1)
+MAX_OUTCOMES = 512
+_STATE = SearchAttributeKey.for_keyword("StanchState")
+_OWNER = SearchAttributeKey.for_keyword("StanchOwner")
+_SOURCE = SearchAttributeKey.for_keyword("StanchSource")
+_SEVERITY = SearchAttributeKey.for_int("StanchSeverity")
+_DEADLINE = SearchAttributeKey.for_datetime("StanchDeadline")
+
+
+@workflow.defn(name=contract.CASE_WORKFLOW)
+class CaseWorkflow:
+    """The case. Handlers are synchronous and only change state; `run` does the work."""
+
+    @workflow.init
+    def __init__(self, start: CaseInput) -> None:
+        self._state = CaseState.model_validate(start.carried) if start.carried else CaseState(case_id=start.case_id)
+        self._state.episode = self._state.episode or workflow.info().first_execution_run_id
+        self._commands: list[Command] = []
+        self._effects = Effects(self._state, self._feed)
+        self._evaluator: Evaluator | None = None
+        self._flushing = False
+        self._closing = False
+        self._shown_status: CaseStatus | None = self._state.status if start.carried else None
+
+    @workflow.run
+    async def run(self, start: CaseInput) -> str:
+        """Live until the verify window is over.
+
+        Returns:
+            The final status.
+        """
+        if start.carried:
+            self._effects.resume_timers()
+        while not self._closing:
+            try:
+                await self._live()
+            except asyncio.CancelledError:
+                self._cancel("cancelled")
+        await workflow.wait_condition(lambda: not self._effects.busy and workflow.all_handlers_finished())
+        self._touch(CaseStatus.CLOSED)
+        await self._flush()
+        return self._state.status.value
+
+    # -- life -------------------------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        """One turn: do what is commanded, write what is due, then sleep until something happens."""
+        if self._state.resolved is None:
+            await workflow.wait_condition(lambda: self._state.finding is not None)
+            await self._resolve()
+        self._work()
+        self._touch(status_of(self._state))
+        if self._needs_flush():
+            self._effects.spawn(self._flush(), quiet=True)
+        if self._may_continue_as_new():
+            workflow.continue_as_new(
+                CaseInput(case_id=self._state.case_id, carried=self._state.model_dump(mode="json"))
+            )
+        if self._state.status.over:
+            await self._watch()
+        else:
+            await workflow.wait_condition(lambda: self._has_work() or self._may_continue_as_new())
+
+    def _has_work(self) -> bool:
+        return bool(self._commands) or self._needs_flush() or self._closing or self._state.resolved is None
+
+    def _work(self) -> None:
+        while self._commands:
+            self._effects.carry_out(self._commands.pop(0))
+
+    async def _resolve(self) -> None:
+        """Pin route, plan and people; the result lives in history, so later edits change nothing here."""
+        state = self._state
+        if state.finding is None:
+            return
+        question = Resolve(case_id=state.case_id, finding=state.finding, assurance=state.assurance, now=workflow.now())
+        answer: Resolved = await workflow.execute_local_activity(
+            contract.RESOLVE, question, result_type=Resolved, start_to_close_timeout=LOCAL_ATTEMPT
+        )
+        state.resolved = answer
+        state.core = CoreState()
+        data = {"rule": answer.route.rule, "owner": answer.route.owner.id, "why": answer.why}
+        state.note("case.routed", workflow.now(), **data)
+        self._feed(Started(now=workflow.now()))
+
+    def _context(self) -> RunContext | None:
+        resolved = self._state.resolved
+        if resolved is None or resolved.plan is None:
+            return None
+        if self._evaluator is None:
+            self._evaluator = PlanEvaluator(resolved.plan)
+        return context_of(self._state, self._evaluator)
+
+    def _feed(self, event: Event) -> None:
+        """The one door into the core; events are taken in the order in which they come."""
+        context = self._context()
+        if context is None:
+            return
+        self._state.core, commands = advance(context, self._state.core, event)
+        self._commands += commands
+
+    async def _watch(self) -> None:
+        """After the run: absorb redeliveries for the verify window, or wait for a person, nudged daily."""
+        state = self._state
+        now = workflow.now()
+        if state.status is CaseStatus.VERIFYING:
+            window = state.resolved.verify_window if state.resolved else 0.0
+            state.closed = state.closed or now
+            state.watch_until = state.watch_until or now + timedelta(seconds=window)
+            await self._until(self._has_work, state.watch_until - now)
+            if state.watch_until <= workflow.now() and not self._commands:
+                self._closing = True
+        elif not await self._until(lambda: self._has_work() or self._may_continue_as_new(), NUDGE):
+            state.note("case.waiting_for_person", workflow.now())
+
+    async def _until(self, done: Callable[[], bool], limit: timedelta) -> bool:
+        """Wait for a condition; false when time was over first."""
+        if limit <= timedelta(0):
+            return done()
+        try:
+            await workflow.wait_condition(done, timeout=limit)
+        except TimeoutError:
+            return False
+        return True
+
+    def _may_continue_as_new(self) -> bool:
+        suggested = workflow.info().is_continue_as_new_suggested()
+        idle = not self._effects.busy and not self._commands and not self._flushing
+        return suggested and idle and workflow.all_handlers_finished()
+
+    def _cancel(self, reason: str) -> None:
+        if self._state.core.status.final or self._context() is None:
+            self._closing = True
+        else:
+            self._feed(Cancelled(now=workflow.now(), reason=reason))
+
+    # -- records ----------------------------------------------------------------------------------------------------
+
+    def _touch(self, status: CaseStatus) -> None:
+        """Follow the status; search attributes are written only when it changes."""
+        state = self._state
+        state.status = status
+        if status is self._shown_status:
+            return
+        self._shown_status = status
+        state.updated = workflow.now()
+        state.note("case.status", workflow.now(), status=status.value)
+        updates: list[SearchAttributeUpdate[Any]] = [_STATE.value_set(status.value)]
+        if state.resolved is not None:
+            route = state.resolved.route
+            updates += [_OWNER.value_set(route.owner.id), _SEVERITY.value_set(SEVERITIES.index(route.severity) + 1)]
+            updates += [_SOURCE.value_set(state.source)]
+            updates += [_DEADLINE.value_set(route.due)] if route.due else []
+        workflow.upsert_search_attributes(updates)
+
+    def _needs_flush(self) -> bool:
+        notes = self._state.notes
+        return bool(notes) and not self._flushing and notes[-1].number > self._effects.carried
+
+    async def _flush(self) -> None:
+        """Carry waiting ledger lines and the newest summary to records (one history event)."""
+        await workflow.wait_condition(lambda: not self._flushing)
+        self._flushing = True
+        scene = self._state.scene()
+        recording = Recording(scene=scene, summary=summary_of(self._state))
+        try:
+            await workflow.execute_local_activity(contract.RECORD, recording, start_to_close_timeout=LOCAL_ATTEMPT)
+            self._state.written(scene.outbox[-1].number if scene.outbox else 0)
+        finally:
+            self._flushing = False
+
+    # -- what comes in ----------------------------------------------------------------------------------------------
+
+    @workflow.signal(name=contract.REPORT)
+    def report(self, report: FindingReport) -> None:
+        """A finding was delivered; a repeat is counted, a close signal ends waiting, a regression reopens."""
+        state = self._state
+        if not state.remember(state.deliveries, report.delivery_id):
+            return
+        now = workflow.now()
+        state.delivery_count += 1
+        first = state.finding is None
+        if first:
+            state.finding, state.source, state.assurance = report.finding, report.source, report.assurance
+            state.requested_by, state.opened, state.updated = report.requested_by, now, now
+            state.note("finding.accepted", now, source=report.source, finding=report.finding.id)
+        elif state.finding is not None:
+            count = state.finding.count + report.finding.count
+            state.finding = state.finding.model_copy(update={"count": count, "last_seen": report.finding.last_seen})
+            state.note("finding.repeated", now, source=report.source, count=count, status=report.status)
+            self._after_repeat(report)
+
+    def _after_repeat(self, report: FindingReport) -> None:
+        now = workflow.now()
+        if report.status == "resolved":
+            self._feed(Happened(now=now, event="finding.rescan_clean"))
+        elif self._state.status is CaseStatus.VERIFYING and self._state.core.status.final:
+            self._reopen(report.finding, "the finding came back")
+        elif self._state.core.facts.get("finding") == "clean":
+            self._feed(Happened(now=now, event="finding.reported"))
+
+    def _reopen(self, finding: FindingView, why: str) -> None:
+        """A new round of the same case: routed and planned afresh, on the same ticket."""
+        state = self._state
+        state.round += 1
+        state.finding, state.resolved = finding, None
+        state.closed = state.watch_until = None
+        self._evaluator = None
+        state.note("case.reopened", workflow.now(), why=why, round=state.round)
+
+    @workflow.signal(name=contract.LEASE_OUTCOME)
+    def lease_outcome(self, outcome: LeaseOutcome) -> None:
+        """A point says what became of a lease; it may say so more than once."""
+        known = self._state.outcomes.get(outcome.lease_id)
+        if known is not None and (known.state is outcome.state or known.state in ENDED):
+            return
+        self._state.outcomes[outcome.lease_id] = outcome
+        while len(self._state.outcomes) > MAX_OUTCOMES:
+            del self._state.outcomes[next(iter(self._state.outcomes))]
+        if outcome.state in ENDED:
+            self._feed(Happened(now=workflow.now(), event="lease.ended", data=outcome_event(outcome)))
+
+    @workflow.signal(name=contract.TICKET_CHANGED)
+    def ticket_changed(self, change: TicketChange) -> None:
+        """The ticket was read again after a hint; only what really changed becomes an event."""
+        state, now = self._state, workflow.now()
+        if not state.remember(state.commands, change.event_id):
+            return
+        before, after = state.take_ticket(change)
+        done = TicketState.DONE.value
+        if after.state == done and before.state != done:
+            self._feed(Happened(now=now, event="ticket.resolved", data={"by": change.by, "as": change.resolution}))
+        elif before.state == done and after.state != done:
+            self._feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
+        whom = (after.assignee or after.group, before.assignee or before.group)
+        if whom[0] != whom[1] and whom[0]:
+            self._feed(Happened(now=now, event="ticket.reassigned", data={"to": whom[0], "from": whom[1]}))
+
+    @workflow.signal(name=contract.CASE_COMMAND)
+    def case_command(self, command: CaseCommand) -> None:
+        """A person's word: comment, close, reopen, cancel, signal."""
+        state, now = self._state, workflow.now()
+        if not state.remember(state.commands, command.command_id):
+            return
+        data = {"text": command.text[:2000], "to": command.to}
+        state.note(f"case.{command.kind}", now, actor=command.by, **data)
+        if command.kind == "reopen" and state.status.over and state.finding is not None:
+            self._reopen(state.finding, command.text)
+        elif command.kind == "close" and state.status.over:
+            self._closing = True
+        elif command.kind in ("cancel", "close"):
+            self._cancel(f"by {command.by}")
+        elif command.kind == "signal":
+            self._feed(Happened(now=now, event=f"signal.{command.text[:64]}"))
+
+    @workflow.update(name=contract.DECIDE)
+    def decide(self, decision: Decision) -> Verdict:
+        """Count a vote and say what came of it; refusals are recorded here, so that they leave a trace."""
+        return self._vote(decision)
+
+    @decide.validator
+    def _decide_validator(self, decision: Decision) -> None:
+        """Turn away what would add nothing to history: unknown approvals, repeated refusals."""
+        verdict = judge_vote(self._state.core, decision.vote, workflow.now())
+        if not verdict.accepted and not verdict.fresh:
+            raise ApplicationError(verdict.message, verdict.code.value, type=verdict.code.value, non_retryable=True)
+
+    @workflow.signal(name=contract.DECIDE_LATER)
+    def decide_later(self, decision: Decision) -> None:
+        """The same decision, stored while no worker could answer; it counts once."""
+        self._vote(decision)
+
+    def _vote(self, decision: Decision) -> Verdict:
+        now = workflow.now()
+        verdict = judge_vote(self._state.core, decision.vote, now)
+        if verdict.fresh:
+            self._feed(Voted(now=now, vote=decision.vote))
+        return verdict
+
+    @workflow.query(name=contract.VIEW)
+    def view(self) -> CaseView | None:
+        """The case as it stands."""
+        state = self._state
+        summary = summary_of(state)
+        if summary is None or state.finding is None:
+            return None
+        core = state.core
+        approvals = [
+            ApprovalView(
+                path=path,
+                request=core.approvals[path].request,
+                votes=core.approvals[path].votes,
+                open_lines=open_lines(core.approvals[path]),
+            )
+            for path in waiting_approvals(core)
+        ]
+        return CaseView(
+            summary=summary,
+            steps={name: step.model_dump(mode="json", exclude={"seen"}) for name, step in core.steps.items()},
+            approvals=tuple(approvals),
+            changes=tuple(change.model_dump(mode="json") for change in core.changes),
+            problems=tuple(core.problems),
+            route=state.resolved.route if state.resolved else RouteView(),
+            finding=state.finding,
+            why=state.resolved.why if state.resolved else "",
+        )

@@ -1,0 +1,300 @@
+"""Commands of the core become activities and timers; their outcomes come back as events, in one order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import TimeoutError as TemporalTimeout
+
+from stanch import contract
+from stanch.cases import CaseState
+from stanch.catalog import ActionSpec, Queue, catalog
+from stanch.contract import ActionCall, ActionReply, ApprovalCall, ApprovalShown, Scene
+from stanch.interpreter.messages import (
+    ActionDone,
+    ActionFailed,
+    ApprovalEnded,
+    AskApproval,
+    Command,
+    Event,
+    Note,
+    RunAction,
+    StartTimer,
+    StopTimer,
+    TimerFired,
+)
+from stanch.leases import LeaseOutcome, LeaseState
+from stanch.plan import Retry
+
+HEARTBEAT = timedelta(seconds=5)
+ENDED = (LeaseState.LIFTED, LeaseState.EXPIRED)
+
+
+class Effects:
+    """Runs what the core commands for one case; holds nothing that must survive continue-as-new."""
+
+    def __init__(self, state: CaseState, feed: Callable[[Event], None]) -> None:
+        self._state = state
+        self._feed = feed
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
+        self._timers: dict[str, asyncio.Task[None]] = {}
+        self._showing: set[str] = set()
+        self._carrying: dict[str, int] = {}
+
+    @property
+    def busy(self) -> bool:
+        """True while an outcome is due that must not be lost by continue-as-new."""
+        return bool(self._tasks)
+
+    @property
+    def carried(self) -> int:
+        """The newest ledger line that an activity under way has with it."""
+        return max(self._carrying.values(), default=0)
+
+    def resume_timers(self) -> None:
+        """After continue-as-new: timers are absolute, so they are simply set again."""
+        for ref, due in self._state.core.timers.items():
+            self._start_timer(StartTimer(ref=ref, due=due))
+
+    def carry_out(self, command: Command) -> None:
+        """Start one command; never blocks."""
+        match command:
+            case RunAction():
+                self.spawn(self._run(command))
+            case StartTimer():
+                self._start_timer(command)
+            case StopTimer():
+                self._stop_timer(command.ref)
+            case AskApproval():
+                self.spawn(self._show(command))
+            case ApprovalEnded():
+                self.spawn(self._close(command))
+            case Note():
+                self._state.note(command.event, workflow.now(), step=command.step, **command.data)
+            case _:
+                pass
+
+    def spawn(self, work: Coroutine[Any, Any, None], *, quiet: bool = False) -> None:
+        """Run beside the case; `quiet` work is not waited for."""
+        task: asyncio.Task[None] = asyncio.create_task(work)
+        tasks = self._background if quiet else self._tasks
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    def _carry(self, ref: str, scene: Scene) -> None:
+        if scene.outbox:
+            self._carrying[ref] = scene.outbox[-1].number
+
+    def _delivered(self, ref: str, *, written: bool) -> None:
+        number = self._carrying.pop(ref, 0)
+        if written:
+            self._state.written(number)
+
+    # -- timers -----------------------------------------------------------------------------------------------------
+
+    def _start_timer(self, command: StartTimer) -> None:
+        self._stop_timer(command.ref)
+        self._timers[command.ref] = asyncio.create_task(self._timer(command))
+
+    def _stop_timer(self, ref: str) -> None:
+        task = self._timers.pop(ref, None)
+        if task is not None:
+            task.cancel()
+
+    async def _timer(self, command: StartTimer) -> None:
+        left = command.due - workflow.now()
+        if left > timedelta(0):
+            await workflow.sleep(left, summary=command.ref)
+        self._timers.pop(command.ref, None)
+        self._feed(TimerFired(now=workflow.now(), ref=command.ref))
+
+    # -- actions ----------------------------------------------------------------------------------------------------
+
+    async def _run(self, command: RunAction) -> None:
+        spec = catalog()[command.action]
+        try:
+            reply = await self._activity(command, spec)
+            outputs = await self._settle_lease(command, spec, reply.outputs) if spec.leased else reply.outputs
+        except ActivityError as error:
+            self._delivered(command.ref, written=False)
+            self._feed(failure(command.ref, error))
+            return
+        except _LeaseRefused as refused:
+            self._feed(refused.event(command.ref))
+            return
+        self._learn(command, outputs)
+        self._feed(ActionDone(now=workflow.now(), ref=command.ref, outputs=outputs))
+
+    async def _activity(self, command: RunAction, spec: ActionSpec) -> ActionReply:
+        """One retried activity; lines that wait for the ledger ride along."""
+        consent = None
+        if command.approval is not None:
+            wanted = command.approval.approval_id
+            approvals = self._state.core.approvals.values()
+            consent = next((item.request for item in approvals if item.request.approval_id == wanted), None)
+        scene = self._state.scene()
+        call = ActionCall(
+            action=command.action,
+            params=command.params,
+            ref=command.ref,
+            path=command.path,
+            purpose=command.purpose,
+            key=command.key,
+            scene=scene,
+            approval=command.approval,
+            consent=consent,
+            subject=command.subject,
+        )
+        self._carry(command.ref, scene)
+        reply: ActionReply = await workflow.execute_activity(
+            command.action,
+            call,
+            result_type=ActionReply,
+            task_queue=contract.queue(spec.queue),
+            start_to_close_timeout=_attempt(spec, command.timeout),
+            schedule_to_close_timeout=_total(spec, command.timeout),
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=_retry(command.retry),
+            summary=f"{command.path} · {command.action}",
+        )
+        self._delivered(command.ref, written=True)
+        return reply
+
+    async def _settle_lease(self, command: RunAction, spec: ActionSpec, outputs: dict[str, Any]) -> dict[str, Any]:
+        """A lease was asked for or given back; the point says what became of it."""
+        lease_id = str(outputs.get("lease_id", ""))
+        lifting = spec.inverse is None
+        limit = None if lifting else spec.total
+
+        def told() -> bool:
+            outcome = self._state.outcomes.get(lease_id)
+            return outcome is not None and (not lifting or outcome.state in ENDED)
+
+        try:
+            await workflow.wait_condition(told, timeout=limit)
+        except TimeoutError:
+            raise _LeaseRefused("L003", "the enforcement point did not answer in time", "TIMEOUT") from None
+        outcome = self._state.outcomes[lease_id]
+        if outcome.state is LeaseState.REFUSED:
+            raise _LeaseRefused(outcome.code, outcome.reason, "REJECTED")
+        if not lifting and outcome.state in ENDED:
+            raise _LeaseRefused("L004", f"the block {outcome.state.value} before it was confirmed", "REJECTED")
+        return {**outputs, "state": outcome.state.value, "proof": outcome.proof}
+
+    def _learn(self, command: RunAction, outputs: dict[str, Any]) -> None:
+        """What the case remembers of some outputs: its ticket, its thread."""
+        if command.action == "ticket.create":
+            ticket = self._state.ticket
+            for name in ("system", "key", "url", "state", "assignee"):
+                setattr(ticket, name, str(outputs.get(name, "")))
+        elif command.action in ("ticket.close", "ticket.assign"):
+            self._state.ticket.state = str(outputs.get("state", self._state.ticket.state))
+        elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
+            self._state.thread = str(outputs.get("ref", ""))
+
+    # -- approvals --------------------------------------------------------------------------------------------------
+
+    async def _show(self, command: AskApproval) -> None:
+        scene = self._state.scene()
+        call = ApprovalCall(scene=scene, request=command.request)
+        self._showing.add(command.request.approval_id)
+        self._carry(command.path, scene)
+        try:
+            shown = await _chat_activity(contract.SHOW_APPROVAL, call, ApprovalShown, command.path)
+        except ActivityError as error:
+            self._delivered(command.path, written=False)
+            self._problem("approval.not_shown", command.path, error)
+            return
+        finally:
+            self._showing.discard(command.request.approval_id)
+        self._delivered(command.path, written=True)
+        self._state.cards[command.request.approval_id] = list(shown.cards)
+
+    async def _close(self, command: ApprovalEnded) -> None:
+        await workflow.wait_condition(lambda: command.request.approval_id not in self._showing)
+        cards = self._state.cards.pop(command.request.approval_id, [])
+        call = ApprovalCall(
+            scene=self._state.scene(with_notes=False),
+            request=command.request,
+            outcome=command.outcome,
+            by=command.by,
+            reason=command.reason,
+            cards=tuple(cards),
+        )
+        try:
+            await _chat_activity(contract.CLOSE_APPROVAL, call, ApprovalShown, command.path)
+        except ActivityError as error:
+            self._problem("approval.card_not_updated", command.path, error)
+
+    def _problem(self, event: str, path: str, error: ActivityError) -> None:
+        failed = failure(path, error)
+        self._state.note(event, workflow.now(), step=path, code=failed.code, reason=failed.reason)
+
+
+class _LeaseRefused(Exception):
+    def __init__(self, code: str, reason: str, outcome: str) -> None:
+        super().__init__(reason)
+        self._code, self._reason, self._outcome = code, reason, outcome
+
+    def event(self, ref: str) -> ActionFailed:
+        return ActionFailed(now=workflow.now(), ref=ref, code=self._code, reason=self._reason, outcome=self._outcome)
+
+
+async def _chat_activity(name: str, call: ApprovalCall, result: type[ApprovalShown], path: str) -> ApprovalShown:
+    shown: ApprovalShown = await workflow.execute_activity(
+        name,
+        call,
+        result_type=result,
+        task_queue=contract.queue(Queue.CHAT),
+        start_to_close_timeout=timedelta(seconds=20),
+        schedule_to_close_timeout=timedelta(hours=1),
+        heartbeat_timeout=HEARTBEAT,
+        summary=f"{path} · {name}",
+    )
+    return shown
+
+
+def _attempt(spec: ActionSpec, timeout: float | None) -> timedelta:
+    return spec.attempt if timeout is None else max(spec.attempt, timedelta(seconds=timeout))
+
+
+def _total(spec: ActionSpec, timeout: float | None) -> timedelta | None:
+    if timeout is None:
+        return spec.total
+    wanted = timedelta(seconds=timeout)
+    return wanted if spec.total is None else min(wanted, spec.total)
+
+
+def _retry(retry: Retry | None) -> RetryPolicy:
+    if retry is None:
+        return RetryPolicy(maximum_interval=timedelta(seconds=60))
+    return RetryPolicy(
+        initial_interval=timedelta(seconds=retry.first),
+        backoff_coefficient=max(1.0, retry.factor),
+        maximum_interval=timedelta(seconds=max(retry.max, retry.first)),
+        maximum_attempts=retry.attempts,
+    )
+
+
+def failure(ref: str, error: ActivityError) -> ActionFailed:
+    """An activity that ended badly, in the core's words."""
+    cause = error.cause
+    now = workflow.now()
+    if isinstance(cause, ApplicationError):
+        code = str(cause.details[0]) if cause.details else ""
+        return ActionFailed(now=now, ref=ref, code=code, reason=cause.message[:300], outcome=cause.type or "REJECTED")
+    if isinstance(cause, TemporalTimeout):
+        return ActionFailed(now=now, ref=ref, code="T001", reason="no answer in time", outcome="TIMEOUT")
+    return ActionFailed(now=now, ref=ref, code="T002", reason="the action was cancelled", outcome="UNCERTAIN")
+
+
+def outcome_event(outcome: LeaseOutcome) -> dict[str, str]:
+    """What the core is told of a lease that ended at its point."""
+    return {"lease_id": outcome.lease_id, "state": outcome.state.value}

@@ -1,0 +1,329 @@
+"""EnforcementWorkflow: the single writer of one enforcement point; it holds leases and keeps the vendor to them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from pydantic import Field
+from temporalio import workflow
+from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError
+
+from stanch import contract
+from stanch.catalog import Queue
+from stanch.contract import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
+from stanch.interpreter.state import Mutable
+from stanch.leases import Lease, LeaseOutcome, LeaseState
+
+ATTEMPT = timedelta(seconds=60)
+HEARTBEAT = timedelta(seconds=5)
+GIVE_UP_ADDS = timedelta(minutes=15)
+BACKOFF_FIRST, BACKOFF_MAX = 1.0, 30.0
+MAX_LEASES = 1000
+IDLE = timedelta(seconds=30)
+UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)  # written, perhaps, with an expiry nobody knows
+
+
+class Held(Mutable):
+    """A lease and whether its target stands at the point."""
+
+    lease: Lease
+    told: bool = False
+    since: datetime | None = None
+
+
+class PointState(Mutable):
+    """Everything a point's writer carries over continue-as-new."""
+
+    leases: dict[str, Held] = Field(default_factory=dict)
+    applied: dict[str, datetime] = Field(default_factory=dict)  # target -> expiry as written
+    leaving: dict[str, LeaseState] = Field(default_factory=dict)  # lease id -> why it goes
+    pending: list[LeaseOutcome] = Field(default_factory=list)
+    digest: str = ""
+    failures: int = 0
+
+
+@workflow.defn(name=contract.ENFORCEMENT_WORKFLOW)
+class EnforcementWorkflow:
+    """Signals change what is wanted; one loop makes it so. Removals go first and alone."""
+
+    @workflow.init
+    def __init__(self, start: EnforcementInput) -> None:
+        self._point, self._shard = start.point, start.shard
+        self._state = PointState.model_validate(start.carried) if start.carried else PointState()
+        self._suspect: frozenset[str] = frozenset()
+
+    @workflow.run
+    async def run(self, start: EnforcementInput) -> None:
+        """Live until nothing is held and nothing is owed."""
+        while True:
+            try:
+                if await self._turn():
+                    return
+            except asyncio.CancelledError:
+                continue  # a point is emptied by its leases, never by cancelling its writer
+
+    async def _turn(self) -> bool:
+        self._expire()
+        removes, adds = self._removes(), self._adds()
+        if removes:
+            await self._attempt(adds=[], removes=removes)
+        elif adds:
+            await self._attempt(adds=self._batch(adds), removes=[])
+        elif self._state.pending:
+            await self._announce()
+        elif not self._state.leases and not self._state.applied:
+            return await self._rest()
+        else:
+            self._continue_if_suggested()
+            await self._sleep_until_due()
+        return False
+
+    async def _rest(self) -> bool:
+        """Nothing is held: stay a moment for the next request, then end."""
+        self._continue_if_suggested()
+        try:
+            await workflow.wait_condition(lambda: bool(self._state.leases or self._state.pending), timeout=IDLE)
+        except TimeoutError:
+            return workflow.all_handlers_finished() and not self._state.leases
+        return False
+
+    def _continue_if_suggested(self) -> None:
+        if workflow.info().is_continue_as_new_suggested() and workflow.all_handlers_finished():
+            carried = self._state.model_dump(mode="json")
+            workflow.continue_as_new(EnforcementInput(point=self._point, shard=self._shard, carried=carried))
+
+    # -- what is wanted ---------------------------------------------------------------------------------------------
+
+    def _wanted(self) -> dict[str, Lease]:
+        """The lease that stands for each target: of several holders, the one that lasts longest."""
+        wanted: dict[str, Lease] = {}
+        for lease_id, held in self._state.leases.items():
+            lease = held.lease
+            if lease_id in self._state.leaving:
+                continue
+            if lease.target not in wanted or lease.expires_at > wanted[lease.target].expires_at:
+                wanted[lease.target] = lease
+        return wanted
+
+    def _removes(self) -> list[str]:
+        wanted = self._wanted()
+        return sorted(target for target in self._state.applied if target not in wanted)
+
+    def _adds(self) -> list[Lease]:
+        applied = self._state.applied
+        late = [lease for target, lease in self._wanted().items() if applied.get(target) != lease.expires_at]
+        return sorted(late, key=lambda lease: lease.lease_id)
+
+    def _batch(self, adds: list[Lease]) -> list[Lease]:
+        """While a batch is suspect, half of it is tried, so that one bad lease cannot hold up the others."""
+        suspects = [lease for lease in adds if lease.lease_id in self._suspect]
+        return suspects[: max(1, len(suspects) // 2)] if suspects else adds
+
+    def _expire(self) -> None:
+        now = workflow.now()
+        for lease_id, held in self._state.leases.items():
+            if held.lease.expires_at <= now:
+                self._state.leaving.setdefault(lease_id, LeaseState.EXPIRED)
+        self._drop_shared(now)
+
+    def _drop_shared(self, now: datetime) -> None:
+        """A holder whose target somebody else still wants goes without a write."""
+        wanted = self._wanted()
+        for lease_id in list(self._state.leaving):
+            lease = self._state.leases[lease_id].lease
+            if lease.target in wanted or lease.target not in self._state.applied:
+                self._end(lease_id, now, {"shared": "true"} if lease.target in wanted else {})
+
+    def _end(self, lease_id: str, now: datetime, proof: dict[str, str]) -> None:
+        lease = self._state.leases.pop(lease_id).lease
+        state = self._state.leaving.pop(lease_id)
+        self._state.pending.append(_outcome(lease, state, now, proof=proof))
+
+    # -- making it so -----------------------------------------------------------------------------------------------
+
+    async def _attempt(self, *, adds: list[Lease], removes: list[str], full: bool = False) -> None:
+        leaving = [held.lease for name, held in self._state.leases.items() if name in self._state.leaving]
+        call = Reconcile(
+            point=self._point,
+            adds=tuple(adds),
+            removes=tuple(removes),
+            wanted=tuple(self._wanted().values()) if full else None,
+            expected=self._state.digest,
+            holders=tuple(lease for lease in leaving if lease.target in removes),
+            outcomes=self._promised(adds, removes),
+        )
+        try:
+            reply: ReconcileReply = await workflow.execute_activity(
+                contract.RECONCILE,
+                call,
+                result_type=ReconcileReply,
+                task_queue=contract.queue(Queue.CONTAIN),
+                start_to_close_timeout=ATTEMPT,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+                summary=f"+{len(adds)} -{len(removes)}",
+            )
+        except ActivityError:
+            await self._failed(adds)
+            return
+        if reply.mismatch and full:
+            await self._failed(adds)
+        elif reply.mismatch:
+            await self._attempt(adds=adds, removes=removes, full=True)
+        else:
+            self._take(reply, adds, removes, call.outcomes)
+
+    def _promised(self, adds: list[Lease], removes: list[str]) -> tuple[LeaseOutcome, ...]:
+        """What cases are told by the same activity, when it goes well: no second activity, no lost word."""
+        now = workflow.now()
+        held = [_outcome(item.lease, LeaseState.HELD, now) for item in self._untold({lease.target for lease in adds})]
+        gone = [
+            _outcome(self._state.leases[name].lease, state, now)
+            for name, state in self._state.leaving.items()
+            if self._state.leases[name].lease.target in removes
+        ]
+        return tuple(self._state.pending + held + gone)
+
+    def _untold(self, targets: set[str]) -> list[Held]:
+        leases = self._state.leases
+        return [
+            held
+            for name, held in leases.items()
+            if held.lease.target in targets and not held.told and name not in self._state.leaving
+        ]
+
+    def _take(
+        self, reply: ReconcileReply, adds: list[Lease], removes: list[str], told: tuple[LeaseOutcome, ...]
+    ) -> None:
+        """Believe what the point read back."""
+        state, now = self._state, workflow.now()
+        state.digest, state.failures = reply.digest, 0
+        results = {target: (ok, code, reason) for target, ok, code, reason in reply.results}
+        done = {target for target, result in results.items() if result[0]}
+        for target in set(removes) & done:
+            state.applied.pop(target, None)
+        for lease in adds:
+            if lease.target in done:
+                state.applied[lease.target] = lease.expires_at
+            else:
+                self._refuse(lease.target, results.get(lease.target, (False, "L001", "the point gave no answer")), now)
+        self._settle_told({outcome.lease_id: outcome for outcome in told}, done)
+        self._suspect = frozenset()
+
+    def _settle_told(self, told: dict[str, LeaseOutcome], done: set[str]) -> None:
+        state = self._state
+        state.pending = [outcome for outcome in state.pending if outcome.lease_id not in told]
+        for lease_id, outcome in told.items():
+            held = state.leases.get(lease_id)
+            if held is None or held.lease.target not in done:
+                continue
+            if outcome.state is LeaseState.HELD:
+                held.told = True
+            else:
+                del state.leases[lease_id]
+                state.leaving.pop(lease_id, None)
+
+    def _refuse(self, target: str, result: tuple[bool, str, str], now: datetime) -> None:
+        _, code, reason = result
+        for lease_id in [name for name, held in self._state.leases.items() if held.lease.target == target]:
+            lease = self._state.leases.pop(lease_id).lease
+            self._state.leaving.pop(lease_id, None)
+            self._state.pending.append(_outcome(lease, LeaseState.REFUSED, now, code=code, reason=reason))
+
+    async def _failed(self, adds: list[Lease]) -> None:
+        """An attempt gave no answer: back off by a timer, look for the bad lease, give up adds after 15 minutes."""
+        state, now = self._state, workflow.now()
+        state.failures += 1
+        state.digest = ""  # what the point has is unknown: the next attempt sends the full set
+        for lease in adds:
+            state.applied.setdefault(lease.target, UNKNOWN)  # it may have landed: then it must be lifted, too
+        if len(adds) > 1:
+            self._suspect = frozenset(lease.lease_id for lease in adds)
+        for lease in adds:
+            held = state.leases.get(lease.lease_id)
+            if held is not None and held.since is not None and now - held.since > GIVE_UP_ADDS:
+                self._refuse(lease.target, (False, "L002", "the enforcement point cannot be reached"), now)
+        await workflow.sleep(min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(state.failures - 1, 10)))
+
+    async def _announce(self) -> None:
+        told = tuple(self._state.pending)
+        await workflow.execute_activity(
+            contract.ANNOUNCE,
+            Announce(point=self._point, outcomes=told),
+            task_queue=contract.queue(Queue.CONTAIN),
+            start_to_close_timeout=timedelta(seconds=20),
+            heartbeat_timeout=HEARTBEAT,
+        )
+        self._state.pending = [outcome for outcome in self._state.pending if outcome not in told]
+
+    async def _sleep_until_due(self) -> None:
+        leases = self._state.leases
+        due = min((held.lease.expires_at for held in leases.values()), default=None)
+        left = max(timedelta(0), due - workflow.now()) if due else None
+        seen = len(leases)
+
+        def changed() -> bool:
+            waiting = bool(self._state.pending or self._state.leaving or self._adds() or self._removes())
+            return waiting or len(leases) != seen or workflow.info().is_continue_as_new_suggested()
+
+        try:
+            await workflow.wait_condition(changed, timeout=left)
+        except TimeoutError:
+            return
+
+    # -- what comes in ----------------------------------------------------------------------------------------------
+
+    @workflow.signal(name=contract.HOLD)
+    def hold(self, lease: Lease) -> None:
+        """Take a lease; the same lease again changes nothing."""
+        state, now = self._state, workflow.now()
+        if lease.lease_id in state.leases:
+            return
+        if len(state.leases) >= MAX_LEASES:
+            reason = f"the point already holds {MAX_LEASES} leases"
+            state.pending.append(_outcome(lease, LeaseState.REFUSED, now, code="L005", reason=reason))
+        elif lease.expires_at <= now:
+            state.pending.append(_outcome(lease, LeaseState.EXPIRED, now))
+        else:
+            shared = state.applied.get(lease.target)
+            state.leases[lease.lease_id] = Held(lease=lease, since=now)
+            if shared is not None and shared >= lease.expires_at:
+                state.leases[lease.lease_id].told = True
+                state.pending.append(_outcome(lease, LeaseState.HELD, now, proof={"shared": "true"}))
+
+    @workflow.signal(name=contract.RELEASE)
+    def release(self, release: Release) -> None:
+        """Give a lease back; the last holder of a target lifts it. A lease not known here is lifted to be sure."""
+        state, lease = self._state, release.lease
+        if lease.lease_id not in state.leases:
+            state.leases[lease.lease_id] = Held(lease=lease, told=True, since=workflow.now())
+            state.applied.setdefault(lease.target, UNKNOWN)
+        state.leaving.setdefault(lease.lease_id, LeaseState.LIFTED)
+
+    @workflow.query(name=contract.LEASES)
+    def leases(self) -> list[Lease]:
+        """What is held now."""
+        return [held.lease for held in self._state.leases.values()]
+
+
+def _outcome(
+    lease: Lease,
+    state: LeaseState,
+    now: datetime,
+    *,
+    code: str = "",
+    reason: str = "",
+    proof: dict[str, str] | None = None,
+) -> LeaseOutcome:
+    return LeaseOutcome(
+        lease_id=lease.lease_id,
+        case_id=lease.case_id,
+        step=lease.step,
+        state=state,
+        at=now,
+        code=code,
+        reason=reason,
+        proof=proof or {},
+    )
