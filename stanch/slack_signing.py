@@ -64,7 +64,7 @@ def verify(
         raise _refusal()
     if abs(now.timestamp() - int(timestamp)) > WINDOW.total_seconds():
         raise _refusal()
-    expected = [sign(raw_body, timestamp=timestamp, secret=secret) for secret in secrets if secret]
+    expected = [sign(raw_body, timestamp=timestamp, secret=secret) for secret in secrets if secret.strip()]
     matches = [hmac.compare_digest(candidate, signature) for candidate in expected]
     if not any(matches) or seen(signature):
         raise _refusal()

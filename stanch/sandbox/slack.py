@@ -22,7 +22,7 @@ from stanch.sandbox._slack_api import WebApi
 from stanch.sandbox._slack_people import NO_ANSWER, Forgery, People, has_button
 from stanch.sandbox._slack_workspace import App, Channel, Person, Workspace
 
-__all__ = ["NO_ANSWER", "App", "Channel", "Forgery", "Person", "SlackStandin"]
+__all__ = ["NO_ANSWER", "SANDBOX_APP", "App", "Channel", "Forgery", "Person", "SlackStandin"]
 
 SANDBOX_APP = App(token="xoxb-sandbox", signing_secret="sandbox-signing-secret", team_id="T0SANDBOX")  # noqa: S106
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
@@ -176,10 +176,8 @@ class _Method:
 
 def _call(request: Request, body: bytes) -> tuple[str, dict[str, Any]]:
     """Token and parameters of a call; Slack takes JSON and forms, and the token in either place."""
-    if "json" in request.headers.get("content-type", ""):
-        params = _object(body)
-    else:
-        params = dict(parse_qsl(body.decode()))
+    is_json = "json" in request.headers.get("content-type", "")
+    params = _object(body) if is_json else dict(parse_qsl(body.decode()))
     scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
     return bearer if scheme.lower() == "bearer" else str(params.get("token", "")), params
 
