@@ -1,0 +1,145 @@
+"""Values on their way into the engine and out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any
+
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.timestamp_pb2 import Timestamp
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from stanch.expressions._cost import Caps
+from stanch.expressions._errors import ExpressionFailed
+from stanch.expressions._specs import DYN, Field, ListOf, MapOf, Record, Simple, Spec
+
+_MAX_DEPTH = 32
+_DURATION = TypeAdapter(timedelta)
+_TIMESTAMP = TypeAdapter(datetime)
+
+Wanted = dict[str, "Wanted"]  # names to convert; an empty one asks for everything below
+
+
+class View:
+    """Turns plain values into what the engine may see: only what is asked for, and within the caps."""
+
+    def __init__(self, caps: Caps) -> None:
+        self._caps = caps
+
+    def of(self, field: Field, value: Any, wanted: Wanted) -> Any:
+        """The value of a root or field; None where it is absent."""
+        return None if value is None else self._typed(field.spec, value, wanted, 0)
+
+    def _typed(self, spec: Spec, value: Any, wanted: Wanted, depth: int) -> Any:
+        if depth > _MAX_DEPTH:
+            raise ExpressionFailed("a value is nested too deeply for an expression")
+        match spec:
+            case Record():
+                return self._record(spec, value, wanted, depth)
+            case ListOf():
+                return [self._typed(spec.item, each, {}, depth + 1) for each in self._items(value)]
+            case MapOf():
+                return self._mapping(value, spec.value, depth)
+            case Simple():
+                return self._simple(spec.kind, value, depth)
+
+    def _record(self, spec: Record, value: Any, wanted: Wanted, depth: int) -> dict[str, Any]:
+        view: dict[str, Any] = {}
+        for name in wanted or spec.fields:
+            inner = getattr(value, name, None) if isinstance(value, BaseModel) else _get(value, name)
+            if inner is not None and name in spec.fields:
+                view[name] = self._typed(spec.fields[name].spec, inner, wanted.get(name, {}), depth + 1)
+        return view
+
+    def _simple(self, kind: str, value: Any, depth: int) -> Any:
+        if kind == "double" and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if kind == "duration" and isinstance(value, str):
+            return _duration(_parsed(_DURATION, value))
+        if kind == "timestamp" and isinstance(value, str):
+            return _timestamp(_parsed(_TIMESTAMP, value))
+        return self._any(value, depth)
+
+    def _any(self, value: Any, depth: int) -> Any:
+        if isinstance(value, Enum):
+            return self._any(value.value, depth)
+        if isinstance(value, str):
+            return self._text(value)
+        if value is None or isinstance(value, bool | int | float | bytes):
+            return value
+        if isinstance(value, datetime):
+            return _timestamp(value)
+        if isinstance(value, timedelta):
+            return _duration(value)
+        return self._compound(value, depth)
+
+    def _compound(self, value: Any, depth: int) -> Any:
+        if isinstance(value, BaseModel):
+            return self._mapping(value.model_dump(), DYN, depth)
+        if isinstance(value, Mapping):
+            return self._mapping(value, DYN, depth)
+        if isinstance(value, Sequence | set | frozenset):
+            return [None if each is None else self._typed(DYN, each, {}, depth + 1) for each in self._items(value)]
+        raise ExpressionFailed("a value has a type that expressions do not know")
+
+    def _mapping(self, value: Any, inner: Spec, depth: int) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ExpressionFailed("a value is not the mapping it was declared as")
+        kept = list(value.items())[: self._limit(len(value), self._caps.items)]
+        return {str(key): None if each is None else self._typed(inner, each, {}, depth + 1) for key, each in kept}
+
+    def _items(self, value: Any) -> list[Any]:
+        if isinstance(value, str | bytes) or not isinstance(value, Sequence | set | frozenset):
+            raise ExpressionFailed("a value is not the list it was declared as")
+        ordered = sorted(value, key=repr) if isinstance(value, set | frozenset) else list(value)
+        return ordered[: self._limit(len(ordered), self._caps.items)]
+
+    def _text(self, value: str) -> str:
+        return value[: self._limit(len(value), self._caps.text)]
+
+    def _limit(self, length: int, cap: int) -> int:
+        if length > cap and self._caps.strict:
+            raise ExpressionFailed(
+                "a value is too long for an expression with loops of this cost", hint="simplify the expression"
+            )
+        return cap
+
+
+def _get(value: Any, name: str) -> Any:
+    if not isinstance(value, Mapping):
+        raise ExpressionFailed("a value is not the record it was declared as")
+    return value.get(name)
+
+
+def _parsed(adapter: TypeAdapter[Any], value: str) -> Any:
+    try:
+        return adapter.validate_python(value)
+    except ValidationError:
+        raise ExpressionFailed("a value is not the time it was declared as") from None
+
+
+def _timestamp(value: datetime) -> Timestamp:
+    message = Timestamp()
+    message.FromDatetime(value if value.tzinfo is None else value.astimezone(UTC))
+    return message
+
+
+def _duration(value: timedelta) -> Duration:
+    message = Duration()
+    message.FromTimedelta(value)
+    return message
+
+
+def plain(value: Any) -> Any:
+    """A result as plain Python: dicts with text keys, lists, scalars, aware datetimes, timedeltas."""
+    if isinstance(value, dict):
+        return {str(key): plain(each) for key, each in sorted(value.items(), key=lambda item: str(item[0]))}
+    if isinstance(value, list):
+        return [plain(each) for each in value]
+    if isinstance(value, bytearray):
+        return bytes(value)
+    if value is None or isinstance(value, str | bool | int | float | bytes | datetime | timedelta):
+        return value
+    raise ExpressionFailed("the result is not a value that can be used")

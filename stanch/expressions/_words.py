@@ -1,0 +1,83 @@
+"""Mistakes that types alone do not show: unknown words of an enumeration, optional fields compared without `has()`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+
+from stanch.expressions._errors import Mistake
+from stanch.expressions._schema import Schema
+from stanch.expressions._specs import ListOf, Simple
+from stanch.expressions._tree import Expr, Tree, path_of, shape, text_of
+from stanch.expressions._walk import Path, Visit, field_of
+
+_EQUALS = ("_==_", "_!=_")
+_COMPARES = (*_EQUALS, "_<_", "_<=_", "_>_", "_>=_")
+
+
+def word_mistakes(tree: Tree, visits: Iterable[Visit], schema: Schema, guarded: frozenset[Path]) -> list[Mistake]:
+    """All P304 and P305 of an expression."""
+    found: list[Mistake] = []
+    for visit in visits:
+        if shape(visit.node) == "call_expr":
+            found.extend(_unknown_words(tree, visit, schema))
+            found.extend(_unguarded(tree, visit, schema, guarded))
+        found.extend(_unordered(tree, visit, schema))
+    return found
+
+
+def _unknown_words(tree: Tree, visit: Visit, schema: Schema) -> Iterator[Mistake]:
+    call = visit.node.call_expr
+    if call.function in _EQUALS:
+        for left, right in (call.args, reversed(call.args)):
+            yield from _outside(tree, _choices(left, visit, schema), [right])
+    elif call.function == "@in":
+        left, right = call.args
+        elements = list(right.list_expr.elements) if shape(right) == "list_expr" else []
+        yield from _outside(tree, _choices(left, visit, schema), elements)
+        yield from _outside(tree, _choices(right, visit, schema), [left])
+
+
+def _choices(node: Expr, visit: Visit, schema: Schema) -> tuple[str, ...]:
+    field = field_of(node, visit.scope, schema)
+    spec = field.spec if field else None
+    if isinstance(spec, ListOf):
+        spec = spec.item
+    return spec.choices if isinstance(spec, Simple) else ()
+
+
+def _outside(tree: Tree, choices: tuple[str, ...], nodes: Iterable[Expr]) -> Iterator[Mistake]:
+    for node in nodes if choices else ():
+        word = text_of(node)
+        if word is not None and word not in choices:
+            close = get_close_matches(word, choices, n=1, cutoff=0.6)
+            hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(choices)}"
+            yield Mistake("P304", f"'{word}' is not a value of this field", hint, tree.offset(node))
+
+
+def _unguarded(tree: Tree, visit: Visit, schema: Schema, guarded: frozenset[Path]) -> Iterator[Mistake]:
+    call = visit.node.call_expr
+    if call.function not in _COMPARES:
+        return
+    for node in call.args:
+        path = path_of(node)
+        if not path or path[0] in visit.scope or path in guarded:
+            continue
+        field = field_of(node, visit.scope, schema)
+        if field and field.optional and shape(node) == "select_expr":
+            name = ".".join(path)
+            hint = f"write has({name}) && ..."
+            yield Mistake("P305", f"'{name}' may be absent", hint, tree.offset(visit.node))
+
+
+def _unordered(tree: Tree, visit: Visit, schema: Schema) -> Iterator[Mistake]:
+    """`map` and `filter` over a map follow its order, which differs from process to process."""
+    if shape(visit.node) != "comprehension_expr":
+        return
+    loop = visit.node.comprehension_expr
+    if shape(loop.accu_init) != "list_expr":
+        return
+    field = field_of(loop.iter_range, visit.scope, schema)
+    if shape(loop.iter_range) == "struct_expr" or (field and not isinstance(field.spec, ListOf | Simple)):
+        message = "the order of a map is not fixed, so it cannot become a list"
+        yield Mistake("P301", message, "use exists() or all()", tree.offset(visit.node))
