@@ -1,0 +1,167 @@
+"""The connection to the records database: durable settings, short transactions, and errors that leak nothing."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+
+from stanch.errors import ConfigError, DependencyError
+from stanch.records.schema import SCHEMA_VERSION, meta, metadata
+
+_T = TypeVar("_T")
+PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON")
+
+
+class Database:
+    """Base of the parts of records: read and write transactions on one engine, safe to share between threads."""
+
+    def __init__(self, url: str, key: bytes) -> None:
+        if len(key) < 16:
+            raise ConfigError("the records key is too short", code="C301", hint="use at least 16 random bytes")
+        self._key = key
+        self._engine = _engine(url)
+        self._prepare()
+
+    def close(self) -> None:
+        """Give all connections back."""
+        self._engine.dispose()
+
+    def ping(self) -> None:
+        """Raise DependencyError unless records can be read."""
+        with self._read() as db:
+            db.execute(select(meta.c.name).limit(1))
+
+    @contextmanager
+    def _read(self, *, snapshot: bool = False) -> Generator[Connection]:
+        options = {"isolation_level": "REPEATABLE READ"} if snapshot and not self._is_sqlite else {}
+        with _translated(), self._engine.connect().execution_options(**options) as db, db.begin():
+            yield db
+
+    @contextmanager
+    def _write(self) -> Generator[Connection]:
+        with _translated(), self._engine.connect().execution_options(stanch_write=True) as db, db.begin():
+            yield db
+
+    @property
+    def _is_sqlite(self) -> bool:
+        return self._engine.dialect.name == "sqlite"
+
+    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
+        return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
+
+    def _insert_new(self, db: Connection, table: Table, values: Mapping[str, Any]) -> bool:
+        """Insert unless the row is there; True where it was not."""
+        return db.execute(self._insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+
+    def _upsert(self, db: Connection, table: Table, values: Mapping[str, Any], *, unless_newer: str = "") -> bool:
+        """Insert or replace by primary key, but never replace a row whose `unless_newer` column is ahead."""
+        statement = self._insert(table).values(**values)
+        keys = [column.name for column in table.primary_key]
+        changed = {name: statement.excluded[name] for name in values if name not in keys}
+        guard = table.c[unless_newer] <= statement.excluded[unless_newer] if unless_newer else None
+        return db.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=guard)).rowcount == 1
+
+    def _lock(self, db: Connection, name: str) -> None:
+        """Hold a named lock until the transaction ends (SQLite has one writer anyway)."""
+        self._insert_new(db, meta, {"name": f"lock:{name}", "value": ""})
+        if not self._is_sqlite:
+            db.execute(select(meta.c.name).where(meta.c.name == f"lock:{name}").with_for_update())
+
+    def _prepare(self) -> None:
+        with _translated():
+            _create(self._engine)
+        wanted = {"schema": str(SCHEMA_VERSION), "key": hmac.digest(self._key, b"stanch-records", "sha256").hex()}
+        with self._write() as db:
+            for name, value in wanted.items():
+                self._insert_new(db, meta, {"name": name, "value": value})
+            found = {row["name"]: row["value"] for row in rows(db, select(meta).where(meta.c.name.in_(wanted)))}
+        _check_meta(found, wanted)
+
+
+def rows(db: Connection, query: Executable) -> list[dict[str, Any]]:
+    """The rows by column name."""
+    return [{str(name): value for name, value in row.items()} for row in db.execute(query).mappings()]
+
+
+def rows_in_parts(values: Iterable[_T], size: int = 500) -> Iterator[list[_T]]:
+    """Parts small enough for the bound parameters of one statement."""
+    part: list[_T] = []
+    for value in values:
+        part.append(value)
+        if len(part) == size:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _engine(url: str) -> Engine:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        hint = "write it like sqlite:////var/lib/stanch/records.db or postgresql+psycopg://host/stanch"
+        raise ConfigError("the records URL is not a database URL", code="C302", hint=hint) from None
+    if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+        raise ConfigError("records need SQLite or PostgreSQL", code="C302")
+    return _sqlite_engine(parsed) if parsed.get_backend_name() == "sqlite" else _postgres_engine(parsed)
+
+
+def _postgres_engine(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True, hide_parameters=True)
+    except ModuleNotFoundError:
+        hint = "pip install 'psycopg[binary]' and write postgresql+psycopg://"
+        raise ConfigError("the PostgreSQL driver is not installed", code="C302", hint=hint) from None
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    if url.database in (None, "", ":memory:"):
+        raise ConfigError("records in memory would not survive a restart", code="C302", hint="name a file")
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": 10})
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver's own BEGIN would come too late to take the write lock
+        for pragma in PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        write = connection.get_execution_options().get("stanch_write")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+    return engine
+
+
+def _create(engine: Engine) -> None:
+    try:
+        metadata.create_all(engine)
+    except (ProgrammingError, IntegrityError, DBAPIError):
+        # Another process may have been creating the same tables; the second look finds them.
+        metadata.create_all(engine)
+
+
+def _check_meta(found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
+    if found["schema"] != wanted["schema"]:
+        message = f"records have schema {found['schema']}, this release needs {wanted['schema']}"
+        raise ConfigError(message, code="C303", hint="run the release that wrote them, or `stanch bootstrap`")
+    if found["key"] != wanted["key"]:
+        hint = "use the key the records were begun with; without it the ledger cannot be continued or verified"
+        raise ConfigError("these records were written with another key", code="C304", hint=hint)
+
+
+@contextmanager
+def _translated() -> Generator[None]:
+    try:
+        yield
+    except SQLAlchemyError as error:
+        kind = type(getattr(error, "orig", None) or error).__name__
+        hint = "check the database and its disk; work that needs it is tried again"
+        raise DependencyError(f"records cannot be used ({kind})", code="D010", hint=hint) from None

@@ -1,0 +1,198 @@
+"""The ledger of each case: append once, read as a timeline, verify, export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select, tuple_, update
+
+from stanch.records.chain import (
+    ERASED,
+    START,
+    Entry,
+    Head,
+    Root,
+    Sealed,
+    Verification,
+    check,
+    seal,
+    seal_head,
+    seal_root,
+)
+from stanch.records.database import Database, rows_in_parts
+from stanch.records.ledger_file import write_ledger
+from stanch.records.schema import heads, ledger, root, storable
+
+UNCERTAIN = "UNCERTAIN"
+
+
+@dataclass(frozen=True)
+class TimelineItem:
+    """One line of a case's story.
+
+    Args:
+        uncertain: an effect was intended and nobody knows how it ended.
+        erased: the data was removed on purpose; the entry still counts.
+    """
+
+    seq: int
+    time: datetime
+    actor: str
+    event: str
+    step: str
+    episode: str
+    effect: str
+    plan_digest: str
+    request_digest: str
+    response_digest: str
+    data: dict[str, Any]
+    hash: str
+    uncertain: bool = False
+    erased: bool = False
+
+
+class Ledger(Database):
+    """The hash-chained ledger."""
+
+    def append(self, entries: Sequence[Entry]) -> None:
+        """Add entries of any number of cases in one transaction; those whose key is known are ignored.
+
+        Raises:
+            DependencyError: records cannot be written; nothing was added.
+        """
+        if entries:
+            with self._write() as db:
+                self._append(db, entries)
+
+    def timeline(self, case_id: str) -> list[TimelineItem]:
+        """The case's entries in order, with the effects whose end is unknown marked."""
+        with self._read() as db:
+            rows = [Sealed(*row) for row in db.execute(_rows().where(ledger.c.case_id == case_id))]
+        open_effects = _open_effects(rows)
+        return [_item(row, open_effects) for row in rows]
+
+    def verify(self, case_id: str = "") -> Verification:
+        """Check one case's chain, or every chain and that no case is missing."""
+        with self._read(snapshot=True) as db:
+            known = {head.case_id: head for head in _heads(db, case_id)}
+            return check(_stream(db, case_id), known, root=None if case_id else _root(db, self._key), key=self._key)
+
+    def export(self, path: Path, *, case_id: str = "") -> int:
+        """Write the ledger, or one case's, as JSON lines that `verify_file` checks offline; returns the entries."""
+        with self._read(snapshot=True) as db:
+            base = None if case_id else _root(db, self._key)
+            return write_ledger(path, root=base, heads=_heads(db, case_id), rows=_stream(db, case_id))
+
+    def erase(self, entry: Entry, *, seq: int) -> None:
+        """Remove the data of an entry for good; `entry` says who and why and is appended. The chain stays valid."""
+        record = replace(entry, event=ERASED, data={**entry.data, "seq": seq})
+        which = (ledger.c.case_id == entry.case_id) & (ledger.c.seq == seq)
+        with self._write() as db:
+            self._append(db, [record])
+            db.execute(update(ledger).where(which).values(data=None, salt=None))
+
+    def _append(self, db: Connection, entries: Sequence[Entry]) -> None:
+        ids = sorted({storable(entry.case_id) for entry in entries})  # one order of locks for all writers
+        state = self._locked_heads(db, ids)
+        fresh = list(_unknown(db, entries))
+        sealed: list[Sealed] = []
+        for entry in fresh:
+            head = state[storable(entry.case_id)]
+            row = seal(entry, seq=head.entries + 1, prev_hash=head.last_hash, key=self._key)
+            sealed.append(row)
+            state[row.case_id] = head._replace(entries=row.seq, last_hash=row.hash)
+        if sealed:
+            db.execute(ledger.insert(), [row._asdict() for row in sealed])
+            self._write_heads(db, [state[case_id] for case_id in {row.case_id for row in sealed}])
+
+    def _locked_heads(self, db: Connection, ids: list[str]) -> dict[str, Head]:
+        found: dict[str, Head] = {}
+        for part in rows_in_parts(ids):
+            query = select(heads).where(heads.c.case_id.in_(part)).order_by(heads.c.case_id).with_for_update()
+            found |= {row.case_id: Head(*row) for row in db.execute(query)}
+        missing = [case_id for case_id in ids if case_id not in found]
+        return found | self._begin_cases(db, missing) if missing else found
+
+    def _begin_cases(self, db: Connection, ids: list[str]) -> dict[str, Head]:
+        """Give new cases their ordinal; the root is locked, so that two writers never count the same case."""
+        self._insert_new(db, root, {"id": 1, **seal_root(self._key, 0)._asdict()})
+        count: int = db.execute(select(root.c.cases).with_for_update()).scalar_one()
+        again = db.execute(select(heads).where(heads.c.case_id.in_(ids)).with_for_update())
+        found = {row.case_id: Head(*row) for row in again}
+        for case_id in ids:
+            if case_id not in found:
+                count += 1
+                found[case_id] = Head(case_id, count, 0, START, "")
+                db.execute(heads.insert().values(found[case_id]._asdict()))
+        db.execute(update(root).values(seal_root(self._key, count)._asdict()))
+        return found
+
+    def _write_heads(self, db: Connection, changed: list[Head]) -> None:
+        for head in changed:
+            done = seal_head(
+                self._key, case_id=head.case_id, ordinal=head.ordinal, entries=head.entries, last_hash=head.last_hash
+            )
+            db.execute(update(heads).where(heads.c.case_id == head.case_id).values(done._asdict()))
+
+
+def _unknown(db: Connection, entries: Sequence[Entry]) -> Iterator[Entry]:
+    """Entries whose key is neither stored nor earlier in the list."""
+    places = [tuple(map(storable, (entry.case_id, entry.episode, entry.key))) for entry in entries]
+    seen: set[tuple[Any, ...]] = set()
+    key = (ledger.c.case_id, ledger.c.episode, ledger.c.key)
+    for part in rows_in_parts(places):
+        seen.update(tuple(row) for row in db.execute(select(*key).where(tuple_(*key).in_(part))))
+    for place, entry in zip(places, entries, strict=True):
+        if place not in seen:
+            seen.add(place)
+            yield entry
+
+
+def _rows() -> Select[Any]:
+    return select(*(ledger.c[name] for name in Sealed._fields)).order_by(ledger.c.case_id, ledger.c.seq)
+
+
+def _stream(db: Connection, case_id: str) -> Iterator[Sealed]:
+    query = _rows().where(ledger.c.case_id == case_id) if case_id else _rows()
+    result = db.execution_options(yield_per=2000).execute(query)
+    return map(Sealed._make, result)
+
+
+def _heads(db: Connection, case_id: str) -> Iterable[Head]:
+    query = select(*(heads.c[name] for name in Head._fields)).order_by(heads.c.case_id)
+    return [Head(*row) for row in db.execute(query.where(heads.c.case_id == case_id) if case_id else query)]
+
+
+def _root(db: Connection, key: bytes) -> Root:
+    row = db.execute(select(root.c.cases, root.c.mac)).one_or_none()
+    if row is not None:
+        return Root(*row)
+    any_entry = db.execute(select(func.count()).select_from(ledger)).scalar_one()
+    return Root(0, "missing") if any_entry else seal_root(key, 0)
+
+
+def _open_effects(rows: Iterable[Sealed]) -> set[str]:
+    """Effects with an intent whose last word is missing or says uncertain."""
+    last: dict[str, bool] = {}
+    for row in rows:
+        if row.effect and row.event.endswith(".intent"):
+            last[row.effect] = True
+        elif row.effect and row.event.endswith(".outcome"):
+            last[row.effect] = json.loads(row.data or "{}").get("outcome") == UNCERTAIN
+    return {effect for effect, is_open in last.items() if is_open}
+
+
+def _item(row: Sealed, open_effects: set[str]) -> TimelineItem:
+    names = ("seq", "actor", "event", "step", "episode", "effect", "plan_digest", "request_digest", "response_digest")
+    return TimelineItem(
+        **{name: getattr(row, name) for name in (*names, "hash")},
+        time=datetime.fromisoformat(row.time),
+        data=json.loads(row.data) if row.data is not None else {},
+        uncertain=row.effect in open_effects and row.event.endswith((".intent", ".outcome")),
+        erased=row.data is None,
+    )

@@ -1,0 +1,267 @@
+"""The tables of records; times are fixed-width UTC text and JSON is ASCII text, so that both databases agree."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Dialect,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
+
+SCHEMA_VERSION = 1
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware time, stored so that text order is time order."""
+
+    impl = String(27)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be recorded")
+        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+class Json(TypeDecorator[Any]):
+    """A JSON value; ASCII escapes keep what PostgreSQL text refuses (NUL, lone surrogates)."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        return json.dumps(value, separators=(",", ":"), sort_keys=True)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+class Plain(TypeDecorator[str]):
+    """Text from anywhere; what no database stores (NUL, lone surrogates) becomes U+FFFD."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else storable(value)
+
+
+def storable(text: str) -> str:
+    """The text with NUL and lone surrogates replaced by U+FFFD."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
+def _text(name: str) -> Column[str]:
+    return Column(name, Plain, nullable=False, default="")
+
+
+def _id(name: str) -> Column[str]:
+    return Column(name, Plain, primary_key=True)
+
+
+metadata = MetaData()
+
+meta = Table("meta", metadata, _id("name"), _text("value"))
+
+ledger = Table(
+    "ledger",
+    metadata,
+    _id("case_id"),
+    Column("seq", Integer, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("episode", "key", "time", "actor", "event", "step", "effect")),
+    *(Column(name, Text, nullable=False) for name in ("plan_digest", "request_digest", "response_digest")),
+    Column("data", Text),
+    Column("salt", Text),
+    *(Column(name, Text, nullable=False) for name in ("data_digest", "prev_hash", "hash")),
+    UniqueConstraint("case_id", "episode", "key"),
+)
+
+heads = Table(
+    "ledger_heads",
+    metadata,
+    _id("case_id"),
+    Column("ordinal", Integer, nullable=False, unique=True),
+    Column("entries", Integer, nullable=False),
+    Column("last_hash", Text, nullable=False),
+    Column("mac", Text, nullable=False),
+)
+
+root = Table(
+    "ledger_root",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("cases", Integer, nullable=False),
+    Column("mac", Text, nullable=False),
+)
+
+cases = Table(
+    "cases",
+    metadata,
+    _id("case_id"),
+    Column("version", Integer, nullable=False),
+    *(_text(name) for name in ("episode", "state", "title", "severity", "owner", "assignee", "source", "category")),
+    *(_text(name) for name in ("kind", "environment", "host", "path", "method", "playbook", "mode", "lane", "rule")),
+    *(_text(name) for name in ("ticket_system", "ticket_key", "ticket_url", "waiting_on", "outcome")),
+    Column("opened", Moment, nullable=False, index=True),
+    Column("updated", Moment, nullable=False, index=True),
+    Column("due", Moment),
+    Column("closed", Moment),
+    Column("finding_count", Integer, nullable=False, default=0),
+    Column("labels", Json, nullable=False),
+    Index("cases_by_state", "state", "updated"),
+    Index("cases_by_owner", "owner", "updated"),
+)
+
+findings = Table(
+    "findings",
+    metadata,
+    _id("case_id"),
+    _id("finding_id"),
+    _text("source"),
+    _text("delivery_id"),
+    Column("at", Moment, nullable=False, index=True),
+    Column("body", Json, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    _id("source"),
+    _id("delivery_id"),
+    _text("body_digest"),
+    Column("result", Json),
+    Column("finished", Boolean, nullable=False, default=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    _id("item_id"),
+    *(_text(name) for name in ("source", "delivery_id", "code", "message", "body", "status", "settled_by")),
+    Column("at", Moment, nullable=False, index=True),
+    Column("settled_at", Moment),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    _id("lease_id"),
+    *(_text(name) for name in ("case_id", "step", "point", "target", "state", "code", "reason")),
+    Column("expires_at", Moment, nullable=False, index=True),
+    Column("updated", Moment, nullable=False),
+    Column("lease", Json, nullable=False),
+    Column("proof", Json, nullable=False),
+    Index("leases_by_state", "state", "expires_at"),
+    Index("leases_by_case", "case_id"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _id("approval_id"),
+    *(_text(name) for name in ("case_id", "step", "digest", "outcome")),
+    Column("version", Integer, nullable=False),
+    Column("created", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Column("state", Json, nullable=False),
+    Index("approvals_by_outcome", "outcome", "expires"),
+    Index("approvals_by_case", "case_id"),
+)
+
+tickets = Table(
+    "tickets", metadata, _id("system"), _id("key"), _text("case_id"), _text("url"), Column("at", Moment, nullable=False)
+)
+
+reassignments = Table(
+    "reassignments",
+    metadata,
+    _id("key"),
+    *(_text(name) for name in ("case_id", "by", "from_owner", "to_owner", "rule", "category", "host", "path")),
+    *(_text(name) for name in ("method", "severity", "source", "environment")),
+    Column("at", Moment, nullable=False, index=True),
+)
+
+halts = Table(
+    "halts",
+    metadata,
+    _id("scope"),
+    Column("freeze", Boolean, nullable=False),
+    Column("generation", Integer, nullable=False),
+    _text("by"),
+    _text("reason"),
+    Column("at", Moment, nullable=False),
+)
+
+protected = Table(
+    "protected", metadata, _id("kind"), _id("value"), _text("by"), _text("reason"), Column("at", Moment, nullable=False)
+)
+
+spent = Table(
+    "budget_spent",
+    metadata,
+    _id("scope"),
+    _id("key"),
+    Column("at", Moment, nullable=False),
+    Index("spent_by_time", "scope", "at"),
+)
+
+settings = Table("settings", metadata, _id("name"), Column("value", Json, nullable=False))
+
+board = Table(
+    "board",
+    metadata,
+    Column("number", Integer, primary_key=True, autoincrement=True),
+    Column("key", Plain, nullable=False, unique=True),
+    *(_text(name) for name in ("case_id", "state", "summary", "body", "assignee", "team", "type", "severity", "lane")),
+    *(_text(name) for name in ("resolution", "changed_by")),
+    Column("labels", Json, nullable=False),
+    Column("watchers", Json, nullable=False),
+    Column("due", Moment),
+    Column("created", Moment, nullable=False),
+    Column("updated", Moment, nullable=False),
+)
+
+board_notes = Table(
+    "board_notes",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _id("marker"),
+    _text("text"),
+    _text("by"),
+    Column("at", Moment, nullable=False),
+)
+
+board_links = Table(
+    "board_links", metadata, Column("number", Integer, primary_key=True), _id("link_id"), _text("url"), _text("title")
+)
+
+board_files = Table(
+    "board_files",
+    metadata,
+    Column("number", Integer, primary_key=True),
+    _id("name"),
+    _text("sha256"),
+    Column("content", LargeBinary, nullable=False),
+    Column("at", Moment, nullable=False),
+)
