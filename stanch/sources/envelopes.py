@@ -1,0 +1,75 @@
+"""Takes documents out of the envelopes that carriers put around them: SNS, EventBridge, CloudEvents and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from stanch.documents import Codes, load, validate
+from stanch.errors import ConfigError, Problem
+from stanch.sources.expressions import Evaluate, Failed, compiled, interpreter, mistakes
+
+_MAX_LAYERS = 4
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    id: str
+    when: str
+    take: str
+
+
+class _EnvelopesFile(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    version: str
+    envelopes: tuple[_Entry, ...]
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """`when` recognises it, `take` gives the document or documents inside."""
+
+    id: str
+    when: Evaluate
+    take: Evaluate
+
+
+def load_envelopes(path: Path) -> tuple[Envelope, ...]:
+    """Read the envelopes file.
+
+    Raises:
+        ConfigError: with every mistake at its line.
+    """
+    document = load(path.read_text(encoding="utf-8"), str(path), code="S001")
+    made = validate(_EnvelopesFile, document, Codes(unknown_key="S002", missing="S001", invalid="S001"))
+    problems: list[Problem] = []
+    for number, entry in enumerate(made.envelopes):
+        for name in ("when", "take"):
+            line, column = document.at(("envelopes", number, name))
+            found = mistakes(getattr(entry, name))
+            problems += [Problem(code, text, file=str(path), line=line, column=column) for code, text in found]
+    if problems:
+        raise ConfigError(f"{path.name} has mistakes", problems=problems)
+    engine = interpreter()
+    return tuple(Envelope(item.id, compiled(item.when, engine), compiled(item.take, engine)) for item in made.envelopes)
+
+
+def opened(document: Any, envelopes: Sequence[Envelope], *, layers: int = _MAX_LAYERS) -> list[Any]:
+    """The documents inside, or the document itself where no envelope is around it."""
+    envelope = next((item for item in envelopes if holds(item.when(document))), None) if layers else None
+    if envelope is None or not isinstance(document, dict):
+        return [document]
+    inside = envelope.take(document)
+    inside = inside if isinstance(inside, list) else [inside]
+    return [inner for item in inside for inner in opened(item, envelopes, layers=layers - 1)]
+
+
+def holds(value: Any) -> bool:
+    """JMESPath's truth: empty text, list and mapping, false and null are false, zero is true."""
+    if isinstance(value, Failed) or value is None or value is False:
+        return False
+    return bool(value) if isinstance(value, str | list | dict) else True

@@ -1,0 +1,157 @@
+"""The functions that adapters may call besides JMESPath's own; each takes null and answers null."""
+
+from __future__ import annotations
+
+import html
+import ipaddress
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from jmespath import functions
+
+from stanch.findings.times import parse_time
+
+Bands = Sequence[Sequence[Any]]
+Tables = Mapping[str, Mapping[str, Any] | Bands]
+
+_ANY: Any = {"types": []}
+_NOTHING = frozenset(
+    {"", "null", "none", "nil", "undefined", "unknown", "string", "n/a", "-", "-2147483648", "x.x.x.x", "(null)"}
+)
+_OPERATION = re.compile(
+    r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE)\s{1,4}(https?://[^\s'\"`]{1,2048}|/[^\s'\"`]{0,2048})"
+)
+_URL = re.compile(r"https?://[^\s'\"`<>]{1,2048}")
+_TAG = re.compile(r"<[/!]?[A-Za-z][^<>]{0,512}>")
+_BREAK = re.compile(r"</?(?:p|br|li|div|ul|ol|h\d)\b[^<>]{0,64}>", re.IGNORECASE)
+_POINTER = re.compile(r"/paths/(?P<path>[^/]+)(?:/(?P<method>[a-z]+))?")
+
+
+class AdapterFunctions(functions.Functions):
+    """JMESPath functions for one adapter, with its tables."""
+
+    def __init__(self, tables: Tables | None = None) -> None:
+        self._tables = tables or {}
+
+    @functions.signature(_ANY, _ANY)
+    def _func_url_part(self, url: Any, part: Any) -> Any:
+        try:
+            parsed = urlsplit(url if "//" in url else f"//{url}")
+            value = getattr(parsed, "hostname" if part == "host" else part)
+        except (TypeError, ValueError, AttributeError):
+            return None
+        return value or None
+
+    @functions.signature(_ANY)
+    def _func_op_split(self, text: Any) -> Any:
+        """The first `METHOD /path` in a text, as {method, path}."""
+        found = _OPERATION.search(text[:16384]) if isinstance(text, str) else None
+        return {"method": found.group(1), "path": found.group(2).rstrip(".,;:)]")} if found else None
+
+    @functions.signature(_ANY, _ANY)
+    def _func_json_pointer_op(self, index: Any, number: Any) -> Any:
+        """The operation that entry `number` of a list of JSON pointers into an OpenAPI file names."""
+        try:
+            found = _POINTER.match(index[int(number)])
+        except (TypeError, ValueError, IndexError, KeyError):
+            return None
+        if not found:
+            return None
+        return {"path": found["path"].replace("~1", "/").replace("~0", "~"), "method": found["method"]}
+
+    @functions.signature(_ANY)
+    def _func_ts(self, value: Any) -> Any:
+        parsed = parse_time(value)
+        return parsed.isoformat() if parsed else None
+
+    @functions.signature(_ANY)
+    def _func_nullish(self, value: Any) -> Any:
+        """Null for what tools write when they mean nothing."""
+        return None if value is None or str(value).strip().lower() in _NOTHING else value
+
+    @functions.signature(_ANY)
+    def _func_ip(self, value: Any) -> Any:
+        try:
+            return str(ipaddress.ip_address(str(value).strip()))
+        except ValueError:
+            return None
+
+    @functions.signature(_ANY, _ANY)
+    def _func_table(self, name: Any, value: Any) -> Any:
+        """The entry of a table: by lower-case key (`_` is the rest), or the first band that the number reaches."""
+        table = self._tables.get(name)
+        if isinstance(table, Mapping):
+            return table.get(str(value).strip().lower(), table.get("_")) if value is not None else table.get("_")
+        number = _number(value)
+        if table is None or number is None:
+            return None
+        return next((word for least, word in table if number >= least), None)
+
+    @functions.signature(_ANY, _ANY)
+    def _func_ratio(self, value: Any, most: Any) -> Any:
+        """A number of a scale as 0.0 to 1.0."""
+        number, scale = _number(value), _number(most)
+        return None if number is None or not scale else min(max(number / scale, 0.0), 1.0)
+
+    @functions.signature(_ANY)
+    def _func_text(self, value: Any) -> Any:
+        """Plain text of HTML."""
+        if not isinstance(value, str):
+            return None
+        plain = html.unescape(_TAG.sub("", _BREAK.sub("\n", value[:65536])))
+        return "\n".join(line.strip() for line in plain.splitlines() if line.strip())
+
+    @functions.signature(_ANY)
+    def _func_lower(self, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else None
+
+    @functions.signature(_ANY)
+    def _func_first(self, value: Any) -> Any:
+        return (value[0] if value else None) if isinstance(value, list) else value
+
+    @functions.signature(_ANY, _ANY)
+    def _func_header(self, headers: Any, name: Any) -> Any:
+        """A header by name in any case, from a mapping or a list of {name, value}."""
+        pairs = headers.items() if isinstance(headers, dict) else _pairs(headers)
+        return next((value for key, value in pairs if str(key).lower() == str(name).lower()), None)
+
+    @functions.signature(_ANY)
+    def _func_entries(self, value: Any) -> Any:
+        """A mapping as a list of {key, value}."""
+        return [{"key": key, "value": item} for key, item in value.items()] if isinstance(value, dict) else None
+
+    @functions.signature(_ANY, _ANY, _ANY)
+    def _func_where(self, items: Any, name: Any, value: Any) -> Any:
+        """The first of a list of mappings that has this value under this name: a lookup by a value from elsewhere."""
+        rows = items if isinstance(items, list) else []
+        return next((row for row in rows if isinstance(row, dict) and row.get(name) == value), None)
+
+    @functions.signature(_ANY)
+    def _func_url_in(self, text: Any) -> Any:
+        """The first http(s) URL in a text."""
+        found = _URL.search(text[:16384]) if isinstance(text, str) else None
+        return found.group() if found else None
+
+    @functions.signature(_ANY)
+    def _func_parse_json(self, text: Any) -> Any:
+        try:
+            return json.loads(text) if isinstance(text, str) else None
+        except (ValueError, RecursionError):
+            return None
+
+
+def _pairs(headers: Any) -> list[tuple[Any, Any]]:
+    rows = headers if isinstance(headers, list) else []
+    return [(row.get("name"), row.get("value")) for row in rows if isinstance(row, dict)]
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
