@@ -5,16 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from functools import cache
+from typing import Any
 
 import boto3
 import botocore.session
 from botocore import exceptions as boto
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from botocore.loaders import Loader, create_loader
+from botocore.parsers import ResponseParserError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Problem, Rejected, RetrySafe, Uncertain
+from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 
 THROTTLE_SECONDS = 2.0
 
@@ -102,29 +105,6 @@ class AwsAccess(BaseModel):
     read_timeout: float = Field(default=8.0, gt=0, le=60)
 
 
-_Access = TypeVar("_Access", bound=AwsAccess)
-
-
-def read_section(model: type[_Access], name: str, section: Mapping[str, Any]) -> _Access:
-    """The connector's section as its model.
-
-    Raises:
-        ConfigError: with one problem for each wrong key; never shows a value, since values may be secrets.
-    """
-    try:
-        return model.model_validate({key: value for key, value in section.items() if key != "kind"})
-    except ValidationError as error:
-        problems = [
-            Problem(code="C001", message=f"{name}.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}")
-            for item in error.errors(include_url=False, include_context=False, include_input=False)
-        ]
-    raise ConfigError(
-        f"the section of connector {name} is wrong: {problems[0].message}",
-        problems=problems,
-        hint="compare with docs/configuration.md",
-    )
-
-
 def make_client(service: str, access: AwsAccess) -> Any:
     """A boto3 client with one attempt per call and explicit timeouts: Temporal owns retrying.
 
@@ -142,8 +122,20 @@ def make_client(service: str, access: AwsAccess) -> Any:
     return make(service, config=config, endpoint_url=access.endpoint_url)
 
 
+@cache
+def _models() -> Loader:
+    return create_loader()  # reading a service model takes 0.2 s; it is the same for every client
+
+
+def _core() -> botocore.session.Session:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _models())
+    return session
+
+
 def _session(access: AwsAccess) -> boto3.session.Session:
     base = boto3.session.Session(
+        botocore_session=_core(),
         aws_access_key_id=_open(access.access_key_id),
         aws_secret_access_key=_open(access.secret_access_key),
         aws_session_token=_open(access.session_token),
@@ -161,7 +153,7 @@ def _assumed(base: boto3.session.Session, access: AwsAccess, role_arn: str) -> b
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=sts, source_credentials=base.get_credentials(), role_arn=role_arn, extra_args=extra
     )
-    inner = botocore.session.get_session()
+    inner = _core()
     inner._credentials = DeferredRefreshableCredentials(  # type: ignore[attr-defined]
         method="assume-role", refresh_using=fetcher.fetch_credentials
     )
@@ -177,7 +169,8 @@ def outcome(operation: str, *, write: bool) -> Iterator[None]:
     """Turn what boto3 raises inside into one of the four outcomes.
 
     Args:
-        operation: the AWS operation, for the message.
+        operation: the AWS operation, for the message. Members that its answer must have are read inside the block,
+            so that a proxy's page with status 200 does not pass for success.
         write: it changes something, so a lost answer is Uncertain rather than RetrySafe.
 
     Raises:
@@ -189,9 +182,16 @@ def outcome(operation: str, *, write: bool) -> Iterator[None]:
         failure = _from_answer(operation, write, error)
     except boto.BotoCoreError as error:
         failure = _from_transport(operation, write, error)
+    except (ResponseParserError, KeyError):
+        failure = _lost(f"the answer to {operation} is not one that AWS gives", write=write)
     else:
         return
     raise failure  # outside the handler, so that the vendor's exception is not chained into tracebacks
+
+
+def request_id(answer: Mapping[str, Any]) -> str:
+    """AWS's id of an answered request; a page that some proxy made has none, and raises KeyError for `outcome`."""
+    return str(answer["ResponseMetadata"]["RequestId"])
 
 
 def _from_answer(operation: str, write: bool, error: boto.ClientError) -> ConnectorError:

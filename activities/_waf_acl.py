@@ -119,7 +119,8 @@ class WebAcls:
         for _ in range(_PAGES):
             with outcome("ListWebACLs", write=False):
                 page = self._client.list_web_acls(Scope=self._scope, Limit=_PAGE, **marker)
-            for item in page.get("WebACLs", []):
+                listed = page["WebACLs"]
+            for item in listed:
                 if item["Name"] == name:
                     return AclRef(name, item["Id"], item["ARN"])
             if not page.get("NextMarker"):
@@ -130,7 +131,7 @@ class WebAcls:
     def read(self, ref: AclRef) -> Acl:
         with outcome("GetWebACL", write=False):
             answer = self._client.get_web_acl(Name=ref.name, Scope=self._scope, Id=ref.id)
-        return Acl(ref, answer["WebACL"], answer["LockToken"], answer.get(UNKNOWN, ()))
+            return Acl(ref, answer["WebACL"], answer["LockToken"], answer.get(UNKNOWN, ()))
 
     def change(self, ref: AclRef, change: Change) -> Acl:
         """Read, compute, write with the lock token, until a read shows that nothing is left to do.
@@ -176,7 +177,7 @@ class WebAcls:
         request |= {"Rules": list(rules), "Scope": self._scope, "LockToken": acl.lock_token}
         request |= {"Name": acl.ref.name, "Id": acl.ref.id}
         with outcome("UpdateWebACL", write=True):
-            return str(self._client.update_web_acl(**request).get("NextLockToken", ""))
+            return str(self._client.update_web_acl(**request)["NextLockToken"])
 
     def weigh(self, rules: Sequence[Rule]) -> int:
         """Capacity units (WCU) of rules."""

@@ -36,9 +36,9 @@ def sample(client: Any, *, scope: str, acl_arn: str, metric: str, window: timede
             answer = client.get_sampled_requests(
                 WebAclArn=acl_arn, RuleMetricName=metric, Scope=scope, TimeWindow=span, MaxItems=MAX_ITEMS
             )
+            return _scaled(answer["SampledRequests"], int(answer["PopulationSize"]))
     except NotThere:
         return None
-    return _scaled(answer.get("SampledRequests", []), int(answer.get("PopulationSize", 0)))
 
 
 def _scaled(requests: Sequence[Mapping[str, Any]], population: int) -> Sampled:

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from activities._aws import AwsAccess, NotThere, make_client, read_section
+from activities._aws import AwsAccess, NotThere, make_client
+from activities._section import read_section
 from activities._waf_acl import Acl, AclRef, WebAcls, digest, refuse_unwritable
 from activities._waf_rules import (
     AttachmentId,

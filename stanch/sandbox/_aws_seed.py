@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -32,6 +33,7 @@ class Seeded:
     users: Mapping[str, str]
 
 
+@cache
 def client(service: str, url: str, region: str) -> Any:
     """A boto3 client that talks to the stand-in."""
     make: Any = boto3.session.Session().client  # its overloads want literal service names

@@ -7,6 +7,7 @@ import json
 import re
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,6 +71,7 @@ class AwsStandin(Standin):
         self._mirror = Mirror(self._moto)
         self._lock = threading.Lock()
         self.waf = WafV2(account=self.account, region=region, exists=self._moto.exists)
+        self.calls: Counter[str] = Counter()  # every request that was answered, as `service:Operation`
         self.app = self._application()
 
     @property
@@ -112,6 +114,8 @@ class AwsStandin(Standin):
             await _send(send, reply)
 
     def _answer(self, call: _Call) -> Reply:
+        with self._lock:
+            self.calls[f"{call.service}:{call.operation}"] += 1
         reply = self._wafv2(call) if call.service == "wafv2" else self._other(call)
         if reply.status < 300 and not _READS.fullmatch(call.operation):
             self.ledger.append(call.operation, {"service": call.service, **_noted(call.body)})
