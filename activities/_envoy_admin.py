@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 
+from activities._http import http_client
 from stanch.errors import RetrySafe
 
 _VERSION = re.compile(r'\.version_text: "(?P<version>[^"]*)"')
@@ -40,7 +41,8 @@ class EnvoyAdmin:
     """The admin endpoint of one Envoy; it has no credentials, so it must only listen where Stanch is."""
 
     def __init__(self, url: str, *, seconds: float = 5.0) -> None:
-        self._client = httpx.Client(base_url=url, timeout=seconds, trust_env=False)
+        self._url = url
+        self._seconds = seconds
 
     def loaded(self) -> Loaded:
         """Versions and refusals now.
@@ -48,49 +50,63 @@ class EnvoyAdmin:
         Raises:
             RetrySafe: the admin endpoint does not answer.
         """
-        text = self._get("/stats", {"filter": _FILTER})
-        versions = frozenset(found["version"] for found in _VERSION.finditer(text))
-        return Loaded(versions, sum(int(found["count"]) for found in _REFUSED.finditer(text)))
+        with self._client() as client:
+            return _loaded(client)
 
     def wait_for(self, version: str, *, before: Loaded, seconds: float) -> Verdict:
         """Wait until Envoy runs the version or refused an update."""
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            try:
-                now = self.loaded()
-            except RetrySafe:
-                now = before
-            if version in now.versions:
-                return Verdict.ACCEPTED
-            if now.refused > before.refused:
-                return Verdict.REFUSED
-            time.sleep(_POLL_SECONDS)
+        with self._client() as client:
+            while time.monotonic() < deadline:
+                verdict = _verdict(client, version, before=before)
+                if verdict is not Verdict.SILENT:
+                    return verdict
+                time.sleep(_POLL_SECONDS)
         return Verdict.SILENT
 
     def policy_counts(self) -> Mapping[str, Mapping[str, int]]:
         """Requests each of our policies denied or would have denied since Envoy started: {policy: {what: count}}."""
         counts: dict[str, dict[str, int]] = {}
-        for found in _POLICY_STAT.finditer(self._get("/stats", {"filter": r"rbac\.policy\.stanch-"})):
+        with self._client() as client:
+            text = _get(client, "/stats", {"filter": r"rbac\.policy\.stanch-"}).text
+        for found in _POLICY_STAT.finditer(text):
             counts.setdefault(found["policy"], {})[found["what"]] = int(found["count"])
         return counts
 
     def managers(self) -> list[Mapping[str, Any]]:
         """The HTTP connection managers Envoy runs."""
-        return list(_managers(self._json("/config_dump")))
-
-    def _get(self, path: str, params: Mapping[str, str]) -> str:
+        with self._client() as client:
+            answer = _get(client, "/config_dump", {})
         try:
-            answer = self._client.get(path, params=dict(params))
-            answer.raise_for_status()
-        except httpx.HTTPError:
+            return list(_managers(answer.json()))
+        except ValueError:
             raise _unreachable() from None
-        return answer.text
 
-    def _json(self, path: str) -> Any:
-        try:
-            return self._client.get(path).json()
-        except (httpx.HTTPError, ValueError):
-            raise _unreachable() from None
+    def _client(self) -> httpx.Client:
+        return http_client(seconds=self._seconds, base_url=self._url)
+
+
+def _loaded(client: httpx.Client) -> Loaded:
+    text = _get(client, "/stats", {"filter": _FILTER}).text
+    versions = frozenset(found["version"] for found in _VERSION.finditer(text))
+    return Loaded(versions, sum(int(found["count"]) for found in _REFUSED.finditer(text)))
+
+
+def _verdict(client: httpx.Client, version: str, *, before: Loaded) -> Verdict:
+    try:
+        now = _loaded(client)
+    except RetrySafe:
+        return Verdict.SILENT
+    if version in now.versions:
+        return Verdict.ACCEPTED
+    return Verdict.REFUSED if now.refused > before.refused else Verdict.SILENT
+
+
+def _get(client: httpx.Client, path: str, params: Mapping[str, str]) -> httpx.Response:
+    try:
+        return client.get(path, params=dict(params)).raise_for_status()
+    except httpx.HTTPError:
+        raise _unreachable() from None
 
 
 def _unreachable() -> RetrySafe:

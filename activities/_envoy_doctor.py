@@ -13,6 +13,7 @@ from activities._access_log import read_log
 from activities._envoy_admin import EnvoyAdmin
 from activities._envoy_file import RulesFile
 from activities._envoy_policy import JWT_FILTER
+from activities._http import http_client
 from stanch.errors import ConnectorError
 from stanch.ports import Check
 
@@ -79,7 +80,8 @@ def _log(path: Path) -> Check:
 
 def _reachable(base_url: str) -> Check:
     try:
-        httpx.get(base_url, timeout=5.0, trust_env=False)
+        with http_client(seconds=5.0) as client:
+            client.get(base_url)
     except httpx.HTTPError:
         return Check("probe address", ok=False, fix="check base_url: probes send their requests there")
     return Check("probe address", ok=True)

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import httpx
 
+from activities._http import http_client
 from activities._probe_paths import beside, filled
 from stanch.leases import BlockSpec, Lease, target_of
 from stanch.ports import Owned, Usage
@@ -206,7 +207,7 @@ class _Prober:
         fixed = {"host": self._host, "user-agent": agent, "content-type": "application/x-stanch-probe"}
         self._sent += 1
         try:
-            with httpx.Client(trust_env=False, timeout=_REQUEST_SECONDS, follow_redirects=False) as client:
+            with http_client(seconds=_REQUEST_SECONDS) as client:
                 answer = client.request(method, url, headers={**(headers or {}), **fixed})
         except httpx.HTTPError:
             return _Seen(method, path, 0, agent)

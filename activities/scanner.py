@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from activities._http import http_client
 from activities._section import read_section
 from stanch.errors import AuthBlocked, Rejected, RetrySafe
 from stanch.ports import Connector
@@ -48,7 +49,7 @@ class HttpScanner:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         url = self._config.url.rstrip("/") + "/rescan"
         try:
-            with httpx.Client(timeout=self._config.timeout, trust_env=False) as client:
+            with http_client(seconds=self._config.timeout) as client:
                 answer = client.post(url, json=dict(finding), headers=headers)
         except httpx.HTTPError:
             raise RetrySafe("the scanner does not answer", hint="check the scanner's url") from None
