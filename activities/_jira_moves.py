@@ -7,11 +7,10 @@ from typing import Any
 
 from activities._jira_settings import JiraSettings
 from activities._jira_view import category
+from activities._ticket_common import resolution_word
 from stanch.ports import TicketState
 
 MOST_STEPS = 4
-# Same meaning, other word: what playbooks call a verified fix.
-_SYNONYMS = {"fixed_and_verified": "fixed"}
 
 
 def choose(
@@ -43,7 +42,7 @@ def request(transition: Mapping[str, Any], *, resolution: str, settings: JiraSet
     target = category(_to(transition))
     screen = transition.get("fields") or {}
     fields: dict[str, Any] = dict(settings.transition_fields.get(target, {})) if target else {}
-    wanted = settings.resolutions.get(_SYNONYMS.get(resolution, resolution), "")
+    wanted = settings.resolutions.get(resolution_word(resolution), "")
     if wanted and _allows(screen.get("resolution"), wanted):
         fields.setdefault("resolution", {"name": wanted})
     body: dict[str, Any] = {"transition": {"id": str(transition.get("id"))}}

@@ -29,6 +29,11 @@ def note_marker(*parts: str) -> str:
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
 
 
+def resolution_word(resolution: str) -> str:
+    """Our word for a resolution; playbooks also say that the fix was verified."""
+    return "fixed" if resolution == "fixed_and_verified" else resolution
+
+
 def settle(lookup: Callable[[], Found | None], *, since: datetime | None, window: float, poll: float) -> Found | None:
     """Look until something is found or the window after `since` has passed; without `since`, look once.
 

@@ -108,9 +108,10 @@ def clean_fields(state: JiraState, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def add_comment(state: JiraState, issue: Issue, *, by: str, body: object) -> dict[str, Any]:
-    comment = {"id": state.next_id(), "by": by, "at": datetime.now(UTC), "body": body}
+    now = datetime.now(UTC)
+    comment = {"id": state.next_id(), "by": by, "at": now, "body": body}
     issue.comments.append(comment)
-    issue.updated = comment["at"]
+    issue.updated = now
     return comment
 
 

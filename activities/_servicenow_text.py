@@ -1,0 +1,16 @@
+"""Untrusted text for ServiceNow: fields are plain, journals would show HTML between code tags."""
+
+from __future__ import annotations
+
+import re
+
+from stanch.sinks.text import clean
+
+_SEAL = "\u200b"
+# Journal fields render what stands between [code] and [/code] as HTML; a zero-width space makes the tag plain text.
+_CODE = re.compile(r"\[(?=\s*/?\s*code)", re.IGNORECASE)
+
+
+def journal(text: str) -> str:
+    """The text for a journal or description field, with nothing in it that the instance renders."""
+    return _CODE.sub("[" + _SEAL, clean(text))

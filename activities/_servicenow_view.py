@@ -1,0 +1,60 @@
+"""A ServiceNow record as a ticket."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activities._servicenow_settings import ServiceNowSettings
+from activities._servicenow_transport import Record
+from stanch.ports import Ticket, TicketState
+
+FIELDS = (
+    "sys_id",
+    "number",
+    "state",
+    "short_description",
+    "assigned_to",
+    "assignment_group",
+    "close_code",
+    "correlation_id",
+    "sys_updated_by",
+    "sys_mod_count",
+)
+
+
+def state_of(value: str, settings: ServiceNowSettings) -> TicketState:
+    """Our state for a value of `state`; one that nobody configured is work going on, never done."""
+    known = settings.state_values
+    return next((ours for ours, theirs in known.items() if value in theirs), TicketState.IN_PROGRESS)
+
+
+def ticket(record: Record, settings: ServiceNowSettings, *, assignee: str = "", group: str = "") -> Ticket:
+    """The record; names of assignee and group are given by the caller, since the record only refers to them."""
+    sys_id = plain(record.get("sys_id"))
+    state = plain(record.get("state"))
+    code = plain(record.get("close_code"))
+    return Ticket(
+        key=plain(record.get("number")),
+        id=sys_id,
+        system="servicenow",
+        url=f"{settings.url}/nav_to.do?uri={settings.table}.do?sys_id={sys_id}",
+        state=state_of(state, settings),
+        state_name=state,
+        assignee=assignee,
+        group=group,
+        resolution=_resolution(code, settings) if state_of(state, settings) is TicketState.DONE else "",
+        summary=plain(record.get("short_description")),
+        changed_by=plain(record.get("sys_updated_by")),
+        raw={"correlation_id": plain(record.get("correlation_id")), "mod_count": plain(record.get("sys_mod_count"))},
+    )
+
+
+def plain(value: Any) -> str:
+    """A field's value; references come as an object in some answers."""
+    return str(value.get("value", "")) if isinstance(value, dict) else str(value or "")
+
+
+def _resolution(code: str, settings: ServiceNowSettings) -> str:
+    if not code:
+        return ""
+    return next((ours for ours, theirs in settings.close_codes.items() if theirs == code), "other")

@@ -1,0 +1,141 @@
+"""The ServiceNow stand-in: incident and sn_si_incident tables with journal, users, groups and signed callbacks."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import RLock
+from typing import Any
+
+from standardwebhooks import Webhook
+from starlette.applications import Starlette
+
+from stanch.sandbox._callbacks import Callback, Callbacks
+from stanch.sandbox._server import Standin
+from stanch.sandbox._servicenow_routes import routes
+from stanch.sandbox._servicenow_state import BOT, GROUPS, TASK_TABLES, USERS, ServiceNowState
+
+__all__ = ["BOT", "GROUPS", "USERS", "ServiceNowStandin"]
+
+
+class ServiceNowStandin(Standin):
+    """An instance with the real one's traps.
+
+    Args:
+        password: of the integration user `stanch`.
+        callback_secret: signs callbacks (Standard Webhooks); set `callbacks.url` to get them.
+        strict_queries: a query with an unknown part gives no rows (glide.invalid_query.returns_no_rows).
+        mandatory: fields without which a data policy refuses a record.
+    """
+
+    name = "servicenow"
+
+    def __init__(
+        self,
+        *,
+        ledger: Path | None = None,
+        port: int = 0,
+        password: str = "now-password",  # noqa: S107  the stand-in's own, opens nothing else
+        callback_secret: str = "",
+        strict_queries: bool = False,
+        mandatory: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(ledger=ledger, port=port)
+        self.password = password
+        self.callback_secret = callback_secret
+        self.strict_queries = strict_queries
+        self.lock = RLock()
+        self.state = ServiceNowState(mandatory=mandatory)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.app = Starlette(routes=routes(self))
+
+    def stop(self) -> None:
+        super().stop()
+        self.callbacks.stop()
+
+    # What a person does in the instance.
+
+    def record(self, number: str) -> dict[str, str]:
+        """The record, for looking at; raises KeyError where there is none."""
+        return self._find(number)[1]
+
+    def records(self, table: str = "incident") -> list[dict[str, str]]:
+        with self.lock:
+            return [dict(row) for row in self.state.tables[table].values()]
+
+    def notes(self, number: str) -> list[str]:
+        """The work notes, oldest first."""
+        return [row["value"] for row in self.state.journal(self.record(number), "work_notes")]
+
+    def reassign(self, number: str, *, to: str = "", group: str = "", by: str = "maria.k") -> None:
+        given = {"assigned_to": self.state.user(to)} if to else {}
+        if group:
+            given["assignment_group"] = self.state.group(group)
+        if not all(given.values()):
+            raise ValueError("there is no such user or group")
+        self._person(number, given, by=by)
+
+    def resolve(self, number: str, *, by: str = "maria.k", close_code: str = "Solution provided") -> None:
+        state = "6" if self._find(number)[0] == "incident" else "3"
+        self._person(number, {"state": state, "close_code": close_code, "close_notes": f"Closed by {by}"}, by=by)
+
+    def reopen(self, number: str, *, by: str = "maria.k") -> None:
+        self._person(number, {"state": "2" if self._find(number)[0] == "incident" else "18"}, by=by)
+
+    def comment(self, number: str, text: str, *, by: str = "maria.k") -> None:
+        self._person(number, {"work_notes": text}, by=by)
+
+    def act(self, order: dict[str, Any]) -> None:
+        """Do what a control request asks: `do` is reassign, resolve, reopen, start or comment."""
+        key, by, verb = str(order["key"]), str(order.get("by", "maria.k")), order.get("do")
+        if verb == "reassign":
+            self.reassign(key, to=str(order.get("to", "")), group=str(order.get("group", "")), by=by)
+        elif verb == "comment":
+            self.comment(key, str(order["text"]), by=by)
+        elif verb == "resolve":
+            self.resolve(key, by=by)
+        elif verb in ("reopen", "start"):
+            self.reopen(key, by=by)
+        else:
+            raise ValueError("do must be reassign, resolve, reopen, start or comment")
+
+    def _find(self, number: str) -> tuple[str, dict[str, str]]:
+        rows = ((table, row) for table in TASK_TABLES for row in self.state.tables[table].values())
+        found = next(((table, row) for table, row in rows if row["number"] == number), None)
+        if found is None:
+            raise KeyError(number)
+        return found
+
+    def _person(self, number: str, given: dict[str, Any], *, by: str) -> None:
+        with self.lock:
+            table, record = self._find(number)
+            self.update(table, record, given, by=by)
+
+    # What the routes share with people.
+
+    def update(self, table: str, record: dict[str, str], given: dict[str, Any], *, by: str) -> None:
+        """Change a record; nothing is entered or told where nothing changed."""
+        names = self.state.update(table, record, given, by=by)
+        if "work_notes" in names:
+            self.ledger.append("servicenow.note", {"key": record["number"], "by": by, "text": str(given["work_notes"])})
+        if names:
+            shown = {"changed": names, "state": record["state"]}
+            self.changed("servicenow.updated", table, record, by=by, fields=shown)
+
+    def changed(self, event: str, table: str, record: dict[str, str], *, by: str, fields: dict[str, Any]) -> None:
+        """Enter a change in the ledger and run the business rule that tells Stanch."""
+        self.ledger.append(event, {"key": record["number"], "table": table, "by": by, **fields})
+        names = ("sys_id", "number", "state", "sys_mod_count", "sys_updated_by")
+        self.callbacks.emit(self._signed(json.dumps({"table": table, **{name: record[name] for name in names}})))
+
+    def _signed(self, body: str) -> Callback:
+        event_id, now = f"msg_{uuid.uuid4().hex}", datetime.now(UTC)
+        headers = {"Content-Type": "application/json", "webhook-id": event_id}
+        headers["webhook-timestamp"] = str(int(now.timestamp()))
+        if self.callback_secret:
+            encoded = self.callback_secret.startswith("whsec_")
+            key = Webhook(self.callback_secret if encoded else self.callback_secret.encode())
+            headers["webhook-signature"] = key.sign(event_id, now, body)
+        return Callback(event_id=event_id, body=body.encode(), headers=headers)
