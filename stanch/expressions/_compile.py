@@ -30,6 +30,8 @@ def compile_typed(source: str, schema: Schema) -> Any:
     if len(source) > MAX_SOURCE:
         message = f"the expression is longer than {MAX_SOURCE:,} characters"
         raise ExpressionError(source, [Mistake("P307", message, "split it into several steps or rules")])
+    if "\x00" in source:
+        raise ExpressionError(source, [Mistake("P301", "the expression contains a NUL character")])
     try:
         return typed(schema).compile(source)
     except RuntimeError as error:

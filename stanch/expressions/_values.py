@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -16,6 +17,7 @@ from stanch.expressions._errors import ExpressionFailed
 from stanch.expressions._specs import DYN, Field, ListOf, MapOf, Record, Simple, Spec
 
 _MAX_DEPTH = 32
+_UNSAFE = re.compile("[\x00\ud800-\udfff]")  # the binding cuts texts at NUL, so 'a\0b' would equal 'a'
 _DURATION = TypeAdapter(timedelta)
 _TIMESTAMP = TypeAdapter(datetime)
 
@@ -88,7 +90,10 @@ class View:
         if not isinstance(value, Mapping):
             raise ExpressionFailed("a value is not the mapping it was declared as")
         kept = list(value.items())[: self._limit(len(value), self._caps.items)]
-        return {str(key): None if each is None else self._typed(inner, each, {}, depth + 1) for key, each in kept}
+        return {
+            self._text(str(key)): None if each is None else self._typed(inner, each, {}, depth + 1)
+            for key, each in kept
+        }
 
     def _items(self, value: Any) -> list[Any]:
         if isinstance(value, str | bytes) or not isinstance(value, Sequence | set | frozenset):
@@ -97,7 +102,7 @@ class View:
         return ordered[: self._limit(len(ordered), self._caps.items)]
 
     def _text(self, value: str) -> str:
-        return value[: self._limit(len(value), self._caps.text)]
+        return _UNSAFE.sub("\ufffd", value[: self._limit(len(value), self._caps.text)])
 
     def _limit(self, length: int, cap: int) -> int:
         if length > cap and self._caps.strict:
