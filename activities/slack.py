@@ -7,15 +7,16 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
 from slack_sdk import WebClient
 
+from activities._section import read_section
 from activities._slack_cards import Card, card
 from activities._slack_outcomes import perform, unclear
-from stanch.errors import ConfigError, ConnectorError, Problem, Rejected
+from stanch.errors import ConnectorError, Rejected
 from stanch.ports import ChatUser, Check, Connector, Message, Posted
 from stanch.sinks.text import one_line
 
@@ -31,9 +32,8 @@ _TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
 class SlackConfig(BaseModel):
     """The connector's section of stanch.toml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["slack"] = "slack"
     token: SecretStr
     signing_secrets: Annotated[tuple[SecretStr, ...], Field(min_length=1, max_length=2)]
     team_id: Annotated[str, StringConstraints(pattern=r"\A[TE][A-Z0-9]{1,30}\z")]
@@ -61,6 +61,8 @@ class Slack:
             retry_handlers=[],
             logger=_muted(),
         )
+        # urllib reads the proxy variables itself and, unlike the library, knows NO_PROXY and the scheme.
+        self._client.proxy = None
 
     def post(self, message: Message) -> Posted:
         """Post a card.
@@ -132,16 +134,7 @@ class Slack:
 
 def build(name: str, section: Mapping[str, Any]) -> Slack:
     """The connector from its section, secrets resolved."""
-    try:
-        return Slack(SlackConfig.model_validate(dict(section)))
-    except ValidationError as error:
-        raise ConfigError(
-            f"the settings of {name} are wrong",
-            problems=[
-                Problem(code="C210", message=f"{name}.{'.'.join(map(str, found['loc']))}: {found['msg']}")
-                for found in error.errors(include_input=False, include_url=False, include_context=False)
-            ],
-        ) from None
+    return Slack(read_section(SlackConfig, name, section))
 
 
 def _post_only(message: Message) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def read_button_token(token: str, *, secrets: Mapping[str, str], now: datetime) 
         raise _refusal()
     button = _button(payload)
     if now >= button.expires_at:
-        raise IntakeError("this button has expired", status=410, code="I410", hint="open the case for the current card")
+        raise IntakeError("this button has expired", status=410, code="I422", hint="open the case for the current card")
     return button
 
 
@@ -118,4 +118,4 @@ def _encode(raw: bytes) -> str:
 
 
 def _refusal() -> IntakeError:
-    return IntakeError("this button is not one of ours", status=401, code="I402", hint="open the case for its card")
+    return IntakeError("this button is not one of ours", status=401, code="I421", hint="open the case for its card")

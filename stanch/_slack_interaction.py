@@ -126,7 +126,7 @@ def parse_interaction(body: bytes) -> Interaction:
         IntakeError: status 400 (413 when too large) for anything but exactly one button press or dialog.
     """
     if len(body) > BODY_LIMIT:
-        raise IntakeError("the interaction is too large", status=413, code="I413")
+        raise IntakeError("the interaction is too large", status=413, code="I424")
     payload = _payload(body)
     try:
         if payload.get("type") == "view_submission":
@@ -200,4 +200,4 @@ def _id(team: _Team | None) -> str:
 
 
 def _malformed(place: str) -> IntakeError:
-    return IntakeError("the interaction is not one that Slack sends", status=400, code="I400", place=place)
+    return IntakeError("the interaction is not one that Slack sends", status=400, code="I423", place=place)

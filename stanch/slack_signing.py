@@ -80,6 +80,6 @@ def _refusal() -> IntakeError:
     return IntakeError(
         "the request is not authentic",
         status=401,
-        code="I401",
+        code="I420",
         hint="check the signing secret and the clock; repeated and old requests are refused",
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import pytest
 
 from activities._slack_outcomes import retry_after
 from activities.slack import CONNECTOR, Slack
-from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Rejected, RetrySafe, Uncertain
+from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import ChatPort, Message, Posted
 from stanch.sandbox._server import Fault
 from stanch.sandbox._slack_workspace import SCOPES
@@ -192,6 +193,15 @@ def test_a_refused_connection_changed_nothing() -> None:
             chat.post(MESSAGE)
 
 
+def test_an_address_without_proxy_is_reached_without_proxy(
+    slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "http_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    assert connect(slack.url + "/api/").user("U01MARIA").id == "U01MARIA"
+
+
 def test_an_unknown_host_changed_nothing() -> None:
     with pytest.raises(RetrySafe):
         connect("https://slack.invalid/api/").post(MESSAGE)
@@ -253,7 +263,7 @@ def test_every_error_code_has_its_outcome(
     with pytest.raises(outcome) as caught:
         chat.post(MESSAGE)
     assert type(caught.value) is outcome
-    assert "canary" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
+    assert "canary" not in "".join(traceback.format_exception(caught.value)) + caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -372,30 +382,6 @@ def test_doctor_survives_a_revoked_token(slack: SlackStandin, chat: ChatPort) ->
     (check,) = chat.doctor()
     assert not check.ok
     assert check.fix
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"tokne": "x"},
-        {"team_id": "sandbox"},
-        {"base_url": "http://slack.example/api/"},
-        {"base_url": "file:///etc/passwd"},
-        {"signing_secrets": []},
-        {"timeout": 0},
-        {"token": None},
-    ],
-)
-def test_wrong_settings_are_named_without_their_values(changed: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError) as caught:
-        connect("https://slack.com/api/", **changed)
-    assert next(iter(changed)) in str(caught.value.problems[0])
-    assert "canary" not in f"{caught.value} {caught.value.problems} {caught.value.__cause__}"
-
-
-def test_secrets_are_in_no_representation() -> None:
-    chat = connect("https://slack.com/api/")
-    assert "canary" not in f"{chat!r} {chat.config!r} {chat.config}"
 
 
 def test_nothing_the_vendor_says_reaches_the_log(

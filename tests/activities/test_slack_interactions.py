@@ -145,7 +145,7 @@ def test_every_part_that_is_read_must_be_there(name: str) -> None:
         form([CLICK]),
         form("block_actions"),
         b"payload=" + b"[" * 100_000,
-        urlencode({"payload": '{"type":"block_actions","type":"view_submission"}'}).encode(),
+        urlencode({"payload": json.dumps(CLICK)[:-1] + ',"type":"block_actions"}'}).encode(),
         urlencode({"payload": '{"user":{"id":"\\ud800"}}'}).encode(),
     ],
 )
