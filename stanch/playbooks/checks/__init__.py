@@ -1,0 +1,1 @@
+"""Load-time checks of a playbook, one module per question."""

@@ -1,0 +1,68 @@
+"""Do the names of other steps, of texts and of tests lead somewhere?"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from stanch.playbooks.examples import Moment
+from stanch.playbooks.model import Playbook
+from stanch.playbooks.report import Report, did_you_mean
+from stanch.playbooks.tree import Tree
+from stanch.playbooks.words import is_template
+
+
+def check_names(playbook: Playbook, tree: Tree, *, templates: Collection[str], report: Report) -> None:
+    """P108 and P111."""
+    for place in tree.placed:
+        target = place.step.revert
+        if target is not None:
+            path = (*place.path, "revert")
+            known = tree.by_id.get(target)
+            if known is None:
+                hint = did_you_mean(target, tree.by_id)
+                report.add("P108", path, f"there is no step {target!r}", hint=hint)
+            elif known.order >= place.order or known in place.chain:
+                report.add("P108", path, f"step {target!r} has not run yet, so there is nothing to take back")
+        template = place.step.with_.get("template") if place.step.do else None
+        if isinstance(template, str) and not is_template(template) and template not in templates:
+            hint = did_you_mean(template, templates) or f"known: {', '.join(sorted(templates))}"
+            report.add("P111", (*place.path, "with", "template"), f"there is no text template {template!r}", hint=hint)
+
+
+def check_tests(playbook: Playbook, tree: Tree, report: Report) -> None:
+    """P401, P402 (warnings) and mistakes inside the tests."""
+    if not playbook.tests:
+        hint = "add tests: with a finding and what is expected"
+        report.add("P401", ("id",), "the playbook has no tests", hint=hint, severity="warning")
+    told = {name for test in playbook.tests for moment in test.timeline for name in _negative(moment)}
+    told |= {test.expect.waiting_on for test in playbook.tests if test.expect.waiting_on}
+    for place in tree.placed:
+        if place.step.approve is not None and playbook.tests and place.step.id not in told:
+            message = f"no test shows what happens when nobody agrees to {place.step.id!r}"
+            hint = "add a test with a rejection, or with a check after it has expired"
+            report.add("P402", (*place.path, "id"), message, hint=hint, severity="warning")
+    for number, test in enumerate(playbook.tests):
+        for index, moment in enumerate(test.timeline):
+            path = ("tests", number, "timeline", index)
+            _moment(moment, path, tree, report)
+
+
+def _negative(moment: Moment) -> list[str]:
+    found = [moment.reject] if moment.reject else []
+    found += [moment.check.step] if moment.check else []
+    return found
+
+
+def _moment(moment: Moment, path: tuple[str | int, ...], tree: Tree, report: Report) -> None:
+    if len(moment.kinds) != 1:
+        report.add("P112", path, "exactly one of event, approve, reject, choose or check is needed")
+        return
+    names = (moment.approve, moment.reject, moment.choose, moment.check.step if moment.check else None)
+    for name in filter(None, names):
+        base = name.partition(":")[0]
+        if base not in tree.by_id:
+            report.add("P112", path, f"there is no step {base!r}", hint=did_you_mean(base, tree.by_id))
+    if (moment.approve or moment.reject or moment.choose) and not moment.by:
+        report.add("P112", path, "a decision needs by", hint="add by: user:NAME")
+    if moment.choose and not moment.option:
+        report.add("P112", path, "choose needs option", hint="add option: and the one that is chosen")

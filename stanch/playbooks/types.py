@@ -1,0 +1,109 @@
+"""The types behind every name that a playbook's expressions may use."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from stanch.catalog import catalog
+from stanch.expressions import Schema
+from stanch.plan import Plan, PlanStep
+from stanch.playbooks.model import Playbook, Step
+from stanch.playbooks.tree import tree_of
+from stanch.views import FindingView, RouteView
+
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+INPUT_TYPES = {
+    "string": "string",
+    "int": "int",
+    "number": "double",
+    "bool": "bool",
+    "duration": "duration",
+    "list": "list",
+}
+_RUN = dict.fromkeys(("id", "episode", "mode", "playbook", "requested_by"), "string")
+_OUTPUTS: dict[str, object] = {
+    "approve": {"approved": "bool", "choice": "string", "by": "string", "reason": "string", "because": "string"},
+    "wait": {"because": "list<string>"},
+    "choose": {"branch": "int"},
+}
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What a step's type depends on."""
+
+    id: str
+    kind: str
+    action: str = ""
+    loops: bool = False
+    loop_name: str = ""
+
+    @property
+    def outputs(self) -> object:
+        if self.kind == "do" and self.loops:
+            return {"items": "list"}
+        spec = catalog().get(self.action)
+        if self.kind == "do":
+            return spec.outputs if spec is not None else "dyn"
+        return _OUTPUTS.get(self.kind, "map")
+
+
+def of_step(step: Step) -> Typed:
+    loop = step.foreach
+    kind = step.kinds[0] if step.kinds else ""
+    return Typed(step.id, kind, step.do or "", loop is not None, loop.as_ if loop else "")
+
+
+def of_plan_step(step: PlanStep) -> Typed:
+    loop = step.foreach
+    return Typed(step.id, step.kind.value, step.action, loop is not None, loop.name if loop else "")
+
+
+def schema_of(plan: Plan) -> Schema:
+    """Every name of a plan, `foreach` names included, for use when it runs."""
+    steps = [of_plan_step(step) for step in plan.walk().values()]
+    names = {step.loop_name for step in steps if step.loops}
+    variables = set(plan.vars).union(*(step.set_ for step in plan.walk().values()))
+    return _schema(plan.input_types, variables, steps, names)
+
+
+def schema_for(playbook: Playbook, *, loop_name: str = "") -> Schema:
+    """Every name of a playbook file; inside a `foreach` also that of its item."""
+    steps = [of_step(place.step) for place in tree_of(playbook).placed]
+    inputs = {name: item.type for name, item in playbook.inputs.items()}
+    return _schema(inputs, _variables(playbook), steps, {loop_name} if loop_name else set())
+
+
+def selection_schema() -> Schema:
+    """What `on.when` may name: nothing has run yet."""
+    return Schema({"finding": FindingView, "route": RouteView})
+
+
+def _variables(playbook: Playbook) -> set[str]:
+    """`vars` and whatever a `set` step adds."""
+    return set(playbook.vars).union(*(place.step.set or {} for place in tree_of(playbook).placed))
+
+
+def _schema(
+    inputs: Mapping[str, str], variables: Iterable[str], steps: Iterable[Typed], loop_names: Iterable[str]
+) -> Schema:
+    views: dict[str, Any] = {}
+    for step in steps:
+        if not NAME.fullmatch(step.id):
+            continue  # reported as P004
+        outputs = step.outputs
+        views.setdefault(step.id, {"ok": "bool", "status": "string", "approved": "bool", "outputs": outputs})
+    roots: dict[str, Any] = {
+        "finding": FindingView,
+        "route": RouteView,
+        "inputs": {name: INPUT_TYPES.get(kind, "dyn") for name, kind in inputs.items()},
+        "vars": dict.fromkeys(sorted(variables), "dyn"),
+        "steps": views,
+        "run": _RUN,
+        "now": "timestamp",
+    }
+    return Schema({**roots, **dict.fromkeys(sorted(loop_names), "dyn")})

@@ -1,0 +1,50 @@
+"""The small words of a playbook file: durations, rates and values that may hold `${{ }}`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from stanch.durations import parse_duration
+
+TEMPLATE_MARK = "${{"
+_RATE = re.compile(r"(\d+)/(s|m|h|d|w)")
+
+
+def is_template(value: object) -> bool:
+    return isinstance(value, str) and TEMPLATE_MARK in value
+
+
+def _span(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("a duration needs a unit; write it like 30m, 4h or 7d")
+    return parse_duration(value)
+
+
+def _open_span(value: object) -> object:
+    return value if is_template(value) else _span(value)
+
+
+def _rate(value: object) -> object:
+    match = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0:
+        raise ValueError("a rate is a number per time; write it like 10/h or 3/d")
+    return int(match[1]), parse_duration(f"1{match[2]}").total_seconds()
+
+
+Span = Annotated[timedelta, BeforeValidator(_span)]
+"""A duration written with its unit."""
+
+OpenSpan = Annotated[timedelta | str, BeforeValidator(_open_span)]
+"""A duration, or a `${{ }}` that gives one."""
+
+Rate = Annotated[tuple[int, float], BeforeValidator(_rate)]
+"""How many in how many seconds."""
+
+Value = Any
+"""JSON whose strings may hold `${{ }}`."""
