@@ -16,6 +16,7 @@ from stanch.plan import (
     Plan,
 )
 from stanch.playbooks.checks.inputs import InputError, read_input
+from stanch.playbooks.compile_steps import step_of
 from stanch.playbooks.model import (
     Playbook,
 )

@@ -85,7 +85,7 @@ def _check(playbook: Playbook, document: Document, report: Report, *, templates:
         expressions.run()
     except ExpressionError as error:  # a text that cannot even be split into its parts
         report.add(error.code, (), error.message, hint=error.hint)
-    check_actions(playbook, tree, types=expressions.types, report=report)
+    check_actions(tree, types=expressions.types, report=report)
 
 
 def _dollars(playbook: Playbook, tree: Tree, report: Report) -> None:

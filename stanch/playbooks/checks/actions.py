@@ -8,7 +8,7 @@ from typing import Any
 
 from stanch.catalog import ActionSpec, Effect, catalog
 from stanch.playbooks.checks.parameters import Field, fields_of, literal_problem, type_problem
-from stanch.playbooks.model import Playbook, Step, UndoWords
+from stanch.playbooks.model import Step, UndoWords
 from stanch.playbooks.report import Report, did_you_mean
 from stanch.playbooks.tree import Path, Tree
 from stanch.playbooks.words import is_template
@@ -26,11 +26,11 @@ class _Call:
     use: str
 
 
-def check_actions(playbook: Playbook, tree: Tree, *, types: Mapping[Path, str], report: Report) -> None:
+def check_actions(tree: Tree, *, types: Mapping[Path, str], report: Report) -> None:
     """P104, P105 and P110.
 
     Args:
-        playbook, tree: what is checked.
+        tree: the steps.
         report: gets the problems.
         types: type of each text with `${{ }}`, by its path.
     """
