@@ -11,7 +11,7 @@ import httpx
 
 from activities._access_log import read_log
 from activities._envoy_admin import EnvoyAdmin
-from activities._envoy_file import RulesFile
+from activities._envoy_file import Document, RulesFile
 from activities._envoy_policy import JWT_FILTER
 from activities._http import http_client
 from stanch.errors import ConnectorError
@@ -31,13 +31,19 @@ def examine(file: RulesFile, admin: EnvoyAdmin, *, access_log: Path, base_url: s
 
 def _rules(file: RulesFile) -> Check:
     try:
-        entries = len(file.read().owned())
+        document = file.read()
         with file.locked():
-            return Check("rules file", ok=True, detail=f"{entries} entries of ours")
+            return Check("rules file", ok=True, detail=f"{len(document.owned())} entries of ours{_place_of(document)}")
     except ConnectorError as error:
         return Check("rules file", ok=False, detail=error.message, fix=error.hint)
     except OSError:
         return Check("rules file", ok=False, detail="the directory is not writable", fix=f"chown {file.path.parent}")
+
+
+def _place_of(document: Document) -> str:
+    if not document.in_listener:
+        return ""
+    return "; inside a listener, so open connections drain first: config_discovery for the filter avoids that"
 
 
 def _running(file: RulesFile, admin: EnvoyAdmin) -> Iterator[Check]:

@@ -48,6 +48,11 @@ class Document:
     def version(self) -> str:
         return str(self.body.get("version_info") or self.body.get("versionInfo") or "")
 
+    @property
+    def in_listener(self) -> bool:
+        """The filter is part of a listener, so that open connections keep the old rules until they drain."""
+        return any(str(resource.get("@type", "")).endswith(".Listener") for resource in self.body["resources"])
+
     def owned(self) -> dict[str, Entry]:
         """Our entries, by name, over all filters."""
         return {name: entry for _, name, entry in self._ours()}

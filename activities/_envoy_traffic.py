@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from activities._access_log import Line, LogView, Redactor
@@ -84,10 +84,10 @@ def usage(spec: BlockSpec, *, log: LogView, window: timedelta, dialect: Dialect)
     )
 
 
-def samples(spec: BlockSpec, *, log: LogView, dialect: Dialect, redactor: Redactor) -> Sequence[dict[str, str]]:
-    """Redacted lines of the endpoint, newest first."""
+def endpoint_lines(spec: BlockSpec, *, log: LogView, dialect: Dialect) -> Iterator[Line]:
+    """Requests of the endpoint, newest first, in clear."""
     judge = Judge(spec, dialect=dialect)
-    return [redactor.sample(line) for line in log.lines if judge.endpoint(line)]
+    return (line for line in log.lines if judge.endpoint(line))
 
 
 def _distinct(values: Iterable[str]) -> int:

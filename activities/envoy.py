@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -126,8 +127,8 @@ class EnvoyPoint:
     def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
         """Recent requests of an endpoint, redacted, newest first."""
         spec = BlockSpec(host=host, path=path)
-        log = self._log(window)
-        return _envoy_traffic.samples(spec, log=log, dialect=self._dialect, redactor=self._redactor)[:limit]
+        lines = _envoy_traffic.endpoint_lines(spec, log=self._log(window), dialect=self._dialect)
+        return [self._redactor.sample(line) for line in islice(lines, limit)]
 
     def doctor(self) -> Sequence[Check]:
         """Every link between Stanch, the file, Envoy and its log."""

@@ -204,6 +204,7 @@ def _address(port: int) -> dict[str, Any]:
 
 
 def write(path: Path, document: dict[str, Any]) -> None:
-    """Write JSON for Envoy; only before it starts, later writes must be renames."""
+    """Write JSON for Envoy, for nobody else to read; only before it starts, later writes must be renames."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
     path.write_text(json.dumps(document, indent=1), encoding="utf-8")

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,20 @@ class EnvoyGateway:
     def rules_file(self) -> Path:
         return self.layout.rules
 
+    def section(self, *, hosts: Sequence[str], canary_secret: str) -> dict[str, Any]:
+        """The `envoy` connector's section of stanch.toml for this gateway."""
+        return {
+            "kind": "envoy",
+            "directory": str(self.rules_file.parent),
+            "file": self.rules_file.name,
+            "hosts": list(hosts),
+            "access_log": str(self.access_log),
+            "admin_url": self.admin_url,
+            "base_url": self.url,
+            "hops": "trusted" if self.layout.trusted_hops else "direct",
+            "canary_secret": canary_secret,
+        }
+
     def start(self) -> None:
         """Write what is missing, start Envoy and wait until it serves.
 
@@ -86,6 +100,7 @@ class EnvoyGateway:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            umask=0o077,  # the access log names people
         )
         try:
             self._wait_ready()

@@ -54,17 +54,8 @@ class Edge:
     point: EnvoyPoint
 
     def section(self, **changes: Any) -> dict[str, Any]:
-        return {
-            "kind": "envoy",
-            "directory": str(self.gateway.rules_file.parent),
-            "file": self.gateway.rules_file.name,
-            "hosts": ["*.example.com"],
-            "access_log": str(self.gateway.access_log),
-            "admin_url": self.gateway.admin_url,
-            "base_url": self.gateway.url,
-            "canary_secret": "an edge secret of some length",
-            **changes,
-        }
+        known = self.gateway.section(hosts=["*.example.com"], canary_secret="an edge secret of some length")
+        return {**known, **changes}
 
     def status(self, path: str, *, sub: str = "", method: str = "GET", host: str = HOST, **headers: str) -> int:
         """Status of one request through Envoy; `sub` sends that user's token."""

@@ -59,6 +59,10 @@ def test_rule_that_envoy_refuses_is_found_among_good_ones_and_left_out(edge: Edg
     assert targets(point.list_owned()) == {target_of(spec) for spec in (*specs, USERS_GET)} - {target_of(specs[3])}
     assert [edge.status(spec.path) for spec in specs] == [403, 403, 403, 404, 403, 403]
     assert edge.status("/users/7", sub="u1") == 403
+    before = edge.gateway.rules_file.read_bytes()
+    alone = point.reconcile(adds=[lease(specs[3])], removes=[], wanted=None, expected=done.digest)
+    assert (alone.results[0].ok, alone.digest) == (False, done.digest)
+    assert edge.gateway.rules_file.read_bytes() == before
 
 
 def test_writers_take_turns_and_none_loses_its_entry(edge: Edge) -> None:
@@ -211,3 +215,23 @@ def _listens(port: int) -> bool:
 
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_behind_a_trusted_hop_the_forwarded_address_counts(tmp_path: Path, stack: Edge) -> None:
+    behind = make_edge(tmp_path, stack.api, stack.issuer, trusted_hops=1)
+    with behind.gateway:
+        behind.put(BlockSpec(host=HOST, path="/orders", ips=("198.51.100.7",)))
+        assert behind.status("/orders", **{"x-forwarded-for": "198.51.100.7"}) == 403
+        assert behind.status("/orders", **{"x-forwarded-for": "198.51.100.7, 203.0.113.1"}) == 200
+        assert behind.status("/orders") == 200
+
+
+def test_doctor_is_content_with_the_sandbox_and_names_what_is_wrong(edge: Edge, tmp_path: Path) -> None:
+    assert [check.name for check in edge.point.doctor() if not check.ok] == []
+    _envoy_config.write(tmp_path / "rbac.json", {**_envoy_config.rules({}), "version_info": "elsewhere"})
+    broken = edge.section(directory=str(tmp_path), base_url="http://127.0.0.1:9", access_log=str(tmp_path / "none"))
+    wrong = {check.name: check.fix for check in build("edge", broken).doctor() if not check.ok}
+    assert list(wrong) == ["file is loaded", "access log", "probe address"]
+    assert all(wrong.values())
+    away = build("edge", edge.section(admin_url="http://127.0.0.1:9")).doctor()
+    assert [check.name for check in away if not check.ok] == ["admin endpoint"]

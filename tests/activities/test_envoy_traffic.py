@@ -92,7 +92,7 @@ def test_window_and_newest_first(written: Written) -> None:
         ([line(timedelta(minutes=5))], "partial: the access log begins later"),
         (
             [line(timedelta(hours=3)), "{broken", line(timedelta(0))],
-            "partial: 1 lines of the access log cannot be read",
+            "partial: 1 lines of the access log cannot be",
         ),
     ],
 )
