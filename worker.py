@@ -1,1 +1,170 @@
-"""Composition root: binds the catalogue to the connectors and starts processes."""
+"""Composition root: binds catalogue names to the connectors of `activities/` and starts Temporal workers."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import os
+import pkgutil
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+    from temporalio.worker import Worker
+
+    from activities._run import Implementation
+    from activities._world import World
+
+ROOT = Path(__file__).parent
+STICKY = timedelta(seconds=1)
+GRACE = timedelta(seconds=25)
+THREADS = 32
+
+
+def implementations() -> Mapping[str, Implementation]:
+    """Every action's implementation, found in `activities/`.
+
+    Raises:
+        ConfigError: C033, an action of the catalogue has no implementation or two, or one is unknown.
+    """
+    import activities
+    from stanch.catalog import catalog
+    from stanch.errors import ConfigError
+
+    found: dict[str, Implementation] = {}
+    wrong: list[str] = []
+    for info in pkgutil.iter_modules(activities.__path__):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"activities.{info.name}")
+            declared: Mapping[str, Implementation] = getattr(module, "IMPLEMENTATIONS", {})
+            wrong += [f"{name} twice" for name in declared if name in found]
+            found.update(declared)
+    wrong += [f"{name} missing" for name in catalog() if name not in found]
+    wrong += [f"{name} not in the catalogue" for name in found if name not in catalog()]
+    if wrong:
+        raise ConfigError(f"actions and implementations differ: {', '.join(sorted(wrong))}", code="C033")
+    return found
+
+
+def activities_of(world: World, queue: str) -> list[Callable[..., Any]]:
+    """What a worker of one queue carries out: exactly the actions of that queue and what belongs to it."""
+    from activities._guard import check_action
+    from activities._run import bind
+    from activities._system import core_activities, chat_activities, point_activities
+    from stanch.catalog import Queue, catalog
+
+    own = {Queue.CORE: core_activities, Queue.CHAT: chat_activities, Queue.CONTAIN: point_activities}
+    found = implementations()
+    actions = [bind(world, spec.name, found[spec.name], check_action) for spec in catalog().values() if spec.queue == queue]
+    return actions + (own[Queue(queue)](world) if Queue(queue) in own else [])
+
+
+def make_world() -> World:
+    """Settings, records, policy and connectors of this process."""
+    from activities._world import World
+    from stanch.policy import PolicyStore
+    from stanch.settings import load_settings
+
+    settings = load_settings()
+    return World(settings=settings, records=settings_records(settings), policy=PolicyStore(settings))
+
+
+def settings_records(settings: Any) -> Any:
+    """Open records with the deployment's key."""
+    from stanch.keys import Keys
+    from stanch.records import Records
+
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Records(settings.url_of_records, Keys(settings).ledger)
+
+
+def make_worker(client: Client, world: World, queue: str, threads: ThreadPoolExecutor) -> Worker:
+    """A worker of one queue."""
+    from temporalio.worker import Worker
+    from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+    from stanch import contract
+    from stanch.catalog import Queue
+    from workflows import WORKFLOWS
+
+    restrictions = SandboxRestrictions.default.with_passthrough_modules("stanch", "pydantic", "pydantic_core", "cel_expr_python")
+    return Worker(
+        client,
+        task_queue=contract.queue(queue),
+        workflows=list(WORKFLOWS) if queue == Queue.CORE else [],
+        activities=activities_of(world, queue),
+        activity_executor=threads,
+        max_concurrent_activities=THREADS,
+        workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
+        max_cached_workflows=1000,
+        sticky_queue_schedule_to_start_timeout=STICKY,
+        graceful_shutdown_timeout=GRACE,
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
+        default_heartbeat_throttle_interval=timedelta(seconds=1),
+    )
+
+
+async def serve(queues: Sequence[str]) -> None:
+    """Run workers for these queues until SIGTERM or SIGINT, then drain."""
+    from stanch.temporal import connect
+
+    world = make_world()
+    world.loop = asyncio.get_running_loop()
+    world.client = await connect()
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        world.loop.add_signal_handler(name, stop.set)
+    threads = ThreadPoolExecutor(THREADS * len(queues), thread_name_prefix="activity")
+    workers = [make_worker(world.client, world, queue, threads) for queue in queues]
+    running = [asyncio.create_task(worker.run()) for worker in workers]
+    print(f"worker ready: {', '.join(queues)}", flush=True)  # noqa: T201 - supervisors wait for this line
+    await asyncio.wait([asyncio.create_task(stop.wait()), *running], return_when=asyncio.FIRST_COMPLETED)
+    for worker in workers:
+        await worker.shutdown()
+    await asyncio.gather(*running)
+    world.records.close()
+
+
+def cli() -> None:
+    """The command `stanch`."""
+    from stanch.cli.app import main
+
+    main(registry=sys.modules[__name__])
+
+
+def main(arguments: Sequence[str]) -> int:
+    """`python worker.py [--queues core,tickets,...] [--verify]`."""
+    import argparse
+
+    from stanch.catalog import Queue
+    from stanch.errors import StanchError
+
+    parser = argparse.ArgumentParser(description="Run Temporal workers for Stanch.")
+    every = ",".join(queue.value for queue in Queue)
+    parser.add_argument("--queues", default=os.environ.get("STANCH_QUEUES", every), help=f"of {every}")
+    parser.add_argument("--verify", action="store_true", help="only check that every action has one implementation")
+    given = parser.parse_args(arguments)
+    try:
+        queues = [Queue(name).value for name in given.queues.split(",")]
+        implementations()
+        if not given.verify:
+            asyncio.run(serve(queues))
+    except ValueError as error:
+        parser.error(str(error))
+    except StanchError as error:
+        print(f"{error.code} {error.message} ({error.hint})", file=sys.stderr)  # noqa: T201
+        return 4
+    return 0
+
+
+if __name__ == "__main__":
+    code = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # a process that exits while a client is open can abort in its native library

@@ -88,8 +88,8 @@ class CaseState(Mutable):
         del names[:-MAX_REMEMBERED]
         return True
 
-    def scene(self, *, with_notes: bool = True) -> Scene:
-        """What activities are told."""
+    def scene(self, *, with_notes: bool = True, with_views: bool = False) -> Scene:
+        """What activities are told; only those that need the finding get it, since each copy stays in history."""
         plan = self.resolved.plan if self.resolved else None
         return Scene(
             case_id=self.case_id,
@@ -101,6 +101,8 @@ class CaseState(Mutable):
             ticket_system=self.ticket.system,
             ticket_key=self.ticket.key,
             thread=self.thread,
+            finding=self.finding if with_views else None,
+            route=self.resolved.route if with_views and self.resolved else None,
             outbox=tuple(self.notes) if with_notes else (),
         )
 
@@ -199,6 +201,7 @@ def summary_of(state: CaseState) -> CaseSummary | None:
     return CaseSummary(
         case_id=state.case_id,
         episode=state.episode,
+        version=state.next_note,
         state=state.status.value,
         severity=route.severity if route else state.finding.severity,
         title=state.finding.title,

@@ -138,7 +138,11 @@ class Resolved(Wire):
 
 
 class Scene(Wire):
-    """What every activity of a case is told besides its own parameters: names, never the finding itself."""
+    """What every activity of a case is told besides its own parameters.
+
+    Args:
+        finding, route: only for those that write to people or read evidence; others get names alone.
+    """
 
     case_id: str
     episode: str
@@ -149,6 +153,8 @@ class Scene(Wire):
     ticket_system: str = ""
     ticket_key: str = ""
     thread: str = ""
+    finding: FindingView | None = None
+    route: RouteView | None = None
     outbox: tuple[LedgerNote, ...] = ()
 
 
@@ -178,6 +184,7 @@ class CaseSummary(Wire):
 
     case_id: str
     episode: str
+    version: int = 0
     state: str
     severity: str
     title: str

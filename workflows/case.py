@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from stanch.playbooks.evaluate import PlanEvaluator
+from stanch.playbooks.evaluator import evaluator_for
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ApplicationError
@@ -127,7 +127,7 @@ class CaseWorkflow:
         if resolved is None or resolved.plan is None:
             return None
         if self._evaluator is None:
-            self._evaluator = PlanEvaluator(resolved.plan)
+            self._evaluator = evaluator_for(resolved.plan)
         return context_of(self._state, self._evaluator)
 
     def _feed(self, event: Event) -> None:

@@ -139,7 +139,7 @@ class Effects:
             wanted = command.approval.approval_id
             approvals = self._state.core.approvals.values()
             consent = next((item.request for item in approvals if item.request.approval_id == wanted), None)
-        scene = self._state.scene()
+        scene = self._state.scene(with_views=spec.queue is not Queue.CONTAIN)
         call = ActionCall(
             action=command.action,
             params=command.params,
@@ -202,7 +202,7 @@ class Effects:
     # -- approvals --------------------------------------------------------------------------------------------------
 
     async def _show(self, command: AskApproval) -> None:
-        scene = self._state.scene()
+        scene = self._state.scene(with_views=True)
         call = ApprovalCall(scene=scene, request=command.request)
         self._showing.add(command.request.approval_id)
         self._carry(command.path, scene)
@@ -221,7 +221,7 @@ class Effects:
         await workflow.wait_condition(lambda: command.request.approval_id not in self._showing)
         cards = self._state.cards.pop(command.request.approval_id, [])
         call = ApprovalCall(
-            scene=self._state.scene(with_notes=False),
+            scene=self._state.scene(with_notes=False, with_views=True),
             request=command.request,
             outcome=command.outcome,
             by=command.by,

@@ -1,0 +1,182 @@
+"""Every action runs through here: parameters, guard, consent, intent, the call, outcome. In this order, always."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from pydantic import ValidationError
+from temporalio import activity
+
+from activities._errors import outcome_of, to_temporal
+from activities._world import World
+from stanch.canonical import digest
+from stanch.catalog import ActionSpec, Outputs, Params, catalog
+from stanch.contract import ActionCall, ActionReply, Scene
+from stanch.errors import Rejected, StanchError, Uncertain
+from stanch.records import Entry
+
+HEARTBEAT_SECONDS = 1.0
+MAX_OUTPUT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """One attempt at one action.
+
+    Args:
+        attempt: 1 for the first. since: when the first attempt was scheduled.
+    """
+
+    call: ActionCall
+    spec: ActionSpec
+    attempt: int
+    since: datetime
+
+    @property
+    def scene(self) -> Scene:
+        return self.call.scene
+
+    @property
+    def uncertain_since(self) -> datetime | None:
+        """When an earlier attempt may have been applied without our knowing; None on the first attempt."""
+        return self.since if self.attempt > 1 else None
+
+
+class Implementation(Protocol):
+    """What carries out one action."""
+
+    def __call__(self, world: World, job: Job, params: Any) -> Outputs: ...
+
+
+class Before(Protocol):
+    """A check right before a call that changes production; raises Refused."""
+
+    def __call__(self, world: World, job: Job, params: Params) -> None: ...
+
+
+def bind(
+    world: World, name: str, implementation: Implementation, before: Before
+) -> Callable[[ActionCall], ActionReply]:
+    """The activity for one action of the catalogue."""
+    spec = catalog()[name]
+
+    @activity.defn(name=name)
+    def run(call: ActionCall) -> ActionReply:
+        info = activity.info()
+        job = Job(call=call, spec=spec, attempt=info.attempt, since=info.scheduled_time)
+        with heartbeats():
+            try:
+                return perform(world, job, implementation, before)
+            except StanchError as error:
+                raise to_temporal(error) from None
+
+    return run
+
+
+def perform(world: World, job: Job, implementation: Implementation, before: Before) -> ActionReply:
+    """Carry out one action and leave its trace: intent before, outcome after."""
+    params = _params(job)
+    mutates = job.spec.effect.mutates
+    if mutates:
+        _checked(world, job, params, before)
+    _record(world, job, "intent", {"params": params.model_dump(mode="json", exclude_none=True), "attempt": job.attempt})
+    try:
+        outputs = implementation(world, job, params).model_dump(mode="json")
+    except StanchError as error:
+        if to_temporal(error).non_retryable:
+            _record(world, job, "outcome", {"outcome": outcome_of(error), "code": error.code, "reason": error.message})
+        raise
+    _fits(job, outputs)
+    _record(world, job, "outcome", {"outcome": "CONFIRMED", **_short(outputs)}, response=digest(outputs))
+    return ActionReply(outputs=outputs)
+
+
+def _params(job: Job) -> Params:
+    try:
+        return job.spec.params.model_validate(job.call.params)
+    except ValidationError:
+        raise Rejected(f"{job.spec.name}: parameters do not fit its model", code="P105") from None
+
+
+def _checked(world: World, job: Job, params: Params, before: Before) -> None:
+    """Guard and consent, with a trace of a refusal."""
+    try:
+        before(world, job, params)
+    except StanchError as error:
+        _record(world, job, "refused", {"code": error.code, "reason": error.message})
+        raise
+
+
+def _fits(job: Job, outputs: dict[str, Any]) -> None:
+    if len(str(outputs)) > MAX_OUTPUT_BYTES:
+        raise Uncertain(f"{job.spec.name} gave more than {MAX_OUTPUT_BYTES} bytes", code="V010")
+
+
+def _short(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Outputs as the timeline shows them: long texts are cut."""
+    return {name: value[:500] if isinstance(value, str) else value for name, value in outputs.items()}
+
+
+def outbox(scene: Scene) -> list[Entry]:
+    """The lines a case has waiting, as ledger entries; written once by their number."""
+    return [
+        Entry(
+            case_id=scene.case_id,
+            episode=scene.episode,
+            key=f"note:{note.number}",
+            time=note.at,
+            actor=note.actor,
+            event=note.event,
+            step=note.step,
+            plan_digest=scene.plan_digest,
+            data=note.data,
+        )
+        for note in scene.outbox
+    ]
+
+
+def _record(world: World, job: Job, what: str, data: dict[str, Any], *, response: str = "") -> None:
+    """Write what waits, then this line; only changes and people's systems leave intents, reading leaves its outcome."""
+    if what == "intent" and job.spec.effect.value == "read":
+        world.records.append(outbox(job.scene))
+        return
+    call, scene = job.call, job.scene
+    entry = Entry(
+        case_id=scene.case_id,
+        episode=scene.episode,
+        key=f"{call.key}:{call.purpose}:{what}",
+        time=datetime.now(UTC),
+        actor="stanch",
+        event=f"{call.action}.{what}",
+        step=call.path,
+        effect=call.key,
+        plan_digest=scene.plan_digest,
+        request_digest=digest(call.params),
+        response_digest=response,
+        data=data,
+    )
+    waiting = outbox(scene) if what == "intent" else []
+    world.records.append([*waiting, entry])
+
+
+class heartbeats:
+    """Beats while a blocking call runs, so that a killed worker is noticed in seconds, not at the attempt's timeout."""
+
+    def __enter__(self) -> None:
+        self._stop = threading.Event()
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._beat,), daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(HEARTBEAT_SECONDS):
+            activity.heartbeat()
+
+    def __exit__(self, *exc: object) -> None:
+        self._stop.set()
+        self._thread.join()

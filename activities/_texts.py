@@ -1,0 +1,34 @@
+"""What text templates are filled with, from the scene of a case."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from activities._world import World
+from stanch.contract import Scene
+from stanch.views import FindingView, RouteView
+
+
+def case_url(world: World, case_id: str) -> str:
+    return f"{world.settings.public_url}/cases/{case_id}"
+
+
+def case_text(world: World, scene: Scene) -> str:
+    return f"Case {scene.case_id}: {case_url(world, scene.case_id)}"
+
+
+def context_of(world: World, scene: Scene, **more: Any) -> dict[str, Any]:
+    """The fields a template may use; what is not known is empty."""
+    case = {
+        "id": scene.case_id,
+        "url": case_url(world, scene.case_id),
+        "playbook": scene.playbook,
+        "mode": scene.mode,
+    }
+    return {
+        "finding": scene.finding or FindingView(),
+        "route": scene.route or RouteView(),
+        "case": case,
+        "ticket": {"key": scene.ticket_key},
+        **more,
+    }

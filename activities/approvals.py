@@ -1,0 +1,130 @@
+"""Shows approval requests to those who may decide, and rewrites what was shown once it is decided."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from activities._run import outbox
+from activities._texts import case_text
+from activities._world import World
+from activities.chat import channel_of
+from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
+from stanch.contract import ApprovalCall, ApprovalShown
+from stanch.ports import ChatPort, Message, Posted
+from stanch.slack_signing import button_token
+
+MAX_CARDS = 10
+
+
+def show(world: World, call: ApprovalCall) -> ApprovalShown:
+    """Post one card per place where approvers are, and list the request as pending."""
+    world.records.append(outbox(call.scene))
+    world.records.put_approval(ApprovalState(request=call.request))
+    name = world.first("chat")
+    if not name:
+        return ApprovalShown()
+    port: ChatPort = world.connector("chat", name)
+    places = _places(world, call.request, str(world.sections("chat")[name].get("kind", name)))
+    posted = [port.post(_card(world, call, place)) for place in places[:MAX_CARDS]]
+    return ApprovalShown(cards=tuple((card.channel, card.ref) for card in posted))
+
+
+def close(world: World, call: ApprovalCall) -> ApprovalShown:
+    """Take the buttons off every card and say who decided what, when and why."""
+    _settle(world, call)
+    name = world.first("chat")
+    if not name or not call.cards:
+        return ApprovalShown()
+    port: ChatPort = world.connector("chat", name)
+    for channel, ref in call.cards:
+        port.update(Posted(channel=channel, ref=ref), _ended(world, call, channel))
+    return ApprovalShown(cards=call.cards)
+
+
+def _settle(world: World, call: ApprovalCall) -> None:
+    known = {outcome.value for outcome in Outcome}
+    outcome = Outcome(call.outcome) if call.outcome in known else Outcome.CHOSEN
+    if call.outcome == "withdrawn":
+        outcome = Outcome.EXPIRED
+    choice = call.outcome if outcome is Outcome.CHOSEN else ""
+    settled = Settled(outcome=outcome, at=datetime.now(UTC), choice=choice, by=call.by, reason=call.reason)
+    world.records.put_approval(ApprovalState(request=call.request, settled=settled))
+
+
+def _places(world: World, request: ApprovalRequest, system: str) -> list[str]:
+    """Each approver's own place; the same place once."""
+    people = [person for need in request.needs for person in need.from_ if person not in request.excluded]
+    found = (channel_of(world, person, system=system) for person in people)
+    return list(dict.fromkeys(place for place in found if place))
+
+
+def _facts(request: ApprovalRequest) -> tuple[tuple[str, str], ...]:
+    """Everything that is approved, in full: nobody consents to what was cut off."""
+    params = tuple((name, str(value)) for name, value in request.params.items())
+    also = tuple((bound.action, str(bound.params)) for bound in request.also)
+    needs = " and ".join(f"{need.count} of {need.label}" for need in request.needs)
+    end = request.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    fixed = (
+        ("Takes back by", request.undo),
+        ("Needed", needs),
+        ("Answer until", end),
+        ("No answer", request.on_timeout),
+    )
+    action = (("Action", request.action),) if request.action else ()
+    return action + params + also + request.shown + tuple(pair for pair in fixed if pair[1])
+
+
+def _card(world: World, call: ApprovalCall, place: str) -> Message:
+    request = call.request
+    return Message(
+        key=request.approval_id,
+        channel=place,
+        title="Decision needed",
+        text=request.question,
+        fields=_facts(request),
+        buttons=_buttons(world, request),
+        context=(case_text(world, call.scene), f"Request {request.digest[:12]}"),
+        case_id=request.case_id,
+    )
+
+
+def _buttons(world: World, request: ApprovalRequest) -> tuple[tuple[str, str, str, str], ...]:
+    styles = {"approve": "primary", "deny": "danger"}
+    return tuple(
+        (
+            verdict.replace("_", " ").capitalize(),
+            f"stanch_{verdict}",
+            _token(world, request, verdict),
+            styles.get(verdict, ""),
+        )
+        for verdict in request.verdicts
+    )
+
+
+def _token(world: World, request: ApprovalRequest, verdict: str) -> str:
+    left = request.expires_at - datetime.now(UTC) + timedelta(hours=24)
+    return button_token(
+        secret=world.button_secret,
+        approval_id=request.approval_id,
+        case_id=request.case_id,
+        verdict=verdict,
+        digest=request.digest,
+        expires_at=datetime.now(UTC) + left,
+    )
+
+
+def _ended(world: World, call: ApprovalCall, channel: str) -> Message:
+    request = call.request
+    by = ", ".join(world.policy.current.routes.name_of(person) for person in call.by)
+    words = f"{call.outcome.replace('_', ' ').capitalize()}" + (f" by {by}" if by else "")
+    now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    reason = (("Reason", call.reason),) if call.reason else ()
+    return Message(
+        key=request.approval_id,
+        channel=channel,
+        title=words,
+        text=request.question,
+        fields=(("When", now), *reason),
+        context=(case_text(world, call.scene),),
+        case_id=request.case_id,
+    )

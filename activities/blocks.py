@@ -1,0 +1,174 @@
+"""The block verbs: a block is asked for and given back at the writer of its point, which reports the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+
+from activities._run import Job
+from activities._world import World
+from stanch import contract
+from stanch.actions.blocks import Address, Estimated, EstimateParams, Held, Lift, Lifted, Scope
+from stanch.actions.identity import Suspend
+from stanch.catalog import Params, Queue
+from stanch.contract import EnforcementInput, Release
+from stanch.errors import Rejected
+from stanch.leases import MAX_TTL_SECONDS, BlockSpec, Lease, LeaseSpec, LeaseState, SuspendSpec, target_of
+from stanch.ports import PointPort
+from stanch.records import LeaseRow
+
+USERS = "user:"
+
+
+def spec_of(params: Params) -> LeaseSpec:
+    """What is to be denied, from the parameters of a leased action.
+
+    Raises:
+        Rejected: L011, the action is not one that is held.
+    """
+    match params:
+        case Scope():
+            methods = params.methods or ((params.method,) if params.method else ())
+            methods = tuple(sorted({method.upper() for method in methods}))
+            principal = params.principal if params.principal and not params.principal.empty else None
+            return BlockSpec(
+                host=params.host, path=params.path, methods=methods, principal=principal, ips=tuple(params.ips)
+            )
+        case Address():
+            return BlockSpec(host=params.host, path=params.path, ips=(params.ip,))
+        case Suspend():
+            return SuspendSpec(user_id=params.user_id)
+        case _:
+            raise Rejected("this action is not held at a point", code="L011")
+
+
+def point_of(world: World, spec: LeaseSpec, at: str) -> str:
+    """The point that serves what the specification is about."""
+    about = spec.host if isinstance(spec, BlockSpec) else USERS + spec.user_id
+    return world.serving("point", about, at=at)
+
+
+def lease_of(world: World, job: Job, params: Any) -> Lease:
+    """The lease an action asks for. Its id is the effect's key, so a second attempt asks for the same one."""
+    spec = spec_of(params)
+    ttl = min(params.ttl.total_seconds(), float(MAX_TTL_SECONDS))
+    scene = job.scene
+    return Lease(
+        lease_id=job.call.key,
+        case_id=scene.case_id,
+        episode=scene.episode,
+        step=job.call.path,
+        point=point_of(world, spec, params.at),
+        target=target_of(spec),
+        spec=spec,
+        expires_at=(job.since + timedelta(seconds=ttl)).astimezone(UTC).replace(microsecond=0),
+        playbook=scene.playbook,
+        plan_digest=scene.plan_digest,
+        mode=scene.mode,
+        approval=job.call.approval,
+        requested_by=scene.requested_by or "stanch",
+    )
+
+
+def shard_of(world: World, lease: Lease) -> str:
+    """Users are items with a writer each; traffic points are one set with one writer."""
+    return lease.target if isinstance(lease.spec, SuspendSpec) else ""
+
+
+def signal_point(world: World, lease: Lease, signal: str, message: Any) -> None:
+    """Reach the point's single writer, starting it where nothing was held."""
+    shard = shard_of(world, lease)
+
+    async def send(client: Client) -> None:
+        await client.start_workflow(
+            contract.ENFORCEMENT_WORKFLOW,
+            EnforcementInput(point=lease.point, shard=shard),
+            id=contract.enforcement_id(lease.point, shard),
+            task_queue=contract.queue(Queue.CORE),
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=signal,
+            start_signal_args=[message],
+        )
+
+    world.call(send)
+
+
+def _hold(world: World, job: Job, params: Any) -> Held:
+    lease = lease_of(world, job, params)
+    world.records.put_lease(LeaseRow(lease=lease, state=LeaseState.REQUESTED, updated=datetime.now(UTC)))
+    signal_point(world, lease, contract.HOLD, lease)
+    return Held(
+        lease_id=lease.lease_id,
+        rule_id=lease.target,
+        point=lease.point,
+        target=lease.target,
+        expires_at=lease.expires_at.isoformat(),
+    )
+
+
+def _lift(world: World, job: Job, params: Lift) -> Lifted:
+    """Give back the lease that the subject of this undo took; records need not be up for that."""
+    lease = _lease_taken(world, job, params)
+    signal_point(world, lease, contract.RELEASE, Release(lease=lease))
+    return Lifted(lease_id=params.lease_id)
+
+
+def _lease_taken(world: World, job: Job, params: Lift) -> Lease:
+    subject = job.call.subject
+    if not subject:
+        row = world.records.lease(params.lease_id)
+        if row is None:
+            raise Rejected("there is no such lease", code="L012")
+        return row.lease
+    from stanch.catalog import catalog
+
+    taken = catalog()[str(subject["action"])].params.model_validate(subject["params"])
+    outputs: Mapping[str, Any] = subject["outputs"]
+    spec = spec_of(taken)
+    scene = job.scene
+    end = outputs.get("expires_at")
+    return Lease(
+        lease_id=params.lease_id,
+        case_id=scene.case_id,
+        episode=scene.episode,
+        step=job.call.path,
+        point=str(outputs.get("point") or point_of(world, spec, getattr(taken, "at", ""))),
+        target=target_of(spec),
+        spec=spec,
+        expires_at=datetime.fromisoformat(str(end)) if end else datetime.now(UTC) + timedelta(days=7),
+        playbook=scene.playbook,
+        plan_digest=scene.plan_digest,
+        mode=scene.mode,
+    )
+
+
+def _estimate(world: World, job: Job, params: EstimateParams) -> Estimated:
+    methods = (params.method.upper(),) if params.method else ()
+    spec = BlockSpec(
+        host=params.host, path=params.path, methods=methods, principal=params.principal, ips=tuple(params.ips)
+    )
+    point: PointPort = world.connector("point", point_of(world, spec, params.at))
+    found = point.estimate(spec, window=params.window)
+    return Estimated(
+        requests=found.requests,
+        clients=found.clients,
+        principals=found.principals,
+        succeeded=found.succeeded,
+        share_of_endpoint=round(found.share_of_endpoint, 4),
+        coverage=found.coverage,
+    )
+
+
+IMPLEMENTATIONS: Mapping[str, Any] = {
+    "block.scope": _hold,
+    "block.ip": _hold,
+    "user.suspend": _hold,
+    "block.lift": _lift,
+    "user.resume": _lift,
+    "block.estimate": _estimate,
+}

@@ -1,0 +1,71 @@
+"""The built-in ticket board as a tracker: what serves where no Jira or ServiceNow is configured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from stanch.ports import Check, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.records import BoardNote, BoardTicket, Records
+
+OURSELVES = "stanch"
+
+
+class BoardTickets:
+    """Implements TicketPort on records; every call is one transaction, so nothing is ever uncertain."""
+
+    def __init__(self, records: Records, public_url: str) -> None:
+        self._records = records
+        self._url = public_url.rstrip("/")
+
+    def ensure_ticket(self, draft: TicketDraft, *, uncertain_since: datetime | None = None) -> Ticket:
+        return self._ticket(self._records.board_ensure(draft, at=_now()))
+
+    def get_ticket(self, key: str) -> Ticket:
+        return self._ticket(self._records.board_ticket(key))
+
+    def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
+        if note:
+            self.add_note(key, note, marker=f"{state.value}:{resolution}")
+        found = self._records.board_move(key, state, resolution=resolution, by=OURSELVES, at=_now())
+        return self._ticket(found)
+
+    def add_note(self, key: str, text: str, *, marker: str) -> None:
+        self._records.board_note(key, BoardNote(marker=marker, text=text, by=OURSELVES, at=_now()))
+
+    def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None:
+        self._records.board_link(key, link_id=link_id, url=url, title=title)
+
+    def attach(self, key: str, *, name: str, content: bytes) -> None:
+        self._records.board_attach(key, name=name, content=content, at=_now())
+
+    def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
+        if note:
+            self.add_note(key, note, marker=f"assign:{assignee}:{group}")
+        return self._ticket(self._records.board_assign(key, assignee=assignee, team=group, by=OURSELVES, at=_now()))
+
+    def parse_event(self, *, headers: Mapping[str, str], body: bytes) -> TicketEvent | None:
+        """The board calls nobody: the console tells the case itself."""
+        return None
+
+    def doctor(self) -> Sequence[Check]:
+        return [Check(name="board", ok=True, detail="built in")]
+
+    def _ticket(self, found: BoardTicket) -> Ticket:
+        return Ticket(
+            key=found.id,
+            id=str(found.number),
+            system="board",
+            url=f"{self._url}/board/{found.id}",
+            state=found.state,
+            state_name=found.state.value,
+            assignee=found.assignee,
+            group=found.team,
+            resolution=found.resolution,
+            summary=found.summary,
+            changed_by=found.changed_by,
+        )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,52 @@
+"""Carries a case's waiting ledger lines and its newest summary to records."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from activities._run import outbox
+from activities._world import World
+from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
+from stanch.records import CaseRow, Reassignment
+
+COLUMNS = (
+    ("case_id", "episode", "version", "state", "severity", "title", "source", "category", "host", "path", "method")
+    + ("owner", "assignee", "rule", "playbook", "mode", "opened", "updated", "due", "closed", "waiting_on")
+    + ("ticket_system", "ticket_key", "ticket_url")
+)
+
+
+def record(world: World, recording: Recording) -> None:
+    """Write lines once each, then the summary; both may be repeated."""
+    lines = outbox(recording.scene)
+    if lines:
+        world.records.append(lines)
+    if recording.summary is not None:
+        world.records.put_case(_row(recording.summary))
+        for note in recording.scene.outbox:
+            if note.event == "ticket.reassigned":
+                world.records.add_reassignment(_reassignment(recording.scene, recording.summary, note))
+
+
+def _row(summary: CaseSummary) -> CaseRow:
+    values = {name: getattr(summary, name) for name in COLUMNS}
+    return CaseRow(**values, finding_count=summary.findings, outcome="; ".join(summary.problems)[:500])
+
+
+def _reassignment(scene: Scene, summary: CaseSummary, note: LedgerNote) -> Reassignment:
+    at: datetime = note.at
+    return Reassignment(
+        key=f"{scene.case_id}:{scene.episode}:{note.number}",
+        case_id=scene.case_id,
+        at=at,
+        by=str(note.data.get("by", "")),
+        from_owner=str(note.data.get("from", "")) or summary.owner,
+        to_owner=str(note.data.get("to", "")),
+        rule=summary.rule,
+        category=summary.category,
+        host=summary.host,
+        path=summary.path,
+        method=summary.method,
+        severity=summary.severity,
+        source=summary.source,
+    )

@@ -1,0 +1,114 @@
+"""The ticket verbs: which tracker, which person there, which words; the connector does the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from activities._run import Implementation, Job
+from activities._texts import case_text, context_of
+from activities._world import World
+from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved
+from stanch.contract import Scene
+from stanch.errors import Rejected
+from stanch.ports import Ticket, TicketDraft, TicketPort, TicketState
+
+RESOLUTIONS = MappingProxyType({"fixed_and_verified": "fixed"})
+
+
+def _tracker(world: World, name: str) -> TicketPort:
+    port: TicketPort = world.connector("tickets", world.tracker_name(name))
+    return port
+
+
+def _create(world: World, job: Job, params: Create) -> Created:
+    """Find or make the case's ticket. A case that came back reopens the ticket it had."""
+    system = world.tracker_name(params.system)
+    scene = job.scene
+    if scene.ticket_key and scene.ticket_system == system:
+        note = "The finding came back: this ticket is open again."
+        ticket = _tracker(world, system).set_state(scene.ticket_key, TicketState.NEW, note=note)
+    else:
+        ticket = _tracker(world, system).ensure_ticket(_draft(world, job, params), uncertain_since=job.uncertain_since)
+    now = datetime.now(UTC)
+    world.records.link_ticket(scene.case_id, system=system, key=ticket.key, url=ticket.url, at=now)
+    return _created(ticket, system)
+
+
+def _created(ticket: Ticket, system: str) -> Created:
+    return Created(
+        key=ticket.key,
+        system=system,
+        url=ticket.url,
+        state=ticket.state.value,
+        assignee=ticket.assignee or ticket.group,
+    )
+
+
+def _draft(world: World, job: Job, params: Create) -> TicketDraft:
+    scene = job.scene
+    text = world.policy.texts.render(params.template, context_of(world, scene, text=params.text))
+    route = scene.route
+    target = route.ticket if route else None
+    system = world.tracker_name(params.system)
+    people = world.policy.current.routes
+    return TicketDraft(
+        key=job.call.key,
+        case_id=scene.case_id,
+        summary=params.summary,
+        body=text.body,
+        assignee=people.contact(params.assignee, system) if params.assignee.startswith("user:") else "",
+        group=(target.group if target else "") or (route.owner.id if route else ""),
+        project=target.project if target else "",
+        type=target.type if target else "",
+        severity=route.severity if route else "medium",
+        lane=params.lane or (route.lane if route else ""),
+        labels=_labels(scene),
+        watchers=tuple(filter(None, (people.contact(name, system) for name in params.cc))),
+        due=params.due,
+    )
+
+
+def _labels(scene: Scene) -> tuple[str, ...]:
+    return tuple(filter(None, ("stanch", scene.playbook)))
+
+
+def _comment(world: World, job: Job, params: Comment) -> Commented:
+    _tracker(world, job.scene.ticket_system).add_note(params.key, params.text, marker=job.call.key[:16])
+    return Commented(key=params.key)
+
+
+def _assign(world: World, job: Job, params: Assign) -> Moved:
+    system = world.tracker_name(job.scene.ticket_system)
+    contact = world.policy.current.routes.contact(params.to, system)
+    is_user = params.to.startswith("user:")
+    if not contact and is_user:
+        raise Rejected(f"{params.to} has no account in {system}", code="V011", hint="add it to the directory")
+    ticket = _tracker(world, system).assign(
+        params.key,
+        assignee=contact if is_user else "",
+        group="" if is_user else (contact or params.to),
+        note=params.text,
+    )
+    return _moved(ticket)
+
+
+def _close(world: World, job: Job, params: Close) -> Moved:
+    text = params.text or f"Closed: {params.resolution.replace('_', ' ')}. {case_text(world, job.scene)}"
+    resolution = RESOLUTIONS.get(params.resolution, params.resolution)
+    tracker = _tracker(world, job.scene.ticket_system)
+    return _moved(tracker.set_state(params.key, TicketState.DONE, resolution=resolution, note=text))
+
+
+def _moved(ticket: Ticket) -> Moved:
+    return Moved(key=ticket.key, state=ticket.state.value, assignee=ticket.assignee or ticket.group)
+
+
+IMPLEMENTATIONS: Mapping[str, Implementation | Any] = {
+    "ticket.create": _create,
+    "ticket.comment": _comment,
+    "ticket.assign": _assign,
+    "ticket.close": _close,
+}
