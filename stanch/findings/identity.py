@@ -52,9 +52,9 @@ def fingerprints(finding: Finding, *, stable_id: bool) -> Fingerprints:
     one sender can never speak for another's problem.
     """
     tool_id = finding.finding_info.uid if stable_id else ""
-    source = ("src1", (finding.metadata.adapter.id, finding.metadata.source_id, tool_id))
+    source = (finding.metadata.adapter.id, finding.metadata.source_id, _rule(finding), tool_id)
     return Fingerprints(
-        identity_src=digest_of(*source) if tool_id else "",
+        identity_src=digest_of("src1", source) if tool_id else "",
         identity_calc=digest_of("calc1", _calculated(finding)) if _has_place(finding) else "",
         content=_content(finding),
     )

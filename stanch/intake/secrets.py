@@ -100,6 +100,7 @@ RULES: tuple[Rule, ...] = (
         "header",
         ("authorization", "cookie", "key", "token"),
         _i(rf"(?P<keep>\b(?:{_HEADERS})\\?[\"']?\s{{0,4}}:\s{{0,4}})\S[^\r\n]*"),
+        credential=False,
     ),
     Rule("jwt", ("eyj",), re.compile(r"\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*){0,3}", re.ASCII)),
     Rule(
@@ -127,6 +128,7 @@ RULES: tuple[Rule, ...] = (
         "named_secret",
         ("pass", "pwd", "secret", "key", "token", "credential", "sess", "sid", "otp", "pin", "cvv", "ssn"),
         _i(rf"(?P<keep>(?<![\w.-])\\*[\"']?(?:{_NAMES})\\*[\"']?\s{{0,4}}[:=]\s{{0,4}}){_VALUE}"),
+        credential=False,
     ),
     Rule("email", ("@", "%40"), re.compile(r"\b[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+"), credential=False),
     Rule("iban", (), re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b"), _is_iban, credential=False),

@@ -14,18 +14,11 @@ from stanch.sources.functions import AdapterFunctions, Tables
 Evaluate = Callable[[Any], Any]
 
 _LOST_PROJECTION = re.compile(r"\.\*\.\w+\.\w")
-_LEFT_ONLY = frozenset(
-    [
-        "subexpression",
-        "index_expression",
-        "projection",
-        "filter_projection",
-        "value_projection",
-        "flatten",
-        "slice",
-        "pipe",
-    ]
-)
+_LEFT_ONLY = frozenset(("subexpression", "index_expression", "projection", "filter_projection", "value_projection")) | {
+    "flatten",
+    "slice",
+    "pipe",
+}
 _GUARDED = (
     exceptions.JMESPathError,
     ArithmeticError,

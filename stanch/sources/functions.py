@@ -25,6 +25,7 @@ _NOTHING = frozenset(
 _OPERATION = re.compile(
     r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE)\s{1,4}(https?://[^\s'\"`]{1,2048}|/[^\s'\"`]{0,2048})"
 )
+_BLANK = re.compile(r"<[a-z_ ]{1,40}>")  # a form that was never filled in
 _URL = re.compile(r"https?://[^\s'\"`<>]{1,2048}")
 _TAG = re.compile(r"<[/!]?[A-Za-z][^<>]{0,512}>")
 _BREAK = re.compile(r"</?(?:p|br|li|div|ul|ol|h\d)\b[^<>]{0,64}>", re.IGNORECASE)
@@ -71,7 +72,8 @@ class AdapterFunctions(functions.Functions):
     @functions.signature(_ANY)
     def _func_nullish(self, value: Any) -> Any:
         """Null for what tools write when they mean nothing."""
-        return None if value is None or str(value).strip().lower() in _NOTHING else value
+        text = str(value).strip().lower()
+        return None if value is None or text in _NOTHING or _BLANK.fullmatch(text) else value
 
     @functions.signature(_ANY)
     def _func_ip(self, value: Any) -> Any:

@@ -1,0 +1,139 @@
+"""The sources of a deployment (`policy/sources.yaml`): who may send, how it is proven, what it may trigger."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from stanch.documents import Codes, Document, load, validate
+from stanch.errors import ConfigError, Problem
+from stanch.findings import Assurance
+from stanch.intake.signatures import Scheme
+from stanch.sources import Library, load_library
+from stanch.views import Kind
+
+_CODES = Codes(unknown_key="S002", missing="S001", invalid="S001")
+
+SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+SecretRef = Annotated[str, StringConstraints(pattern=r"^secret://[a-z0-9-]+/\S+$")]
+
+
+class SourceState(StrEnum):
+    ACTIVE = "active"
+    DISABLED = "disabled"  # answers 403
+    RETIRED = "retired"  # answers 410
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Auth(_File):
+    """How the sender is proven; two secrets while one is being replaced."""
+
+    scheme: Scheme
+    secrets: tuple[SecretRef, ...] = Field(default=(), max_length=2)
+    header: str = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Auth:
+        if self.scheme is not Scheme.NONE and not self.secrets:
+            raise PydanticCustomError("S007", "this scheme needs a secret, such as secret://env/NAME")
+        if (self.scheme is Scheme.HEADER) != bool(self.header):
+            raise PydanticCustomError("S007", "a header name belongs to the scheme 'header', and only to it")
+        return self
+
+
+class SourceConfig(_File):
+    """One sender."""
+
+    adapter: str
+    auth: Auth
+    title: str = ""
+    state: SourceState = SourceState.ACTIVE
+    cidrs: tuple[str, ...] = ()
+    max_bytes: int = Field(default=1024 * 1024, ge=1024, le=25 * 1024 * 1024)
+    max_finding_bytes: int = Field(default=256 * 1024, ge=1024, le=1024 * 1024)
+    assurance: Assurance = Assurance.A  # the ceiling; what the proof earns may be lower
+    kinds: tuple[Kind, ...] = ()  # empty: all
+
+    @field_validator("cidrs")
+    @classmethod
+    def _networks(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            try:
+                ipaddress.ip_network(value)
+            except ValueError:
+                raise PydanticCustomError("S008", "not a network such as 192.0.2.0/24") from None
+        return values
+
+    def admits(self, remote: str) -> bool:
+        """Whether this address may send; an unreadable one may not where networks are named."""
+        if not self.cidrs:
+            return True
+        try:
+            address = ipaddress.ip_address(remote)
+        except ValueError:
+            return False
+        address = getattr(address, "ipv4_mapped", None) or address
+        return any(address in ipaddress.ip_network(cidr) for cidr in self.cidrs)
+
+
+class SourcesFile(_File):
+    """The words of `sources/v1`."""
+
+    version: Literal["sources/v1"]
+    sources: dict[SourceName, SourceConfig]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """All sources by name, and the adapters they use."""
+
+    by_name: Mapping[str, SourceConfig]
+    library: Library
+
+    def get(self, name: str) -> SourceConfig | None:
+        return self.by_name.get(name)
+
+
+def load_sources(path: Path, *, adapters: Path | None = None) -> Sources:
+    """Read and check the sources file, with the adapters of the folder `adapters` beside it.
+
+    Raises:
+        ConfigError: with every mistake at its line.
+    """
+    folder = adapters or path.parent / "adapters"
+    return parse_sources(
+        path.read_text(encoding="utf-8"), str(path), library=load_library([folder] if folder.is_dir() else [])
+    )
+
+
+def parse_sources(text: str, file: str = "", *, library: Library | None = None) -> Sources:
+    """The same from text.
+
+    Raises:
+        ConfigError: with every mistake at its line.
+    """
+    library = library or load_library()
+    document = load(text, file, code="S001")
+    made = validate(SourcesFile, document, _CODES)
+    problems = list(_problems(made, document, library))
+    if problems:
+        raise ConfigError(f"{file or 'sources'} has {len(problems)} mistakes", problems=problems)
+    return Sources(made.sources, library)
+
+
+def _problems(made: SourcesFile, document: Document, library: Library) -> Iterator[Problem]:
+    for name, source in made.sources.items():
+        if source.adapter not in library.names():
+            line, column = document.at(("sources", name, "adapter"))
+            hint = f"known: {', '.join(library.names())}"
+            yield Problem("S009", "there is no such adapter", file=document.file, line=line, column=column, hint=hint)
