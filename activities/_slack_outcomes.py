@@ -80,7 +80,7 @@ def perform(call: Callable[[], Any], *, writes: bool) -> Any:
     except (OSError, HTTPException, ValueError, AttributeError, TypeError, SlackClientError):
         # The last ones are how the library fails on a body that is JSON but no object, or in an unknown encoding.
         outcome = unclear(writes=writes)
-    raise outcome from None
+    raise outcome
 
 
 def unclear(*, writes: bool) -> ConnectorError:

@@ -61,7 +61,7 @@ class Slack:
             retry_handlers=[],
             logger=_muted(),
         )
-        # urllib reads the proxy variables itself and, unlike the library, knows NO_PROXY and the scheme.
+        # urllib reads the proxy variables by scheme; the library would use HTTPS_PROXY for http addresses too.
         self._client.proxy = None
 
     def post(self, message: Message) -> Posted:

@@ -70,7 +70,7 @@ class WebApi:
         ts = self.workspace.next_ts()
         message = {**message, "ts": ts, **_present(params, "thread_ts", "metadata")}
         self.workspace.messages[channel.id, ts] = message
-        self._record("slack.posted", channel, message)
+        self._record("slack.posted", channel, {**message, **_options(params)})
         return {"channel": channel.id, "ts": ts, "message": message}
 
     def _update(self, params: Mapping[str, Any]) -> Answer:
@@ -81,7 +81,7 @@ class WebApi:
             raise SlackError("message_not_found")
         message = {**before, **self._message(params), **_present(params, "metadata"), "edited": {"ts": ts}}
         self.workspace.messages[channel.id, ts] = message
-        self._record("slack.updated", channel, message)
+        self._record("slack.updated", channel, {**message, **_options(params)})
         return {"channel": channel.id, "ts": ts, "text": message["text"], "message": message}
 
     def _post_ephemeral(self, params: Mapping[str, Any]) -> Answer:
@@ -157,6 +157,12 @@ class WebApi:
 
 def _present(params: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: _structure(params[name]) for name in names if params.get(name)}
+
+
+def _options(params: Mapping[str, Any]) -> dict[str, Any]:
+    """How Slack was told to treat the text: names, links and previews."""
+    names = ("link_names", "parse", "unfurl_links", "unfurl_media")
+    return {"options": {name: params[name] for name in names if name in params}}
 
 
 def _structure(value: Any) -> Any:

@@ -90,6 +90,13 @@ def test_a_posted_card_is_there_with_its_key_and_no_markup(slack: SlackStandin, 
     assert [block["type"] for block in entry["blocks"]] == ["header", "section", "section", "actions", "context"]
 
 
+def test_slack_is_told_to_make_no_mentions_and_fetch_no_links(chat: ChatPort, news: News) -> None:
+    chat.update(chat.post(MESSAGE), MESSAGE)
+    quiet = {"link_names": False, "parse": "none"}
+    assert news("slack.posted")[0]["options"] == {**quiet, "unfurl_links": False, "unfurl_media": False}
+    assert news("slack.updated")[0]["options"] == quiet
+
+
 def test_a_card_goes_into_the_thread_of_an_earlier_one(slack: SlackStandin, chat: ChatPort, news: News) -> None:
     first = chat.post(MESSAGE)
     chat.post(replace(MESSAGE, thread=first.ref))
@@ -193,12 +200,8 @@ def test_a_refused_connection_changed_nothing() -> None:
             chat.post(MESSAGE)
 
 
-def test_an_address_without_proxy_is_reached_without_proxy(
-    slack: SlackStandin, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("HTTPS_PROXY", "HTTP_PROXY", "http_proxy"):
-        monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.setenv("no_proxy", "127.0.0.1")
+def test_a_proxy_for_https_is_not_used_for_http(slack: SlackStandin, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     assert connect(slack.url + "/api/").user("U01MARIA").id == "U01MARIA"
 
 
