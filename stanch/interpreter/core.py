@@ -102,13 +102,14 @@ def _done(run: Run, event: ActionDone) -> None:
     step = run.plan_steps.get(path.partition("#")[0])
     if purpose == "do" and step is not None:
         actions.on_done(run, step, path, event)
-        renew.arm(run, step, path)
     elif purpose == "verify":
         actions.on_verified(run, path, event)
     elif purpose == "undo":
         undo.on_undone(run, path)
     elif purpose == "renewed" and step is not None:
         renew.on_renewed(run, step, path, event)
+    if step is not None and purpose in ("do", "verify") and run.state.step(path).status is StepStatus.OK:
+        renew.arm(run, step, path)
 
 
 def _failed(run: Run, event: ActionFailed) -> None:

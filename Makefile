@@ -1,0 +1,53 @@
+# Two commands on a fresh machine: `make run` shows everything, `make test` runs everything CI runs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+ARGS ?=
+LOCK := requirements.lock
+
+.PHONY: run dev test test-long lint types unit lock clean
+
+run: $(VENV)/.installed
+	$(BIN)/stanch demo $(ARGS)
+
+dev: $(VENV)/.installed
+	$(BIN)/stanch dev $(ARGS)
+
+test: lint types unit
+
+test-long: $(VENV)/.tested
+	STANCH_PROFILE=long $(BIN)/pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.tested
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.tested
+	$(BIN)/mypy
+	$(BIN)/pyright
+
+unit: $(VENV)/.tested
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+
+# pip alone suffices; uv is used when it is there. Both install exactly what the lock names, checked by hash.
+$(VENV)/.installed: pyproject.toml $(LOCK)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	if command -v uv >/dev/null; then uv pip install -q --require-hashes -r $(LOCK) -p $(BIN)/python; \
+	else $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(LOCK); fi
+	if command -v uv >/dev/null; then uv pip install -q --no-deps -e . -p $(BIN)/python; \
+	else $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .; fi
+	touch $@
+
+$(VENV)/.tested: $(VENV)/.installed requirements-test.lock
+	if command -v uv >/dev/null; then uv pip install -q --require-hashes -r requirements-test.lock -p $(BIN)/python; \
+	else $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-test.lock; fi
+	touch $@
+
+# Needs uv: resolves for every supported Python at once.
+lock:
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --extra sandbox pyproject.toml -o $(LOCK)
+	uv pip compile -q --universal --generate-hashes --no-emit-index-url --extra sandbox --extra test pyproject.toml -o requirements-test.lock
+
+clean:
+	rm -rf $(VENV) .stanch
