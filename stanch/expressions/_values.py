@@ -83,7 +83,7 @@ class View:
         if isinstance(value, Mapping):
             return self._mapping(value, DYN, depth)
         if isinstance(value, Sequence | set | frozenset):
-            return [None if each is None else self._typed(DYN, each, {}, depth + 1) for each in self._items(value)]
+            return [self._inner(DYN, each, depth) for each in self._items(value)]
         raise ExpressionFailed("a value has a type that expressions do not know")
 
     def _mapping(self, value: Any, inner: Spec, depth: int) -> dict[str, Any]:
@@ -94,6 +94,9 @@ class View:
             self._text(str(key)): None if each is None else self._typed(inner, each, {}, depth + 1)
             for key, each in kept
         }
+
+    def _inner(self, spec: Spec, value: Any, depth: int) -> Any:
+        return None if value is None else self._typed(spec, value, {}, depth + 1)
 
     def _items(self, value: Any) -> list[Any]:
         if isinstance(value, str | bytes) or not isinstance(value, Sequence | set | frozenset):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -184,7 +185,13 @@ def test_an_absent_optional_text_is_not_the_empty_text() -> None:
 
 
 def test_values_of_the_wrong_kind_fail() -> None:
-    for broken in ({"finding": []}, {"words": "text"}, {"table": [1]}, {"inputs": {"ttl": "soon"}}):
+    cases: tuple[dict[str, Any], ...] = (
+        {"finding": []},
+        {"words": "text"},
+        {"table": [1]},
+        {"inputs": {"ttl": "soon"}},
+    )
+    for broken in cases:
         with pytest.raises(ExpressionFailed):
             run("finding.title == 'a' || words == [] || table == {} || inputs.ttl > duration('1h')", **broken)
 
@@ -245,21 +252,15 @@ WORST = [
 @pytest.mark.parametrize("source", WORST)
 def test_the_worst_case_stays_below_a_tenth_of_a_second(source: str) -> None:
     hostile = values(words=["a" * 5_000] * 500, finding={"title": "a" * 5_000})
-    try:
-        checked = check(source, SCHEMA)
-    except ExpressionError as error:
-        assert error.code == "P307"
-        return
+    checked = check(source, SCHEMA)
     taken = min(timed(checked, hostile) for _ in range(3))
     assert taken < 0.1, taken
 
 
 def timed(checked: Any, data: dict[str, Any]) -> float:
     start = time.thread_time()
-    try:
+    with contextlib.suppress(ExpressionFailed):
         evaluate(checked, data)
-    except ExpressionFailed:
-        pass
     return time.thread_time() - start
 
 
