@@ -108,7 +108,7 @@ def _expect(tokens: _Tokens, mark: str) -> None:
 
 def _have(issue: Issue, name: str) -> set[str]:
     if name in ("labels", "label"):
-        return set(issue.fields.get("labels", []))
+        return set(issue.fields.get("labels", []) if issue.indexed_labels is None else issue.indexed_labels)
     if name == "project":
         return {issue.key.rsplit("-", 1)[0]}
     if name in ("key", "issuekey", "id"):

@@ -74,6 +74,7 @@ class Issue:
     attachments: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     watchers: list[str] = field(default_factory=list[str])
     history: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    indexed_labels: list[str] | None = None  # what search believes, where that is out of date
     created: datetime = field(default_factory=lambda: datetime.now(UTC))
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
 

@@ -52,6 +52,7 @@ def faulting(
 async def _refuse(request: Request, fault: Fault, error_body: Mapping[str, Any]) -> Response:
     if fault.mode == "status":
         headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
+        headers |= {"Location": "/login"} if 300 <= fault.status < 400 else {}
         return JSONResponse({"errorMessages": [], "errors": {}}, status_code=fault.status, headers=headers)
     if fault.mode == "html":
         return HTMLResponse(LOGIN_PAGE)
