@@ -186,7 +186,7 @@ def outcome(operation: str, *, write: bool) -> Iterator[None]:
         failure = _lost(f"the answer to {operation} is not one that AWS gives", write=write)
     else:
         return
-    raise failure  # outside the handler, so that the vendor's exception is not chained into tracebacks
+    raise failure from None  # the vendor's text must not show up in tracebacks either
 
 
 def request_id(answer: Mapping[str, Any]) -> str:

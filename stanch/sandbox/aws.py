@@ -134,10 +134,7 @@ class AwsStandin(Standin):
         return _json(200, answer)
 
     def _other(self, call: _Call) -> Reply:
-        reply = self._moto.forward(method=call.method, path=call.path, headers=call.headers, body=call.body)
-        if reply.status == 500:  # moto's answer to what it does not implement, which clients would take for an outage
-            return _json(400, AwsError("UnknownOperationException", "moto does not have the operation").body)
-        return reply
+        return self._moto.forward(method=call.method, path=call.path, headers=call.headers, body=call.body)
 
 
 def _read(scope: Mapping[str, Any], body: bytes) -> _Call:

@@ -283,8 +283,10 @@ def test_storm_of_writers_loses_nothing(theirs: Customer) -> None:
     waf = theirs.connector()
 
     def work(index: int) -> None:
-        call = {"host": HOST, "groups": [groups[index]], "mode": "count", "case_id": f"case-{index}", "key": "k"}
-        attached = _until_done(lambda: waf.attach(**call), problems)
+        case, wanted = f"case-{index}", [groups[index]]
+        attached = _until_done(
+            lambda: waf.attach(host=HOST, groups=wanted, mode="count", case_id=case, key="k"), problems
+        )
         if index % 2:
             _until_done(lambda: waf.detach(attachment=attached.id), problems)
         else:

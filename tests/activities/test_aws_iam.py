@@ -1,0 +1,84 @@
+"""The shipped IAM policies against the calls that the connectors really make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_support import COMMON
+
+from activities.aws_waf import CONNECTOR
+from activities.cognito import CONNECTORS
+from stanch.leases import Lease, SuspendSpec, target_of
+from stanch.sandbox.aws import AwsStandin, Seeded
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "iam"
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[AwsStandin]:
+    with AwsStandin() as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def seeded(aws: AwsStandin) -> Seeded:
+    return aws.seed()
+
+
+def allowed(action: str) -> set[str]:
+    policy = json.loads((FOLDER / f"{action}.json").read_text())
+    assert all(statement["Effect"] == "Allow" for statement in policy["Statement"])
+    return {name for statement in policy["Statement"] for name in statement["Action"]}
+
+
+def called(aws: AwsStandin, call: Callable[[], Any]) -> tuple[set[str], Any]:
+    aws.calls.clear()
+    result = call()
+    return set(aws.calls), result
+
+
+def test_policy_connector_needs_exactly_its_policies(aws: AwsStandin, seeded: Seeded) -> None:
+    table = {"name": seeded.web_acl_name, "resource": seeded.stage_arn}
+    waf = CONNECTOR.build("waf", aws.section(web_acls={seeded.host: table}))
+    call = {"host": seeded.host, "groups": [COMMON], "mode": "count", "case_id": "c", "key": "k"}
+    used, attached = called(aws, lambda: waf.attach(**call))
+    assert used == allowed("policy.attach")
+    handle = {"attachment": attached.id}
+    assert called(aws, lambda: waf.observe(**handle, window=timedelta(hours=1)))[0] == allowed("policy.observe")
+    assert called(aws, lambda: waf.enforce(**handle, mode="block"))[0] == allowed("policy.enforce")
+    assert called(aws, lambda: waf.detach(**handle))[0] == allowed("policy.detach")
+
+
+def test_cognito_needs_exactly_its_policies(aws: AwsStandin, seeded: Seeded) -> None:
+    identity, point = (one.build("idp", aws.section(user_pool_id=seeded.user_pool_id)) for one in CONNECTORS)
+    spec = SuspendSpec(user_id="bob")
+    until = datetime.now(UTC) + timedelta(hours=1)
+    base = {"lease_id": "l", "case_id": "c", "episode": "e", "step": "s", "point": "p"}
+    lease = Lease.model_validate({**base, "target": target_of(spec), "spec": spec, "expires_at": until})
+
+    def suspend_and_resume() -> None:
+        point.reconcile(adds=[lease], removes=[], wanted=None, expected="")
+        point.list_owned()
+        point.reconcile(adds=[], removes=[lease.target], wanted=None, expected="")
+
+    assert called(aws, suspend_and_resume)[0] == allowed("user.suspend")
+    assert called(aws, lambda: identity.sign_out("bob"))[0] == allowed("user.sign_out")
+    assert called(aws, lambda: identity.revoke_token(token_id="t", user_id="bob"))[0] == allowed("token.revoke")
+
+
+def test_doctor_needs_exactly_its_policy(aws: AwsStandin, seeded: Seeded) -> None:
+    table = {"name": seeded.web_acl_name, "resource": seeded.stage_arn}
+    waf = CONNECTOR.build("waf", aws.section(web_acls={seeded.host: table}))
+    identity, point = (one.build("idp", aws.section(user_pool_id=seeded.user_pool_id)) for one in CONNECTORS)
+    used, _ = called(aws, lambda: [*waf.doctor(), *identity.doctor(), *point.doctor()])
+    assert used == allowed("doctor")
+
+
+def test_no_policy_allows_more_than_it_names() -> None:
+    for path in FOLDER.glob("*.json"):
+        assert not [name for name in allowed(path.stem) if "*" in name]
