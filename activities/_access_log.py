@@ -68,7 +68,7 @@ def read_log(path: Path, *, since: datetime, limit: int = _LIMIT) -> LogView:
     oldest: datetime | None = None
     try:
         size = path.stat().st_size
-        for raw in _backwards(path, limit=limit):
+        for raw in _newest_first(path, limit=limit):
             line = parse_line(raw)
             if line is None:
                 broken += 1
@@ -151,6 +151,15 @@ def _gaps(oldest: datetime | None, *, since: datetime, broken: int, cut: bool) -
         yield f"the access log {reason}: nothing before {oldest.isoformat(timespec='seconds')}"
     if broken:
         yield f"{broken} lines of the access log cannot be read"
+
+
+def _newest_first(path: Path, *, limit: int) -> Iterator[bytes]:
+    """Lines of the log and, before them, of the one that was rotated away last."""
+    yield from _backwards(path, limit=limit)
+    older = path.with_name(path.name + ".1")
+    left = limit - path.stat().st_size
+    if left > 0 and older.exists():
+        yield from _backwards(older, limit=left)
 
 
 def _backwards(path: Path, *, limit: int) -> Iterator[bytes]:

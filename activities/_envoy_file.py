@@ -112,9 +112,9 @@ class RulesFile:
         return Document(body)
 
     def write(self, document: Document) -> None:
-        """Replace the file by rename, durably; its mode is kept because the policies hold probe secrets."""
+        """Replace the file by rename, durably and under the lock; its mode is kept: the policies hold probe secrets."""
         data = json.dumps(document.body, indent=1, ensure_ascii=True).encode()
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        temporary = self.path.with_name(f".{self.path.name}.tmp")
         mode = self.path.stat().st_mode & 0o777
         with temporary.open("wb") as file:
             os.fchmod(file.fileno(), mode)

@@ -22,6 +22,7 @@ CANARY_HEADER = "x-stanch-probe"
 JWT_FILTER = "envoy.filters.http.jwt_authn"
 _CASE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TARGET = re.compile(r"[0-9A-Za-z]{1,64}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _NAME = re.compile(rf"{PREFIX}(?P<case>{_CASE.pattern})-(?P<expires>[0-9]{{1,12}})-(?P<target>{_TARGET.pattern})")
 Policy = dict[str, Any]
@@ -136,8 +137,11 @@ def _who(spec: BlockSpec, dialect: Dialect) -> Policy:
 
 
 def _claim(name: str, value: str, dialect: Dialect) -> Policy:
+    wanted: Policy = {"string_match": {"exact": value}}
+    if _NUMBER.fullmatch(value):  # some issuers write numeric ids as JSON numbers
+        wanted = {"or_match": {"value_matchers": [wanted, {"double_match": {"exact": int(value)}}]}}
     path = [{"key": dialect.jwt_payload}, {"key": name}]
-    matcher = {"filter": JWT_FILTER, "path": path, "value": {"string_match": {"exact": value}}}
+    matcher = {"filter": JWT_FILTER, "path": path, "value": wanted}
     return {"sourced_metadata": {"metadata_matcher": matcher, "metadata_source": "DYNAMIC"}}
 
 

@@ -102,6 +102,14 @@ def test_all_claims_named_must_match(edge: Edge) -> None:
     assert edge.status("/products", authorization=f"Bearer {mine}") == 200
 
 
+def test_numeric_id_is_matched_as_text_and_as_number(edge: Edge) -> None:
+    edge.put(BlockSpec(host=HOST, principal=Principal(client_id="42")))
+    claims = {"iss": edge.issuer.issuer, "sub": "u1", "exp": int(time.time()) + 60}
+    for client_id, status in [("42", 403), (42, 403), (421, 200), ("421", 200)]:
+        token = edge.issuer.sign({**claims, "client_id": client_id})
+        assert edge.status("/products", authorization=f"Bearer {token}") == status, client_id
+
+
 def test_subtree_covers_its_root_and_ends_at_its_border(edge: Edge) -> None:
     edge.put(BlockSpec(host="mobile.example.com", path="/mobile/**"))
     for path, status in {"/mobile": 403, "/mobile/": 403, "/mobile/v2/config": 403, "/mobilex": 404}.items():

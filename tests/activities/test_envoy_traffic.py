@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from edge import HOST, USERS_GET, Edge, edge, stack
 
 from activities._access_log import Redactor, read_log
+from activities._envoy_traffic import Judge
 from activities.envoy import EnvoyPoint, build
 from stanch.leases import BlockSpec, Principal
 from stanch.ports import Estimate
@@ -153,3 +156,56 @@ def test_long_log_is_read_from_its_end_only_as_far_as_needed(tmp_path: Path) -> 
     cut = read_log(log, since=NOW - timedelta(seconds=8000), limit=100_000)
     assert 0 < len(cut.lines) < 1000
     assert cut.coverage.startswith("partial: the access log is longer")
+
+
+def test_rotated_log_is_read_on(tmp_path: Path, written: Written) -> None:
+    point = written(line(timedelta(minutes=1)))
+    (tmp_path / "access.jsonl.1").write_text(line(timedelta(hours=2)) + "\n" + line(timedelta(minutes=2)) + "\n")
+    seen = point.estimate(USERS_GET, window=HOUR)
+    assert (seen.requests, seen.coverage) == (2, "complete")
+
+
+JUDGED = [
+    USERS_GET,
+    BlockSpec(host=HOST, path="/users/{id}"),
+    BlockSpec(host=HOST, path="/mobile/**", methods=("GET", "HEAD")),
+    BlockSpec(host=HOST, principal=Principal(client_id="42", user_id="u1")),
+    BlockSpec(host=HOST, path="/f/{name}.json", ips=("127.0.0.0/8", "::1")),
+    BlockSpec(host=HOST, path="/orders", ips=("192.0.2.1",)),
+    BlockSpec(host=HOST, path="/a b/é(x)"),
+    BlockSpec(host="shop.example.com"),
+]
+ASKED = [
+    *("/users/7", "/users/7/", "//users//7", "/users/%37", "/users/a%20b", "/users", "/users/7/8", "/users;x=1/7?q=1"),
+    *(
+        "/mobile",
+        "/mobile/v2/config",
+        "/mobilex",
+        "/./mobile/x",
+        "/f/a.json",
+        "/f/a.xml",
+        "/orders",
+        "/",
+        "/a%20b/%C3%A9(x)",
+    ),
+    *("/a%20b/%C3%A9(x)", "/a%20b/%c3%a9%28x%29", "/%61%20b/%C3%A9(x)/"),
+]
+
+
+@pytest.mark.parametrize("spec", JUDGED, ids=lambda spec: f"{spec.host}{spec.path}")
+def test_log_is_judged_exactly_as_envoy_judges_requests(edge: Edge, spec: BlockSpec) -> None:
+    edge.put(spec)
+    agent = f"judged-{time.time_ns()}"
+    tokens = [edge.issuer.mint("u1"), edge.issuer.mint("u1", client_id="42"), edge.issuer.mint("u2")]
+    callers = [{}, *({"authorization": f"Bearer {token}"} for token in tokens)]
+    turns = [(path, caller) for path in ASKED for caller in callers]
+    with httpx.Client(trust_env=False) as client:
+        for number, (path, caller) in enumerate(turns):
+            host = "SHOP.example.com:80" if number % 5 == 0 else HOST
+            method = ("GET", "POST", "HEAD")[number % 3]
+            client.request(method, edge.gateway.url + path, headers={"host": host, "user-agent": agent, **caller})
+    edge.logged(lambda text: text.count(agent) == len(turns))
+    judge = Judge(spec, dialect=edge.point._dialect)
+    lines = [one for one in read_log(edge.gateway.access_log, since=NOW - HOUR).lines if one.agent == agent]
+    assert [one for one in lines if judge.hits(one) != (one.policy != "")] == []
+    assert any(one.policy for one in lines) == (spec.ips != ("192.0.2.1",))
