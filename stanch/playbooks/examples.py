@@ -48,8 +48,9 @@ class Expected(Told):
     """What must be true at the end; a word that is not written is not checked.
 
     Args:
-        effects: the first effect of each of these actions comes in this order, and no other action changes anything.
+        effects: what the playbook records, notifies, changes, takes back and preserves: exactly these, in this order.
         never: actions that must not run.
+        refused: how many votes of the timeline must be refused.
     """
 
     status: str | None = None
@@ -60,6 +61,7 @@ class Expected(Told):
     waiting_on: str | None = None
     counted: dict[str, Any] = Field(default_factory=dict)
     outputs: dict[str, Any] = Field(default_factory=dict)
+    refused: int = 0
 
 
 class Example(Told):

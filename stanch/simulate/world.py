@@ -1,0 +1,88 @@
+"""Invented answers of the outside world: what a test says, on top of plausible defaults."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from stanch.catalog import catalog
+from stanch.durations import parse_duration
+from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
+
+CONTROL = frozenset({"fail", "outcome", "code", "takes"})
+_SPAN = TypeAdapter(timedelta)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What an action ends with, and how long it takes."""
+
+    event: ActionDone | ActionFailed
+    takes: timedelta = timedelta(0)
+
+
+class World:
+    """Answers actions.
+
+    Args:
+        mocks: action -> outputs, or a list of such, one per call with the last one kept. Besides outputs a mock may
+            hold `fail` (why it fails), `outcome` and `code` of the failure, and `takes` (how long it lasts).
+    """
+
+    def __init__(self, mocks: Mapping[str, Any]) -> None:
+        self._mocks = mocks
+        self._calls: Counter[str] = Counter()
+
+    def answer(self, command: RunAction, now: datetime) -> Answer:
+        """The end of an action that starts now; the event's time is set when it happens."""
+        self._calls[command.action] += 1
+        mock = self._mock(command.action)
+        takes = parse_duration(str(mock["takes"])) if "takes" in mock else timedelta(0)
+        if "fail" in mock:
+            failed = ActionFailed(
+                now=now + takes,
+                ref=command.ref,
+                code=str(mock.get("code", "V002")),
+                reason=str(mock["fail"]),
+                outcome=str(mock.get("outcome", "REJECTED")),
+            )
+            return Answer(failed, takes)
+        given = {name: value for name, value in mock.items() if name not in CONTROL}
+        outputs = {**self._defaults(command, now + takes), **given}
+        return Answer(ActionDone(now=now + takes, ref=command.ref, outputs=outputs), takes)
+
+    def _mock(self, action: str) -> Mapping[str, Any]:
+        found = self._mocks.get(action, {})
+        if isinstance(found, list):
+            return found[min(self._calls[action], len(found)) - 1] if found else {}
+        return found if isinstance(found, Mapping) else {}
+
+    def _defaults(self, command: RunAction, at: datetime) -> dict[str, Any]:
+        spec = catalog()[command.action]
+        outputs: dict[str, Any] = spec.outputs().model_dump(mode="json")
+        number = self._calls[command.action]
+        if "lease_id" in outputs:
+            outputs |= _held(command, at)
+        elif command.action == "ticket.create":
+            system = str(command.params.get("system", "board"))
+            outputs |= {"key": f"T-{number}", "system": system, "url": f"https://tickets.invalid/T-{number}"}
+            outputs |= {"assignee": str(command.params.get("assignee", ""))}
+        elif "attachment_id" in outputs:
+            attachment = str(command.params.get("attachment", f"attachment-{number}"))
+            outputs |= {"attachment_id": attachment, "mode": str(command.params.get("action", "count"))}
+        return outputs
+
+
+def _held(command: RunAction, at: datetime) -> dict[str, Any]:
+    """A lease is known by the key of the effect that took it (`stanch.leases.Lease`)."""
+    lease_id = str(command.params.get("lease_id") or command.key)
+    held: dict[str, Any] = {"lease_id": lease_id}
+    if "ttl" in command.params:
+        ends = at + _SPAN.validate_python(command.params["ttl"])
+        held |= {"point": "simulated", "target": command.params.get("host", ""), "expires_at": ends.isoformat()}
+    return held
