@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-
-from activities._aws import AwsAccess, NotThere, make_client
+from activities._aws import NotThere, make_client
 from activities._section import read_section
 from activities._waf_acl import Acl, AclRef, WebAcls, digest, refuse_unwritable
+from activities._waf_config import WafConfig, WebAclTarget
 from activities._waf_rules import (
     AttachmentId,
     Group,
@@ -30,63 +29,6 @@ from activities._waf_rules import (
 from activities._waf_samples import ALL, sample, summary
 from stanch.errors import ConnectorError, Rejected
 from stanch.ports import Attachment, Check, Connector
-
-WEB_ACL_WCU = 5000
-
-
-class WebAclTarget(BaseModel):
-    """The web ACL in front of a host.
-
-    Args:
-        resource: ARN of what the ACL protects (REST stage, load balancer); given, the association is checked first.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(default="", pattern=r"^[\w\-]{0,128}$")
-    id: str = ""
-    arn: str = ""
-    resource: str = ""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_word(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        return {"arn": value} if value.startswith("arn:") else {"name": value}
-
-    @model_validator(mode="after")
-    def _named(self) -> WebAclTarget:
-        if not self.name and self.arn.count("/") != 3:
-            raise ValueError("name the web ACL, or give its whole ARN")
-        return self
-
-    @property
-    def acl_name(self) -> str:
-        return self.name or self.arn.split("/")[2]
-
-
-class WafConfig(AwsAccess):
-    """Section of an `aws_waf` connector.
-
-    Args:
-        web_acls: host, or `*.domain`, to its web ACL: a name, an ARN, or a table.
-        versions: managed group to the version to pin.
-        wcu_limit: refuse to let an ACL grow beyond; above 1,500 units AWS charges more.
-        lock_attempts: tries per call while others write the same ACL.
-    """
-
-    scope: Literal["REGIONAL", "CLOUDFRONT"] = "REGIONAL"
-    web_acls: Mapping[str, WebAclTarget] = Field(min_length=1)
-    versions: Mapping[str, str] = {}
-    wcu_limit: int = Field(default=WEB_ACL_WCU, ge=1, le=WEB_ACL_WCU)
-    lock_attempts: int = Field(default=8, ge=1, le=20)
-
-    @model_validator(mode="after")
-    def _cloudfront_is_global(self) -> WafConfig:
-        if self.scope == "CLOUDFRONT" and self.region != "us-east-1":
-            raise ValueError("web ACLs for CloudFront live in us-east-1")
-        return self
 
 
 class AwsWaf:
@@ -185,12 +127,11 @@ class AwsWaf:
         return Check(name, ok=True, detail=f"{acl.ref.name}, {len(acl.rules)} rules, {acl.capacity} WCU")
 
     def _target(self, host: str) -> WebAclTarget:
-        known = self._config.web_acls
-        parents = (f"*.{host.split('.', cut)[cut]}" for cut in range(1, host.count(".") + 1))
-        for word in (host, *parents):
-            if word in known:
-                return known[word]
-        raise Rejected("no web ACL is configured for this host", hint=f"add it to web_acls of connector {self.name}")
+        found = self._config.target(host)
+        if found is None:
+            hint = f"add it to web_acls of connector {self.name}"
+            raise Rejected("no web ACL is configured for this host", hint=hint)
+        return found
 
     def _protected(self, target: WebAclTarget) -> AclRef:
         ref = self._ref(target)

@@ -10,7 +10,7 @@ from typing import Any
 from stanch.sandbox import _aws_rules as rules
 from stanch.sandbox._aws_managed import GROUPS
 from stanch.sandbox._aws_shapes import AwsError, check, invalid, service
-from stanch.sandbox._aws_store import KINDS, Entity, Store
+from stanch.sandbox._aws_store import Entity, Store
 from stanch.sandbox._aws_traffic import Seen, Traffic
 
 Answer = dict[str, Any]
@@ -67,16 +67,17 @@ class WafV2:
 
     def feed(self, acl_name: str, requests: Iterable[Seen], *, scope: str = "REGIONAL") -> None:
         """Let a web ACL see traffic, for samples."""
-        for entity in self._store.all("WebACL", scope):
-            if entity.name == acl_name:
-                return self._traffic.feed(entity.body, requests)
-        raise AwsError("WAFNonexistentItemException", "no such web ACL")
+        self._traffic.feed(self._acl(acl_name, scope).body, requests)
 
-    def hand_to_firewall_manager(self, acl_name: str, *, scope: str = "REGIONAL") -> None:
-        """Make an ACL look as if Firewall Manager had made it."""
+    def tamper(self, acl_name: str, change: Callable[[Answer], None], *, scope: str = "REGIONAL") -> None:
+        """Change a stored web ACL behind the API's back: members of the future, Firewall Manager's mark."""
+        change(self._acl(acl_name, scope).body)
+
+    def _acl(self, name: str, scope: str) -> Entity:
         for entity in self._store.all("WebACL", scope):
-            if entity.name == acl_name:
-                entity.body["ManagedByFirewallManager"] = True
+            if entity.name == name:
+                return entity
+        raise AwsError("WAFNonexistentItemException", "no such web ACL")
 
     def _throttle(self, operation: str) -> None:
         if self.writes_per_second is None or not operation.startswith(("Create", "Update", "Put")):
@@ -172,6 +173,3 @@ class WafV2:
         entity = self._store.by_arn(request["ResourceARN"])
         tags = [{"Key": key, "Value": value} for key, value in entity.tags.items()]
         return {"TagInfoForResource": {"ResourceARN": entity.arn, "TagList": tags}}
-
-
-__all__ = ["KINDS", "Entity", "Seen", "WafV2"]

@@ -161,18 +161,21 @@ def test_detach_after_the_acl_is_gone_is_done(aws: AwsStandin) -> None:
 
 
 def test_refuses_an_acl_of_firewall_manager(theirs: Customer) -> None:
-    theirs.aws.waf.hand_to_firewall_manager(theirs.name)
+    theirs.aws.waf.tamper(theirs.name, lambda acl: acl.update(ManagedByFirewallManager=True))
     with pytest.raises(Rejected, match="Firewall Manager"):
         attach(theirs)
     assert theirs.connector().doctor()[0].ok is False
 
 
 def test_refuses_an_acl_with_members_it_does_not_know(theirs: Customer) -> None:
-    stored = theirs.aws.waf._store.by_arn(theirs.arn)
-    stored.body["Rules"][0]["VisibilityConfig"]["SomethingNew"] = {"Level": 9}
+    def shown(acl: dict[str, Any]) -> dict[str, Any]:
+        config: dict[str, Any] = acl["Rules"][0]["VisibilityConfig"]
+        return config
+
+    theirs.aws.waf.tamper(theirs.name, lambda acl: shown(acl).update(SomethingNew={"Level": 9}))
     with pytest.raises(Rejected, match="does not know"):
         attach(theirs)
-    del stored.body["Rules"][0]["VisibilityConfig"]["SomethingNew"]
+    theirs.aws.waf.tamper(theirs.name, lambda acl: shown(acl).pop("SomethingNew"))
     assert not attach(theirs).already
 
 
