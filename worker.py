@@ -56,32 +56,30 @@ def activities_of(world: World, queue: str) -> list[Callable[..., Any]]:
     """What a worker of one queue carries out: exactly the actions of that queue and what belongs to it."""
     from activities._guard import check_action
     from activities._run import bind
-    from activities._system import core_activities, chat_activities, point_activities
+    from activities._system import chat_activities, core_activities, point_activities
     from stanch.catalog import Queue, catalog
 
     own = {Queue.CORE: core_activities, Queue.CHAT: chat_activities, Queue.CONTAIN: point_activities}
     found = implementations()
-    actions = [bind(world, spec.name, found[spec.name], check_action) for spec in catalog().values() if spec.queue == queue]
+    actions = [
+        bind(world, spec.name, found[spec.name], check_action) for spec in catalog().values() if spec.queue == queue
+    ]
     return actions + (own[Queue(queue)](world) if Queue(queue) in own else [])
 
 
 def make_world() -> World:
-    """Settings, records, policy and connectors of this process."""
+    """Settings, keys, records, policy and connectors of this process."""
     from activities._world import World
+    from stanch.keys import Keys
     from stanch.policy import PolicyStore
+    from stanch.records import Records
     from stanch.settings import load_settings
 
     settings = load_settings()
-    return World(settings=settings, records=settings_records(settings), policy=PolicyStore(settings))
-
-
-def settings_records(settings: Any) -> Any:
-    """Open records with the deployment's key."""
-    from stanch.keys import Keys
-    from stanch.records import Records
-
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Records(settings.url_of_records, Keys(settings).ledger)
+    keys = Keys(settings)
+    records = Records(settings.url_of_records, keys.ledger)
+    return World(settings=settings, records=records, policy=PolicyStore(settings), keys=keys)
 
 
 def make_worker(client: Client, world: World, queue: str, threads: ThreadPoolExecutor) -> Worker:
@@ -93,7 +91,9 @@ def make_worker(client: Client, world: World, queue: str, threads: ThreadPoolExe
     from stanch.catalog import Queue
     from workflows import WORKFLOWS
 
-    restrictions = SandboxRestrictions.default.with_passthrough_modules("stanch", "pydantic", "pydantic_core", "cel_expr_python")
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(
+        "stanch", "pydantic", "pydantic_core", "cel_expr_python"
+    )
     return Worker(
         client,
         task_queue=contract.queue(queue),

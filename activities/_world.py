@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
-from stanch.policy import PolicyStore
 from temporalio.client import Client
 
 from stanch.errors import ConfigError, Rejected
+from stanch.keys import Keys
+from stanch.policy import PolicyStore
 from stanch.ports import Connector
 from stanch.records import Records
 from stanch.settings import Settings, with_secrets
@@ -49,7 +50,7 @@ def _declared(module: Any) -> tuple[Connector, ...]:
 class World:
     """Shared by all activities of a process; connectors are built when first asked for, with their secrets."""
 
-    def __init__(self, *, settings: Settings, records: Records, policy: PolicyStore) -> None:
+    def __init__(self, *, settings: Settings, records: Records, policy: PolicyStore, keys: Keys) -> None:
         self.settings = settings
         self.records = records
         self.policy = policy
@@ -58,6 +59,7 @@ class World:
         self._kinds = connectors()
         self._built: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
+        self.button_secret = keys.buttons
 
     def call(self, work: Callable[[Client], Coroutine[Any, Any, _T]]) -> _T:
         """Run something with the Temporal client from an activity's thread."""

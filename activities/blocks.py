@@ -69,6 +69,8 @@ def lease_of(world: World, job: Job, params: Any) -> Lease:
         playbook=scene.playbook,
         plan_digest=scene.plan_digest,
         mode=scene.mode,
+        environment=scene.environment,
+        source=scene.source,
         approval=job.call.approval,
         requested_by=scene.requested_by or "stanch",
     )

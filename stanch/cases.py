@@ -97,6 +97,8 @@ class CaseState(Mutable):
             playbook=plan.playbook if plan else "",
             plan_digest=plan.digest if plan else "",
             mode=self.resolved.mode.value if self.resolved else "manual",
+            environment=self.finding.api.environment if self.finding else "prod",
+            source=self.source,
             requested_by=self.requested_by,
             ticket_system=self.ticket.system,
             ticket_key=self.ticket.key,

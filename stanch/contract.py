@@ -149,6 +149,8 @@ class Scene(Wire):
     playbook: str = ""
     plan_digest: str = ""
     mode: str = "manual"
+    environment: str = "prod"
+    source: str = ""
     requested_by: str = ""
     ticket_system: str = ""
     ticket_key: str = ""

@@ -98,6 +98,8 @@ class Lease(Wire):
     playbook: str = ""
     plan_digest: str = ""
     mode: str = "auto"
+    environment: str = "prod"
+    source: str = ""
     approval: ApprovalProof | None = None
     requested_by: str = "system"
 

@@ -1,0 +1,151 @@
+"""Right before a change: may it happen at all, and did people consent to exactly this."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from activities._run import Job
+from activities._world import World
+from activities.blocks import spec_of
+from stanch.approvals import ApprovalRequest, Need, check_proof, covers
+from stanch.catalog import Params, catalog
+from stanch.errors import DependencyError, Problem, Refused
+from stanch.guards import Attempt, GuardState, Refusal, Stop, check
+from stanch.guards import check_action as judge_action
+from stanch.leases import ApprovalProof, Lease, target_of
+from stanch.records import Budget
+
+HOUR = timedelta(hours=1)
+PINNED = ("route.", "run.", "user:")
+
+
+def check_action(world: World, job: Job, params: Params) -> None:
+    """Guard and consent for an action of a run.
+
+    Raises:
+        Refused: with the first reason; nothing was changed.
+    """
+    call, scene = job.call, job.scene
+    if call.approval is not None:
+        _consent(world, call.approval, call.consent)
+        if call.consent is None or not covers(call.consent, action=call.action, params=call.params):
+            raise Refused("what was approved is not what would be done", code="A201", hint="ask again")
+    undoing = call.purpose == "undo"
+    attempt = Attempt(
+        action=call.action,
+        mode=_mode(scene.mode),
+        approved=call.approval is not None,
+        removing=undoing,
+        environment=scene.environment,
+        playbook=scene.playbook,
+        source=scene.source,
+        host=str(getattr(params, "host", "")),
+    )
+    budgeted = not undoing and call.approval is None
+    state = guard_state(world, key=call.key, budgets=_budgets(world, attempt) if budgeted else ())
+    refusals = judge_action(call.action, _plain(params), attempt, policy=world.policy.current.guards, state=state)
+    _raise(refusals)
+
+
+def check_lease(world: World, lease: Lease) -> None:
+    """The same for a lease, once more, by the point's own writer.
+
+    Raises:
+        Refused: with the first reason.
+        DependencyError: records cannot be read; a new block then waits.
+    """
+    if lease.approval is not None:
+        approval = world.records.approval(lease.approval.approval_id)
+        request = approval.request if approval else None
+        _consent(world, lease.approval, request)
+        if request is None or not _covers_lease(request, lease):
+            raise Refused("what was approved is not what would be blocked", code="A201", hint="ask again")
+    attempt = Attempt(
+        action="block.scope",
+        mode=_mode(lease.mode),
+        approved=lease.approval is not None,
+        environment=lease.environment,
+        playbook=lease.playbook,
+        source=lease.source,
+        point=lease.point,
+        ttl=max(0.0, (lease.expires_at - datetime.now(UTC)).total_seconds()),
+    )
+    state = guard_state(world, key=lease.lease_id)
+    _raise(check(lease.spec, attempt, policy=world.policy.current.guards, state=state))
+
+
+def _covers_lease(request: ApprovalRequest, lease: Lease) -> bool:
+    """True where one of the approved effects is this very block."""
+    asked = [(request.action, request.params), *((bound.action, bound.params) for bound in request.also)]
+    for action, params in asked:
+        spec = catalog().get(action)
+        if spec is not None and spec.leased and target_of(spec_of(spec.params.model_validate(params))) == lease.target:
+            return True
+    return False
+
+
+def _consent(world: World, proof: ApprovalProof, request: ApprovalRequest | None) -> None:
+    if request is None:
+        raise Refused("the approval of this change cannot be found", code="A201", hint="ask again")
+    problems = check_proof(request, proof, needs=_needs_now(world, request), choice=_choice(request, proof))
+    if problems:
+        raise Refused(problems[0].message, code=problems[0].code, hint=problems[0].hint)
+
+
+def _choice(request: ApprovalRequest, proof: ApprovalProof) -> str:
+    return next((verdict for _, verdict in reversed(proof.votes) if verdict in request.options), "")
+
+
+def _needs_now(world: World, request: ApprovalRequest) -> Sequence[Need]:
+    """The lines as they are now: who has left a team no longer fills it, who left altogether fills none."""
+    return [need.model_copy(update={"from_": _still(world, need)}) for need in request.needs]
+
+
+def _still(world: World, need: Need) -> tuple[str, ...]:
+    routes, now = world.policy.current.routes, datetime.now(UTC)
+    names = need.label.split(" or ")
+    teams = {person for name in names if name.startswith("team:") for person in routes.resolve(name, now)}
+    others = any(not name.startswith("team:") for name in names)
+    return tuple(person for person in need.from_ if routes.knows(person) and (others or person in teams))
+
+
+def _mode(mode: str) -> Any:
+    return mode if mode in ("manual", "semi", "auto") else "manual"
+
+
+def _plain(params: Params) -> dict[str, Any]:
+    return params.model_dump(exclude_none=True)
+
+
+def _budgets(world: World, attempt: Attempt) -> Sequence[Budget]:
+    policy = world.policy.current.guards
+    if policy is None:
+        return ()
+    found = policy.budgets_for(playbook=attempt.playbook, source=attempt.source)
+    return [Budget(scope=scope, limit=limit, window=HOUR) for scope, limit in found.items()]
+
+
+def guard_state(world: World, *, key: str, budgets: Sequence[Budget] = ()) -> GuardState:
+    """Halts, never-block additions and room in budgets as of now; what cannot be read refuses everything new."""
+    try:
+        view = world.records.guard_view()
+        left: dict[str, int] = {}
+        if budgets:
+            reservation = world.records.reserve(budgets, key=key, now=datetime.now(UTC))
+            left = {scope: 1 if reservation.ok else room for scope, room in reservation.left.items()}
+    except DependencyError:
+        return GuardState(readable=False)
+    return GuardState(
+        generation=view.generation,
+        halted=tuple(Stop(scope=halt.scope, freeze=halt.freeze) for halt in view.halts),
+        protected=tuple((item.kind, item.value) for item in view.protected),
+        budget_left=left,
+    )
+
+
+def _raise(refusals: Sequence[Refusal | Problem]) -> None:
+    if refusals:
+        first = refusals[0]
+        raise Refused(first.message, code=first.code, hint=first.hint)

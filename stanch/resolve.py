@@ -1,0 +1,111 @@
+"""From a finding to its owner and plan: route, playbook, people and mode, as pinned at the start of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from stanch.contract import Resolve, Resolved
+from stanch.errors import DependencyError
+from stanch.plan import Limits, Mode, Plan
+from stanch.policy import PolicySnapshot
+from stanch.records import Budget, Records
+from stanch.routing import RouteTable
+from stanch.settings import Settings
+from stanch.views import FindingView, RouteView
+
+
+def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings) -> Resolved:
+    """Answer who owns this, what is done, and how much of it may happen alone."""
+    finding = _known(question.finding, settings)
+    decision = policy.routes.route(finding, question.now)
+    if finding.is_test:
+        return Resolved(
+            route=decision.view, policy_digest=policy.digest, why="a test finding is recorded and nothing else"
+        )
+    choice = policy.playbooks.select(finding, decision.view)
+    if choice.plan is None:
+        return Resolved(route=decision.view, policy_digest=policy.digest, why=choice.why)
+    plan = choice.plan
+    mode, because = effective_mode(plan, finding, question, policy=policy, records=records)
+    return Resolved(
+        route=decision.view,
+        plan=plan,
+        mode=mode,
+        inputs=plan.inputs,
+        people=_people(policy.routes, plan, decision.view, question),
+        policy_digest=policy.digest,
+        why="; ".join(filter(None, (choice.why, because))),
+        trace=tuple(decision.trace)[:20],
+        verify_window=settings.verify_window.total_seconds(),
+    )
+
+
+def _known(finding: FindingView, settings: Settings) -> FindingView:
+    """The finding with what the inventory knows of its host."""
+    entry = settings.inventory_of(finding.api.host)
+    if entry is None:
+        return finding
+    api = finding.api.model_copy(
+        update={
+            "criticality": finding.api.criticality or entry.criticality or None,
+            "business_owner": finding.api.business_owner or entry.business_owner or None,
+        }
+    )
+    return finding.model_copy(update={"api": api})
+
+
+def effective_mode(
+    plan: Plan, finding: FindingView, question: Resolve, *, policy: PolicySnapshot, records: Records
+) -> tuple[Mode, str]:
+    """The lowest of playbook, environment, source assurance, inventory, limits and kill switch, and what lowered it."""
+    lowered = [(plan.mode, "")]
+    allowed = policy.guards.mode_for(finding.api.environment) if policy.guards else "manual"
+    lowered.append((Mode(allowed), f"{finding.api.environment} allows {allowed}"))
+    if question.assurance == "C":
+        lowered.append((Mode.MANUAL, "the source proves itself by a URL only"))
+    if finding.api.criticality is None:
+        lowered.append((Mode.SEMI, "the inventory does not know how critical this host is"))
+    lowered += _by_state(plan, finding, question, records)
+    mode, because = min(lowered, key=lambda item: item[0].rank)
+    return mode, because if mode.rank < plan.mode.rank else ""
+
+
+def _by_state(plan: Plan, finding: FindingView, question: Resolve, records: Records) -> Iterator[tuple[Mode, str]]:
+    """Kill switch and limits; a state that cannot be read allows nothing."""
+    try:
+        scopes = {halt.scope for halt in records.guard_view().halts}
+        if scopes & {"all", f"playbook:{plan.playbook}", f"source:{finding.source}"}:
+            yield Mode.MANUAL, "halted"
+        budgets = list(_budgets(plan, finding.api.host))
+        if budgets and not records.reserve(budgets, key=question.case_id, now=question.now).ok:
+            yield Mode.SEMI, "past the playbook's limits"
+    except DependencyError:
+        yield Mode.MANUAL, "halts and limits cannot be read"
+
+
+def _budgets(plan: Plan, host: str) -> Iterator[Budget]:
+    limits: Limits = plan.limits
+    named = (("runs", limits.runs, plan.playbook), ("per_host", limits.per_host, f"{plan.playbook}:{host}"))
+    for what, limit, scope in named:
+        if limit is not None:
+            yield Budget(scope=f"{what}:{scope}", limit=limit[0], window=timedelta(seconds=limit[1]))
+
+
+def _people(routes: RouteTable, plan: Plan, view: RouteView, question: Resolve) -> dict[str, tuple[str, ...]]:
+    """Everybody the run may have to ask, resolved now."""
+    names = {view.owner.id, view.owner.lead, view.assignee, plan.owner, *view.cc, *view.notify, *_named(plan)}
+    plain = {name for name in names if name and not name.startswith(("route.", "run.", "ticket."))}
+    return {name: routes.resolve(name, question.now) for name in sorted(plain)}
+
+
+def _named(plan: Plan) -> Iterator[str]:
+    for step in plan.walk().values():
+        if step.approve is not None:
+            for line in step.approve.need:
+                yield from line.from_
+            for rung in step.approve.escalate:
+                yield from rung.to
+            yield from step.approve.not_by
+        if step.wait is not None:
+            yield from step.wait.remind_to
