@@ -24,6 +24,7 @@ templates = st.builds(
     st.lists(segments, max_size=3),
     st.booleans(),
 )
+several = st.lists(templates, max_size=3)
 hosts = st.sampled_from((*HOSTS, "*.x.test", "*.a.x.test"))
 v4 = st.builds(lambda last, size: f"203.0.113.{last}/{size}", st.integers(0, 31), st.integers(27, 32))
 v6 = st.builds(
