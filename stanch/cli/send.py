@@ -20,9 +20,7 @@ _TIMEOUT_SECONDS = 20.0
 
 
 def send(
-    file: Annotated[
-        Path, typer.Argument(help="A finding, an array, NDJSON or a tool's report; - reads standard input.")
-    ],
+    file: Annotated[Path, typer.Argument(help="A finding, NDJSON or a tool's report; - reads standard input.")],
     source: Annotated[str, typer.Option(help="The source's name in policy/sources.yaml.")],
     url: Annotated[str, typer.Option(envvar="STANCH_URL", help="Where Stanch listens.")] = DEFAULT_URL,
     secret: Annotated[

@@ -36,7 +36,7 @@ from stanch.findings.model import (
 )
 from stanch.findings.paths import declared_template, parse_path
 from stanch.findings.report import ActorReport, ApiReport, EvidenceReport, FindingReport
-from stanch.findings.words import categories_of_cwe, cwe_number, method_of, rule_family
+from stanch.findings.words import categories_of_cwe, cwe_number, environment_of, method_of, rule_family
 from stanch.views import Kind
 
 _STATUS = {
@@ -179,7 +179,7 @@ def _api(api: ApiReport) -> Api:
         template_basis="declared" if template else path.basis,
         parameter=api.parameter,
         operation_id=api.operation_id,
-        environment=api.environment,
+        environment=environment_of(api.environment),
         gateway=Gateway.model_validate(api.gateway.model_dump()),
     )
 

@@ -25,6 +25,25 @@ _BY_CWE: dict[int, tuple[int, ...]] = {
     20: (10,),
 }
 
+_ENVIRONMENTS = {
+    "prod": ("prod", "production", "prd", "live"),
+    "staging": ("staging", "stage", "stg", "preprod", "pre-production", "preproduction"),
+    "test": ("test", "testing", "qa", "uat"),
+    "dev": ("dev", "development", "local", "sandbox"),
+}
+_BY_ENVIRONMENT_WORD = {word: name for name, words in _ENVIRONMENTS.items() for word in words}
+
+
+def environment_of(text: str) -> str:
+    """`prod` for `Production`, `staging` for `pre-production`; a word of another kind stays as it is."""
+    word = text.strip().lower()
+    return _BY_ENVIRONMENT_WORD.get(word, word)
+
+
+def known_environment(text: str) -> str:
+    """The same, but empty for other words: a tool's name for a tenant must not make production look harmless."""
+    return _BY_ENVIRONMENT_WORD.get(text.strip().lower(), "")
+
 
 def owasp_category(text: str) -> str:
     """`API1:2023` for `API1`, `OWASP-API1`, `api1:2023`; empty where it is no API Top 10 category."""

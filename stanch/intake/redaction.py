@@ -71,9 +71,9 @@ class Redactor:
     def _string(self, name: str, text: str, counts: Counter[str]) -> str:
         if not text or name in _UNTOUCHED:
             return text
-        if name in _IDENTIFIERS:
+        if name in _IDENTIFIERS and not ("://" in text and "?" in text):
             return self._apply(_CREDENTIALS, text, counts)
-        if name in _PATHS:
+        if name in _PATHS or name in _IDENTIFIERS:
             return self._path(text, counts)
         if name in _LINKS:
             return self._link(text, counts)

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from jmespath import functions
 
 from stanch.findings.times import parse_time
+from stanch.findings.words import known_environment
 
 Bands = Sequence[Sequence[Any]]
 Tables = Mapping[str, Mapping[str, Any] | Bands]
@@ -25,7 +26,6 @@ _NOTHING = frozenset(
 _OPERATION = re.compile(
     r"\b(GET|HEAD|POST|PUT|PATCH|DELETE|OPTIONS|TRACE)\s{1,4}(https?://[^\s'\"`]{1,2048}|/[^\s'\"`]{0,2048})"
 )
-_BLANK = re.compile(r"<[a-z_ ]{1,40}>")  # a form that was never filled in
 _URL = re.compile(r"https?://[^\s'\"`<>]{1,2048}")
 _TAG = re.compile(r"<[/!]?[A-Za-z][^<>]{0,512}>")
 _BREAK = re.compile(r"</?(?:p|br|li|div|ul|ol|h\d)\b[^<>]{0,64}>", re.IGNORECASE)
@@ -72,8 +72,7 @@ class AdapterFunctions(functions.Functions):
     @functions.signature(_ANY)
     def _func_nullish(self, value: Any) -> Any:
         """Null for what tools write when they mean nothing."""
-        text = str(value).strip().lower()
-        return None if value is None or text in _NOTHING or _BLANK.fullmatch(text) else value
+        return None if value is None or str(value).strip().lower() in _NOTHING else value
 
     @functions.signature(_ANY)
     def _func_ip(self, value: Any) -> Any:
@@ -106,6 +105,11 @@ class AdapterFunctions(functions.Functions):
             return None
         plain = html.unescape(_TAG.sub("", _BREAK.sub("\n", value[:65536])))
         return "\n".join(line.strip() for line in plain.splitlines() if line.strip())
+
+    @functions.signature(_ANY)
+    def _func_environment(self, value: Any) -> Any:
+        """prod, staging, test or dev for the usual words; null for anything else."""
+        return (known_environment(value) or None) if isinstance(value, str) else None
 
     @functions.signature(_ANY)
     def _func_lower(self, value: Any) -> Any:
