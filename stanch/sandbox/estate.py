@@ -146,7 +146,7 @@ class Estate:
 
     def environment(self) -> dict[str, str]:
         """Variables that name the secrets of sources, as policy/sources.yaml refers to them."""
-        return {f"STANCH_SECRET_{name.upper()}": self.secret(f"source_{name}") for name in SOURCES}
+        return {f"STANCH_SOURCE_{name.upper()}": self.secret(f"source_{name}") for name in SOURCES}
 
     def _jira(self) -> dict[str, Any]:
         return {
