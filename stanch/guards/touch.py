@@ -14,7 +14,7 @@ from stanch.leases import BlockSpec, LeaseSpec, Principal, SuspendSpec
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
 TIMED = frozenset({"block.scope", "block.ip", "limit.rate", "user.suspend"})
-WHOLE_HOST = frozenset({"policy.attach", "policy.enforce"})
+WHOLE_HOST = frozenset({"policy.attach"})
 REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
 
 

@@ -1,0 +1,83 @@
+"""`stanch audit` proves a ledger and names the first bad entry."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from stanch.cli.audit import app
+from stanch.keys import Keys
+from stanch.records import Entry, Records
+from stanch.settings import load_settings
+
+runner = CliRunner()
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STANCH_DATA_DIR", str(tmp_path / "data"))
+    (tmp_path / "data").mkdir()
+    settings = load_settings()
+    records = Records(settings.url_of_records, Keys(settings).ledger)
+    records.append([Entry(f"case-{c}", "e", f"k{n}", START, "system", "noted") for c in range(2) for n in range(3)])
+    records.close()
+    return tmp_path / "data" / "records.db"
+
+
+def falsify(database: Path) -> None:
+    with sqlite3.connect(database) as db:
+        db.execute("UPDATE ledger SET actor = 'nobody' WHERE case_id = 'case-1' AND seq = 2")
+    db.close()
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    result = runner.invoke(app, list(arguments))
+    return result.exit_code, result.output.strip()
+
+
+def test_a_sound_ledger(database: Path) -> None:
+    assert run("verify") == (0, "ok: 6 entries of 2 cases are as they were written")
+    assert run("verify", "--case", "case-1") == (0, "ok: 3 entries of 1 cases are as they were written")
+    status, output = run("verify", "--json")
+    assert (status, json.loads(output)["entries"]) == (0, 6)
+
+
+def test_a_falsified_ledger_is_named_and_exits_1(database: Path) -> None:
+    falsify(database)
+    assert run("verify") == (1, "falsified: case case-1, entry 2: was changed")
+    status, output = run("verify", "--json")
+    assert (status, json.loads(output)["first_bad"]) == (1, {"case_id": "case-1", "seq": 2, "why": "was changed"})
+
+
+def test_an_exported_file_is_checked_without_the_database(database: Path, tmp_path: Path) -> None:
+    file = tmp_path / "ledger.jsonl"
+    assert run("export", str(file)) == (0, "6 entries")
+    database.unlink()
+    assert run("verify", str(file))[0] == 0
+    assert run("verify", str(file), "--key", Keys(load_settings()).ledger.hex())[0] == 0
+    assert run("verify", str(file), "--key", "00" * 32)[0] == 1
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(lines[:-1]) + "\n")
+    status, output = run("verify", str(file))
+    assert (status, "case case-1, entry 3" in output) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [(["no-such-file"], 2), (["other.txt"], 3), (["other.txt", "--key", "xyz"], 3), (["other.txt", "--json"], 3)],
+)
+def test_what_cannot_be_checked_says_so(database: Path, arguments: list[str], status: int) -> None:
+    Path("other.txt").write_text("hello\n")
+    assert run("verify", *arguments)[0] == status
+
+
+def test_records_that_cannot_be_reached_exit_4(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STANCH_RECORDS_URL", "sqlite:////no/such/folder/records.db")
+    assert run("verify")[0] == 4
