@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -98,19 +99,23 @@ def _call(method: str) -> Call:
 def _check(response: requests.Response, *_: object, **__: object) -> requests.Response:
     """Response hook: a failed status, a page instead of JSON, or an `error` inside a 200 never reaches the library."""
     call = _call(response.request.method or "POST")
-    status = response.status_code
-    if status == 403 and any(word in response.text for word in _POLICY):
+    text = response.text  # read to the end, so that the connection is given back when this raises
+    if response.status_code == 403 and any(word in text for word in _POLICY):
         raise Rejected(
             f"a ServiceNow data policy or business rule refused to {call.action}",
             hint="give the mandatory fields a value under `fields`, or see the instance's policy",
         )
-    if not 200 <= status < 300:
-        raise status_error(call, status, headers=response.headers)
-    try:
-        body = response.json()
-    except requests.JSONDecodeError:
-        body = None
-    if not isinstance(body, dict) or body.get("error") or "result" not in body:
-        # ServiceNow answers 200 with an error and an empty result, which would read as "no such record".
+    if not 200 <= response.status_code < 300:
+        raise status_error(call, response.status_code, headers=response.headers)
+    if not _has_result(text):
         raise unusable(call)
     return response
+
+
+def _has_result(text: str) -> bool:
+    """False for a page, and for an `error` in a 200, which comes with an empty result and would read as "no record"."""
+    try:
+        body = json.loads(text)
+    except ValueError:
+        return False
+    return isinstance(body, dict) and "result" in body and not body.get("error")

@@ -78,7 +78,8 @@ class _Routes:
 
     def query(self, table: str) -> Answer:
         def answer(request: Request, body: bytes) -> Response:
-            parsed = encoded.parse(request.query_params.get("sysparm_query", ""), fields=self._now.state.fields(table))
+            query = request.query_params.get("sysparm_query", "")
+            parsed = encoded.parse(query, fields=self._now.state.queryable(table))
             for script in parsed.scripts:
                 self._now.ledger.append("servicenow.script_evaluated", {"table": table, "script": script})
             rows = [row for row in self._now.state.tables[table].values() if parsed.test(row)]

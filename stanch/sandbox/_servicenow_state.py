@@ -50,6 +50,7 @@ class ServiceNowState:
 
     def __init__(self, *, mandatory: tuple[str, ...] = ()) -> None:
         self.mandatory = mandatory
+        self.hidden: frozenset[str] = frozenset()  # columns that queries do not know, such as renamed ones
         self.tables: dict[str, dict[str, dict[str, str]]] = {name: {} for name in (*TASK_TABLES, *_FIELDS)}
         self.files: dict[str, bytes] = {}
         self._numbers = {"INC": itertools.count(10001), "SIR": itertools.count(10001)}
@@ -69,6 +70,9 @@ class ServiceNowState:
 
     def fields(self, table: str) -> frozenset[str]:
         return _TASK_FIELDS | frozenset(self.mandatory) if table in TASK_TABLES else _FIELDS[table]
+
+    def queryable(self, table: str) -> frozenset[str]:
+        return self.fields(table) - self.hidden
 
     def user(self, name: str) -> str:
         """The sys_id of a user, empty where there is none."""

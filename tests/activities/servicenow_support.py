@@ -1,0 +1,39 @@
+"""How tests connect to the ServiceNow stand-in."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Protocol
+
+import pytest
+
+from activities._servicenow_settings import pysnow_installed
+from activities.servicenow import CONNECTOR, ServiceNowTickets
+from stanch.sandbox.servicenow import ServiceNowStandin
+
+PASSWORD = "now-password"
+needs_pysnow = pytest.mark.skipif(not pysnow_installed(), reason="pysnow does not install on this Python")
+TRANSPORTS = ["requests", pytest.param("pysnow", marks=needs_pysnow)]
+
+
+class Connect(Protocol):
+    """Makes a connector for a stand-in."""
+
+    def __call__(self, now: ServiceNowStandin, **changes: Any) -> ServiceNowTickets: ...
+
+
+def through(transport: str) -> Connect:
+    return partial(connect, transport=transport)
+
+
+def connect(now: ServiceNowStandin, **changes: Any) -> ServiceNowTickets:
+    section: dict[str, Any] = {
+        "url": now.url,
+        "user": "stanch",
+        "password": PASSWORD,
+        "transport": "requests",
+        "timeout": 2.0,
+        "settle": 0.3,
+        "poll": 0.02,
+    }
+    return CONNECTOR.build("now", {**section, **changes})
