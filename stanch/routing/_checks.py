@@ -1,0 +1,146 @@
+"""What the model alone cannot see: names that exist nowhere, conditions, order, dead branches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from functools import partial
+
+from stanch.documents import Document
+from stanch.errors import Problem
+from stanch.expressions import ExpressionError
+from stanch.routing._checks_places import place_problems
+from stanch.routing._conditions import checked, routing_code, top_level
+from stanch.routing._model import Branch, RoutesFile
+from stanch.routing._people import People
+from stanch.routing._report import Found, Path, problem
+from stanch.views import FindingView
+
+_PEOPLE = ("owner", "assignee", "cc", "notify", "only", "lead", "members", "user", "by")
+_ROLES = ("owner", "owner.lead", "assignee")
+MAX_REFINE = 3
+
+
+def problems_of(file: RoutesFile, document: Document) -> list[Problem]:
+    """Every mistake of a file whose form is right."""
+    found = [problem(document, each) for each in _found(file, document)]
+    return [*found, *_conditions(document)]
+
+
+def _found(file: RoutesFile, document: Document) -> Iterator[Found]:
+    yield from _references(file, document)
+    yield from _unique_ids(document)
+    yield from _branches(file)
+    yield from _calendars(file)
+    yield from _test_words(file)
+    yield from place_problems(file)
+
+
+def _references(file: RoutesFile, document: Document) -> Iterator[Found]:
+    """R001 and R006: every id that is used must be declared."""
+    people, rules = People(file.directory), [rule.id for rule in file.rules]
+    tables = {"sla": list(file.sla), "escalation": list(file.escalations), "calendar": list(file.calendars)}
+    for path, text in document.strings():
+        name = next((str(step) for step in reversed(path) if isinstance(step, str)), "")
+        if path[0] in ("tests", "namespace", "version") or "learned" in path:
+            continue
+        if name in tables and path[0] in ("rules", "default", "overlays") and text not in tables[name]:
+            yield _unknown(name, text, path, tables[name])
+        elif name == "wins_over" and text not in rules:
+            yield _unknown("rule", text, path, rules)
+        elif (
+            name in ("owner", "assignee", "cc", "notify", "only", "lead", "members", "user", "by")
+            and path[0] != "grouping"
+        ):
+            yield from _person(text, path, people, name)
+
+
+def _person(text: str, path: Path, people: People, name: str) -> Iterator[Found]:
+    if text in _ROLES and name in ("cc", "notify", "only"):
+        return
+    directory = people.directory
+    if not people.known(text):
+        yield _unknown("name", text, path, [*directory.users, *directory.teams, *directory.schedules])
+    elif name == "owner" and text.startswith("schedule:"):
+        yield Found("R001", "a schedule cannot own; name a team or a user", path)
+    elif (user := people.user(text)) and not user.active:
+        yield Found("R006", f"{text} is not active", path, "name someone else")
+
+
+def _unknown(kind: str, text: str, path: Path, known: Iterable[str]) -> Found:
+    close = get_close_matches(text, list(known), n=1, cutoff=0.6)
+    hint = f"did you mean '{close[0]}'?" if close else "declare it, or name one that is declared"
+    return Found("R001", f"unknown {kind} '{text[:80]}'", path, hint)
+
+
+def _unique_ids(document: Document) -> Iterator[Found]:
+    first: dict[tuple[str, str], Path] = {}
+    for path, text in document.strings():
+        if path[-1] == "id" and path[0] in ("rules", "default", "overlays", "grouping", "inhibit", "silences"):
+            if "legal_clock" in path:
+                continue
+            scope = "rules" if path[0] == "default" else str(path[:-2])
+            if (scope, text) in first:
+                line, _ = document.at(first[scope, text])
+                yield Found("R001", f"id '{text}' is already used in line {line}", path, "rename one")
+            first.setdefault((scope, text), path)
+
+
+def _branches(file: RoutesFile) -> Iterator[Found]:
+    for index, rule in enumerate(file.rules):
+        yield from _dead(rule.refine, ("rules", index, "refine"), 1)
+
+
+def _dead(branches: tuple[Branch, ...], path: Path, depth: int) -> Iterator[Found]:
+    """R105: a branch behind one that is always true, or true whenever it is."""
+    earlier: list[tuple[str, frozenset[str]]] = []
+    if branches and depth > MAX_REFINE:
+        yield Found("R000", f"refine is nested deeper than {MAX_REFINE}", path, "flatten it")
+        return
+    for index, branch in enumerate(branches):
+        parts = frozenset(top_level(branch.when)) if "||" not in branch.when else frozenset({branch.when})
+        for name, known in earlier:
+            if known <= parts or "true" in known:
+                message = f"branch '{branch.id}' is never reached: '{name}' is true whenever it is"
+                yield Found("R105", message, (*path, index, "when"), "move it up or remove it")
+                break
+        earlier.append((branch.id, parts))
+        yield from _dead(branch.refine, (*path, index, "refine"), depth + 1)
+
+
+def _calendars(file: RoutesFile) -> Iterator[Found]:
+    for name, office in file.calendars.items():
+        if not office.open:
+            yield Found("R203", f"calendar '{name}' is never open", ("calendars", name), "add opening hours")
+        for index, hours in enumerate(office.open):
+            if hours.closes <= hours.opens and hours.closes.isoformat() != "00:00:00":
+                yield Found("R203", "closes before it opens", ("calendars", name, "open", index), "split at midnight")
+
+
+def _test_words(file: RoutesFile) -> Iterator[Found]:
+    """A misspelt word in a test's finding would test something else."""
+    for index, test in enumerate(file.tests):
+        yield from _fields(FindingView, test.finding, ("tests", index, "finding"))
+
+
+def _fields(model: type, data: object, path: Path) -> Iterator[Found]:
+    known = getattr(model, "model_fields", {})
+    for key, value in data.items() if isinstance(data, dict) else ():
+        if key not in known:
+            yield Found("R001", f"unknown field '{key}'", (*path, key), _closest(key, known), key=True)
+        elif isinstance(value, dict):
+            yield from _fields(known[key].annotation, value, (*path, key))
+
+
+def _closest(word: str, known: Iterable[str]) -> str:
+    close = get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"did you mean '{close[0]}'?" if close else ""
+
+
+def _conditions(document: Document) -> Iterator[Problem]:
+    for path, text in document.strings():
+        if path[-1] == "when" and path[0] in ("rules", "overlays", "inhibit", "silences"):
+            try:
+                checked(text)
+            except ExpressionError as error:
+                yield from error.located(document.file, partial(document.inside, path), codes=routing_code)

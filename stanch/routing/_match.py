@@ -1,0 +1,74 @@
+"""The `match` words of rules and playbooks, and the places they stand for."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from stanch.routing._place import Place, parse_host, parse_path
+
+
+def _checked_host(text: str) -> str:
+    try:
+        parse_host(text)
+    except ValueError as error:
+        raise _form(str(error)) from None
+    return text
+
+
+def _checked_path(text: str) -> str:
+    try:
+        parse_path(text)
+    except ValueError as error:
+        raise _form(str(error)) from None
+    return text
+
+
+def _form(message: str) -> PydanticCustomError:
+    return PydanticCustomError("R005", "{message}", {"message": message})
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Methods = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{3,10}$")], ...], BeforeValidator(_listed)]
+
+
+class PlaceWords(BaseModel):
+    """One place: host and path patterns, and conditions."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: Annotated[str, AfterValidator(_checked_host)] = "*"
+    path: Annotated[str, AfterValidator(_checked_path)] = "/**"
+    methods: Methods = ()
+    environment: Words = ()
+    source: Words = ()
+
+    @property
+    def place(self) -> Place:
+        text = f"{self.host}{self.path}" + (f" {','.join(self.methods)}" if self.methods else "")
+        sets = (frozenset(self.methods), frozenset(self.environment), frozenset(self.source))
+        return Place(text, parse_host(self.host), parse_path(self.path), *sets)
+
+
+class Match(PlaceWords):
+    """Where a rule or playbook applies: one place, or `any` of several."""
+
+    any: tuple[PlaceWords, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Match:
+        if self.any and self.model_fields_set - {"any"}:
+            raise PydanticCustomError("R005", "'any' stands alone: put host, path and methods into its entries")
+        if not self.model_fields_set:
+            raise PydanticCustomError("R005", "an empty 'match' would apply everywhere; write host or path")
+        return self
+
+    @property
+    def places(self) -> tuple[Place, ...]:
+        return tuple(words.place for words in self.any) if self.any else (self.place,)

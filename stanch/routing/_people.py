@@ -1,0 +1,95 @@
+"""The directory: who is in a team, who is on call, and what other systems call them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from stanch.routing._model import Directory, Schedule, Team, User
+
+
+@dataclass(frozen=True)
+class People:
+    """Answers about people; unknown or inactive ones never count."""
+
+    directory: Directory
+
+    def resolve(self, ref: str, now: datetime) -> tuple[str, ...]:
+        """User ids behind `user:`, `team:` (lead first) or `schedule:`; empty where nobody is."""
+        kind = ref.partition(":")[0]
+        if kind == "team":
+            team = self.team(ref)
+            return self._active((team.lead, *team.members)) if team else ()
+        if kind == "schedule":
+            schedule = self.directory.schedules.get(ref)
+            return self._active((_on_call(schedule, now),)) if schedule else ()
+        return self._active((ref,))
+
+    def contact(self, ref: str, system: str, now: datetime | None = None) -> str:
+        """What `slack`, `jira`, `servicenow`, `email` or `console` calls a user or team, '' when unknown.
+
+        For a team: its Slack channel, its Jira project or its ServiceNow group. For a schedule: the person on call
+        at `now`.
+        """
+        user, team = self.user(ref), self.team(ref)
+        if user:
+            return _name_in(user, system)
+        if team:
+            return _team_in(team, system)
+        on_call = self.resolve(ref, now) if now and ref.startswith("schedule:") else ()
+        return self.contact(on_call[0], system) if on_call else ""
+
+    def who(self, system: str, name: str) -> str:
+        """The active user that a system knows by this name, '' when there is none or more than one."""
+        known = [ref for ref, user in self.directory.users.items() if user.active and _name_in(user, system) == name]
+        return known[0] if name and len(known) == 1 else ""
+
+    def user(self, ref: str) -> User | None:
+        return self.directory.users.get(ref)
+
+    def team(self, ref: str) -> Team | None:
+        return self.directory.teams.get(ref)
+
+    def lead(self, ref: str) -> str:
+        """Who leads: a team's lead, or the person themselves."""
+        team = self.team(ref)
+        return team.lead if team else ref if self.user(ref) else ""
+
+    def known(self, ref: str) -> bool:
+        directory = self.directory
+        return ref in directory.users or ref in directory.teams or ref in directory.schedules
+
+    def _active(self, refs: Iterable[str]) -> tuple[str, ...]:
+        return tuple(ref for ref in dict.fromkeys(refs) if (user := self.user(ref)) and user.active)
+
+
+def _name_in(user: User, system: str) -> str:
+    names = {
+        "slack": user.slack,
+        "jira": user.jira,
+        "servicenow": user.servicenow,
+        "email": user.email,
+        "console": user.console,
+    }
+    return names.get(system, "")
+
+
+def _team_in(team: Team, system: str) -> str:
+    if system == "slack":
+        return team.slack
+    if system != team.ticket.system:
+        return ""
+    return team.ticket.project if system == "jira" else team.ticket.group
+
+
+def _on_call(schedule: Schedule, now: datetime) -> str:
+    """The rotation turns at the same local time, whatever summer time does."""
+    for cover in schedule.overrides:
+        if cover.start <= now < cover.until:
+            return cover.user
+    zone, rotation = ZoneInfo(schedule.timezone), schedule.rotation
+    passed = now.astimezone(zone).replace(tzinfo=None) - rotation.start.astimezone(zone).replace(tzinfo=None)
+    turn = passed // rotation.every
+    return rotation.members[turn % len(rotation.members)] if turn >= 0 else ""

@@ -1,0 +1,129 @@
+"""A loaded ownership file, ready to answer who owns a finding."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from stanch.routing._choose import unique, why_not, winner
+from stanch.routing._deadlines import Deadlines, calendar_of
+from stanch.routing._decide import Book, finish, overlay, refine, start
+from stanch.routing._index import Address, Hit, PlaceIndex
+from stanch.routing._model import RoutesFile, Rule
+from stanch.routing._normal import normal_host, normal_path
+from stanch.routing._people import People
+from stanch.views import FindingView, RouteView
+
+ENCODED = "path:encoded"
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Why a decision came out as it did.
+
+    Args:
+        place: host and path in normal form.
+        matched: the place that won, '' for the default.
+        lost: (rule, reason) of every other rule that matched, most specific first.
+        near: (rule, reason) of rules whose place matches but a condition does not.
+        notes: refine branches, overlays and warnings, in the order in which they were looked at.
+    """
+
+    place: str
+    matched: str
+    lost: tuple[tuple[str, str], ...] = ()
+    near: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Who owns a finding, by when, and why. `rule` is the rule and the branches taken, joined by slashes."""
+
+    view: RouteView
+    trace: Trace
+    rule: str
+    deadlines: Deadlines
+    digest: str
+
+
+class RouteTable:
+    """Answers for one version of the file; immutable.
+
+    Args:
+        file: the checked file.
+        data: its plain data, which the digest is made of.
+        name: the file's name, for messages.
+    """
+
+    def __init__(self, file: RoutesFile, data: Mapping[str, Any], *, name: str = "") -> None:
+        self.file, self.name = file, name
+        self.people = People(file.directory)
+        canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        self.digest = hashlib.sha256(canonical.encode()).hexdigest()
+        self._book = Book(file, self.people, {key: calendar_of(office) for key, office in file.calendars.items()})
+        self._wins = {rule.id: frozenset(rule.wins_over) for rule in file.rules}
+        self._index: PlaceIndex[Rule] = PlaceIndex()
+        for rule in file.rules:
+            for place in rule.match.places:
+                self._index.add(place, rule)
+
+    def route(self, finding: FindingView, now: datetime) -> Decision:
+        """Decide; deterministic in its arguments. Deadlines count from `now`."""
+        address = address_of(finding)
+        hits = self._index.find(address)
+        best = winner(hits, _name, self._wins)
+        rule = best.value if best else None
+        draft = start(self.file, rule, finding)
+        if self._goes_elsewhere(address, rule):
+            draft = draft.noted("the path as written would go to another rule").tagged(ENCODED)
+        draft = overlay(refine(draft, rule.refine if rule else (), finding), self.file.overlays, finding)
+        view, deadlines = finish(draft, self._book, now)
+        trace = _trace(address, best, hits, draft.notes)
+        return Decision(view=view, trace=trace, rule=view.rule, deadlines=deadlines, digest=self.digest)
+
+    def _goes_elsewhere(self, address: Address, rule: Rule | None) -> bool:
+        if address.path.rstrip("/") == normal_path(address.path).rstrip("/"):
+            return False
+        raw = winner(self._index.find(address, raw=True), _name, self._wins)
+        return (raw.value if raw else None) is not rule
+
+
+def address_of(finding: FindingView) -> Address:
+    """What a finding is looked up by; a concrete path goes before its template, no environment counts as prod."""
+    api = finding.api
+    return Address(
+        host=api.host,
+        path=api.path or api.path_template,
+        method=api.method,
+        environment=api.environment or "prod",
+        source=finding.source,
+    )
+
+
+def _name(rule: Rule) -> str:
+    return rule.id
+
+
+def _trace(address: Address, best: Hit[Rule] | None, hits: list[Hit[Rule]], notes: tuple[str, ...]) -> Trace:
+    place = f"{normal_host(address.host)}{normal_path(address.path)}"
+    if best is None:
+        near = [(hit.value.id, _condition(hit, address)) for hit in unique(hits, _name)]
+        return Trace(place, "", near=tuple(near), notes=notes)
+    others = [hit for hit in unique(hits, _name) if hit.value.id != best.value.id]
+    reasons = [(hit, why_not(best, hit, address)) for hit in others]
+    return Trace(
+        place,
+        best.place.text,
+        lost=tuple((hit.value.id, reason) for hit, reason in reasons if not hit.unmet),
+        near=tuple((hit.value.id, reason) for hit, reason in reasons if hit.unmet),
+        notes=notes,
+    )
+
+
+def _condition(hit: Hit[Rule], address: Address) -> str:
+    return why_not(hit, hit, address)
