@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stanch.playbooks.examples import Example
 from stanch.playbooks.words import OpenSpan, Rate, Span, Value
+from stanch.routing._match import Match
 
 VERSION = "playbook/v1"
 STEP_KINDS = ("do", "approve", "wait", "parallel", "choose", "playbook", "revert", "set", "stop")
@@ -19,26 +20,10 @@ class Authored(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Place(Authored):
-    """Where a playbook applies; the words of routing's matcher."""
-
-    host: str | tuple[str, ...] | None = None
-    path: str | tuple[str, ...] | None = None
-    methods: tuple[str, ...] = ()
-    environment: str | tuple[str, ...] | None = None
-    source: str | tuple[str, ...] | None = None
-
-
-class PlaceMatch(Place):
-    """A place, or `any` of several."""
-
-    any: tuple[Place, ...] = ()
-
-
 class On(Authored):
     """Which findings a playbook is for."""
 
-    match: PlaceMatch = PlaceMatch()
+    match: Match = Match(host="*")
     when: str | None = None
     wins_over: tuple[str, ...] = ()
     role: Literal["primary", "companion"] = "primary"

@@ -1,0 +1,106 @@
+"""All playbooks of a deployment, loaded and checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from stanch.errors import ConfigError, Problem
+from stanch.playbooks.compile import compile_plan
+from stanch.playbooks.loader import check_playbook
+from stanch.playbooks.selection import Choice, Entry, ambiguous, choose, index_of
+from stanch.views import FindingView, RouteView
+
+NO_INPUTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+
+
+class PlaybookSet:
+    """Immutable; plans are compiled once.
+
+    Args:
+        entries: playbooks with different ids.
+        warnings: what `validate` would show but does not stop anything.
+    """
+
+    def __init__(self, entries: Collection[Entry] = (), warnings: Collection[Problem] = ()) -> None:
+        self.entries = MappingProxyType({entry.id: entry for entry in entries})
+        self.warnings = tuple(warnings)
+        self._index = index_of(entries)
+
+    @classmethod
+    def load(
+        cls,
+        directory: Path,
+        *,
+        inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
+        templates: Collection[str] | None = None,
+    ) -> PlaybookSet:
+        """Load every YAML file of a folder.
+
+        Args:
+            directory: not searched deeper; one that does not exist is empty.
+            inputs: playbook id -> values in place of the defaults of its inputs.
+            templates: names of text templates that exist; the shipped ones where not given.
+
+        Raises:
+            ConfigError: with every problem of every file.
+        """
+        files = sorted(directory.glob("*.y*ml")) if directory.is_dir() else []
+        texts = {str(path): path.read_text("utf-8") for path in files}
+        return cls.of_texts(texts, inputs=inputs, templates=templates)
+
+    @classmethod
+    def of_texts(
+        cls,
+        texts: Mapping[str, str],
+        *,
+        inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
+        templates: Collection[str] | None = None,
+    ) -> PlaybookSet:
+        """The same from texts, by file name."""
+        problems: list[Problem] = []
+        entries: list[Entry] = []
+        for file, text in texts.items():
+            checked = check_playbook(text, file, templates=templates)
+            problems += checked.problems
+            if checked.playbook is not None and checked.ok:
+                try:
+                    plan = compile_plan(checked.playbook, source=file, inputs=inputs.get(checked.playbook.id))
+                except ConfigError as error:
+                    problems += error.problems
+                    continue
+                entries.append(Entry(checked.playbook, plan, file))
+        problems += _across(entries, inputs)
+        errors = [problem for problem in problems if problem.severity == "error"]
+        if errors:
+            count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''} in playbooks"
+            raise ConfigError(count, problems=errors, code=errors[0].code, hint="run `stanch validate`")
+        return cls(entries, [problem for problem in problems if problem.severity != "error"])
+
+    def select(self, finding: FindingView, route: RouteView) -> Choice:
+        """The playbook for a finding, and why."""
+        return choose(self._index, finding, route)
+
+
+def _across(entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
+    """Problems that only several files together have."""
+    found = list(ambiguous(tuple(entries)))
+    first: dict[str, str] = {}
+    for entry in entries:
+        if entry.id in first:
+            message = f"playbook id {entry.id!r} is already used in {first[entry.id]}"
+            found.append(Problem("P004", message, file=entry.file, line=1, column=1))
+        first.setdefault(entry.id, entry.file)
+    for entry in entries:
+        for name in entry.playbook.on.wins_over:
+            if name not in first:
+                message = f"wins_over names {name!r}, and there is no such playbook"
+                found.append(Problem("P108", message, file=entry.file, line=1, column=1, severity="warning"))
+    if entries:
+        unknown = [name for name in inputs if name not in first]
+        found += [
+            Problem("P109", f"settings give inputs to {name!r}, and there is no such playbook") for name in unknown
+        ]
+    return found
