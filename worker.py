@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent
 STICKY = timedelta(seconds=1)
 GRACE = timedelta(seconds=25)
 THREADS = 32
+PASSED_THROUGH = ("stanch", "pydantic", "pydantic_core", "cel_expr_python")
 
 
 def implementations() -> Mapping[str, Implementation]:

@@ -104,11 +104,16 @@ def _needs_now(world: World, request: ApprovalRequest) -> Sequence[Need]:
 
 
 def _still(world: World, need: Need) -> tuple[str, ...]:
-    routes, now = world.policy.current.routes, datetime.now(UTC)
+    people, now = world.people, datetime.now(UTC)
     names = need.label.split(" or ")
-    teams = {person for name in names if name.startswith("team:") for person in routes.resolve(name, now)}
+    teams = {person for name in names if name.startswith("team:") for person in people.resolve(name, now)}
     others = any(not name.startswith("team:") for name in names)
-    return tuple(person for person in need.from_ if routes.knows(person) and (others or person in teams))
+    return tuple(person for person in need.from_ if _active(world, person) and (others or person in teams))
+
+
+def _active(world: World, person: str) -> bool:
+    user = world.people.user(person)
+    return user is not None and user.active
 
 
 def _mode(mode: str) -> Any:

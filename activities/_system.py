@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from temporalio import activity
 
@@ -12,9 +12,20 @@ from activities._errors import to_temporal
 from activities._run import heartbeats
 from activities._world import World
 from stanch import contract
-from stanch.contract import Announce, ApprovalCall, ApprovalShown, Reconcile, ReconcileReply, Recording, Resolve, Resolved
+from stanch.contract import (
+    Announce,
+    ApprovalCall,
+    ApprovalShown,
+    Reconcile,
+    ReconcileReply,
+    Recording,
+    Resolve,
+    Resolved,
+)
 from stanch.errors import StanchError
 from stanch.resolve import resolve
+
+_T = TypeVar("_T")
 
 
 def core_activities(world: World) -> list[Callable[..., Any]]:
@@ -63,7 +74,7 @@ def point_activities(world: World) -> list[Callable[..., Any]]:
     return [reconcile, announce]
 
 
-def _told(work: Callable[[], Any]) -> Any:
+def _told(work: Callable[[], _T]) -> _T:
     try:
         return work()
     except StanchError as error:

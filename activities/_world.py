@@ -17,6 +17,7 @@ from stanch.keys import Keys
 from stanch.policy import PolicyStore
 from stanch.ports import Connector
 from stanch.records import Records
+from stanch.routing import People
 from stanch.settings import Settings, with_secrets
 
 _T = TypeVar("_T")
@@ -60,6 +61,15 @@ class World:
         self._built: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
         self.button_secret = keys.buttons
+
+    @property
+    def people(self) -> People:
+        """The directory as it is now."""
+        return self.policy.current.routes.people
+
+    def name_of(self, person: str) -> str:
+        user = self.people.user(person)
+        return user.name if user is not None else person
 
     def call(self, work: Callable[[Client], Coroutine[Any, Any, _T]]) -> _T:
         """Run something with the Temporal client from an activity's thread."""

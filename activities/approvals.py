@@ -11,7 +11,7 @@ from activities.chat import channel_of
 from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
 from stanch.contract import ApprovalCall, ApprovalShown
 from stanch.ports import ChatPort, Message, Posted
-from stanch.slack_signing import button_token
+from stanch.slack_signing import Button, Verdict, button_token
 
 MAX_CARDS = 10
 
@@ -93,7 +93,7 @@ def _buttons(world: World, request: ApprovalRequest) -> tuple[tuple[str, str, st
     return tuple(
         (
             verdict.replace("_", " ").capitalize(),
-            f"stanch_{verdict}",
+            _action_id(verdict),
             _token(world, request, verdict),
             styles.get(verdict, ""),
         )
@@ -101,21 +101,26 @@ def _buttons(world: World, request: ApprovalRequest) -> tuple[tuple[str, str, st
     )
 
 
+def _action_id(verdict: str) -> str:
+    return f"stanch.{verdict}" if verdict in ("approve", "deny") else f"stanch.option.{verdict}"
+
+
 def _token(world: World, request: ApprovalRequest, verdict: str) -> str:
-    left = request.expires_at - datetime.now(UTC) + timedelta(hours=24)
-    return button_token(
-        secret=world.button_secret,
+    """What the button carries: which request, which answer; it outlives the request, so that a late click is told."""
+    known = verdict in ("approve", "deny")
+    button = Button(
         approval_id=request.approval_id,
+        verdict=Verdict(verdict) if known else Verdict.OPTION,
         case_id=request.case_id,
-        verdict=verdict,
-        digest=request.digest,
-        expires_at=datetime.now(UTC) + left,
+        expires_at=request.expires_at + timedelta(hours=24),
+        option="" if known else verdict,
     )
+    return button_token(button, key_id="1", secret=world.button_secret)
 
 
 def _ended(world: World, call: ApprovalCall, channel: str) -> Message:
     request = call.request
-    by = ", ".join(world.policy.current.routes.name_of(person) for person in call.by)
+    by = ", ".join(world.name_of(person) for person in call.by)
     words = f"{call.outcome.replace('_', ' ').capitalize()}" + (f" by {by}" if by else "")
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     reason = (("Reason", call.reason),) if call.reason else ()

@@ -19,7 +19,7 @@ def channel_of(world: World, to: str, *, system: str) -> str:
     """The chat system's own id behind a directory name; a channel id is taken as it is."""
     if ":" not in to:
         return to if to.startswith(CHANNEL_PREFIXES) else ""
-    return world.policy.current.routes.contact(to, system)
+    return world.people.contact(to, system)
 
 
 def _send(world: World, job: Job, params: Send) -> Sent:

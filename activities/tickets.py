@@ -53,7 +53,7 @@ def _draft(world: World, job: Job, params: Create) -> TicketDraft:
     route = scene.route
     target = route.ticket if route else None
     system = world.tracker_name(params.system)
-    people = world.policy.current.routes
+    people = world.people
     return TicketDraft(
         key=job.call.key,
         case_id=scene.case_id,
@@ -82,7 +82,7 @@ def _comment(world: World, job: Job, params: Comment) -> Commented:
 
 def _assign(world: World, job: Job, params: Assign) -> Moved:
     system = world.tracker_name(job.scene.ticket_system)
-    contact = world.policy.current.routes.contact(params.to, system)
+    contact = world.people.contact(params.to, system)
     is_user = params.to.startswith("user:")
     if not contact and is_user:
         raise Rejected(f"{params.to} has no account in {system}", code="V011", hint="add it to the directory")

@@ -36,7 +36,7 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
         people=_people(policy.routes, plan, decision.view, question),
         policy_digest=policy.digest,
         why="; ".join(filter(None, (choice.why, because))),
-        trace=tuple(decision.trace)[:20],
+        trace=decision.trace.notes[:20],
         verify_window=settings.verify_window.total_seconds(),
     )
 
@@ -96,7 +96,7 @@ def _people(routes: RouteTable, plan: Plan, view: RouteView, question: Resolve) 
     """Everybody the run may have to ask, resolved now."""
     names = {view.owner.id, view.owner.lead, view.assignee, plan.owner, *view.cc, *view.notify, *_named(plan)}
     plain = {name for name in names if name and not name.startswith(("route.", "run.", "ticket."))}
-    return {name: routes.resolve(name, question.now) for name in sorted(plain)}
+    return {name: routes.people.resolve(name, question.now) for name in sorted(plain)}
 
 
 def _named(plan: Plan) -> Iterator[str]:
