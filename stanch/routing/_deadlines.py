@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from stanch.routing._calendar import DAYS, Calendar
-from stanch.routing._model import Office, Promise, Rung
+from stanch.routing._times import Office, Promise, Rung
 
 LANES = ("backlog", "next_sprint", "emergency_patch")
 

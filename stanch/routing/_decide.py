@@ -9,8 +9,9 @@ from datetime import datetime
 from stanch.routing._calendar import Calendar
 from stanch.routing._conditions import judge
 from stanch.routing._deadlines import Deadlines, deadlines, rungs
-from stanch.routing._model import Branch, Decided, Names, Only, Overlay, Promise, RoutesFile, Rule
+from stanch.routing._model import Branch, Decided, Names, Only, Overlay, RoutesFile, Rule
 from stanch.routing._people import People
+from stanch.routing._times import Promise
 from stanch.views import SEVERITIES, FindingView, OwnerView, RouteView, Severity, TicketTarget
 
 UNEVALUATED = "route:unevaluated"  # an overlay's condition gave no value

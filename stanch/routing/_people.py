@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from stanch.routing._model import Directory, Schedule, Team, User
+from stanch.routing._directory import Directory, Schedule, Team, User
 
 
 @dataclass(frozen=True)
