@@ -13,7 +13,10 @@ _PAGES = 500
 
 
 class Pool:
-    """One user pool. Safe to share between threads."""
+    """One user pool. Safe to share between threads.
+
+    Answers of the changes are empty, so a proxy's page with status 200 looks like success: read the user back.
+    """
 
     def __init__(self, client: Any, pool_id: str) -> None:
         self._client = client
@@ -42,26 +45,20 @@ class Pool:
 
     def disable(self, name: str) -> None:
         with outcome("AdminDisableUser", write=True):
-            request_id(self._client.admin_disable_user(UserPoolId=self.id, Username=name))
+            self._client.admin_disable_user(UserPoolId=self.id, Username=name)
 
     def enable(self, name: str) -> None:
         with outcome("AdminEnableUser", write=True):
-            request_id(self._client.admin_enable_user(UserPoolId=self.id, Username=name))
+            self._client.admin_enable_user(UserPoolId=self.id, Username=name)
 
     def mark(self, name: str, marker: Marker) -> None:
         attribute = {"Name": ATTRIBUTE, "Value": str(marker)}
         with outcome("AdminUpdateUserAttributes", write=True):
-            request_id(
-                self._client.admin_update_user_attributes(UserPoolId=self.id, Username=name, UserAttributes=[attribute])
-            )
+            self._client.admin_update_user_attributes(UserPoolId=self.id, Username=name, UserAttributes=[attribute])
 
     def unmark(self, name: str) -> None:
         with outcome("AdminDeleteUserAttributes", write=True):
-            request_id(
-                self._client.admin_delete_user_attributes(
-                    UserPoolId=self.id, Username=name, UserAttributeNames=[ATTRIBUTE]
-                )
-            )
+            self._client.admin_delete_user_attributes(UserPoolId=self.id, Username=name, UserAttributeNames=[ATTRIBUTE])
 
     def has_attribute(self) -> bool:
         """True where the pool's schema has our attribute and it may be changed."""

@@ -140,14 +140,16 @@ class CognitoUsers:
             return {"ours": "false", "state": "disabled by somebody else before"}
         if user.marker != marker:
             self._pool.mark(user.name, marker)
+            self._settled(user.name, marker, enabled=user.enabled)  # a disabled user without a note is nobody's
         if user.enabled:
             self._pool.disable(user.name)
         self._names[marker.target] = user.name
-        self._settled(user.name, enabled=False)
+        self._settled(user.name, marker, enabled=False)
         return {"ours": "true", "state": "disabled"}
 
-    def _settled(self, name: str, *, enabled: bool) -> None:
-        if self._pool.user(name).enabled != enabled:
+    def _settled(self, name: str, marker: Marker | None, *, enabled: bool) -> None:
+        now = self._pool.user(name)
+        if (now.marker, now.enabled) != (marker, enabled):
             raise Uncertain("Cognito accepted the change, but a read does not show it", hint="look at the user pool")
 
     def _lift(self, target: str, before: Mapping[str, User]) -> Applied:
@@ -156,8 +158,9 @@ class CognitoUsers:
             return Applied(target=target, ok=True, proof={"ours": "false", "state": "nothing of ours"})
         if not user.enabled:
             self._pool.enable(user.name)
-            self._settled(user.name, enabled=True)  # without the note nobody would try again
+            self._settled(user.name, user.marker, enabled=True)  # without the note nobody would try again
         self._pool.unmark(user.name)
+        self._settled(user.name, None, enabled=True)
         state = "enabled by somebody else before" if user.enabled else "enabled"
         return Applied(target=target, ok=True, proof={"ours": "true", "user": user.name, "state": state})
 

@@ -262,6 +262,7 @@ def test_many_users_are_found_across_pages(tenant: Tenant) -> None:
         ("AdminDisableUser", Fault("html"), Uncertain),
         ("AdminUpdateUserAttributes", Fault("drop_after"), Uncertain),
         ("AdminUpdateUserAttributes", Fault("html"), Uncertain),
+        ("AdminUpdateUserAttributes", Fault("error_200"), Uncertain),
     ],
 )
 def test_fault_while_suspending_heals_on_the_next_try(
@@ -277,7 +278,7 @@ def test_fault_while_suspending_heals_on_the_next_try(
 
 
 @pytest.mark.parametrize("operation", ["AdminEnableUser", "AdminDeleteUserAttributes"])
-@pytest.mark.parametrize("mode", ["drop_before", "drop_after", "html"])
+@pytest.mark.parametrize("mode", ["drop_before", "drop_after", "html", "error_200"])
 def test_fault_while_lifting_never_strands_a_user(tenant: Tenant, operation: str, mode: str) -> None:
     point = tenant.point()
     point.reconcile(adds=[lease()], removes=[], wanted=None, expected="")
