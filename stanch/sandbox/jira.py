@@ -32,7 +32,7 @@ from stanch.sandbox._jira_state import (
     Status,
 )
 from stanch.sandbox._jira_views import JiraViews
-from stanch.sandbox._server import Standin
+from stanch.sandbox._server import Ledger, Standin
 
 __all__ = ["BOT", "DOING", "DONE", "TO_DO", "CustomField", "JiraStandin", "Person"]
 
@@ -63,16 +63,23 @@ class JiraStandin(Standin):
     ) -> None:
         super().__init__(ledger=ledger, port=port)
         self.cloud = cloud
-        self.token = token
-        self.webhook_secret = webhook_secret
-        self.index_lag = 0.0  # seconds until search sees a new issue
-        self.observe: Callable[[Request, bytes, Response], None] | None = (
-            None  # sees each exchange, for contract checks
-        )
+        self._first = (token, webhook_secret, projects, STRICT_WORKFLOW if strict else LOOSE_WORKFLOW)
         self.lock = RLock()
-        self.state = JiraState(projects=projects, workflow=STRICT_WORKFLOW if strict else LOOSE_WORKFLOW)
         self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.reset()
         self.app = Starlette(routes=routes(self))
+
+    def reset(self) -> None:
+        """Forget everything but the ledger's file: issues, faults, settings, callbacks."""
+        self.callbacks.stop()
+        self.token, self.webhook_secret, projects, workflow = self._first
+        self.index_lag = 0.0  # seconds until search sees a new issue
+        # Sees each exchange, for contract checks.
+        self.observe: Callable[[Request, bytes, Response], None] | None = None
+        self.state = JiraState(projects=projects, workflow=workflow)
+        self.faults.clear()
+        self.ledger = Ledger(self.ledger.path)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
 
     @property
     def views(self) -> JiraViews:

@@ -13,7 +13,7 @@ from standardwebhooks import Webhook
 from starlette.applications import Starlette
 
 from stanch.sandbox._callbacks import Callback, Callbacks
-from stanch.sandbox._server import Standin
+from stanch.sandbox._server import Ledger, Standin
 from stanch.sandbox._servicenow_routes import routes
 from stanch.sandbox._servicenow_state import BOT, GROUPS, TASK_TABLES, USERS, ServiceNowState
 
@@ -43,13 +43,20 @@ class ServiceNowStandin(Standin):
         mandatory: tuple[str, ...] = (),
     ) -> None:
         super().__init__(ledger=ledger, port=port)
-        self.password = password
-        self.callback_secret = callback_secret
-        self.strict_queries = strict_queries
+        self._first = (password, callback_secret, strict_queries, mandatory)
         self.lock = RLock()
-        self.state = ServiceNowState(mandatory=mandatory)
         self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.reset()
         self.app = Starlette(routes=routes(self))
+
+    def reset(self) -> None:
+        """Forget everything but the ledger's file: records, faults, settings, callbacks."""
+        self.callbacks.stop()
+        self.password, self.callback_secret, self.strict_queries, mandatory = self._first
+        self.state = ServiceNowState(mandatory=mandatory)
+        self.faults.clear()
+        self.ledger = Ledger(self.ledger.path)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
 
     def stop(self) -> None:
         super().stop()

@@ -12,7 +12,7 @@ TOKEN = "jira-token"
 
 def connect(jira: JiraStandin, **changes: Any) -> JiraTickets:
     section: dict[str, Any] = {
-        "url": jira.url,
+        "url": changes.get("url") or jira.url,
         "token": TOKEN,
         "project": "MOBP",
         "deployment": "cloud" if jira.cloud else "server",
@@ -21,4 +21,6 @@ def connect(jira: JiraStandin, **changes: Any) -> JiraTickets:
         "poll": 0.02,
     }
     section |= {"email": "stanch@example.com"} if jira.cloud else {}
-    return CONNECTOR.build("jira", {**section, **changes})
+    tickets = CONNECTOR.build("jira", {**section, **changes})
+    assert isinstance(tickets, JiraTickets)
+    return tickets

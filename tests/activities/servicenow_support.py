@@ -28,7 +28,7 @@ def through(transport: str) -> Connect:
 
 def connect(now: ServiceNowStandin, **changes: Any) -> ServiceNowTickets:
     section: dict[str, Any] = {
-        "url": now.url,
+        "url": changes.get("url") or now.url,
         "user": "stanch",
         "password": PASSWORD,
         "transport": "requests",
@@ -36,4 +36,6 @@ def connect(now: ServiceNowStandin, **changes: Any) -> ServiceNowTickets:
         "settle": 0.3,
         "poll": 0.02,
     }
-    return CONNECTOR.build("now", {**section, **changes})
+    tickets = CONNECTOR.build("now", {**section, **changes})
+    assert isinstance(tickets, ServiceNowTickets)
+    return tickets

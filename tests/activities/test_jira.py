@@ -20,20 +20,27 @@ from stanch.ports import Ticket, TicketState
 from stanch.sandbox.jira import DOING, DONE, CustomField, JiraStandin
 
 
+@pytest.fixture(scope="module")
+def both() -> Iterator[dict[str, JiraStandin]]:
+    with JiraStandin() as cloud, JiraStandin(cloud=False) as server:
+        yield {"cloud": cloud, "server": server}
+
+
 @pytest.fixture(params=["cloud", "server"])
-def jira(request: pytest.FixtureRequest) -> Iterator[JiraStandin]:
-    with JiraStandin(cloud=request.param == "cloud") as standin:
-        contract = Contract()
-        standin.observe = contract
-        yield standin
-        if standin.cloud:
-            assert contract.violations() == []
+def jira(request: pytest.FixtureRequest, both: dict[str, JiraStandin]) -> Iterator[JiraStandin]:
+    standin = both[request.param]
+    standin.reset()
+    contract = Contract()
+    standin.observe = contract
+    yield standin
+    if standin.cloud:
+        assert contract.violations() == []
 
 
 @pytest.fixture
-def cloud() -> Iterator[JiraStandin]:
-    with JiraStandin() as standin:
-        yield standin
+def cloud(both: dict[str, JiraStandin]) -> JiraStandin:
+    both["cloud"].reset()
+    return both["cloud"]
 
 
 @pytest.fixture

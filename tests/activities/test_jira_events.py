@@ -22,10 +22,16 @@ from stanch.sandbox.jira import JiraStandin
 SECRET = "hook-secret"
 
 
-@pytest.fixture(params=["cloud", "server"])
-def jira(request: pytest.FixtureRequest) -> Iterator[JiraStandin]:
+@pytest.fixture(scope="module", params=["cloud", "server"])
+def shared(request: pytest.FixtureRequest) -> Iterator[JiraStandin]:
     with JiraStandin(cloud=request.param == "cloud", webhook_secret=SECRET) as standin:
         yield standin
+
+
+@pytest.fixture
+def jira(shared: JiraStandin) -> JiraStandin:
+    shared.reset()
+    return shared
 
 
 @pytest.fixture

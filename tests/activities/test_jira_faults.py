@@ -17,7 +17,7 @@ from activities.jira import JiraTickets
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import TicketState
 from stanch.sandbox._server import Fault
-from stanch.sandbox.jira import DONE, JiraStandin
+from stanch.sandbox.jira import DONE, CustomField, JiraStandin
 
 
 @pytest.fixture(scope="module", params=["cloud", "server"])
@@ -27,13 +27,9 @@ def shared(request: pytest.FixtureRequest) -> Iterator[JiraStandin]:
 
 
 @pytest.fixture
-def jira(shared: JiraStandin) -> Iterator[JiraStandin]:
-    """The shared stand-in, emptied of issues and faults."""
-    shared.faults.clear()
-    shared.state.issues.clear()
-    shared.index_lag, shared.token = 0.0, TOKEN
-    yield shared
-    shared.faults.clear()
+def jira(shared: JiraStandin) -> JiraStandin:
+    shared.reset()
+    return shared
 
 
 WRITES: list[tuple[str, Callable[[JiraTickets, str], object]]] = [
@@ -163,8 +159,7 @@ def test_an_unreadable_retry_after_is_none(jira: JiraStandin, value: str) -> Non
 def test_a_tracker_that_is_not_there_was_not_written_to() -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        with JiraStandin() as jira:
-            tickets = connect(jira, url=f"http://127.0.0.1:{closed.getsockname()[1]}")
+        tickets = connect(JiraStandin(), url=f"http://127.0.0.1:{closed.getsockname()[1]}")
         with pytest.raises(RetrySafe, match="cannot be reached"):
             tickets.ensure_link("MOBP-1", link_id="c", url="http://127.0.0.1/c", title="Case")
 
@@ -178,14 +173,12 @@ def test_a_revoked_token_is_auth_blocked(jira: JiraStandin) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 429, 500])
 def test_no_error_carries_the_vendors_words_or_our_credentials(jira: JiraStandin, status: int) -> None:
-    tickets = connect(jira)
     if status == 400:
-        work = lambda: tickets.ensure_ticket(draft(type="Bug", summary="canary-summary", project="NOPE"))  # noqa: E731
+        jira.state.custom_fields = [CustomField("customfield_10010", "Team")]
     else:
-        jira.faults.script("*", Fault("status", status=status))
-        work = lambda: tickets.ensure_ticket(draft(summary="canary-summary"))  # noqa: E731
+        jira.faults.script("create", Fault("status", status=status))
     with pytest.raises(ConnectorError) as caught:
-        work()
+        connect(jira).ensure_ticket(draft(summary="canary-summary"))
     texts = exception_texts(caught.value)
     for secret in (TOKEN, "canary-summary", "Authorization", "errorMessages", "headers"):
         assert secret not in texts

@@ -23,10 +23,16 @@ def joined(request: pytest.FixtureRequest) -> Connect:
     return through(request.param)
 
 
-@pytest.fixture
-def now() -> Iterator[ServiceNowStandin]:
+@pytest.fixture(scope="module")
+def shared() -> Iterator[ServiceNowStandin]:
     with ServiceNowStandin() as standin:
         yield standin
+
+
+@pytest.fixture
+def now(shared: ServiceNowStandin) -> ServiceNowStandin:
+    shared.reset()
+    return shared
 
 
 def made(join: Connect, now: ServiceNowStandin, **changes: Any) -> tuple[ServiceNowTickets, Ticket]:

@@ -25,14 +25,9 @@ def shared() -> Iterator[ServiceNowStandin]:
 
 
 @pytest.fixture
-def now(shared: ServiceNowStandin) -> Iterator[ServiceNowStandin]:
-    """The shared stand-in, emptied of records and faults."""
-    shared.faults.clear()
-    for table in ("incident", "sys_attachment", "sys_journal_field"):
-        shared.state.tables[table].clear()
-    shared.password = PASSWORD
-    yield shared
-    shared.faults.clear()
+def now(shared: ServiceNowStandin) -> ServiceNowStandin:
+    shared.reset()
+    return shared
 
 
 @pytest.fixture(params=TRANSPORTS)
@@ -173,14 +168,13 @@ def test_no_error_carries_the_vendors_words_or_our_credentials(
 def test_hostile_text_is_text(joined: Connect, now: ServiceNowStandin, text: str) -> None:
     tickets = joined(now)
     wanted = draft(summary=text, body=text, assignee=text, group=text, watchers=(text,))
-    before = now.ledger.count("servicenow.script_evaluated")
     ticket = tickets.ensure_ticket(wanted)
     tickets.add_note(ticket.key, text, marker="aa" * 8)
     tickets.attach(ticket.key, name=text, content=b"x")
     with pytest.raises(Rejected):
         tickets.assign(ticket.key, assignee=text)
     assert tickets.ensure_ticket(draft(key="77" * 16)).key != ticket.key
-    assert now.ledger.count("servicenow.script_evaluated") == before
+    assert now.ledger.count("servicenow.script_evaluated") == 0
     shown = [now.record(ticket.key)["description"], *now.notes(ticket.key)]
     assert not any("[code]" in each.lower() or "[/code]" in each.lower() for each in shown)
     assert (ticket.assignee, ticket.group) == ("", "")
