@@ -68,11 +68,12 @@ def _inputs(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, setting in playbook.inputs.items():
         value = given.get(name, setting.default)
+        value = format_duration(value) if isinstance(value, timedelta) else value
         try:
             read_input(setting, value)
         except InputError as error:
             problems.append(Problem("P109", f"input {name!r} of {playbook.id}: {error}"))
-        found[name] = format_duration(value) if isinstance(value, timedelta) else value
+        found[name] = value
     if problems:
         raise ConfigError(f"inputs of {playbook.id} do not fit", problems=problems, code="P109")
     return found

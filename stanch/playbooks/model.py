@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stanch.playbooks.examples import Example
 from stanch.playbooks.words import OpenSpan, Rate, Span, Value
-from stanch.routing._match import Match
+from stanch.routing import Match
 
 VERSION = "playbook/v1"
 STEP_KINDS = ("do", "approve", "wait", "parallel", "choose", "playbook", "revert", "set", "stop")

@@ -13,9 +13,7 @@ from stanch.plan import Plan
 from stanch.playbooks.conditions import conjuncts
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.types import selection_schema
-from stanch.routing._index import Address, PlaceIndex
-from stanch.routing._overlap import Relation, overlap, same_host
-from stanch.routing._place import Place
+from stanch.routing import Place, PlaceIndex, Relation, address_of, overlap, same_host
 from stanch.views import FindingView, RouteView
 
 _EQUALS = re.compile(r"(finding(?:\.[a-z_]+)+)\s*==\s*'([^'\\]*)'")
@@ -70,12 +68,10 @@ def index_of(entries: Iterable[Entry]) -> PlaceIndex[Entry]:
 
 def choose(index: PlaceIndex[Entry], finding: FindingView, route: RouteView) -> Choice:
     """Choose among the playbooks whose place meets the finding and whose `when` is true."""
-    api = finding.api
-    address = Address(api.host, api.path or api.path_template, api.method, api.environment, finding.source)
     values = {"finding": finding, "route": route}
     fitting: dict[str, _Candidate] = {}
     considered: list[str] = []
-    for hit in index.find(address):
+    for hit in index.find(address_of(finding)):
         if hit.unmet or hit.value.id in fitting:
             continue
         verdict = _when(hit.value.playbook, values)

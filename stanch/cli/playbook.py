@@ -1,0 +1,222 @@
+"""`stanch playbook`: try a playbook without sending anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from stanch.playbooks import Playbook
+    from stanch.playbooks.examples import Moment
+    from stanch.simulate import Report, Result
+    from stanch.views import FindingView, RouteView
+
+app = typer.Typer(name="playbook", help="Check, test and simulate playbooks; nothing is sent.", no_args_is_help=True)
+DEFAULT_FOLDER = Path("playbooks")
+
+
+@app.command("test")
+def run_tests(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Playbook files or folders; playbooks/ by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Results as JSON.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what each failed test did.")] = False,
+) -> None:
+    """Run the tests inside playbook files; exits 1 when one fails, 3 when a file is not usable."""
+    from stanch.simulate import run_example
+
+    results: list[Result] = []
+    for path in _files(paths or [DEFAULT_FOLDER]):
+        playbook = _load(path)
+        results += [run_example(playbook, example, folder=path.parent) for example in playbook.tests]
+    if as_json:
+        typer.echo(json.dumps([_result(result) for result in results], indent=2))
+    else:
+        _show_results(results, verbose=verbose)
+    raise typer.Exit(0 if all(result.ok for result in results) else 1)
+
+
+@app.command("simulate")
+def simulate(
+    playbook: Annotated[Path, typer.Argument(help="The playbook file.")],
+    finding: Annotated[Path, typer.Option(help="A finding, or a report of a tool.")],
+    route: Annotated[
+        Path | None, typer.Option(help="Words of the route as JSON or YAML: owner, assignee, due ...")
+    ] = None,
+    timeline: Annotated[
+        Path | None, typer.Option(help="What happens meanwhile, as in the tests of a playbook.")
+    ] = None,
+    mode: Annotated[str, typer.Option(help="Run at most this free: manual, semi or auto.")] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="The report as JSON.")] = False,
+) -> None:
+    """Run a playbook on a finding with invented answers and a virtual clock; nothing is sent."""
+    from stanch.errors import StanchError
+    from stanch.playbooks import compile_plan
+    from stanch.simulate import Setting
+    from stanch.simulate import simulate as run
+    from stanch.simulate.driver import TooLong
+
+    loaded = _load(playbook)
+    try:
+        seen = _finding(finding)
+        told = _told(timeline)
+        plan = compile_plan(loaded, source=str(playbook))
+        setting = Setting(timeline=told[0], mocks=told[1], mode=_mode(mode, plan.mode.value))
+        report = run(plan, seen, _route(route, seen), setting=setting)
+    except (StanchError, TooLong) as error:
+        raise _stopped(error) from None
+    typer.echo(json.dumps(report.as_json(), indent=2)) if as_json else _show_report(report)
+
+
+def _files(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        found = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
+        if not found:
+            typer.echo(f"there is no playbook in {path}", err=True)
+            raise typer.Exit(2)
+        yield from found
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        typer.echo(f"cannot read {path}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _load(path: Path) -> Playbook:
+    from stanch.errors import ConfigError
+    from stanch.playbooks import load_playbook
+
+    try:
+        return load_playbook(_read(path), str(path))
+    except ConfigError as error:
+        raise _stopped(error) from None
+
+
+def _stopped(error: Exception) -> typer.Exit:
+    from stanch.sinks.terminal import safe_text
+
+    for problem in getattr(error, "problems", ()) or (error,):
+        typer.echo(safe_text(str(problem), limit=1000), err=True)
+    return typer.Exit(3)
+
+
+def _finding(path: Path) -> FindingView:
+    """Our own JSON, or the first finding of a tool's report."""
+    from stanch.errors import ConfigError, IntakeError
+    from stanch.findings import parse_view, view_of
+    from stanch.sources import extract
+
+    body = _read(path)
+    try:
+        return parse_view(json.loads(body))
+    except (ValueError, IntakeError):
+        found = extract(body.encode(), adapter="auto")
+    if not found.findings:
+        hint = "`stanch findings FILE` says why"
+        raise ConfigError(f"there is no finding in {path}", code="P403", hint=hint)
+    return view_of(found.findings[0])
+
+
+def _yaml(path: Path) -> Any:
+    from stanch.documents import load
+
+    return load(_read(path), str(path)).data
+
+
+def _route(path: Path | None, finding: FindingView) -> RouteView:
+    from pydantic import ValidationError
+
+    from stanch.errors import ConfigError
+    from stanch.simulate.examples import route_of
+
+    try:
+        return route_of(_yaml(path) if path else {}, finding)
+    except (ValidationError, TypeError, AttributeError):
+        raise ConfigError(f"{path} does not hold words of a route", code="P403") from None
+
+
+def _told(path: Path | None) -> tuple[list[Moment], dict[str, Any]]:
+    """Timeline and mocks of a file that holds `timeline:` and `mocks:`, or a list of moments alone."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from stanch.errors import ConfigError
+    from stanch.playbooks.examples import Moment
+
+    data = _yaml(path) if path else []
+    moments, mocks = (data.get("timeline", []), data.get("mocks", {})) if isinstance(data, dict) else (data, {})
+    try:
+        return TypeAdapter(list[Moment]).validate_python(moments), TypeAdapter(dict[str, Any]).validate_python(mocks)
+    except ValidationError:
+        raise ConfigError(f"{path} is not a timeline", code="P112", hint="see the tests of a playbook") from None
+
+
+def _mode(asked: str, own: str) -> Any:
+    from stanch.plan import Mode
+
+    if asked not in tuple(Mode):
+        typer.echo("--mode is manual, semi or auto", err=True)
+        raise typer.Exit(2)
+    return min(Mode(asked), Mode(own), key=lambda mode: mode.rank)
+
+
+def _result(result: Result) -> dict[str, object]:
+    return {
+        "playbook": result.playbook,
+        "test": result.name,
+        "ok": result.ok,
+        "mismatches": list(result.mismatches),
+        "report": result.report.as_json() if result.report else None,
+    }
+
+
+def _show_results(results: list[Result], *, verbose: bool) -> None:
+    for result in results:
+        _say(f"{'ok  ' if result.ok else 'FAIL'} {result.playbook}: {result.name}")
+        for mismatch in result.mismatches:
+            _say(f"       {mismatch}")
+        if verbose and not result.ok and result.report:
+            _show_timeline(result.report, indent="       ")
+    failed = sum(not result.ok for result in results)
+    typer.echo(f"{len(results)} tests, {failed} failed", err=True)
+
+
+def _say(text: str) -> None:
+    from stanch.sinks.terminal import safe_text
+
+    indent = text[: len(text) - len(text.lstrip())]
+    typer.echo(indent + safe_text(text, limit=500))
+
+
+def _show_timeline(report: Report, *, indent: str = "") -> None:
+    from stanch.durations import format_duration
+
+    for line in report.timeline:
+        step = f"{line.step}: " if line.step else ""
+        _say(f"{indent}{format_duration(line.at):>8}  {step}{line.what}")
+
+
+def _show_report(report: Report) -> None:
+    _say(f"{report.playbook}: {report.status}{' - ' + report.reason if report.reason else ''}")
+    _show_timeline(report, indent="  ")
+    sections = (
+        ("approvals", [f"{item.step}: {item.outcome} - {item.question}" for item in report.approvals]),
+        ("waiting on", list(report.waiting_on)),
+        (
+            "stands in production",
+            [f"{item.step}: {item.action}, undone by {item.undo}" for item in report.open_changes],
+        ),
+        ("problems", list(report.problems)),
+    )
+    for title, lines in sections:
+        if lines:
+            _say(f"{title}:")
+            for line in lines:
+                _say(f"  {line}")

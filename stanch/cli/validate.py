@@ -1,0 +1,178 @@
+"""`stanch validate`: every problem of every policy file, at its line, with its cause and the next step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from stanch.errors import Problem
+
+DEFAULT_PATHS = (Path("policy"), Path("playbooks"))
+_SUFFIXES = (".yaml", ".yml")
+_SARIF_LEVEL = {"error": "error", "warning": "warning", "info": "note"}
+
+
+def validate(
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files or folders; policy/ and playbooks/ by default.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Problems as JSON.")] = False,
+    sarif: Annotated[bool, typer.Option("--sarif", help="Problems as SARIF 2.1.0, for code review tools.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
+) -> None:
+    """Check playbooks, routes, guards, sources and text templates; exits 3 when one is not usable."""
+    files = list(files_of(paths or [path for path in DEFAULT_PATHS if path.exists()]))
+    if not files:
+        typer.echo("there is nothing to check: name files or folders", err=True)
+        raise typer.Exit(2)
+    problems = check_files(files)
+    if sarif:
+        typer.echo(json.dumps(as_sarif(problems), indent=2))
+    elif as_json:
+        typer.echo(json.dumps([as_dict(problem) for problem in problems], indent=2))
+    else:
+        show(problems, checked=len(files))
+    bad = [problem for problem in problems if strict or problem.severity == "error"]
+    raise typer.Exit(3 if bad else 0)
+
+
+def files_of(paths: Iterable[Path]) -> Iterator[Path]:
+    """Policy files under the given paths; exits 2 for a path that does not exist."""
+    for path in paths:
+        if path.is_dir():
+            found = (item for item in sorted(path.rglob("*")) if item.suffix in (*_SUFFIXES, ".j2"))
+            yield from (item for item in found if item.is_file())
+        elif path.is_file():
+            yield path
+        else:
+            typer.echo(f"there is no {path}", err=True)
+            raise typer.Exit(2)
+
+
+def check_files(files: list[Path]) -> list[Problem]:
+    """Problems of all files, and of the playbooks of one folder together."""
+    from stanch.errors import Problem
+
+    texts: dict[Path, str] = {}
+    problems: list[Problem] = []
+    for path in files:
+        try:
+            texts[path] = path.read_text("utf-8")
+        except (OSError, UnicodeDecodeError):
+            problems.append(Problem("P001", "the file is not readable UTF-8 text", file=str(path), line=1, column=1))
+    playbooks = {path: text for path, text in texts.items() if kind_of(path, text) == "playbook"}
+    for path, text in texts.items():
+        if path not in playbooks:
+            problems += _others(path, text)
+    problems += _playbooks(playbooks, templates=_own_templates(texts))
+    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column, problem.code))
+
+
+def kind_of(path: Path, text: str) -> str:
+    """What a file is, by its version line or its name."""
+    if path.suffix == ".j2":
+        return "text"
+    version = next((line for line in text.splitlines() if line.startswith("version:")), "")
+    word = version.removeprefix("version:").strip().strip("'\"").partition("/")[0]
+    return {"playbook": "playbook", "routing": "routes", "guards": "guards", "sources": "sources"}.get(word, path.stem)
+
+
+def _own_templates(texts: dict[Path, str]) -> set[str]:
+    return {path.stem for path in texts if path.suffix == ".j2"}
+
+
+def _playbooks(texts: dict[Path, str], *, templates: set[str]) -> list[Problem]:
+    from stanch.errors import ConfigError
+    from stanch.playbooks.library import PlaybookSet
+    from stanch.texts import shipped
+
+    known = templates | set(shipped().names)
+    problems: list[Problem] = []
+    for folder in sorted({path.parent for path in texts}):
+        inside = {str(path): text for path, text in texts.items() if path.parent == folder}
+        try:
+            problems += PlaybookSet.of_texts(inside, templates=known).warnings
+        except ConfigError as error:
+            problems += error.problems
+    return problems
+
+
+def _others(path: Path, text: str) -> list[Problem]:
+    from stanch.errors import ConfigError
+
+    check = _checks().get(kind_of(path, text))
+    if check is None:
+        return []
+    try:
+        check(text, str(path))
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def _checks() -> dict[str, Callable[[str, str], Any]]:
+    """Loaders by kind of file; each raises ConfigError with every problem."""
+    from stanch.guards import load_guards
+    from stanch.routing import load_routes
+
+    return {"routes": load_routes, "guards": load_guards, "text": _text}
+
+
+def _text(source: str, file: str) -> None:
+    from stanch.errors import ConfigError
+    from stanch.texts.rendering import problems_of
+
+    problems = problems_of(file, source)
+    if problems:
+        raise ConfigError(f"{file}: {len(problems)} problems", problems=problems)
+
+
+def show(problems: list[Problem], *, checked: int) -> None:
+    """Problems on standard output, the summary on standard error."""
+    from stanch.sinks.terminal import safe_text
+
+    for problem in problems:
+        word = "" if problem.severity == "error" else f"{problem.severity}: "
+        place = f"{problem.file}:{problem.line}:{problem.column}: " if problem.file else ""
+        hint = f" ({problem.hint})" if problem.hint else ""
+        typer.echo(safe_text(f"{place}{word}{problem.code} {problem.message}{hint}", limit=1000))
+    errors = sum(problem.severity == "error" for problem in problems)
+    warnings = len(problems) - errors
+    typer.echo(f"{checked} files checked: {errors} errors, {warnings} warnings", err=True)
+
+
+def as_dict(problem: Problem) -> dict[str, object]:
+    from dataclasses import asdict
+
+    return asdict(problem)
+
+
+def as_sarif(problems: list[Problem]) -> dict[str, object]:
+    """The problems as a SARIF log (OASIS SARIF 2.1.0, sections 3.13 to 3.30)."""
+    from stanch import __version__
+
+    rules = sorted({problem.code for problem in problems})
+    tool = {"name": "stanch validate", "version": __version__, "rules": [{"id": code} for code in rules]}
+    results = [_sarif(problem) for problem in problems]
+    return {
+        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
+        "version": "2.1.0",
+        "runs": [{"tool": {"driver": tool}, "results": results}],
+    }
+
+
+def _sarif(problem: Problem) -> dict[str, object]:
+    text = problem.message + (f" ({problem.hint})" if problem.hint else "")
+    region = {"startLine": max(problem.line, 1), "startColumn": max(problem.column, 1)}
+    place = {"artifactLocation": {"uri": problem.file or "stanch.toml"}, "region": region}
+    return {
+        "ruleId": problem.code,
+        "level": _SARIF_LEVEL.get(problem.severity, "warning"),
+        "message": {"text": text},
+        "locations": [{"physicalLocation": place}],
+    }
