@@ -7,7 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from stanch.playbooks.evaluator import evaluator_for
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ApplicationError
@@ -32,6 +31,7 @@ from stanch.interpreter.core import advance, judge_vote
 from stanch.interpreter.messages import Cancelled, Command, Event, Happened, Started, Voted
 from stanch.interpreter.state import CoreState
 from stanch.leases import LeaseOutcome
+from stanch.playbooks.evaluator import evaluator_for
 from stanch.ports import TicketState
 from stanch.views import SEVERITIES, FindingView, RouteView
 from workflows.effects import ENDED, Effects, outcome_event
@@ -59,6 +59,7 @@ class CaseWorkflow:
         self._evaluator: Evaluator | None = None
         self._flushing = False
         self._closing = False
+        self._listed = bool(start.carried)
         self._shown_status: CaseStatus | None = self._state.status if start.carried else None
 
     @workflow.run
@@ -68,8 +69,6 @@ class CaseWorkflow:
         Returns:
             The final status.
         """
-        if start.carried:
-            self._effects.resume_timers()
         while not self._closing:
             try:
                 await self._live()
@@ -106,6 +105,7 @@ class CaseWorkflow:
     def _work(self) -> None:
         while self._commands:
             self._effects.carry_out(self._commands.pop(0))
+        self._effects.arm()
 
     async def _resolve(self) -> None:
         """Pin route, plan and people; the result lives in history, so later edits change nothing here."""
@@ -181,9 +181,11 @@ class CaseWorkflow:
         state.status = status
         if status is self._shown_status:
             return
-        self._shown_status = status
+        first, self._shown_status = self._shown_status is None, status
         state.updated = workflow.now()
         state.note("case.status", workflow.now(), status=status.value)
+        if status is CaseStatus.RUNNING and not first:
+            return  # passing through: the next resting place is what searches are for
         updates: list[SearchAttributeUpdate[Any]] = [_STATE.value_set(status.value)]
         if state.resolved is not None:
             route = state.resolved.route
@@ -193,13 +195,16 @@ class CaseWorkflow:
         workflow.upsert_search_attributes(updates)
 
     def _needs_flush(self) -> bool:
-        notes = self._state.notes
-        return bool(notes) and not self._flushing and notes[-1].number > self._effects.carried
+        """Lines ride along with effects; only a case that rests, or has just been routed, writes them by itself."""
+        state, notes = self._state, self._state.notes
+        waiting = bool(notes) and not self._flushing and notes[-1].number > self._effects.carried
+        rests = state.status is not CaseStatus.RUNNING or not self._effects.busy
+        return waiting and (rests or not self._listed)
 
     async def _flush(self) -> None:
         """Carry waiting ledger lines and the newest summary to records (one history event)."""
         await workflow.wait_condition(lambda: not self._flushing)
-        self._flushing = True
+        self._flushing = self._listed = True
         scene = self._state.scene()
         recording = Recording(scene=scene, summary=summary_of(self._state))
         try:

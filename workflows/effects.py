@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -25,8 +25,6 @@ from stanch.interpreter.messages import (
     Event,
     Note,
     RunAction,
-    StartTimer,
-    StopTimer,
     TimerFired,
 )
 from stanch.leases import LeaseOutcome, LeaseState
@@ -44,7 +42,8 @@ class Effects:
         self._feed = feed
         self._tasks: set[asyncio.Task[None]] = set()
         self._background: set[asyncio.Task[None]] = set()
-        self._timers: dict[str, asyncio.Task[None]] = {}
+        self._alarm: asyncio.Task[None] | None = None
+        self._armed: datetime | None = None
         self._showing: set[str] = set()
         self._carrying: dict[str, int] = {}
 
@@ -58,20 +57,11 @@ class Effects:
         """The newest ledger line that an activity under way has with it."""
         return max(self._carrying.values(), default=0)
 
-    def resume_timers(self) -> None:
-        """After continue-as-new: timers are absolute, so they are simply set again."""
-        for ref, due in self._state.core.timers.items():
-            self._start_timer(StartTimer(ref=ref, due=due))
-
     def carry_out(self, command: Command) -> None:
         """Start one command; never blocks."""
         match command:
             case RunAction():
                 self.spawn(self._run(command))
-            case StartTimer():
-                self._start_timer(command)
-            case StopTimer():
-                self._stop_timer(command.ref)
             case AskApproval():
                 self.spawn(self._show(command))
             case ApprovalEnded():
@@ -79,7 +69,7 @@ class Effects:
             case Note():
                 self._state.note(command.event, workflow.now(), step=command.step, **command.data)
             case _:
-                pass
+                pass  # timers are read from the core's state by `arm`
 
     def spawn(self, work: Coroutine[Any, Any, None], *, quiet: bool = False) -> None:
         """Run beside the case; `quiet` work is not waited for."""
@@ -99,21 +89,25 @@ class Effects:
 
     # -- timers -----------------------------------------------------------------------------------------------------
 
-    def _start_timer(self, command: StartTimer) -> None:
-        self._stop_timer(command.ref)
-        self._timers[command.ref] = asyncio.create_task(self._timer(command))
+    def arm(self) -> None:
+        """Have one Temporal timer for the nearest due time of all; its history events are what timers cost."""
+        timers = self._state.core.timers
+        due = min(timers.values(), default=None)
+        if due == self._armed:
+            return
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._armed = due
+        self._alarm = None if due is None else asyncio.create_task(self._ring(due))
 
-    def _stop_timer(self, ref: str) -> None:
-        task = self._timers.pop(ref, None)
-        if task is not None:
-            task.cancel()
-
-    async def _timer(self, command: StartTimer) -> None:
-        left = command.due - workflow.now()
+    async def _ring(self, due: datetime) -> None:
+        left = due - workflow.now()
         if left > timedelta(0):
-            await workflow.sleep(left, summary=command.ref)
-        self._timers.pop(command.ref, None)
-        self._feed(TimerFired(now=workflow.now(), ref=command.ref))
+            await workflow.sleep(left, summary="next timer")
+        self._armed = self._alarm = None
+        now = workflow.now()
+        for ref in [ref for ref, when in self._state.core.timers.items() if when <= now]:
+            self._feed(TimerFired(now=now, ref=ref))
 
     # -- actions ----------------------------------------------------------------------------------------------------
 
