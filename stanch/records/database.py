@@ -58,7 +58,8 @@ class Database:
 
     def _insert_new(self, db: Connection, table: Table, values: Mapping[str, Any]) -> bool:
         """Insert unless the row is there; True where it was not."""
-        return db.execute(self._insert(table).values(**values).on_conflict_do_nothing()).rowcount == 1
+        statement = self._insert(table).values(**values).on_conflict_do_nothing()
+        return db.execute(statement.returning(*table.primary_key)).first() is not None
 
     def _upsert(self, db: Connection, table: Table, values: Mapping[str, Any], *, unless_newer: str = "") -> bool:
         """Insert or replace by primary key, but never replace a row whose `unless_newer` column is ahead."""
@@ -66,7 +67,8 @@ class Database:
         keys = [column.name for column in table.primary_key]
         changed = {name: statement.excluded[name] for name in values if name not in keys}
         guard = table.c[unless_newer] <= statement.excluded[unless_newer] if unless_newer else None
-        return db.execute(statement.on_conflict_do_update(index_elements=keys, set_=changed, where=guard)).rowcount == 1
+        replaced = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=guard)
+        return db.execute(replaced.returning(*table.primary_key)).first() is not None
 
     def _lock(self, db: Connection, name: str) -> None:
         """Hold a named lock until the transaction ends (SQLite has one writer anyway)."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, select, tuple_, update
+from sqlalchemy import Connection, Select, collate, func, select, tuple_, update
 
 from stanch.records.chain import (
     ERASED,
@@ -29,6 +29,7 @@ from stanch.records.ledger_file import write_ledger
 from stanch.records.schema import heads, ledger, root, storable
 
 UNCERTAIN = "UNCERTAIN"
+_HEAD = tuple(heads.c[name] for name in Head._fields)
 
 
 @dataclass(frozen=True)
@@ -66,8 +67,10 @@ class Ledger(Database):
             DependencyError: records cannot be written; nothing was added.
         """
         if entries:
-            with self._write() as db:
-                self._append(db, entries)
+            new_cases = self._try_append(entries)
+            if new_cases:
+                self._begin_cases(new_cases)
+                self._try_append(entries)
 
     def timeline(self, case_id: str) -> list[TimelineItem]:
         """The case's entries in order, with the effects whose end is unknown marked."""
@@ -96,12 +99,19 @@ class Ledger(Database):
             self._append(db, [record])
             db.execute(update(ledger).where(which).values(data=None, salt=None))
 
-    def _append(self, db: Connection, entries: Sequence[Entry]) -> None:
-        ids = sorted({storable(entry.case_id) for entry in entries})  # one order of locks for all writers
+    def _try_append(self, entries: Sequence[Entry]) -> list[str]:
+        with self._write() as db:
+            return self._append(db, entries)
+
+    def _append(self, db: Connection, entries: Sequence[Entry]) -> list[str]:
+        """Append, or return the cases that have no head yet, and then nothing was appended."""
+        ids = sorted({storable(entry.case_id) for entry in entries})
         state = self._locked_heads(db, ids)
-        fresh = list(_unknown(db, entries))
+        missing = [case_id for case_id in ids if case_id not in state]
+        if missing:
+            return missing
         sealed: list[Sealed] = []
-        for entry in fresh:
+        for entry in _unknown(db, entries):
             head = state[storable(entry.case_id)]
             row = seal(entry, seq=head.entries + 1, prev_hash=head.last_hash, key=self._key)
             sealed.append(row)
@@ -109,28 +119,26 @@ class Ledger(Database):
         if sealed:
             db.execute(ledger.insert(), [row._asdict() for row in sealed])
             self._write_heads(db, [state[case_id] for case_id in {row.case_id for row in sealed}])
+        return []
 
     def _locked_heads(self, db: Connection, ids: list[str]) -> dict[str, Head]:
+        """Heads, locked until the transaction ends, by all writers in the same order, so that none waits in a ring."""
+        order = heads.c.case_id if self._is_sqlite else collate(heads.c.case_id, "C")
         found: dict[str, Head] = {}
         for part in rows_in_parts(ids):
-            query = select(heads).where(heads.c.case_id.in_(part)).order_by(heads.c.case_id).with_for_update()
+            query = select(*_HEAD).where(heads.c.case_id.in_(part)).order_by(order).with_for_update()
             found |= {row.case_id: Head(*row) for row in db.execute(query)}
-        missing = [case_id for case_id in ids if case_id not in found]
-        return found | self._begin_cases(db, missing) if missing else found
-
-    def _begin_cases(self, db: Connection, ids: list[str]) -> dict[str, Head]:
-        """Give new cases their ordinal; the root is locked, so that two writers never count the same case."""
-        self._insert_new(db, root, {"id": 1, **seal_root(self._key, 0)._asdict()})
-        count: int = db.execute(select(root.c.cases).with_for_update()).scalar_one()
-        again = db.execute(select(heads).where(heads.c.case_id.in_(ids)).with_for_update())
-        found = {row.case_id: Head(*row) for row in again}
-        for case_id in ids:
-            if case_id not in found:
-                count += 1
-                found[case_id] = Head(case_id, count, 0, START, "")
-                db.execute(heads.insert().values(found[case_id]._asdict()))
-        db.execute(update(root).values(seal_root(self._key, count)._asdict()))
         return found
+
+    def _begin_cases(self, ids: list[str]) -> None:
+        """Give new cases an empty head with the next ordinal, in a transaction of its own that locks only the root."""
+        with self._write() as db:
+            self._insert_new(db, root, {"id": 1, **seal_root(self._key, 0)._asdict()})
+            count: int = db.execute(select(root.c.cases).with_for_update()).scalar_one()
+            for case_id in ids:
+                head = seal_head(self._key, case_id=case_id, ordinal=count + 1, entries=0, last_hash=START)
+                count += self._insert_new(db, heads, head._asdict())
+            db.execute(update(root).values(seal_root(self._key, count)._asdict()))
 
     def _write_heads(self, db: Connection, changed: list[Head]) -> None:
         for head in changed:
@@ -164,7 +172,7 @@ def _stream(db: Connection, case_id: str) -> Iterator[Sealed]:
 
 
 def _heads(db: Connection, case_id: str) -> Iterable[Head]:
-    query = select(*(heads.c[name] for name in Head._fields)).order_by(heads.c.case_id)
+    query = select(*_HEAD).order_by(heads.c.case_id)
     return [Head(*row) for row in db.execute(query.where(heads.c.case_id == case_id) if case_id else query)]
 
 

@@ -302,3 +302,12 @@ def test_a_spool_keeps_its_entries_while_records_stay_down_and_skips_a_torn_line
         spool.merge(Down())
     assert spool.merge(records) == 2
     assert [item.data["number"] for item in records.timeline("c")] == [1, 2]
+
+
+def test_a_writer_that_dies_before_the_first_entry_of_a_case_falsifies_nothing(records: Records) -> None:
+    records._begin_cases(["case-x"])
+    assert records.verify().ok
+    fill(records)
+    records.append([entry("case-x", 1)])
+    result = records.verify()
+    assert (result.ok, result.cases) == (True, 4)
