@@ -18,7 +18,7 @@ from stanch.sandbox import _jira_jql as jql
 from stanch.sandbox import _jira_write as write
 from stanch.sandbox._jira_state import BOT, Issue
 from stanch.sandbox._multipart import first_file
-from stanch.sandbox._operations import faulting
+from stanch.sandbox._operations import faulting, login_page
 
 if TYPE_CHECKING:
     from stanch.sandbox.jira import JiraStandin
@@ -58,7 +58,12 @@ def routes(jira: JiraStandin) -> list[Route]:
     ]
     if jira.cloud:
         found.append(Route(f"{api}/search", on.gone, methods=["GET", "POST"]))
-    return [*found, Route("/browse/{key}", on.page), Route("/_control/act", on.act, methods=["POST"])]
+    return [
+        *found,
+        Route("/browse/{key}", on.page),
+        Route("/login", login_page),
+        Route("/_control/act", on.act, methods=["POST"]),
+    ]
 
 
 class _Routes:

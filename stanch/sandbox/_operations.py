@@ -49,6 +49,11 @@ def faulting(
     return endpoint
 
 
+async def login_page(request: Request) -> Response:
+    """Where a redirect leads: a page with status 200, which a careless client takes for success."""
+    return HTMLResponse(LOGIN_PAGE)
+
+
 async def _refuse(request: Request, fault: Fault, error_body: Mapping[str, Any]) -> Response:
     if fault.mode == "status":
         headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}

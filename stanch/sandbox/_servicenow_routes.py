@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from stanch.sandbox import _servicenow_query as encoded
-from stanch.sandbox._operations import faulting
+from stanch.sandbox._operations import faulting, login_page
 from stanch.sandbox._servicenow_state import BOT, TASK_TABLES, PolicyRefusal
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def routes(now: ServiceNowStandin) -> list[Route]:
         *found,
         Route("/api/now/attachment/file", on.faulted("attach", on.attach), methods=["POST"]),
         Route("/nav_to.do", on.page),
+        Route("/login", login_page),
         Route("/_control/act", on.act, methods=["POST"]),
     ]
 
