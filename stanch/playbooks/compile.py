@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from stanch.canonical import digest
+from stanch.canonical import canonical, digest
 from stanch.durations import format_duration
 from stanch.errors import ConfigError, Problem
 from stanch.expressions import ENGINE
@@ -23,6 +23,8 @@ from stanch.playbooks.model import (
 from stanch.playbooks.needs import with_needs
 from stanch.playbooks.tree import tree_of
 from stanch.playbooks.values import compiled
+
+MAX_PLAN_BYTES = 256 * 1024  # a plan travels in a workflow's input
 
 
 def compile_plan(playbook: Playbook, *, source: str = "", inputs: Mapping[str, Any] | None = None) -> Plan:
@@ -58,6 +60,9 @@ def compile_plan(playbook: Playbook, *, source: str = "", inputs: Mapping[str, A
     )
     linked = with_needs(plan)
     body = linked.model_dump(mode="json", exclude={"digest", "source"})
+    if len(canonical(body)) > MAX_PLAN_BYTES:
+        hint = "split it, or move long texts into text templates"
+        raise ConfigError(f"{playbook.id}: the plan is larger than {MAX_PLAN_BYTES} bytes", code="P006", hint=hint)
     return linked.model_copy(update={"digest": digest(body)})
 
 

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from stanch.playbooks.words import Span
 
+MOCK_WORDS = frozenset({"fail", "outcome", "code", "takes"})
+"""Words of a mock that are not outputs: why it fails and how, and how long it lasts."""
+
 
 class Told(BaseModel):
     """Base of test words: an unknown key is a mistake."""

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from stanch.documents import Document, load, validate
 from stanch.errors import ConfigError, Problem
-from stanch.expressions import ExpressionError
 from stanch.playbooks.checks.actions import check_actions
 from stanch.playbooks.checks.approvals import check_approvals
 from stanch.playbooks.checks.expressions import Expressions
@@ -81,10 +80,7 @@ def _check(playbook: Playbook, document: Document, report: Report, *, templates:
     check_holding(playbook, tree, report)
     _dollars(playbook, tree, report)
     expressions = Expressions(playbook, tree, document=document, report=report)
-    try:
-        expressions.run()
-    except ExpressionError as error:  # a text that cannot even be split into its parts
-        report.add(error.code, (), error.message, hint=error.hint)
+    expressions.run()
     check_actions(tree, types=expressions.types, report=report)
 
 

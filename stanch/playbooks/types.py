@@ -100,10 +100,10 @@ def _schema(
     roots: dict[str, Any] = {
         "finding": FindingView,
         "route": RouteView,
-        "inputs": {name: INPUT_TYPES.get(kind, "dyn") for name, kind in inputs.items()},
-        "vars": dict.fromkeys(sorted(variables), "dyn"),
+        "inputs": {name: INPUT_TYPES.get(kind, "dyn") for name, kind in inputs.items() if NAME.fullmatch(name)},
+        "vars": dict.fromkeys(sorted(filter(NAME.fullmatch, variables)), "dyn"),
         "steps": views,
         "run": _RUN,
         "now": "timestamp",
     }
-    return Schema({**roots, **dict.fromkeys(sorted(loop_names), "dyn")})
+    return Schema({**roots, **dict.fromkeys(sorted(filter(NAME.fullmatch, loop_names)), "dyn")})

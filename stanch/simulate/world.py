@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 from stanch.catalog import catalog
 from stanch.durations import parse_duration
 from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
+from stanch.playbooks.examples import MOCK_WORDS
 
-CONTROL = frozenset({"fail", "outcome", "code", "takes"})
 _SPAN = TypeAdapter(timedelta)
 
 
@@ -52,7 +52,7 @@ class World:
                 outcome=str(mock.get("outcome", "REJECTED")),
             )
             return Answer(failed, takes)
-        given = {name: value for name, value in mock.items() if name not in CONTROL}
+        given = {name: value for name, value in mock.items() if name not in MOCK_WORDS}
         outputs = {**self._defaults(command, now + takes), **given}
         return Answer(ActionDone(now=now + takes, ref=command.ref, outputs=outputs), takes)
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from stanch.documents import Document
 from stanch.expressions import Checked, ExpressionError, Schema, check, check_text, parse
+from stanch.playbooks.checks.modes import binders_of
 from stanch.playbooks.conditions import conjuncts, ok_by
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report
@@ -70,6 +71,7 @@ class Expressions:
                 continue
             outputs = any(path[:3] == ("steps", name, "outputs") for path in checked.reads - checked.guarded)
             self._order(use, target)
+            self._known_when_asked(use, target)
             if outputs and not use.lenient and name not in certain | asked:
                 self._certainly_ran(use, target)
         if not use.bare or use.expect == "bool":
@@ -91,6 +93,16 @@ class Expressions:
         elif not inside and _side_by_side(place, target):
             hint = "steps inside parallel run at the same time; read it after the parallel step"
             self._report.add("P102", use.path, f"step {name!r} may still be running here", hint=hint)
+
+    def _known_when_asked(self, use: Use, target: Placed) -> None:
+        """P209: people consent to exact parameters, so these may not depend on what runs after the question."""
+        place = use.place
+        if place is None or use.path[: len(place.path) + 1] != (*place.path, "with"):
+            return
+        for gate in binders_of(place.step.id, self._tree):
+            if target.order >= gate.order and target is not place:
+                message = f"step {target.step.id!r} has not run when {gate.step.id!r} asks for consent to this"
+                self._report.add("P209", use.path, message, hint="read only steps that end before the approval")
 
     def _certainly_ran(self, use: Use, target: Placed) -> None:
         reason = _why_uncertain(use.place, target)

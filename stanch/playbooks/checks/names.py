@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from typing import Any
 
-from stanch.playbooks.examples import Moment
+from stanch.catalog import catalog
+from stanch.playbooks.examples import MOCK_WORDS, Moment
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report, did_you_mean
-from stanch.playbooks.tree import Tree
+from stanch.playbooks.tree import Path, Tree
 from stanch.playbooks.words import is_template
 
 
@@ -45,6 +47,22 @@ def check_tests(playbook: Playbook, tree: Tree, report: Report) -> None:
         for index, moment in enumerate(test.timeline):
             path = ("tests", number, "timeline", index)
             _moment(moment, path, tree, report)
+        _mocks(test.mocks, ("tests", number, "mocks"), report)
+
+
+def _mocks(mocks: Mapping[str, Any], path: Path, report: Report) -> None:
+    """An answer that an action could never give makes a test worthless."""
+    for action, mock in mocks.items():
+        spec = catalog().get(action)
+        if spec is None:
+            hint = did_you_mean(action, catalog())
+            report.add("P112", (*path, action), f"there is no action {action!r}", hint=hint)
+            continue
+        known = set(spec.outputs.model_fields) | MOCK_WORDS
+        answers = mock if isinstance(mock, list) else [mock]
+        for name in {name for answer in answers if isinstance(answer, dict) for name in answer} - known:
+            hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
+            report.add("P112", (*path, action), f"{action} has no output {name!r}", hint=hint)
 
 
 def _negative(moment: Moment) -> list[str]:

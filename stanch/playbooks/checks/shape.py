@@ -37,6 +37,7 @@ _WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 _MAX_STEPS = 200
+_ROOTS = frozenset({"finding", "route", "inputs", "vars", "steps", "run", "now"})
 
 
 def check_shape(playbook: Playbook, tree: Tree, report: Report) -> None:
@@ -50,9 +51,13 @@ def check_shape(playbook: Playbook, tree: Tree, report: Report) -> None:
     if playbook.concurrency and playbook.concurrency.on_conflict != "attach":
         path = ("concurrency", "on_conflict")
         report.add("P107", path, "only on_conflict: attach is carried out yet", hint="remove on_conflict")
+    for name in playbook.vars:
+        if not _ID.fullmatch(name):
+            report.add("P004", ("vars", name), f"{name!r} is not a variable name")
     for place in tree.placed:
         _kind(place, report)
         _name(place, tree, report)
+        _own_names(place, report)
     _unreachable(tree, report)
 
 
@@ -98,6 +103,17 @@ def _name(place: Placed, tree: Tree, report: Report) -> None:
     if first is not place:
         line, _ = report.places.at((*first.path, "id"))
         report.add("P004", (*place.path, "id"), f"step id {name!r} is already used in line {line}")
+
+
+def _own_names(place: Placed, report: Report) -> None:
+    """Names that a step gives: its `foreach` item and the variables it sets."""
+    loop = place.step.foreach
+    if loop is not None and (not _ID.fullmatch(loop.as_) or loop.as_ in _ROOTS):
+        hint = f"not one of {', '.join(sorted(_ROOTS))}"
+        report.add("P004", (*place.path, "foreach", "as"), f"{loop.as_!r} cannot name an item", hint=hint)
+    for name in place.step.set or {}:
+        if not _ID.fullmatch(name):
+            report.add("P004", (*place.path, "set", name), f"{name!r} is not a variable name")
 
 
 def _unreachable(tree: Tree, report: Report) -> None:
