@@ -19,6 +19,7 @@ _BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{20,}={0,2}(?![\w+/])")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _QUERY_VALUE = re.compile(r"=[^&]*")
 _CREDENTIALS = tuple(rule for rule in RULES if rule.credential)
+_LONGEST = 16384
 _LINKS = frozenset({"src_url", "references"})
 _PATHS = frozenset({"url", "path"})
 _IDENTIFIERS = frozenset(
@@ -71,6 +72,7 @@ class Redactor:
     def _string(self, name: str, text: str, counts: Counter[str]) -> str:
         if not text or name in _UNTOUCHED:
             return text
+        text = _cut(text)
         if name in _IDENTIFIERS and not ("://" in text and "?" in text):
             return self._apply(_CREDENTIALS, text, counts)
         if name in _PATHS or name in _IDENTIFIERS:
@@ -142,6 +144,14 @@ class Redactor:
         counts["query_value"] += parts.query.count("=")
         cleaned = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
         return self.text(cleaned, counts)
+
+
+def _cut(text: str) -> str:
+    """Twice what any field keeps, ending between words: no secret is cut in half, no text costs more than this."""
+    if len(text) <= _LONGEST:
+        return text
+    kept = text[:_LONGEST].rsplit(None, 1)
+    return kept[0] if len(kept) > 1 else kept[0][: _LONGEST // 2]
 
 
 def _claims(token: str) -> dict[str, str]:

@@ -1,0 +1,236 @@
+"""Redaction: what looks like a credential or personal data reaches no output, and targets of action survive."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from stanch.intake.redaction import Redactor
+from stanch.sources import Extraction, extract
+
+SAMPLES = Path(__file__).parent.parent / "data" / "samples"
+KEY = b"a key of these tests"
+REDACTOR = Redactor(KEY)
+
+CANARY = "Canary7Secret9Value"
+JWT = ".".join(
+    base64.urlsafe_b64encode(part.encode()).decode().rstrip("=")
+    for part in ('{"alg":"RS256"}', '{"jti":"jti-77","sub":"user-9","client_id":"app-3","sid":"s-1"}', CANARY)
+)
+GITHUB_TOKEN = "ghp_" + "Canary7Secret9Value0123456789abcdefgh"
+
+SECRETS = [
+    f"Authorization: Bearer {CANARY}",
+    f"authorization: Basic {base64.b64encode(f'user:{CANARY}'.encode()).decode()}",
+    f"Cookie: a=1; session={CANARY}",
+    f"Set-Cookie: sid={CANARY}; HttpOnly",
+    f"X-Api-Key: {CANARY}",
+    f"Proxy-Authorization: {CANARY}",
+    f"bearer {CANARY}",
+    f"password={CANARY}",
+    f'{{"password": "{CANARY}"}}',
+    f'{{\\"password\\":\\"{CANARY}\\"}}',
+    f"{{'passwd': '{CANARY} with spaces'}}",
+    f"db_password: {CANARY}",
+    f"access_token={CANARY}&x=1",
+    f"client_secret={CANARY}",
+    f"otp={CANARY}",
+    f"https://user:{CANARY}@host.example.com/",
+    JWT,
+    GITHUB_TOKEN,
+    f"github_pat_11ABCDEFG0_{CANARY}0123456789",
+    f"glpat-{CANARY}-xx",
+    f"xoxb-123456789012-{CANARY}",
+    f"https://hooks.slack.com/services/T000/B000/{CANARY}",
+    f"sk_live_{CANARY}",
+    f"whsec_{CANARY}{CANARY}",
+    f"AIza{CANARY}{CANARY}"[:39],
+    f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----",
+    f"-----BEGIN RSA PRIVATE KEY-----\n{CANARY} and the end is missing",
+    f"{CANARY}@example.com",
+    f"q={quote(f'{CANARY}@example.com')}",
+    quote(f"password={CANARY}"),
+    base64.b64encode(f"GET / HTTP/1.1\r\nAuthorization: Bearer {CANARY}\r\n".encode()).decode(),
+]
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_shapes_are_masked_in_text(secret: str) -> None:
+    for text in (secret, f"before {secret} after", f"Seen:\n{secret}\nthen more"):
+        redacted = REDACTOR.text(text)
+        assert CANARY not in redacted
+        assert "[redacted]" in redacted
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "AKIAIOSFODNN7EXAMPLE",
+        "4111 1111 1111 1111",
+        "5500-0000-0000-0004",
+        "DE89 3704 0044 0532 0130 00",
+        "GB82WEST12345698765432",
+        "+49 170 1234567",
+        "+14155552671",
+    ],
+)
+def test_numbers_and_keys_are_masked(secret: str) -> None:
+    assert REDACTOR.text(f"value {secret} end") == "value [redacted] end"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The bearer authentication token is missing; basic authentication is used.",
+        "Broken authentication: tokens are not checked, the password policy is weak.",
+        "GET /api/v1/users/999/orders returned 200",
+        "Order 4111111111111112 failed at 2026-03-18T12:00:00.000Z",
+        "CVE-2021-44228 in org.apache.logging.log4j:log4j-core 2.14.1",
+        "sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "arn:aws:lambda:us-east-1:123456789012:function:orders",
+        "Cross-Site Scripting: 100%25 of inputs",
+    ],
+)
+def test_ordinary_text_stays(text: str) -> None:
+    assert REDACTOR.text(text) == text
+
+
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if isinstance(value, str):
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, item in items:
+        yield from leaves(item, (*path, name))
+
+
+def planted(data: Any, path: tuple[Any, ...], text: str) -> bytes:
+    copy = json.loads(json.dumps(data))
+    node = copy
+    for name in path[:-1]:
+        node = node[name]
+    node[path[-1]] = f"{node[path[-1]]} {text}"
+    return json.dumps(copy).encode()
+
+
+def everything(found: Extraction) -> str:
+    findings = [finding.model_dump_json() for finding in found.findings]
+    return repr((findings, found.quarantined, dict(found.ignored), dict(found.warnings)))
+
+
+PLANTABLE = [path for path in sorted(SAMPLES.glob("*.json")) if path.stat().st_size < 5000]
+
+
+@pytest.mark.parametrize("path", PLANTABLE, ids=lambda path: path.name)
+def test_canaries_planted_anywhere_appear_nowhere(path: Path) -> None:
+    data = json.loads(path.read_text(encoding="utf-8"))
+    text = f"Bearer {CANARY}1 {JWT} {GITHUB_TOKEN}"
+    for place in leaves(data):
+        assert CANARY not in everything(extract(planted(data, place, text), redactor=REDACTOR)), place
+
+
+TEXTS = ["title", "description", "remediation", "type", "rule_name", "labels", "api.parameter", "evidence.excerpt"]
+
+
+@pytest.mark.parametrize("place", TEXTS)
+@pytest.mark.parametrize("secret", [f"{CANARY}@example.com", f"password={CANARY}", f"Cookie: x={CANARY}"])
+def test_personal_data_in_text_fields_appears_nowhere(place: str, secret: str) -> None:
+    data: dict[str, Any] = {"title": "t", "type": "x", "severity": "low", "api": {"host": "a.example.com"}}
+    text = f"words {secret} words"
+    name, _, inner = place.partition(".")
+    match place:
+        case "labels":
+            data[name] = [text]
+        case "evidence.excerpt":
+            data[name] = [{inner: text}]
+        case "api.parameter":
+            data[name] = data[name] | {inner: text}
+        case _:
+            data[name] = text
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+    assert len(found.findings) == 1
+    assert CANARY.lower() not in everything(found).lower()
+    assert sum(found.findings[0].redactions.values()) >= 1
+
+
+def test_urls_lose_query_values_credentials_and_private_segments() -> None:
+    api = {"url": f"https://u:{CANARY}@a.example.com/u/{CANARY}@example.com/o?q={CANARY}#{CANARY}", "method": "GET"}
+    data = {"title": "t", "type": "x", "api": api, "src_url": f"https://c.example.com/f?id={CANARY}&p=2"}
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+    finding = found.findings[0]
+    assert CANARY not in everything(found)
+    assert (finding.api.host, finding.api.path) == ("a.example.com", "/u/{p}/o")
+    assert finding.finding_info.src_url == "https://c.example.com/f?id=[redacted]&p=[redacted]"
+
+
+def test_a_raw_token_becomes_a_keyed_hash_and_its_identifiers() -> None:
+    data = {"title": "t", "type": "x", "kind": "attack", "actor": {"token": f"Bearer {JWT}"}}
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+    actor = found.findings[0].actors[0]
+    assert JWT not in everything(found)
+    assert actor.token_hash == REDACTOR.token_hash(JWT)
+    assert (actor.token_id, actor.user_id, actor.client_id, actor.session_id) == ("jti-77", "user-9", "app-3", "s-1")
+    assert Redactor(b"another").token_hash(JWT) != actor.token_hash
+
+
+def test_one_token_is_one_identity_however_it_is_written() -> None:
+    def identity(token: str) -> str:
+        data = {"title": "t", "type": "x", "kind": "attack", "actor": {"token": token}}
+        return extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR).findings[0].identity
+
+    assert identity("opaque-token-1") == identity("Bearer opaque-token-1")
+    assert identity("opaque-token-1") != identity("opaque-token-2")
+
+
+def test_who_must_be_stopped_stays_known() -> None:
+    actor = {"ip": "203.0.113.7", "user_id": "joe@example.com", "client_id": "AKIAIOSFODNN7EXAMPLE"}
+    data = {"title": "t", "type": "x", "kind": "attack", "actor": actor}
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR).findings[0].actors[0]
+    assert (found.ip, found.user_id, found.client_id) == tuple(actor.values())
+
+
+def test_redactions_are_counted_by_rule() -> None:
+    data = {"title": "a@example.com and b@example.com", "type": "x", "api": {"host": "a.example.com"}}
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+    assert found.findings[0].redactions == {"email": 2}
+
+
+@given(st.text(max_size=400))
+def test_redaction_never_raises_and_settles(text: str) -> None:
+    once = REDACTOR.text(text)
+    assert REDACTOR.text(once) == once
+
+
+HOSTILE = [
+    "a",
+    "a@",
+    "1",
+    "eyJ",
+    "-----BEGIN ",
+    "password",
+    "+1 ",
+    "DE11 ",
+    "a.",
+    "\\",
+    "api_key_",
+    "1-",
+    "://",
+    "%41",
+    "token:",
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_no_text_is_slow_to_redact(unit: str) -> None:
+    text = (unit * 300_000)[:250_000] + "@password"
+    start = time.perf_counter()
+    REDACTOR.report({"description": text})
+    assert time.perf_counter() - start < 1.0
