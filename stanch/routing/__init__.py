@@ -9,7 +9,7 @@ from stanch.routing._lint import lint
 from stanch.routing._load import load_routes
 from stanch.routing._match import Match, PlaceWords
 from stanch.routing._model import RoutesFile
-from stanch.routing._normal import normal_host, normal_path
+from stanch.routing._normal import normal_host, normal_path, split_url
 from stanch.routing._overlap import Overlap, Relation, overlap, same_host
 from stanch.routing._people import People
 from stanch.routing._place import Place
@@ -40,6 +40,7 @@ __all__ = [
     "overlap",
     "place_problems",
     "same_host",
+    "split_url",
     "unique",
     "why_not",
     "winner",

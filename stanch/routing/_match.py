@@ -70,5 +70,9 @@ class Match(PlaceWords):
         return self
 
     @property
+    def alternatives(self) -> tuple[PlaceWords, ...]:
+        return self.any or (self,)
+
+    @property
     def places(self) -> tuple[Place, ...]:
-        return tuple(words.place for words in self.any) if self.any else (self.place,)
+        return tuple(words.place for words in self.alternatives)
