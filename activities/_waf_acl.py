@@ -17,6 +17,7 @@ from activities._waf_rules import Rule
 from stanch.errors import Rejected, RetrySafe, Uncertain
 
 UNKNOWN = "StanchUnknownMembers"
+_HARMLESS = frozenset({"WebACL.LockToken"})  # moto repeats the token there; it is no setting that could be lost
 _LONGEST_PAUSE = 2.0
 _PAGE = 100
 _PAGES = 50
@@ -67,7 +68,8 @@ def watch_unknown_members(client: Any) -> None:
             raw = json.loads(response_dict["body"])
         except ValueError:
             return  # the parser reports it
-        customized_response_dict[UNKNOWN] = tuple(unknown_members(raw, operation_model.output_shape))
+        found = unknown_members(raw, operation_model.output_shape)
+        customized_response_dict[UNKNOWN] = tuple(place for place in found if place not in _HARMLESS)
 
     client.meta.events.register("before-parse.wafv2.GetWebACL", compare)
 

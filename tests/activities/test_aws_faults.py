@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from aws_support import BAD_INPUTS, COMMON, HOST, Customer, customer
+from moto.server import ThreadedMotoServer
 
 from activities._aws import LockConflict, NotThere
+from activities._waf_rules import Group, Mode, own_rule, prefix_for
 from activities.aws_waf import CONNECTOR
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
+from stanch.sandbox._aws_seed import client, web_acl
 from stanch.sandbox._server import Fault
 from stanch.sandbox.aws import DENIED, EXPIRED, INTERNAL, LOCKED, THROTTLED, AwsStandin, answer_with
 
@@ -175,3 +178,21 @@ def test_missing_credentials_park_the_step(theirs: Customer, monkeypatch: pytest
     section = {"region": "eu-central-1", "endpoint_url": theirs.aws.url, "web_acls": {HOST: theirs.name}}
     with pytest.raises(AuthBlocked, match="credentials"):
         CONNECTOR.build("waf", section).attach(host=HOST, groups=[COMMON], mode="count", case_id="c", key="k")
+
+
+def test_accepted_change_that_is_not_applied_is_uncertain() -> None:
+    """A bare moto accepts an update to no rules and keeps them; a 200 is not proof."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        url = f"http://{host}:{port}"
+        prefix = prefix_for("case-1", "k")
+        rule = own_rule(name=prefix + "CommonRuleSet", group=Group("AWS", COMMON), mode=Mode.COUNT, priority=0)
+        client("wafv2", url, "eu-central-1").create_web_acl(**{**web_acl("bare"), "Rules": [rule]})
+        keys = {"access_key_id": "AKIA", "secret_access_key": "s"}
+        section = {"region": "eu-central-1", "endpoint_url": url, "web_acls": {HOST: "bare"}, **keys}
+        with pytest.raises(Uncertain, match="does not show"):
+            CONNECTOR.build("waf", section).detach(attachment=f"bare/{prefix}")
+    finally:
+        server.stop()
