@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -160,6 +161,30 @@ def test_two_entries_cannot_change_places(records: Records, path: Path) -> None:
     bad = records.verify().first_bad
     assert bad is not None
     assert (bad.case_id, bad.seq) == ("case-1", 2)
+
+
+@pytest.mark.parametrize("last", [3, 4])
+def test_an_entry_of_a_restored_copy_cannot_be_mixed_in(
+    records: Records, path: Path, tmp_path: Path, last: int
+) -> None:
+    """Both copies are sealed with the same key, so only the link to the next entry, or to the head, can tell."""
+    records.append([entry("c", 1), entry("c", 2)])
+    records.close()
+    copy = tmp_path / "copy.db"
+    shutil.copy(path, copy)
+    other = Records(f"sqlite:///{copy}", KEY)
+    for opened, word in ((records, "true"), (other, "false")):
+        opened.append([entry("c", number, data={"word": word}) for number in range(3, last + 1)])
+    other.close()
+    with sqlite3.connect(path) as db:
+        db.execute("ATTACH ? AS copy", (str(copy),))
+        db.execute("DELETE FROM ledger WHERE seq = 3")
+        db.execute("INSERT INTO ledger SELECT * FROM copy.ledger WHERE seq = 3")
+    db.close()
+    assert records.timeline("c")[2].data == {"word": "false"}
+    bad = records.verify().first_bad
+    assert bad is not None
+    assert bad.seq == 4
 
 
 def test_erased_data_leaves_a_chain_that_says_so(records: Records) -> None:
