@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from stanch.errors import IntakeError
 from stanch.findings.canonical import Origin, to_finding
@@ -51,5 +52,17 @@ def input_error(error: ValidationError) -> IntakeError:
     place = ".".join(str(part) for part in first["loc"])
     more = error.error_count() - 1
     also = f" (and {more} more)" if more else ""
-    hint = "`stanch schema finding` prints the accepted names"
-    return IntakeError(f"{place or 'body'}: {first['msg']}{also}", status=422, code="I010", hint=hint, place=place)
+    said, hint = first["msg"], "`stanch schema finding` prints the accepted names"
+    if first["type"] == "extra_forbidden":
+        said, hint = "unknown name", _suggestion(first["loc"]) or hint
+    return IntakeError(f"{place or 'body'}: {said}{also}", status=422, code="I010", hint=hint, place=place)
+
+
+def _suggestion(location: tuple[int | str, ...]) -> str:
+    model: Any = FindingReport
+    for step in location[:-1]:
+        if isinstance(step, str) and (field := model.model_fields.get(step)) is not None:
+            kinds = (field.annotation, *get_args(field.annotation))
+            model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
+    close = get_close_matches(str(location[-1]), model.model_fields, n=1)
+    return f"did you mean '{close[0]}'?" if close else ""

@@ -125,7 +125,7 @@ def _own(document: Any, setting: Setting, collected: Collected, index: int) -> N
         data, counts = setting.redactor.report(document)
         finding = _identified(own.read(data), setting, replace(setting.origin, adapter=own.ID), index)
     except IntakeError as error:
-        return collected.refuse(Reason.INVALID, str(error), index, place=error.place)
+        return collected.refuse(Reason.INVALID, f"{error} ({error.hint})", index, place=error.place)
     return _keep([finding.model_copy(update={"redactions": counts})], collected, index)
 
 

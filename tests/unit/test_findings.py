@@ -112,10 +112,10 @@ def test_a_finding_survives_json_and_ignores_what_a_newer_version_adds() -> None
 def test_unknown_words_and_wrong_values_are_named_with_their_place() -> None:
     with pytest.raises(IntakeError) as misspelt:
         made(titel="x")
-    assert (misspelt.value.status, misspelt.value.place) == (422, "titel")
+    assert (misspelt.value.status, misspelt.value.place, misspelt.value.hint) == (422, "titel", "did you mean 'title'?")
     with pytest.raises(IntakeError) as nested:
         made(api={"host": "a.example.com", "hots": "b"})
-    assert nested.value.place == "api.hots"
+    assert (nested.value.place, nested.value.hint) == ("api.hots", "did you mean 'host'?")
     with pytest.raises(IntakeError) as value:
         made(severity="urgent-SECRETVALUE")
     assert value.value.place == "severity"
