@@ -16,7 +16,7 @@ MOST_STEPS = 4
 def choose(
     transitions: Sequence[Mapping[str, Any]], *, target: TicketState, settings: JiraSettings, left: frozenset[str]
 ) -> Mapping[str, Any] | None:
-    """The transition to take: the configured one, one that reaches the state, or for done one on the way there.
+    """The transition to take: the configured one, one that reaches the state, or one on the way there.
 
     Args:
         transitions: those that Jira offers now.
@@ -31,8 +31,6 @@ def choose(
             return each
     if direct:
         return direct[0]
-    if target is TicketState.NEW:
-        return None
     onward = (each for each in transitions if category(_to(each)) is TicketState.IN_PROGRESS)
     return next((each for each in onward if str(_to(each).get("id")) not in left), None)
 

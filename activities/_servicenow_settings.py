@@ -49,6 +49,10 @@ class ServiceNowSettings(TrackerSettings):
     """
 
     kind: Literal["servicenow"] = "servicenow"
+    timeout: float = Field(default=10.0, gt=0)
+    settle: float = Field(
+        default=4.0, ge=0, le=300
+    )  # a table has no index that lags; only a slow request is waited for
     user: str = Field(min_length=1)
     password: SecretStr
     table: Table = "incident"

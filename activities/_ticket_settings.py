@@ -20,7 +20,8 @@ class TrackerSettings(BaseModel):
         url: base address; plain http only on this machine, since credentials travel with every call.
         timeout: seconds to wait for an answer.
         connect_timeout: seconds to wait for a connection.
-        settle: seconds after an uncertain create in which only a lookup may find the ticket.
+        settle: seconds after the longest possible create in which only a lookup may find its ticket. With both timeouts
+            it should stay below the 20 seconds that one attempt at `ticket.create` has.
         poll: seconds between those lookups.
         proxy: address of an HTTP proxy; the environment is not asked.
         ca_file: certificates to trust instead of the usual ones.
@@ -30,12 +31,17 @@ class TrackerSettings(BaseModel):
 
     kind: str = ""
     url: str
-    timeout: float = Field(default=8.0, gt=0)
-    connect_timeout: float = Field(default=4.0, gt=0)
+    timeout: float = Field(default=5.0, gt=0)
+    connect_timeout: float = Field(default=3.0, gt=0)
     settle: float = Field(default=10.0, ge=0, le=300)
     poll: float = Field(default=1.0, gt=0)
     proxy: str = ""
     ca_file: str = ""
+
+    @property
+    def settle_window(self) -> float:
+        """Seconds from the start of an uncertain create until "not found" is believed."""
+        return self.connect_timeout + self.timeout + self.settle
 
     @field_validator("url")
     @classmethod

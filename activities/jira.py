@@ -43,7 +43,7 @@ class JiraTickets:
         found = settle(
             lambda: self._lookup(draft.key),
             since=uncertain_since,
-            window=self._settings.settle,
+            window=self._settings.settle_window,
             poll=self._settings.poll,
         )
         return found or self._create(draft)
@@ -127,6 +127,8 @@ class JiraTickets:
             self._client.send("POST", f"issue/{issue_key(key)}/transitions", body, action="move the ticket")
             left |= {str(way["to"].get("id"))}
             now = self.get_ticket(key)
+        if state is TicketState.NEW and now.state is TicketState.IN_PROGRESS:
+            return now  # many workflows reopen into work and have no way back to the start: open is what is wanted
         raise Rejected(
             f"no Jira transition leads from {one_line(now.state_name, limit=60)} to {state.value}",
             hint="let the workflow allow it for this account, or name the transition under `transitions`",

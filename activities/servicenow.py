@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
@@ -50,7 +50,7 @@ class ServiceNowTickets:
         found = settle(
             lambda: self._lookup(draft.key),
             since=uncertain_since,
-            window=self._settings.settle,
+            window=self._settings.settle_window,
             poll=self._settings.poll,
         )
         return self._ticket(found or self._create(draft))
@@ -94,10 +94,10 @@ class ServiceNowTickets:
         remarks = tuple(f"Meant for {one_line(name)}, whom ServiceNow does not know." for name in lost)
         return {name: sys_id for name, sys_id in found.items() if sys_id}, remarks
 
-    def _optional(self, find: Any, name: str) -> str:
+    def _optional(self, find: Callable[[str], str], name: str) -> str:
         """A reference, empty where nobody has the name: a ticket without assignee is better than none."""
         try:
-            return str(find(name)) if name else ""
+            return find(name) if name else ""
         except Rejected:
             return ""
 

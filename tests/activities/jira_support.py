@@ -17,6 +17,7 @@ def connect(jira: JiraStandin, **changes: Any) -> JiraTickets:
         "project": "MOBP",
         "deployment": "cloud" if jira.cloud else "server",
         "timeout": 2.0,
+        "connect_timeout": 0.2,
         "settle": 0.5,
         "poll": 0.02,
     }

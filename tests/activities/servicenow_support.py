@@ -33,6 +33,7 @@ def connect(now: ServiceNowStandin, **changes: Any) -> ServiceNowTickets:
         "password": PASSWORD,
         "transport": "requests",
         "timeout": 2.0,
+        "connect_timeout": 0.2,
         "settle": 0.3,
         "poll": 0.02,
     }

@@ -131,9 +131,19 @@ def test_done_is_reached_through_the_states_between(strict: JiraStandin) -> None
     assert [entry["to"] for entry in strict.ledger.entries("jira.transition")] == ["indeterminate", "done"]
 
 
+def test_reopening_takes_the_way_there_is(cloud: JiraStandin) -> None:
+    tickets, ticket = made(cloud)
+    cloud.transition(ticket.key, to=DONE)
+    assert tickets.set_state(ticket.key, TicketState.NEW).state is TicketState.NEW  # through In Progress
+    cloud.transition(ticket.key, to=DONE)
+    cloud.state.workflow = {**cloud.state.workflow, DOING.id: ()}
+    assert tickets.set_state(ticket.key, TicketState.NEW).state is TicketState.IN_PROGRESS
+
+
 def test_a_state_without_a_way_is_rejected(cloud: JiraStandin) -> None:
     tickets, ticket = made(cloud)
     cloud.transition(ticket.key, to=DONE)
+    cloud.state.workflow = {**cloud.state.workflow, DONE.id: ()}
     with pytest.raises(Rejected, match="from Done to new") as caught:
         tickets.set_state(ticket.key, TicketState.NEW)
     assert "transitions" in caught.value.hint
