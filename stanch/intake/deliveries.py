@@ -83,8 +83,18 @@ def open_delivery(
     )
 
 
-def extract_delivery(delivery: Delivery, *, sources: Sources, redactor: Redactor) -> Extraction:
-    """The canonical, redacted findings of a delivery, and what else was in it."""
+def extract_delivery(
+    delivery: Delivery, *, sources: Sources, redactor: Redactor, start: int = 0, stop: int | None = None
+) -> Extraction:
+    """The canonical, redacted findings of a delivery, and what else was in it.
+
+    Args:
+        delivery: opened before.
+        sources: of this deployment.
+        redactor: with the deployment's key.
+        start: first document, where a large delivery is worked in slices.
+        stop: document after the last one.
+    """
     source = sources.by_name[delivery.source_id]
     origin = Origin(
         source_id=delivery.source_id,
@@ -93,7 +103,8 @@ def extract_delivery(delivery: Delivery, *, sources: Sources, redactor: Redactor
         assurance=delivery.assurance,
     )
     setting = Setting(sources.library, redactor, limits_of(source), origin)
-    found = extract_documents(delivery.documents, adapter=source.adapter, setting=setting)
+    documents = delivery.documents[start:stop]
+    found = extract_documents(documents, adapter=source.adapter, setting=setting, first=start)
     return _allowed(found, source) if source.kinds else found
 
 

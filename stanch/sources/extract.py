@@ -64,14 +64,14 @@ def extract(
     )
 
 
-def extract_documents(documents: Iterable[Any], *, adapter: str | None, setting: Setting) -> Extraction:
-    """The findings of parsed documents (a slice of a large delivery, for example)."""
-    collected, index = Collected(), -1
+def extract_documents(documents: Iterable[Any], *, adapter: str | None, setting: Setting, first: int = 0) -> Extraction:
+    """The findings of parsed documents; `first` is the index of the first one where they are a slice of a delivery."""
+    collected, index = Collected(), first - 1
     for outer in documents:
         for document in opened(outer, setting.library.envelopes):
             index += 1
             _take(document, adapter or AUTO, setting=setting, collected=collected, index=index)
-    return collected.done(index + 1)
+    return collected.done(index + 1 - first)
 
 
 def _take(document: Any, adapter: str, *, setting: Setting, collected: Collected, index: int) -> None:

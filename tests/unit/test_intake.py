@@ -318,6 +318,16 @@ def test_a_signed_delivery_is_opened_and_extracted() -> None:
     assert again.findings[0].uid == found.findings[0].uid
 
 
+def test_slices_of_a_delivery_give_what_the_whole_gives() -> None:
+    body = b"\n".join([BODY] * 5)
+    delivery, redactor = opened("own", signed(body), body), Redactor(b"k")
+    whole = extract_delivery(delivery, sources=sources(), redactor=redactor)
+    parts = [extract_delivery(delivery, sources=sources(), redactor=redactor, start=n, stop=n + 2) for n in (0, 2, 4)]
+    assert [finding.uid for part in parts for finding in part.findings] == [finding.uid for finding in whole.findings]
+    assert [index for part in parts for index in part.indexes] == [0, 1, 2, 3, 4]
+    assert len({finding.uid for finding in whole.findings}) == 5
+
+
 def test_gzip_is_verified_as_sent() -> None:
     packed = gzip.compress(BODY)
     delivery = opened("own", signed(packed) | {"content-encoding": "gzip"}, packed)
