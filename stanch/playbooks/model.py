@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from stanch.playbooks.examples import Example
-from stanch.playbooks.words import OpenSpan, Rate, Span, Value
+from stanch.playbooks.words import NotEmpty, OpenSpan, Rate, Span, Value
 from stanch.routing import Match
 
 VERSION = "playbook/v1"
@@ -89,18 +89,18 @@ class RenewWords(Authored):
 
 
 class NeedWords(Authored):
-    from_: tuple[str, ...] = Field(alias="from", min_length=1)
+    from_: Annotated[tuple[str, ...], NotEmpty] = Field(alias="from")
     count: int = Field(default=1, ge=1, le=20)
 
 
 class EscalateWords(Authored):
     after: Span
-    to: tuple[str, ...] = Field(min_length=1)
+    to: Annotated[tuple[str, ...], NotEmpty]
 
 
 class ApproveWords(Authored):
     ask: str
-    need: tuple[NeedWords, ...] = Field(min_length=1)
+    need: Annotated[tuple[NeedWords, ...], NotEmpty]
     not_by: tuple[str, ...] = ()
     binds: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
@@ -121,12 +121,12 @@ class AwaitedWords(Authored):
 
 class RemindWords(Authored):
     every: Span
-    to: tuple[str, ...] = Field(min_length=1)
+    to: Annotated[tuple[str, ...], NotEmpty]
 
 
 class WaitWords(Authored):
     until: Literal["any", "all"] = "any"
-    for_: tuple[AwaitedWords, ...] = Field(alias="for", min_length=1)
+    for_: Annotated[tuple[AwaitedWords, ...], NotEmpty] = Field(alias="for")
     remind: RemindWords | None = None
     reassigned: Literal["follow", "ignore"] = "ignore"
     timeout: OpenSpan | None = None
@@ -193,7 +193,7 @@ class Playbook(Authored):
     concurrency: Concurrency | None = None
     limits: LimitWords | None = None
     guard: tuple[str, ...] = ()
-    steps: tuple[Step, ...] = Field(min_length=1)
+    steps: Annotated[tuple[Step, ...], NotEmpty]
     finally_: tuple[Step, ...] = Field(default=(), alias="finally")
     outputs: dict[str, Value] = Field(default_factory=dict)
     tests: tuple[Example, ...] = ()

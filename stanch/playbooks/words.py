@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sized
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from stanch.durations import parse_duration
 
@@ -37,6 +38,12 @@ def _rate(value: object) -> object:
     return int(match[1]), parse_duration(f"1{match[2]}").total_seconds()
 
 
+def _not_empty(value: Sized) -> Sized:
+    if not len(value):
+        raise ValueError("must not be empty")
+    return value
+
+
 Span = Annotated[timedelta, BeforeValidator(_span)]
 """A duration written with its unit."""
 
@@ -45,6 +52,9 @@ OpenSpan = Annotated[timedelta | str, BeforeValidator(_open_span)]
 
 Rate = Annotated[tuple[int, float], BeforeValidator(_rate)]
 """How many in how many seconds."""
+
+NotEmpty = AfterValidator(_not_empty)
+"""At least one item; asked only of a list whose items are right, so that one mistake gives one problem."""
 
 Value = Any
 """JSON whose strings may hold `${{ }}`."""

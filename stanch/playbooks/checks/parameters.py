@@ -33,6 +33,14 @@ _WORDS = {
     "record": "a mapping",
     "null": "nothing",
 }
+_NEEDED = {
+    "string_type": "text is needed; quote the value",
+    "list_type": "a list is needed",
+    "tuple_type": "a list is needed",
+    "model_type": "a mapping is needed",
+    "bool_type": "true or false is needed",
+    "int_type": "a whole number is needed",
+}
 
 
 @dataclass(frozen=True)
@@ -104,7 +112,8 @@ def literal_problem(field: Field, value: Any) -> str:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        return one_line(f"{place}: {first['msg']}" if place else str(first["msg"]).removeprefix("Value error, "))
+        message = _NEEDED.get(str(first["type"])) or str(first["msg"]).removeprefix("Value error, ")
+        return one_line(f"{place}: {message}" if place else message)
     return ""
 
 
