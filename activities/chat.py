@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from activities._run import Job
@@ -19,7 +20,7 @@ def channel_of(world: World, to: str, *, system: str) -> str:
     """The chat system's own id behind a directory name; a channel id is taken as it is."""
     if ":" not in to:
         return to if to.startswith(CHANNEL_PREFIXES) else ""
-    return world.people.contact(to, system)
+    return world.people.contact(to, system, datetime.now(UTC))
 
 
 def _send(world: World, job: Job, params: Send) -> Sent:

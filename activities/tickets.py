@@ -10,7 +10,7 @@ from typing import Any
 from activities._run import Implementation, Job
 from activities._texts import case_text, context_of
 from activities._world import World
-from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved
+from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved, Reopen
 from stanch.contract import Scene
 from stanch.errors import Rejected
 from stanch.ports import Ticket, TicketDraft, TicketPort, TicketState
@@ -102,6 +102,12 @@ def _close(world: World, job: Job, params: Close) -> Moved:
     return _moved(tracker.set_state(params.key, TicketState.DONE, resolution=resolution, note=text))
 
 
+def _reopen(world: World, job: Job, params: Reopen) -> Moved:
+    return _moved(
+        _tracker(world, job.scene.ticket_system).set_state(params.key, TicketState.IN_PROGRESS, note=params.text)
+    )
+
+
 def _moved(ticket: Ticket) -> Moved:
     return Moved(key=ticket.key, state=ticket.state.value, assignee=ticket.assignee or ticket.group)
 
@@ -111,4 +117,5 @@ IMPLEMENTATIONS: Mapping[str, Implementation | Any] = {
     "ticket.comment": _comment,
     "ticket.assign": _assign,
     "ticket.close": _close,
+    "ticket.reopen": _reopen,
 }

@@ -272,8 +272,9 @@ class CaseWorkflow:
             return
         before, after = state.take_ticket(change)
         done = TicketState.DONE.value
+        data = {"by": change.by, "as": change.resolution, "key": change.key}
         if after.state == done and before.state != done:
-            self._feed(Happened(now=now, event="ticket.resolved", data={"by": change.by, "as": change.resolution}))
+            self._feed(Happened(now=now, event="ticket.resolved", data=data))
         elif before.state == done and after.state != done:
             self._feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
         whom = (after.assignee or after.group, before.assignee or before.group)

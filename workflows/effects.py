@@ -188,7 +188,7 @@ class Effects:
             ticket = self._state.ticket
             for name in ("system", "key", "url", "state", "assignee"):
                 setattr(ticket, name, str(outputs.get(name, "")))
-        elif command.action in ("ticket.close", "ticket.assign"):
+        elif command.action in ("ticket.close", "ticket.assign", "ticket.reopen"):
             self._state.ticket.state = str(outputs.get("state", self._state.ticket.state))
         elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
             self._state.thread = str(outputs.get("ref", ""))

@@ -42,6 +42,11 @@ class Assign(Params):
     text: str = ""
 
 
+class Reopen(Params):
+    key: str
+    text: str = ""
+
+
 class Close(Params):
     key: str
     resolution: str = "fixed_and_verified"
@@ -92,6 +97,16 @@ ACTIONS = (
         queue=Queue.TICKETS,
         permissions=_PERMISSIONS,
         example="{id: handover, do: ticket.assign, with: {key: MOBP-7, to: 'team:mobile-platform'}}",
+    ),
+    ActionSpec(
+        name="ticket.reopen",
+        title="Open the ticket again",
+        effect=Effect.RECORD,
+        params=Reopen,
+        outputs=Moved,
+        queue=Queue.TICKETS,
+        permissions=_PERMISSIONS,
+        example="{id: again, do: ticket.reopen, with: {key: MOBP-7, text: 'The finding came back'}}",
     ),
     ActionSpec(
         name="ticket.close",

@@ -106,6 +106,8 @@ def _done(run: Run, event: ActionDone) -> None:
         actions.on_verified(run, path, event)
     elif purpose == "undo":
         undo.on_undone(run, path)
+    elif purpose == "rescan":
+        waits.on_rescanned(run, path, clean=event.outputs.get("clean") is True)
     elif purpose == "renewed" and step is not None:
         renew.on_renewed(run, step, path, event)
     if step is not None and purpose in ("do", "verify") and run.state.step(path).status is StepStatus.OK:
@@ -123,6 +125,8 @@ def _failed(run: Run, event: ActionFailed) -> None:
         actions.recover(run, path, event.code, event.reason)
     elif purpose == "undo":
         undo.on_stuck(run, path, event)
+    elif purpose == "rescan":
+        run.note("finding.not_rescanned", path, code=event.code, reason=event.reason)
     else:
         run.state.problems.append(f"{path}: {purpose} failed: {event.reason}"[:300])
 
@@ -149,6 +153,8 @@ def _happened(run: Run, event: Happened) -> None:
     match event.event:
         case "ticket.resolved":
             facts["ticket"] = "resolved"
+            facts["ticket_key"] = str(event.data.get("key", facts.get("ticket_key", "")))
+            waits.on_ticket_resolved(run)
         case "ticket.reopened":
             facts["ticket"] = "open"
         case "ticket.reassigned":

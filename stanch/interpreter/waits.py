@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from stanch.interpreter.approve import send
+from stanch.interpreter.messages import RunAction
 from stanch.interpreter.run import Run, ValueProblem
 from stanch.interpreter.state import StepStatus
 from stanch.plan import PlanStep, Wait
@@ -52,6 +53,50 @@ def _met(run: Run, path: str, index: int, event: str, name: str) -> bool:
     if event == "finding.rescan_clean":
         return facts.get("finding") == "clean"
     return facts.get(f"signal.{name}") == "seen"
+
+
+def on_ticket_resolved(run: Run) -> None:
+    """Done in the tracker means "verify now": a wait for a clean rescan asks the scanner to look again."""
+    for name, step in run.plan_steps.items():
+        state = run.state.steps.get(name)
+        wanted = step.wait is not None and any(item.event == "finding.rescan_clean" for item in step.wait.events)
+        if wanted and state is not None and state.status is StepStatus.RUNNING:
+            state.count += 1
+            ref = f"{name}|rescan|{state.count}"
+            run.act(
+                RunAction(
+                    ref=ref,
+                    path=name,
+                    purpose="rescan",
+                    action="scanner.rescan",
+                    params={"finding": str(run.context.finding.get("id", ""))},
+                    key=run.context.key(ref, state.count),
+                )
+            )
+
+
+def on_rescanned(run: Run, path: str, *, clean: bool) -> None:
+    """A second look found nothing, or it found the problem again and the ticket goes back."""
+    run.note("finding.rescanned", path, clean=clean)
+    if clean:
+        run.state.facts["finding"] = "clean"
+        return
+    run.state.facts["ticket"] = "open"
+    key = run.state.facts.get("ticket_key", "")
+    if key:
+        count = run.state.step(path).count
+        ref = f"{path}|reopen|{count}"
+        params = {"key": key, "text": "The scanner looked again and still finds the problem."}
+        run.act(
+            RunAction(
+                ref=ref,
+                path=path,
+                purpose="reopen",
+                action="ticket.reopen",
+                params=params,
+                key=run.context.key(ref, count),
+            )
+        )
 
 
 def on_timer(run: Run, step: PlanStep, what: str) -> None:
