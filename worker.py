@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from activities._run import Implementation
     from activities._world import World
+    from stanch.ports import ChatPort, Check, TicketPort
+    from stanch.web.services import Services
 
 ROOT = Path(__file__).parent
 STICKY = timedelta(seconds=1)
@@ -81,6 +83,45 @@ def make_world() -> World:
     keys = Keys(settings)
     records = Records(settings.url_of_records, keys.ledger)
     return World(settings=settings, records=records, policy=PolicyStore(settings), keys=keys)
+
+
+class Connectors:
+    """The connectors as the web service may use them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def tickets(self, name: str) -> TicketPort:
+        port: TicketPort = self._world.connector("tickets", name)
+        return port
+
+    def chat(self) -> ChatPort | None:
+        name = self._world.first("chat")
+        return self._world.connector("chat", name) if name else None
+
+
+def web_services(client: Client, *, login_token: str) -> Services:
+    """What the web service of this process works with."""
+    from stanch.web.services import Services
+
+    world = make_world()
+    return Services(
+        settings=world.settings,
+        records=world.records,
+        policy=world.policy,
+        keys=world.keys,
+        client=client,
+        registry=Connectors(world),
+        trackers=tuple(world.sections("tickets")),
+        login_token=login_token,
+    )
+
+
+def checks() -> list[Check]:
+    """Every link of this deployment, tried now."""
+    from activities._doctor import examine
+
+    return examine(make_world())
 
 
 def make_worker(client: Client, world: World, queue: str, threads: ThreadPoolExecutor) -> Worker:

@@ -55,6 +55,7 @@ class World:
         self.settings = settings
         self.records = records
         self.policy = policy
+        self.keys = keys
         self.client: Client | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self._kinds = connectors()
