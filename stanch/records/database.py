@@ -7,16 +7,17 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, make_url, select
+from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, func, make_url, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from stanch.errors import ConfigError, DependencyError
 from stanch.records.schema import SCHEMA_VERSION, meta, metadata
 
 _T = TypeVar("_T")
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON")
+CREATION_LOCK = 0x5374616E6368  # any number that no other program uses in this database
 
 
 class Database:
@@ -77,10 +78,11 @@ class Database:
             db.execute(select(meta.c.name).where(meta.c.name == f"lock:{name}").with_for_update())
 
     def _prepare(self) -> None:
-        with _translated():
-            _create(self._engine)
         wanted = {"schema": str(SCHEMA_VERSION), "key": hmac.digest(self._key, b"stanch-records", "sha256").hex()}
         with self._write() as db:
+            if not self._is_sqlite:
+                db.execute(select(func.pg_advisory_xact_lock(CREATION_LOCK)))
+            metadata.create_all(db)
             for name, value in wanted.items():
                 self._insert_new(db, meta, {"name": name, "value": value})
             found = {row["name"]: row["value"] for row in rows(db, select(meta).where(meta.c.name.in_(wanted)))}
@@ -140,14 +142,6 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
-
-
-def _create(engine: Engine) -> None:
-    try:
-        metadata.create_all(engine)
-    except (ProgrammingError, IntegrityError, DBAPIError):
-        # Another process may have been creating the same tables; the second look finds them.
-        metadata.create_all(engine)
 
 
 def _check_meta(found: Mapping[str, str], wanted: Mapping[str, str]) -> None:

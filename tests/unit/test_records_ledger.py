@@ -336,3 +336,17 @@ def test_a_writer_that_dies_before_the_first_entry_of_a_case_falsifies_nothing(r
     records.append([entry("case-x", 1)])
     result = records.verify()
     assert (result.ok, result.cases) == (True, 4)
+
+
+def test_processes_that_start_at_once_open_the_same_new_records(path: Path) -> None:
+    def opened(number: int) -> bool:
+        records = Records(f"sqlite:///{path}", KEY)
+        records.append([entry(f"case-{number}", 1)])
+        records.close()
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(opened, range(16)))
+    final = Records(f"sqlite:///{path}", KEY)
+    assert final.verify().cases == 16
+    final.close()
