@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
-from stanch.guards import GuardState, Stop
 from stanch.records import schema
 from stanch.records.database import Database, rows
 
@@ -51,16 +50,6 @@ class GuardView:
     generation: int
     halts: tuple[Halt, ...]
     protected: tuple[Protected, ...]
-
-    def state(self, *, budget_left: Mapping[str, int] | None = None, breakers: Sequence[str] = ()) -> GuardState:
-        """The same as guards take it."""
-        return GuardState(
-            generation=self.generation,
-            halted=tuple(Stop(scope=halt.scope, freeze=halt.freeze) for halt in self.halts),
-            protected=tuple((item.kind, item.value) for item in self.protected),
-            budget_left=dict(budget_left or {}),
-            breakers=tuple(breakers),
-        )
 
 
 @dataclass(frozen=True)
