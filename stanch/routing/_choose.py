@@ -15,7 +15,8 @@ _NAMES = {
     Kind.GLOB: "pattern",
     Kind.ONE: "{x}",
     Kind.END: "exact end",
-    Kind.DEEP: "*",
+    Kind.DEEP: "**",
+    Kind.MANY: "*",
     Kind.REST: "anything",
 }
 
@@ -56,7 +57,7 @@ def _difference(best: Place, other: Place) -> str:
         return f"host label {host[0]} from the right: {host[1]} beats {host[2]}"
     path = _first(best.path_rank, other.path_rank)
     if path:
-        return f"path segment {path[0]}: {path[1]} beats {path[2].replace('*', '**')}"
+        return f"path segment {path[0]}: {path[1]} beats {path[2]}"
     listed = [name for name in CONDITIONS if best.condition(name) and not other.condition(name)]
     return f"{listed[0]} listed beats not listed" if listed else "same place of the same owner"
 

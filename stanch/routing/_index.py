@@ -38,13 +38,14 @@ class Hit(Generic[T]):
 
 
 class _Node(Generic[T]):
-    __slots__ = ("deep", "entries", "globs", "literal", "loops", "one", "paths")
+    __slots__ = ("deep", "entries", "globs", "literal", "loops", "many", "one", "paths")
 
     def __init__(self, *, loops: bool = False) -> None:
         self.literal: dict[str, _Node[T]] = {}
         self.globs: list[tuple[Token, _Node[T]]] = []
         self.one: _Node[T] | None = None
-        self.deep: _Node[T] | None = None
+        self.deep: _Node[T] | None = None  # reached without a step
+        self.many: _Node[T] | None = None  # reached by one step
         self.loops = loops  # stays here on any further label or segment
         self.entries: list[tuple[Place, T]] = []
         self.paths: _Node[T] | None = None  # where a host ends, its paths begin
@@ -94,6 +95,9 @@ def _child(node: _Node[T], token: Token) -> _Node[T]:
     if token.kind is Kind.ONE:
         node.one = node.one or _Node()
         return node.one
+    if token.kind is Kind.MANY:
+        node.many = node.many or _Node(loops=True)
+        return node.many
     node.deep = node.deep or _Node(loops=True)
     return node.deep
 
@@ -118,8 +122,7 @@ def _ends(root: _Node[T], parts: tuple[str, ...]) -> Iterator[_Node[T]]:
 def _steps(node: _Node[T], part: str) -> Iterator[_Node[T]]:
     if node.loops:
         yield node
-    if node.one is not None:
-        yield node.one
+    yield from (child for child in (node.one, node.many) if child is not None)
     if is_template(part):  # an operation's variable only meets {x} and **
         return
     if part in node.literal:

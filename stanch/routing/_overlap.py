@@ -103,6 +103,7 @@ def _alphabet(tokens: Tokens) -> list[str]:
     words += [token.text + token.suffix for token in globs]
     words += [token.text + _FRESH + token.suffix for token in globs]
     for one in globs:
+        words += [one.text + other.suffix for other in globs]
         words += [one.text + _FRESH + other.suffix for other in globs]
     fresh = _FRESH
     while any(token.meets(fresh) for token in tokens if token.kind in (Kind.LITERAL, Kind.GLOB)) and len(fresh) < 64:

@@ -14,14 +14,18 @@ _VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
 
 
 class Kind(IntEnum):
-    """What a token meets; smaller is more specific. END is an exact end, REST a subtree."""
+    """What a token meets; smaller is more specific.
+
+    END is an exact end, DEEP any number of segments, MANY one or more labels, REST whatever is left.
+    """
 
     LITERAL = 0
     GLOB = 1
     ONE = 2
     END = 3
     DEEP = 4
-    REST = 5
+    MANY = 5
+    REST = 6
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,7 @@ class Place:
     """Where a rule applies.
 
     Args:
-        host: tokens from the right; a last DEEP stands for one or more labels, REST for any host at all.
+        host: tokens from the right; a last MANY stands for one or more labels, REST for any host at all.
         path: tokens from the left; DEEP is `**` in the middle, REST at the end.
         methods: empty for all; likewise the others.
     """
@@ -104,7 +108,7 @@ def _label(part: str, *, first: bool, host: str) -> Token:
         return Token(Kind.ONE, part)
     if part == "*":
         if first:
-            return Token(Kind.DEEP)
+            return Token(Kind.MANY)
         raise ValueError(f"'*' may only be the first label of host '{host}'; write {{name}} for exactly one label")
     if _HOST_LABEL.match(part):
         return Token(Kind.LITERAL, part)
