@@ -13,6 +13,7 @@ from stanch.findings.canonical import Origin, to_finding
 from stanch.findings.model import Finding
 from stanch.findings.report import FindingReport
 from stanch.findings.view import view_of
+from stanch.sinks.text import one_line
 from stanch.views import FindingView
 
 
@@ -49,7 +50,7 @@ def _report(data: Mapping[str, Any]) -> FindingReport:
 def input_error(error: ValidationError) -> IntakeError:
     """The first mistake of a strict body as an error with its place; the offending value is not repeated."""
     first = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in first["loc"])
+    place = ".".join(one_line(str(part), limit=48) for part in first["loc"][:6])  # a key is the sender's text too
     more = error.error_count() - 1
     also = f" (and {more} more)" if more else ""
     said, hint = first["msg"], "`stanch schema finding` prints the accepted names"

@@ -16,16 +16,17 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 from stanch.intake.secrets import MASK, RULES, Rule, decoded_base64
 
 _BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{20,}={0,2}(?![\w+/])")
+_DIGEST = re.compile(r"[0-9a-f]{32,128}")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _QUERY_VALUE = re.compile(r"=[^&]*")
 _CREDENTIALS = tuple(rule for rule in RULES if rule.credential)
 _LONGEST = 16384
 _LINKS = frozenset({"src_url", "references"})
-_PATHS = frozenset({"url", "path"})
+_PATHS = frozenset({"url", "path", "path_template"})
 _IDENTIFIERS = frozenset(
     {"uid", "user_id", "session_id", "client_id", "token_id", "account", "repo", "host", "api_id", "rule", "ip", "cve"}
 )
-_UNTOUCHED = frozenset({"schema", "first_seen", "last_seen", "time", "token_hash", "path_template"})
+_UNTOUCHED = frozenset({"schema", "first_seen", "last_seen", "time"})
 _CLAIMS = {"jti": "token_id", "sub": "user_id", "client_id": "client_id", "azp": "client_id", "sid": "session_id"}
 
 
@@ -73,6 +74,8 @@ class Redactor:
         if not text or name in _UNTOUCHED:
             return text
         text = _cut(text)
+        if name == "token_hash":
+            return text if _DIGEST.fullmatch(text) else self.token_hash(text)
         if name in _IDENTIFIERS and not ("://" in text and "?" in text):
             return self._apply(_CREDENTIALS, text, counts)
         if name in _PATHS or name in _IDENTIFIERS:

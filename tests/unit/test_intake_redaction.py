@@ -181,6 +181,27 @@ def test_a_raw_token_becomes_a_keyed_hash_and_its_identifiers() -> None:
     assert Redactor(b"another").token_hash(JWT) != actor.token_hash
 
 
+def test_a_token_in_the_place_of_a_hash_is_hashed() -> None:
+    for stated in (CANARY, REDACTOR.token_hash("t")):
+        data = {"title": "t", "type": "x", "kind": "attack", "actor": {"token_hash": stated}}
+        found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+        assert CANARY not in everything(found)
+        assert found.findings[0].actors[0].token_hash == (REDACTOR.token_hash(CANARY) if stated == CANARY else stated)
+
+
+def test_a_private_segment_of_a_declared_template_is_masked() -> None:
+    data = {"title": "t", "type": "x", "api": {"host": "a.example.com", "path_template": f"/u/{CANARY}@a.com/{{id}}"}}
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+    assert found.findings[0].api.path_template == "/u/{p}/{id}"
+
+
+def test_a_misspelt_name_is_repeated_briefly_and_without_control_characters() -> None:
+    data = {"schema": "finding/1", "\x1b[31m\n" + "k" * 5000: 1}
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+    assert len(found.quarantined[0].message) < 300
+    assert found.quarantined[0].place.isprintable()
+
+
 def test_one_token_is_one_identity_however_it_is_written() -> None:
     def identity(token: str) -> str:
         data = {"title": "t", "type": "x", "kind": "attack", "actor": {"token": token}}

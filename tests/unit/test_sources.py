@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jmespath.functions import Functions
 
 from stanch.errors import ConfigError
 from stanch.findings import Finding
 from stanch.intake.bodies import Limits
+from stanch.intake.config import SourceConfig
 from stanch.intake.redaction import Redactor
+from stanch.intake.signatures import Scheme
 from stanch.sources import Extraction, Reason, extract, load_adapter, load_library, shipped
+from stanch.sources.adapter import AdapterFile
 from stanch.sources.envelopes import holds, opened
 from stanch.sources.extract import claimants
+from stanch.sources.functions import AdapterFunctions
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 FILES = sorted(path for path in SAMPLES.iterdir() if path.is_file() and path.name != "INDEX.tsv")
@@ -96,6 +101,14 @@ def test_wallarm_hits_are_grouped_by_problem_not_by_request() -> None:
 def test_a_test_message_is_a_test_whatever_it_contains() -> None:
     assert only(sample("wallarm_test_message_constructed.json")).status == "test"
     assert only(sample("guardduty_eventbridge_ec2_c2_sample.json")).status == "test"
+
+
+def test_addresses_of_proxies_are_known_to_be_shared() -> None:
+    body = json.loads((SAMPLES / "wallarm_new_hits_2021_domain.json").read_text())
+    assert not only(extract(json.dumps(body).encode())).actors[0].ip_is_shared
+    body[0]["details"]["hit"]["proxy_type"] = "VPN"
+    assert only(extract(json.dumps(body).encode())).actors[0].ip_is_shared
+    assert only(sample("traceable_domain_event_graphql.json")).actors[0].ip_is_shared
 
 
 def test_a_finding_is_the_same_bare_and_inside_sns_and_eventbridge() -> None:
@@ -313,3 +326,13 @@ def test_helper_functions(expression: str, data: Any, value: Any) -> None:
 
 def test_truth_is_jmespaths() -> None:
     assert [holds(value) for value in (0, "a", [0], {"a": 1}, None, False, "", [], {})] == [True] * 4 + [False] * 5
+
+
+def test_everything_a_user_may_write_is_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "adapters.md").read_text(encoding="utf-8")
+    own_functions = {name for name in AdapterFunctions.FUNCTION_TABLE if name not in Functions.FUNCTION_TABLE}
+    words = {*shipped().adapters, *(reason.value for reason in Reason), *(scheme.value for scheme in Scheme)}
+    words |= set(SourceConfig.model_fields) - {"auth", "title"}
+    assert [word for word in sorted(words) if f"`{word}`" not in page] == []
+    assert [name for name in sorted(own_functions) if f"`{name}(" not in page] == []
+    assert [name for name in sorted(AdapterFile.model_fields) if name not in page] == []
