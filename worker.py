@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from temporalio.client import Client
-    from temporalio.worker import Worker
+    from temporalio.worker import Interceptor, Worker
 
     from activities._run import Implementation
     from activities._world import World
@@ -124,7 +124,9 @@ def checks() -> list[Check]:
     return examine(make_world())
 
 
-def make_worker(client: Client, world: World, queue: str, threads: ThreadPoolExecutor) -> Worker:
+def make_worker(
+    client: Client, world: World, queue: str, threads: ThreadPoolExecutor, *, interceptors: Sequence[Interceptor] = ()
+) -> Worker:
     """A worker of one queue."""
     from temporalio.worker import Worker
     from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
@@ -142,6 +144,7 @@ def make_worker(client: Client, world: World, queue: str, threads: ThreadPoolExe
         workflows=list(WORKFLOWS) if queue == Queue.CORE else [],
         activities=activities_of(world, queue),
         activity_executor=threads,
+        interceptors=interceptors,
         max_concurrent_activities=THREADS,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         max_cached_workflows=1000,
@@ -152,7 +155,7 @@ def make_worker(client: Client, world: World, queue: str, threads: ThreadPoolExe
     )
 
 
-async def serve(queues: Sequence[str]) -> None:
+async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = ()) -> None:
     """Run workers for these queues until SIGTERM or SIGINT, then drain."""
     from stanch.temporal import connect
 
@@ -163,7 +166,7 @@ async def serve(queues: Sequence[str]) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         world.loop.add_signal_handler(name, stop.set)
     threads = ThreadPoolExecutor(THREADS * len(queues), thread_name_prefix="activity")
-    workers = [make_worker(world.client, world, queue, threads) for queue in queues]
+    workers = [make_worker(world.client, world, queue, threads, interceptors=interceptors) for queue in queues]
     running = [asyncio.create_task(worker.run()) for worker in workers]
     print(f"worker ready: {', '.join(queues)}", flush=True)  # noqa: T201 - supervisors wait for this line
     await asyncio.wait([asyncio.create_task(stop.wait()), *running], return_when=asyncio.FIRST_COMPLETED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import sysconfig
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +24,7 @@ class Stack:
         web_port: 0 takes a free one.
         more: settings beside those of the estate.
         variables: environment of worker and web besides our own.
+        worker: program and arguments of the worker; tests bring one that crashes on purpose.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Stack:
         web: bool = True,
         more: Mapping[str, Any] = MappingProxyType({}),
         variables: Mapping[str, str] = MappingProxyType({}),
+        worker: Sequence[str] = (sys.executable, "-m", "worker"),
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -47,6 +49,7 @@ class Stack:
         self._with_web = web
         self._more = more
         self._variables = variables
+        self._command = list(worker)
         self.worker: Process | None = None
         self.web: Process | None = None
 
@@ -82,7 +85,7 @@ class Stack:
         self.estate.start()
         self.estate.write_settings(data_dir=self.data_dir, web_port=self.web_port, more=self._more)
         self.estate.connect_callbacks(self.web_url)
-        self.worker = self._process("worker", [sys.executable, "-m", "worker"], "worker ready")
+        self.worker = self._process("worker", self._command, "worker ready")
         self.worker.start()
         if self._with_web:
             stanch = str(Path(sysconfig.get_path("scripts")) / "stanch")
@@ -105,7 +108,7 @@ class Stack:
         if self.worker is not None:
             self.worker.kill()
         self._variables = {**self._variables, **variables}
-        self.worker = self._process("worker", [sys.executable, "-m", "worker"], "worker ready")
+        self.worker = self._process("worker", self._command, "worker ready")
         self.worker.start()
         self.worker.wait_ready()
 
