@@ -9,11 +9,14 @@ from activities._texts import case_text
 from activities._world import World
 from activities.chat import channel_of
 from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
+from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
 from stanch.ports import ChatPort, Message, Posted
 from stanch.slack_signing import Button, Verdict, button_token
 
 MAX_CARDS = 10
+LATE = timedelta(days=1)
+KEY_ID = "1"
 
 
 def show(world: World, call: ApprovalCall) -> ApprovalShown:
@@ -89,33 +92,30 @@ def _card(world: World, call: ApprovalCall, place: str) -> Message:
 
 
 def _buttons(world: World, request: ApprovalRequest) -> tuple[tuple[str, str, str, str], ...]:
-    styles = {"approve": "primary", "deny": "danger"}
+    """One button per answer. A card that does not fit keeps only those whose action id ends in `deny`."""
+    styles = {APPROVE: "primary", DENY: "danger"}
     return tuple(
         (
-            verdict.replace("_", " ").capitalize(),
-            _action_id(verdict),
-            _token(world, request, verdict),
-            styles.get(verdict, ""),
+            answer.replace("_", " ").capitalize(),
+            f"stanch.option.{answer}" if request.options else f"stanch.{answer}",
+            _token(world, request, answer),
+            styles.get(answer, ""),
         )
-        for verdict in request.verdicts
+        for answer in request.verdicts
     )
 
 
-def _action_id(verdict: str) -> str:
-    return f"stanch.{verdict}" if verdict in ("approve", "deny") else f"stanch.option.{verdict}"
-
-
-def _token(world: World, request: ApprovalRequest, verdict: str) -> str:
-    """What the button carries: which request, which answer; it outlives the request, so that a late click is told."""
-    known = verdict in ("approve", "deny")
+def _token(world: World, request: ApprovalRequest, answer: str) -> str:
+    """The token outlives the request by a day, so that a late click is told that it is late."""
     button = Button(
         approval_id=request.approval_id,
-        verdict=Verdict(verdict) if known else Verdict.OPTION,
+        verdict=Verdict.OPTION if request.options else Verdict(answer),
         case_id=request.case_id,
-        expires_at=request.expires_at + timedelta(hours=24),
-        option="" if known else verdict,
+        expires_at=request.expires_at + LATE,
+        option=answer if request.options else "",
+        digest=request.digest,
     )
-    return button_token(button, key_id="1", secret=world.button_secret)
+    return button_token(button, key_id=KEY_ID, secret=world.button_secret)
 
 
 def _ended(world: World, call: ApprovalCall, channel: str) -> Message:

@@ -31,13 +31,19 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Button:
-    """What an authentic token says; `option` is the answer chosen where the verdict is `option`."""
+    """What an authentic token says.
+
+    Args:
+        option: the answer chosen where the verdict is `option`.
+        digest: of the request that the card showed; the case compares it with the request as it is at the click.
+    """
 
     approval_id: str
     verdict: Verdict
     case_id: str
     expires_at: datetime
     option: str = ""
+    digest: str = ""
 
 
 def button_token(button: Button, *, key_id: str, secret: str) -> str:
@@ -88,6 +94,7 @@ def _claims(button: Button) -> dict[str, Any]:
     return {
         "a": button.approval_id,
         "c": button.case_id,
+        "d": button.digest,
         "e": int(button.expires_at.timestamp()),
         "o": button.option,
         "v": button.verdict.value,
@@ -104,6 +111,7 @@ def _button(payload: str) -> Button:
             case_id=str(claims["c"]),
             expires_at=datetime.fromtimestamp(claims["e"], tz=UTC),
             option=str(claims["o"]),
+            digest=str(claims.get("d", "")),
         )
     except (ValueError, KeyError, TypeError, OverflowError):
         raise _refusal() from None

@@ -1,0 +1,104 @@
+"""The API of leases, halts and quarantine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query
+from fastapi.encoders import jsonable_encoder
+from pydantic import Field
+
+from stanch.web.actions import halt, lift, resume
+from stanch.web.api_cases import Body, Text
+from stanch.web.auth import By
+from stanch.web.problems import WebError
+from stanch.web.services import Given
+
+Scope = Annotated[
+    str, Field(pattern=r"^(all|(playbook|point|action|source|host):[A-Za-z0-9_.*:-]{1,253})$", max_length=300)
+]
+LeaseId = Annotated[str, Path(max_length=200)]
+
+router = APIRouter(prefix="/v1")
+
+
+class LiftBody(Body):
+    reason: Text = ""
+
+
+class HaltBody(Body):
+    """`freeze` stops lifts too."""
+
+    scope: Scope = "all"
+    reason: Text = ""
+    freeze: bool = False
+
+
+class ResumeBody(Body):
+    scope: Scope = "all"
+
+
+@router.get("/leases")
+async def leases(
+    services: Given,
+    live: bool = True,
+    case_id: Annotated[str, Query(max_length=80)] = "",
+    point: Annotated[str, Query(max_length=80)] = "",
+) -> dict[str, Any]:
+    """Blocks with their holder and end, soonest end first."""
+    found = await asyncio.to_thread(services.records.leases, live=live, case_id=case_id, point=point)
+    return {"leases": jsonable_encoder(found)}
+
+
+@router.get("/leases/{lease_id}")
+async def show_lease(lease_id: LeaseId, services: Given) -> dict[str, Any]:
+    """One lease, live or ended."""
+    found = await asyncio.to_thread(services.records.lease, lease_id)
+    if found is None:
+        raise WebError("there is no such lease", status=404, code="W005")
+    shown: dict[str, Any] = jsonable_encoder(found)
+    return shown
+
+
+@router.post("/leases/{lease_id}/lift", status_code=202)
+async def lift_lease(lease_id: LeaseId, body: LiftBody, services: Given, caller: By) -> dict[str, str]:
+    """Ask for a block to be lifted now; the lease list shows when it is."""
+    row = await lift(services, lease_id, by=caller.name, reason=body.reason)
+    return {"status": "accepted", "lease_id": lease_id, "case_id": row.lease.case_id}
+
+
+@router.get("/halt")
+async def halts(services: Given) -> dict[str, Any]:
+    """What is stopped now."""
+    return {"halts": jsonable_encoder(await asyncio.to_thread(services.records.halts))}
+
+
+@router.post("/halt")
+async def set_halt(body: HaltBody, services: Given, caller: By) -> dict[str, Any]:
+    """Stop new changes at once."""
+    generation = await halt(services, scope=body.scope, by=caller.name, reason=body.reason, freeze=body.freeze)
+    return {"status": "halted", "scope": body.scope, "generation": generation}
+
+
+@router.post("/resume")
+async def lift_halt(body: ResumeBody, services: Given, caller: By) -> dict[str, Any]:
+    """Allow changes again."""
+    was_halted = await resume(services, scope=body.scope, by=caller.name)
+    return {"status": "resumed" if was_halted else "not_halted", "scope": body.scope}
+
+
+@router.get("/quarantine")
+async def quarantine(services: Given, limit: Annotated[int, Query(ge=1, le=500)] = 100) -> dict[str, Any]:
+    """Deliveries that could not be mapped, newest first; bodies are redacted."""
+    found = await asyncio.to_thread(services.records.quarantined, limit=limit)
+    return {"items": jsonable_encoder(found)}
+
+
+@router.get("/deliveries/{source}/{delivery_id}")
+async def delivery(source: str, delivery_id: str, services: Given) -> dict[str, Any]:
+    """What became of a delivery."""
+    found = await asyncio.to_thread(services.records.delivery, delivery_id, source=source)
+    if found is None:
+        raise WebError("there is no such delivery", status=404, code="W005")
+    return {"delivery_id": delivery_id, "finished": found.finished, "result": found.result}

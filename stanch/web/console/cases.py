@@ -1,0 +1,106 @@
+"""The page of one case: facts, the decision it waits for, live blocks, timeline, and what a person may say to it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Literal
+from uuid import uuid4
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from stanch.contract import ApprovalView
+from stanch.web.actions import command
+from stanch.web.api_cases import CaseId
+from stanch.web.auth import By
+from stanch.web.console.forms import Fields, done
+from stanch.web.console.render import page
+from stanch.web.decisions import Ballot, Fate, cast
+from stanch.web.looking import CaseLook, look
+from stanch.web.services import Given
+
+_DONE = {
+    "comment": "Comment added.",
+    "close": "Asked to close; what the case has changed is taken back first.",
+    "reopen": "Asked to open the case again.",
+    "cancel": "Asked to stop; what the case has changed is taken back.",
+}
+
+router = APIRouter()
+
+
+@router.get("/cases/{case_id}")
+async def case_page(case_id: CaseId, request: Request, services: Given) -> Response:
+    return page(request, "case.html", _context(await look(services, case_id)))
+
+
+@router.get("/cases/{case_id}/live")
+async def live(case_id: CaseId, request: Request, services: Given) -> Response:
+    """What moves on a case's page."""
+    return page(request, "_case_live.html", _context(await look(services, case_id)))
+
+
+@router.get("/cases/{case_id}/asked")
+async def asked(case_id: CaseId, request: Request, services: Given, seen: str = "") -> Response:
+    """The decisions a case waits for; nothing while they are as seen, so that half a sentence is never lost."""
+    context = _context(await look(services, case_id))
+    if context["version"] == seen:
+        return Response(status_code=204)
+    return page(request, "_case_asked.html", context)
+
+
+def _context(seen: CaseLook) -> dict[str, Any]:
+    summary = seen.live.summary if seen.live is not None else None
+    return {
+        "look": seen,
+        "case_id": seen.case_id,
+        "summary": summary or seen.row,
+        "live": seen.live,
+        "version": _version(seen.approvals),
+        "approvals": seen.approvals,
+        "click": uuid4().hex,
+        "back": f"/cases/{seen.case_id}",
+        "standing": [row for row in seen.leases if row.state.value in ("requested", "held")],
+        "ended": [row for row in seen.leases if row.state.value not in ("requested", "held")],
+    }
+
+
+def _version(approvals: Sequence[ApprovalView]) -> str:
+    parts = [(item.request.digest, len(item.votes)) for item in approvals]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+@router.post("/cases/{case_id}/decide")
+async def decide(case_id: CaseId, services: Given, caller: By, fields: Fields) -> Response:
+    """One click on Approve or Deny; the form carries the digest of what was shown."""
+    ballot = Ballot(
+        case_id=case_id,
+        approval_id=fields.get("approval_id", ""),
+        digest=fields.get("digest", ""),
+        verdict=fields.get("verdict", ""),
+        via="console",
+        click=fields.get("click", "") or uuid4().hex,
+        reason=fields.get("reason", ""),
+    )
+    answer = await cast(services.client, ballot, principal=caller.person())
+    words = answer.message[:1].upper() + answer.message[1:] + "."
+    back = "/approvals" if fields.get("back") == "/approvals" else f"/cases/{case_id}"
+    return done(services, back, words, bad=answer.fate in (Fate.REFUSED, Fate.LOST))
+
+
+@router.post("/cases/{case_id}/{kind}")
+async def tell(
+    case_id: CaseId,
+    kind: Literal["comment", "close", "reopen", "cancel"],
+    services: Given,
+    caller: By,
+    fields: Fields,
+) -> Response:
+    """Say something to a case."""
+    back, text = f"/cases/{case_id}", fields.get("text", "")
+    if kind == "comment" and not text.strip():
+        return done(services, back, "A comment needs text.", bad=True)
+    click = fields.get("click", "")
+    await command(services, case_id, kind=kind, by=caller.person(), text=text, command_id=f"{click}:{kind}")
+    return done(services, back, _DONE[kind])

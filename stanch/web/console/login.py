@@ -1,0 +1,88 @@
+"""Login with a token on loopback, who one is, logout, and the files that pages need."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import APIRouter, Request
+from fastapi import Path as InPath
+from fastapi.responses import RedirectResponse, Response
+
+from stanch.web.auth import By, is_loopback, same
+from stanch.web.console.forms import Fields, done, fields_of, is_secure
+from stanch.web.console.render import page
+from stanch.web.people import known, principals
+from stanch.web.problems import WebError
+from stanch.web.services import Given, Services
+from stanch.web.sessions import COOKIE, LIFE_SECONDS, Session, new_session, write_session
+
+STATIC = {
+    path.name: path.read_bytes()
+    for path in (Path(__file__).parent.parent / "static").iterdir()
+    if path.suffix in (".css", ".js", ".svg")
+}
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+router = APIRouter()
+
+
+@router.get("/static/{name}")
+async def static(name: Annotated[str, InPath(max_length=100)]) -> Response:
+    """A file by its exact name; no path is ever looked up."""
+    if name not in STATIC:
+        raise WebError("there is no such file", status=404, code="W005")
+    headers = {"cache-control": "public, max-age=3600"}
+    return Response(STATIC[name], media_type=_TYPES[Path(name).suffix], headers=headers)
+
+
+@router.get("/login")
+async def login_page(request: Request) -> Response:
+    return page(request, "login.html", {"refused": ""})
+
+
+@router.post("/login")
+async def login(request: Request, services: Given) -> Response:
+    """Trade the token printed at start (good once), or the API token, for a session."""
+    if not is_loopback(request):
+        hint = "open an SSH tunnel to this machine"
+        raise WebError("token login works on this machine only", status=403, code="W002", hint=hint)
+    token = (await fields_of(request)).get("token", "").strip()
+    if same(token, services.login_token):
+        services.login_token = ""
+    elif not same(token, services.api_token):
+        return page(request, "login.html", {"refused": "That token is not valid, or was used before."}, status=401)
+    return _signed_in(services, "/who", new_session())
+
+
+def _signed_in(services: Services, where: str, session: Session) -> Response:
+    response = RedirectResponse(where, 303)
+    value = write_session(session, services.keys.sessions)
+    response.set_cookie(
+        COOKIE, value, max_age=LIFE_SECONDS, httponly=True, samesite="strict", secure=is_secure(services)
+    )
+    return response
+
+
+@router.get("/who")
+async def who_page(request: Request, services: Given) -> Response:
+    people = services.policy.current.routes.people
+    return page(request, "who.html", {"people": principals(people)})
+
+
+@router.post("/who")
+async def who(request: Request, services: Given, caller: By, fields: Fields) -> Response:
+    """Say who one is; in token mode the token's holder may be anybody of the directory, and the ledger says so."""
+    principal = fields.get("principal", "")
+    if not known(services.policy.current.routes.people, principal):
+        raise WebError("nobody of that name is in the directory", status=422, code="W006", place="principal")
+    request.app.state.ended_sessions.add(caller.session)
+    return _signed_in(services, "/", new_session(principal))
+
+
+@router.post("/logout")
+async def logout(request: Request, services: Given, caller: By, fields: Fields) -> Response:
+    request.app.state.ended_sessions.add(caller.session)
+    response = done(services, "/login")
+    response.delete_cookie(COOKIE)
+    return response

@@ -1,0 +1,75 @@
+"""The lists: cases, approvals that wait, quarantine."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response
+
+from stanch.cases import CaseStatus
+from stanch.records import CaseFilter
+from stanch.views import SEVERITIES
+from stanch.web.console.render import is_fragment, page
+from stanch.web.looking import pending
+from stanch.web.services import Given, Services
+
+PAGE_SIZE = 100
+MAX_WORD = 200
+
+router = APIRouter()
+
+
+@router.get("/")
+async def cases(request: Request, services: Given) -> Response:
+    """Cases, newest change first, filtered by the query."""
+    wanted = {name: request.query_params.get(name, "")[:MAX_WORD] for name in ("state", "severity", "owner", "q")}
+    context = await asyncio.to_thread(_listed, services, wanted)
+    if is_fragment(request):
+        return page(request, "_cases.html", context)
+    return page(request, "cases.html", context)
+
+
+def _listed(services: Services, wanted: dict[str, str]) -> dict[str, Any]:
+    records = services.records
+    by_state = records.count_cases("state")
+    found = records.cases(_filter(wanted), limit=PAGE_SIZE)
+    return {
+        "cases": found,
+        "wanted": wanted,
+        "by_state": by_state,
+        "total": sum(by_state.values()),
+        "cut": len(found) == PAGE_SIZE,
+        "owners": sorted(filter(None, records.count_cases("owner"))),
+        "states": [state.value for state in CaseStatus],
+        "severities": list(reversed(SEVERITIES)),
+        "halts": records.halts(),
+    }
+
+
+def _filter(wanted: dict[str, str]) -> CaseFilter:
+    state, severity = wanted["state"], wanted["severity"]
+    return CaseFilter(
+        states=(state,) if state else (),
+        severities=(severity,) if severity else (),
+        owner=wanted["owner"],
+        text=wanted["q"],
+    )
+
+
+@router.get("/approvals")
+async def approvals(request: Request, services: Given) -> Response:
+    """Requests that wait; those that the caller may answer come first."""
+    found = await pending(services)
+    me = request.state.caller.principal
+    ordered = sorted(found, key=lambda item: me not in item.request.approvers())
+    return page(request, "approvals.html", {"approvals": ordered, "click": uuid4().hex, "back": "/approvals"})
+
+
+@router.get("/quarantine")
+async def quarantine(request: Request, services: Given) -> Response:
+    """Deliveries that nobody could map, as redacted text."""
+    found = await asyncio.to_thread(services.records.quarantined)
+    return page(request, "quarantine.html", {"items": found})

@@ -1,0 +1,89 @@
+"""Whether this process lives, whether what it needs is there, and figures for Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from temporalio.service import RPCError
+
+from stanch.contract import SEARCH_ATTRIBUTES
+from stanch.errors import DependencyError
+from stanch.temporal import search_attributes
+from stanch.web.services import Given, Services
+
+PATIENCE_SECONDS = 3.0
+
+router = APIRouter()
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """This process answers; says nothing about anything else."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz")
+async def readyz(services: Given) -> Response:
+    """Temporal, records, and our search attributes by name and type."""
+    temporal, records = await asyncio.gather(_temporal(services), _records(services))
+    checks = temporal | records
+    ready = all(item["ok"] for item in checks.values())
+    return JSONResponse({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
+
+
+async def _temporal(services: Services) -> dict[str, Any]:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            present = await search_attributes(services.client)
+    except (RPCError, TimeoutError):
+        hint = "start Temporal or set TEMPORAL_ADDRESS"
+        return {"temporal": {"ok": False, "hint": hint}, "search_attributes": {"ok": False, "hint": hint}}
+    wrong = sorted(name for name, kind in SEARCH_ATTRIBUTES.items() if present.get(name) != kind)
+    attributes = {"ok": not wrong} | ({"wrong": wrong, "hint": "run stanch bootstrap"} if wrong else {})
+    return {"temporal": {"ok": True}, "search_attributes": attributes}
+
+
+async def _records(services: Services) -> dict[str, Any]:
+    try:
+        await asyncio.to_thread(services.records.ping)
+    except DependencyError:
+        return {"records": {"ok": False, "hint": "check records_url and the disk"}}
+    return {"records": {"ok": True}}
+
+
+@router.get("/metrics")
+async def metrics(services: Given) -> Response:
+    """Figures from records, in Prometheus' text format."""
+    text = await asyncio.to_thread(_figures, services)
+    return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _figures(services: Services) -> str:
+    records = services.records
+    leases = Counter(row.lease.point for row in records.leases())
+    lines = _family("stanch_cases", "Cases by state.", "state", records.count_cases("state"))
+    lines += _family("stanch_cases_by_severity", "Cases by severity.", "severity", records.count_cases("severity"))
+    lines += _family("stanch_leases_live", "Blocks requested or held, by point.", "point", leases)
+    lines += _single("stanch_approvals_pending", "Requests that wait for people.", len(records.approvals()))
+    lines += _single(
+        "stanch_quarantine_held", "Deliveries that nobody could map.", len(records.quarantined(limit=1000))
+    )
+    lines += _single("stanch_halts", "Scopes that are halted.", len(records.halts()))
+    return "\n".join(lines) + "\n"
+
+
+def _family(name: str, about: str, label: str, values: dict[str, int] | Counter[str]) -> list[str]:
+    head = [f"# HELP {name} {about}", f"# TYPE {name} gauge"]
+    return head + [f'{name}{{{label}="{_escaped(value)}"}} {count}' for value, count in sorted(values.items())]
+
+
+def _single(name: str, about: str, value: int) -> list[str]:
+    return [f"# HELP {name} {about}", f"# TYPE {name} gauge", f"{name} {value}"]
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -1,0 +1,54 @@
+"""What lists and pages show, from records and, where a worker answers, from the case itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stanch.approvals import open_lines
+from stanch.contract import ApprovalView, CaseView
+from stanch.records import CaseRow, LeaseRow, TimelineItem
+from stanch.web.problems import WebError
+from stanch.web.services import Services
+from stanch.web.temporal import view_of_case
+
+
+@dataclass(frozen=True)
+class CaseLook:
+    """A case from every side; `live` is None where its workflow does not answer."""
+
+    case_id: str
+    row: CaseRow | None
+    live: CaseView | None
+    timeline: Sequence[TimelineItem]
+    leases: Sequence[LeaseRow]
+    approvals: Sequence[ApprovalView]
+
+
+async def look(services: Services, case_id: str) -> CaseLook:
+    """Everything known of a case.
+
+    Raises:
+        WebError: W005, there is no such case.
+    """
+    records = services.records
+    live, row, timeline, leases = await asyncio.gather(
+        view_of_case(services.client, case_id),
+        asyncio.to_thread(records.case, case_id),
+        asyncio.to_thread(records.timeline, case_id),
+        asyncio.to_thread(records.leases, live=False, case_id=case_id),
+    )
+    if row is None and live is None and not timeline:
+        raise WebError("there is no such case", status=404, code="W005")
+    approvals = live.approvals if live is not None else await pending(services, case_id=case_id)
+    return CaseLook(case_id, row, live, timeline, leases, approvals)
+
+
+async def pending(services: Services, *, case_id: str = "") -> tuple[ApprovalView, ...]:
+    """Approvals that wait, as records have them."""
+    found = await asyncio.to_thread(services.records.approvals, case_id=case_id)
+    return tuple(
+        ApprovalView(path=state.request.step, request=state.request, votes=state.votes, open_lines=open_lines(state))
+        for state in found
+    )

@@ -1,0 +1,95 @@
+"""What the HTTP edge works with; the composition root fills it in, so that nothing here knows a connector."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Any, Protocol
+
+from fastapi import Depends, Request
+from temporalio.client import Client
+
+from stanch.intake.config import Sources
+from stanch.keys import Keys
+from stanch.ports import ChatPort, TicketPort
+from stanch.records import Records
+from stanch.routing import RouteTable
+from stanch.secrets import key_file
+from stanch.settings import Settings
+
+API_TOKEN_FILE = "api.token"  # noqa: S105 - the name of the file, not the token
+
+
+class Registry(Protocol):
+    """The connectors of this deployment."""
+
+    def tickets(self, name: str) -> TicketPort:
+        """The tracker of that name.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        ...
+
+    def chat(self) -> ChatPort | None:
+        """The chat system, where one is configured."""
+        ...
+
+
+class Rules(Protocol):
+    """The policy as it is now."""
+
+    @property
+    def sources(self) -> Sources: ...
+
+    @property
+    def routes(self) -> RouteTable: ...
+
+
+class Policy(Protocol):
+    """Where the newest valid policy is."""
+
+    @property
+    def current(self) -> Rules: ...
+
+
+@dataclass
+class Services:
+    """Everything the routes need.
+
+    Args:
+        trackers: names under which trackers may call back.
+        login_token: logs in at the console once; empty turns that off.
+        api_token: bearer token of the API; made in the data folder where none is given.
+    """
+
+    settings: Settings
+    records: Records
+    policy: Policy
+    keys: Keys
+    client: Client
+    registry: Registry
+    trackers: Sequence[str] = ()
+    login_token: str = field(default="", repr=False)
+    api_token: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        self.api_token = self.api_token or key_file(self.settings.data_dir / API_TOKEN_FILE)
+
+    @property
+    def chat_section(self) -> tuple[str, dict[str, Any]]:
+        """Name and settings of the chat system; empty where there is none."""
+        return next(iter(self.settings.chat.items()), ("", {}))
+
+
+def services_of(request: Request) -> Services:
+    services: Services = request.app.state.services
+    return services
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+Given = Annotated[Services, Depends(services_of)]

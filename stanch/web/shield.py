@@ -1,0 +1,143 @@
+"""Around every request: which host was meant, how much may be sent, and which headers every answer has."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from stanch.errors import StanchError
+from stanch.web.problems import WebError, as_error, problem
+
+BODY_LIMIT = 256 * 1024
+BODY_SECONDS = 15.0
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_LOG = logging.getLogger("stanch.web")
+
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Shield:
+    """ASGI middleware.
+
+    Args:
+        hosts: names that the Host header may have; a page of another site that rebinds its name to us has none.
+        limit: most bytes of a body, by path.
+    """
+
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], limit: Callable[[str], int]) -> None:
+        self._app = app
+        self._hosts = frozenset(host.lower() for host in hosts)
+        self._limit = limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        guarded = _with_headers(send)
+        try:
+            self._check(scope)
+            body = await self._body(scope, receive)
+        except StanchError as error:
+            return await problem(error)(scope, receive, guarded)
+        return await self._answer(scope, _replay(body, receive), guarded)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = started or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception as error:
+            _LOG.exception("unexpected error")
+            if not started:
+                await problem(as_error(error))(scope, receive, send)
+
+    def _check(self, scope: Scope) -> None:
+        headers = Headers(scope=scope)
+        if _name(headers.get("host", "")) not in self._hosts:
+            raise WebError("not a host of this service", status=421, code="W004", hint="set web.public_url")
+        origin = headers.get("origin")
+        if origin and scope["method"] not in _SAFE and _name(urlsplit(origin).netloc) not in self._hosts:
+            raise WebError("sent from another site", status=403, code="W003")
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+        limit = self._limit(scope["path"])
+        stated = Headers(scope=scope).get("content-length", "")
+        if stated.isdigit() and int(stated) > limit:
+            raise _too_large(limit)
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await _read(receive, limit)
+        except TimeoutError:
+            raise WebError("the body did not arrive in time", status=408, code="W007") from None
+
+
+async def _read(receive: Receive, limit: int) -> bytes:
+    """The whole body, given up as soon as it is too long: what has not arrived costs nothing."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        part = message.get("body", b"")
+        size += len(part)
+        if size > limit:
+            raise _too_large(limit)
+        parts.append(part)
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _too_large(limit: int) -> WebError:
+    return WebError(f"the body has more than {limit} bytes", status=413, code="I002")
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    given = False
+
+    async def again() -> MutableMapping[str, Any]:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _with_headers(send: Send) -> Send:
+    async def wrapped(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("cache-control", "no-store")
+        await send(message)
+
+    return wrapped
+
+
+def _name(netloc: str) -> str:
+    """The host of `host:port`, lower case; "" for what is no host."""
+    try:
+        return (urlsplit(f"//{netloc}").hostname or "").lower()
+    except ValueError:
+        return ""
