@@ -79,7 +79,7 @@ def _unique_ids(document: Document) -> Iterator[Found]:
         if path[-1] == "id" and path[0] in ("rules", "default", "overlays", "grouping", "inhibit", "silences"):
             if "legal_clock" in path:
                 continue
-            scope = "rules" if path[0] == "default" else str(path[:-2])
+            scope = str(("rules",) if path[0] == "default" else path[:-2])
             if (scope, text) in first:
                 line, _ = document.at(first[scope, text])
                 yield Found("R001", f"id '{text}' is already used in line {line}", path, "rename one")

@@ -17,6 +17,7 @@ class _Entry:
     rule: Rule
     place: Place
     path: Path  # in the file
+    order: tuple[int, int]
 
 
 def place_problems(file: RoutesFile) -> Iterator[Found]:
@@ -26,13 +27,14 @@ def place_problems(file: RoutesFile) -> Iterator[Found]:
     yield from _cycles(file, wins)
     for group in _by_host(entries):
         for first, second in _pairs(group):
-            yield from _pair(first, second, wins)
+            earlier, later = sorted((first, second), key=_where)
+            yield from _pair(earlier, later, wins)
 
 
 def _entries(index: int, rule: Rule) -> Iterator[_Entry]:
     for number, place in enumerate(rule.match.places):
         where: Path = ("rules", index, "match", *(("any", number) if rule.match.any else ()))
-        yield _Entry(rule, place, where)
+        yield _Entry(rule, place, where, (index, number))
 
 
 def _by_host(entries: list[_Entry]) -> list[list[_Entry]]:
@@ -40,6 +42,10 @@ def _by_host(entries: list[_Entry]) -> list[list[_Entry]]:
     for entry in entries:
         groups[tuple((token.kind, _word(token)) for token in entry.place.host)].append(entry)
     return list(groups.values())
+
+
+def _where(entry: _Entry) -> tuple[int, int]:
+    return entry.order
 
 
 def _word(token: Token) -> str:

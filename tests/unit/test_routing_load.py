@@ -1,0 +1,169 @@
+"""Mistakes in ownership files: each with its code and its line, all at once."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from stanch.errors import ConfigError, Problem
+from stanch.routing import RouteTable, check, lint, load_routes
+
+HEAD = """version: routing/v1
+directory:
+  users: {user:ana: {name: Ana}, user:old: {name: Old, active: false}}
+  teams:
+    team:one: {lead: user:ana, members: [user:ana]}
+    team:two: {lead: user:ana}
+  schedules:
+    schedule:s: {rotation: {start: 2026-01-05T09:00:00Z, every: 7d, members: [user:ana]}}
+default: {id: fallback, owner: team:one}
+"""
+LINES = HEAD.count("\n")
+
+
+def problems(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load_routes(text, "r.yaml")
+    return caught.value.problems
+
+
+def found(body: str) -> list[tuple[str, int]]:
+    """Codes with lines counted from the start of the body."""
+    return [(problem.code, problem.line - LINES) for problem in problems(HEAD + body)]
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ("rulez: []\n", [("R001", 1)]),
+        ("rules:\n- {id: a, match: {host: a.b}, owner: team:on}\n", [("R001", 2)]),
+        ("rules:\n- {id: a, match: {host: a.b}, owner: schedule:s}\n", [("R001", 2)]),
+        ("rules:\n- {id: a, match: {host: a.b}, owner: team:one, cc: [user:nobody, owner.lead]}\n", [("R001", 2)]),
+        ("rules:\n- {id: a, match: {host: a.b}, owner: team:one, sla: gold}\n", [("R001", 2)]),
+        ("rules:\n- {id: a, match: {host: a.b}, owner: team:one, calendar: office}\n", [("R001", 2)]),
+        ("rules:\n- {id: a, match: {host: a.b}, owner: team:one, wins_over: [b]}\n", [("R001", 2)]),
+        ("rules:\n- {id: fallback, match: {host: a.b}, owner: team:one}\n", [("R001", 2)]),
+        ("rules:\n- {id: a, match: {host: a.b}, owner: user:old}\n", [("R006", 2)]),
+        ("rules:\n- {id: a, match: {host: A.b}, owner: team:one}\n", [("R005", 2)]),
+        ("rules:\n- {id: a, match: {path: /a/}, owner: team:one}\n", [("R005", 2)]),
+        ("rules:\n- {id: a, match: {}, owner: team:one}\n", [("R005", 2)]),
+        ("rules:\n- {id: a, owner: team:one}\n", [("R000", 2)]),
+        (
+            "rules:\n- {id: a, match: {host: a.b}, owner: team:one}\n- {id: b, match: {host: a.b}, owner: team:one}\n",
+            [("R101", 3)],
+        ),
+        (
+            "rules:\n- {id: a, match: {path: '/a/{x}'}, owner: team:one}\n"
+            "- {id: b, match: {path: '/a/{y}'}, owner: team:two}\n",
+            [("R101", 3)],
+        ),
+        (
+            "rules:\n- {id: a, match: {path: '/a/{x}'}, owner: team:one}\n"
+            "- {id: b, match: {path: '/{x}/b'}, owner: team:two}\n",
+            [("R103", 3)],
+        ),
+        (
+            "rules:\n- {id: a, match: {path: /a, methods: [GET, PUT]}, owner: team:one}\n"
+            "- {id: b, match: {path: /a, methods: [PUT, POST]}, owner: team:two}\n",
+            [("R103", 3)],
+        ),
+        (
+            "rules:\n- {id: a, match: {path: /a}, owner: team:one}\n"
+            "- {id: b, match: {path: /**}, owner: team:two, wins_over: [a]}\n",
+            [("R102", 2)],
+        ),
+        (
+            "rules:\n- {id: a, match: {host: a.b}, owner: team:one, wins_over: [b]}\n"
+            "- {id: b, match: {host: '*.b'}, owner: team:two, wins_over: [a]}\n",
+            [("R106", 2), ("R106", 3)],
+        ),
+        (
+            "rules:\n- id: a\n  match: {host: a.b}\n  owner: team:one\n  refine:\n"
+            "  - {id: x, when: finding.count > 1}\n"
+            "  - {id: y, when: finding.count > 1 && finding.is_test}\n",
+            [("R105", 7)],
+        ),
+        ("overlays:\n- {id: a, when: finding.sevrity == 'high'}\n", [("R002", 2)]),
+        ("overlays:\n- {id: a, when: finding.title}\n", [("R002", 2)]),
+        ("overlays:\n- id: a\n  when: finding.severity == 'hgih'\n", [("R003", 3)]),
+        ("overlays:\n- {id: a, when: 'true', owner: team:one}\n", [("R303", 2)]),
+        ("overlays:\n- {id: a, when: 'true', ceiling: {severity: low}}\n", [("R303", 2)]),
+        ("calendars: {c: {timezone: Europe/Lisbon}}\n", [("R203", 1)]),
+        (
+            "calendars:\n  c:\n    timezone: UTC+1\n    open: [{days: [mon], from: '09:00', to: '17:00'}]\n",
+            [("R204", 3)],
+        ),
+        ("sla: {s: {high: {fix: 7}}}\n", [("R000", 1)]),
+        (
+            "silences:\n- {id: s, from: 2026-02-01T00:00:00Z, until: 2026-04-01T00:00:00Z, reason: r, by: user:ana}\n",
+            [("R301", 2)],
+        ),
+        (
+            "silences:\n- {id: s, from: 2026-02-01T00:00:00Z, until: 2026-02-08T00:00:00Z, reason: '', by: user:ana}\n",
+            [("R000", 2)],
+        ),
+        ("tests:\n- {name: t, finding: {api: {hots: a}}, expect: {rule: fallback}}\n", [("R001", 2)]),
+    ],
+)
+def test_mistakes_have_a_code_and_a_line(body: str, expected: list[tuple[str, int]]) -> None:
+    assert found(body) == expected
+
+
+def test_an_overlap_is_shown_with_an_example_and_settled_by_wins_over() -> None:
+    rules = "rules:\n- {{id: a, match: {{host: '*.b', path: '/v/{{x}}'}}, owner: team:one}}\n"
+    rules += "- {{id: b, match: {{host: '*.b', path: '/{{x}}/pay'}}, owner: {owner}{wins}}}\n"
+    (problem,) = problems(HEAD + rules.format(owner="team:two", wins=""))
+    assert "x.b/v/pay" in problem.message
+    assert "wins_over" in problem.hint
+    load_routes(HEAD + rules.format(owner="team:two", wins=", wins_over: [a]"))
+    load_routes(HEAD + rules.format(owner="team:one", wins=""))
+
+
+def test_all_mistakes_of_a_file_at_once_in_order() -> None:
+    body = (
+        "rules:\n- id: a\n  match: {host: a.b}\n  owner: team:on\n  refine:\n  - id: x\n    when: finding.foo\n"
+        "overlays:\n- {id: o, when: 'true', cc: [user:an]}\n"
+    )
+    listed = problems(HEAD + body)
+    assert [(problem.code, problem.line - LINES, problem.column) for problem in listed] == [
+        ("R001", 4, 10),
+        ("R002", 7, 19),
+        ("R001", 9, 30),
+    ]
+    assert listed[0].hint == "did you mean 'team:one'?"
+
+
+def test_form_mistakes_are_reported_with_our_code() -> None:
+    assert [problem.code for problem in problems("version: routing/v1\nversion: x\n")] == ["R000"]
+    assert {problem.code for problem in problems("version: routing/v2\n")} == {"R000"}
+
+
+def warnings(table: RouteTable) -> list[tuple[str, str]]:
+    return [(problem.code, problem.message) for problem in lint(table.file, check(table))]
+
+
+def test_what_is_allowed_but_doubtful() -> None:
+    body = """
+rules:
+- {id: a, match: {host: "*.co.uk"}, owner: team:one, refine: [{id: x, when: finding.is_test}]}
+sla: {s: {high: {fix: 1d}}}
+escalations: {e: [{after: 1h, notify: [owner]}]}
+tests: [{name: t, finding: {api: {host: a.co.uk}}, expect: {rule: a}}]
+"""
+    assert warnings(load_routes(HEAD + body)) == [
+        ("R107", "no test reaches 'a/x'"),
+        ("R004", "rule 'a' has a wildcard over a public suffix: *.co.uk/**"),
+        ("R201", "sla 's' has no deadline for info, low, medium, critical"),
+        ("R202", "escalation 'e' does not end at a schedule"),
+    ]
+
+
+def test_large_files_load_in_reasonable_time() -> None:
+    rules = "".join(
+        f"- {{id: r{n}, match: {{host: h{n % 40}.b, path: '/s{n % 7}/{{v}}/p{n}/**'}}, owner: team:one}}\n"
+        for n in range(1_000)
+    )
+    start = time.thread_time()
+    load_routes(HEAD + "rules:\n" + rules)
+    assert time.thread_time() - start < 10
