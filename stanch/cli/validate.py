@@ -99,7 +99,29 @@ def _playbooks(texts: dict[Path, str], *, templates: set[str]) -> list[Problem]:
             problems += PlaybookSet.of_texts(inside, templates=known).warnings
         except ConfigError as error:
             problems += error.problems
-    return problems
+    return problems + [problem for path, text in texts.items() for problem in _fixtures(path, text)]
+
+
+def _fixtures(path: Path, text: str) -> Iterator[Problem]:
+    """P403: findings that the tests of a playbook name, and that are not there or no longer findings."""
+    from stanch.errors import Problem, StanchError
+    from stanch.playbooks import check_playbook
+    from stanch.simulate.examples import finding_of
+
+    checked = check_playbook(text, str(path))
+    for number, test in enumerate(checked.playbook.tests if checked.playbook else ()):
+        try:
+            finding_of(test.finding, path.parent)
+        except StanchError as error:
+            line, column = _test_place(text, number)
+            message = f"finding of test {test.name!r}: {error.message}"
+            yield Problem("P403", message, file=str(path), line=line, column=column, hint=error.hint)
+
+
+def _test_place(text: str, number: int) -> tuple[int, int]:
+    from stanch.documents import load
+
+    return load(text).at(("tests", number, "finding"))
 
 
 def _others(path: Path, text: str) -> list[Problem]:

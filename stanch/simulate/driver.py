@@ -177,7 +177,7 @@ class _Simulation:
 
     def _happen(self, moment: Moment) -> None:
         if moment.event:
-            data = {**moment.data, **({"to": moment.to} if moment.to else {})}
+            data = self._data(moment)
             if moment.event == "ticket.reassigned":
                 self._counted["reassigned_to"] = moment.to
             self._narrator.say(f"the world: {moment.event}", at=self._now)
@@ -188,6 +188,11 @@ class _Simulation:
         else:
             self._vote(moment)
             self._pass_until(self._now)
+
+    def _data(self, moment: Moment) -> dict[str, Any]:
+        """An event about a ticket is about the one that this run has opened."""
+        key = {"key": self._narrator.ticket_key} if moment.event and moment.event.startswith("ticket.") else {}
+        return {**key, **({"to": moment.to} if moment.to else {}), **moment.data}
 
     def _vote(self, moment: Moment) -> None:
         path = moment.approve or moment.reject or moment.choose or ""

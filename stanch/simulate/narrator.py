@@ -23,6 +23,7 @@ from stanch.playbooks.examples import CheckWords
 from stanch.simulate.report import ApprovalLine, ChangeLine, EffectLine, Line, Refused, Report
 
 _PATIENT = (StepKind.APPROVE, StepKind.WAIT)
+_TICKET = {"ticket.create": "open", "ticket.close": "closed", "ticket.reopen": "open"}
 _STANDING = (ChangeState.OPEN, ChangeState.UNDOING, ChangeState.STUCK)
 
 
@@ -35,6 +36,7 @@ class Narrator:
         self._lines: list[Line] = []
         self._checks: list[str] = []
         self._ticket = "none"
+        self.ticket_key = ""
 
     def say(self, what: str, *, at: datetime, step: str = "") -> None:
         self._lines.append(Line(at - self._start, what, step))
@@ -47,8 +49,9 @@ class Narrator:
         effect = catalog()[command.action].effect.value
         words = (at - self._start, command.action, command.path, command.purpose, effect, command.params, outputs)
         self._effects.append(EffectLine(*words, ok=ok, reason=reason))
-        if ok and command.action in ("ticket.create", "ticket.close"):
-            self._ticket = "open" if command.action == "ticket.create" else "closed"
+        if ok and command.action in _TICKET:
+            self._ticket = _TICKET[command.action]
+            self.ticket_key = str(outputs.get("key") or self.ticket_key)
         how = "" if ok else f" failed: {reason}"
         aim = "" if command.purpose == "do" else f" ({command.purpose})"
         self.say(f"{command.action}{aim}{how}", at=at, step=command.path)

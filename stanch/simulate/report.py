@@ -11,7 +11,11 @@ from stanch.durations import format_duration
 
 @dataclass(frozen=True)
 class EffectLine:
-    """An action that the run caused; `at` counts from the start. `purpose`: do, undo, renewed, reminder, escalation."""
+    """An action that the run caused; `at` counts from the start.
+
+    Args:
+        purpose: do, verify, undo, renewed, reminder, escalation, rescan or reopen.
+    """
 
     at: timedelta
     action: str
@@ -26,7 +30,7 @@ class EffectLine:
     @property
     def told(self) -> bool:
         """True for what tests list: what the playbook itself records, notifies, changes or preserves."""
-        return self.purpose in ("do", "undo", "renewed") and (
+        return self.purpose in ("do", "undo", "renewed", "reopen") and (
             self.effect != "read" or self.action.startswith("evidence.")
         )
 
