@@ -19,6 +19,8 @@ _BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{20,}={0,2}(?![\w+/])")
 _DIGEST = re.compile(r"[0-9a-f]{32,128}")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _QUERY_VALUE = re.compile(r"=[^&]*")
+# Most strings are a word or two: one look tells that no rule can match (rules without a trigger all need a digit).
+_POSSIBLE = re.compile("|".join([r"\d", *(re.escape(trigger) for rule in RULES for trigger in rule.triggers)]))
 _CREDENTIALS = tuple(rule for rule in RULES if rule.credential)
 _LONGEST = 16384
 _LINKS = frozenset({"src_url", "references"})
@@ -95,6 +97,8 @@ class Redactor:
 
     def _apply(self, rules: tuple[Rule, ...], text: str, counts: Counter[str]) -> str:
         lowered = text.lower()
+        if not _POSSIBLE.search(lowered):
+            return text
         for rule in rules:
             if not rule.triggers or any(trigger in lowered for trigger in rule.triggers):
                 text = rule.pattern.sub(lambda match, rule=rule: self._mask(rule, match, counts), text)  # type: ignore[misc]
