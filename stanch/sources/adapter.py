@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from stanch.documents import Codes, Document, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.findings.report import FindingReport
-from stanch.sources.expressions import Evaluate, compiled, interpreter, mistakes
+from stanch.sources.closures import Evaluate
+from stanch.sources.expressions import Engine, mistakes
 
 _CODES = Codes(unknown_key="S002", missing="S001", invalid="S001")
 _MODEL_PARTS = ("api", "actor", "resource", "product")
@@ -135,23 +136,23 @@ def _problem(document: Document, path: tuple[str | int, ...], code: str, message
 
 def _compiled(made: AdapterFile, digest: str) -> Adapter:
     tables = {name: _lowered(table) for name, table in made.tables.items()}
-    engine = interpreter(tables)
+    engine = Engine(tables)
 
     def optional(text: str | None) -> Evaluate | None:
-        return compiled(text, engine) if text else None
+        return engine.compile(text) if text else None
 
     stable = made.stable_id
     return Adapter(
         id=made.id,
         title=made.title,
         sha256=digest,
-        detect=compiled(made.detect, engine),
+        detect=engine.compile(made.detect),
         peel=optional(made.peel),
-        foreach=tuple((scope.as_, compiled(scope.in_, engine)) for scope in made.foreach),
+        foreach=tuple((scope.as_, engine.compile(scope.in_)) for scope in made.foreach),
         when=optional(made.when),
         is_test=optional(made.is_test),
-        stable_id=compiled(stable, engine) if isinstance(stable, str) else (lambda _: stable),
-        fields=tuple((name, tuple(name.split(".")), compiled(text, engine)) for name, text in made.map.items()),
+        stable_id=engine.compile(stable) if isinstance(stable, str) else (lambda _: stable),
+        fields=tuple((name, tuple(name.split(".")), engine.compile(text)) for name, text in made.map.items()),
         quarantine=made.quarantine,
         ignore=made.ignore,
     )

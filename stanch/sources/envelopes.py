@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from stanch.documents import Codes, load, validate
 from stanch.errors import ConfigError, Problem
-from stanch.sources.expressions import Evaluate, Failed, compiled, interpreter, mistakes
+from stanch.sources import closures
+from stanch.sources.closures import Evaluate
+from stanch.sources.expressions import Engine, Failed, mistakes
 
 _MAX_LAYERS = 4
 
@@ -54,8 +56,8 @@ def load_envelopes(path: Path) -> tuple[Envelope, ...]:
             problems += [Problem(code, text, file=str(path), line=line, column=column) for code, text in found]
     if problems:
         raise ConfigError(f"{path.name} has mistakes", problems=problems)
-    engine = interpreter()
-    return tuple(Envelope(item.id, compiled(item.when, engine), compiled(item.take, engine)) for item in made.envelopes)
+    engine = Engine()
+    return tuple(Envelope(item.id, engine.compile(item.when), engine.compile(item.take)) for item in made.envelopes)
 
 
 def opened(document: Any, envelopes: Sequence[Envelope], *, layers: int = _MAX_LAYERS) -> list[Any]:
@@ -69,7 +71,5 @@ def opened(document: Any, envelopes: Sequence[Envelope], *, layers: int = _MAX_L
 
 
 def holds(value: Any) -> bool:
-    """JMESPath's truth: empty text, list and mapping, false and null are false, zero is true."""
-    if isinstance(value, Failed) or value is None or value is False:
-        return False
-    return bool(value) if isinstance(value, str | list | dict) else True
+    """JMESPath's truth; what could not be evaluated is not true."""
+    return not isinstance(value, Failed) and closures.holds(value)

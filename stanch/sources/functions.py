@@ -7,7 +7,7 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,6 +37,11 @@ class AdapterFunctions(functions.Functions):
 
     def __init__(self, tables: Tables | None = None) -> None:
         self._tables = tables or {}
+
+    def own(self, name: str) -> Callable[..., Any] | None:
+        """One of the functions below, which take any value and so need no check of types."""
+        own = f"_func_{name}" in vars(AdapterFunctions)
+        return getattr(self, f"_func_{name}") if own else None
 
     @functions.signature(_ANY, _ANY)
     def _func_url_part(self, url: Any, part: Any) -> Any:

@@ -7,9 +7,11 @@ import random
 from pathlib import Path
 from typing import Any
 
+import jmespath
 import pytest
 from jmespath.functions import Functions
 
+from stanch.documents import load
 from stanch.errors import ConfigError
 from stanch.findings import Finding
 from stanch.intake.bodies import Limits
@@ -19,6 +21,7 @@ from stanch.intake.signatures import Scheme
 from stanch.sources import Extraction, Reason, extract, load_adapter, load_library, shipped
 from stanch.sources.adapter import AdapterFile
 from stanch.sources.envelopes import holds, opened
+from stanch.sources.expressions import Engine, Failed
 from stanch.sources.extract import claimants
 from stanch.sources.functions import AdapterFunctions
 
@@ -319,9 +322,7 @@ def test_shipped_adapters_pass_their_own_lint() -> None:
     ],
 )
 def test_helper_functions(expression: str, data: Any, value: Any) -> None:
-    from stanch.sources.expressions import compiled, interpreter
-
-    assert compiled(expression, interpreter())({"doc": data}) == value
+    assert Engine().compile(expression)({"doc": data}) == value
 
 
 def test_truth_is_jmespaths() -> None:
@@ -336,3 +337,27 @@ def test_everything_a_user_may_write_is_documented() -> None:
     assert [word for word in sorted(words) if f"`{word}`" not in page] == []
     assert [name for name in sorted(own_functions) if f"`{name}(" not in page] == []
     assert [name for name in sorted(AdapterFile.model_fields) if name not in page] == []
+
+
+def all_expressions() -> set[str]:
+    found = set()
+    for path in (Path(__file__).parents[2] / "stanch" / "sources").glob("[!_]*.yaml"):
+        made = AdapterFile.model_validate(load(path.read_text(encoding="utf-8")).data)
+        found |= {made.detect, *(scope.in_ for scope in made.foreach), *made.map.values()}
+        found |= {text for text in (made.when, made.is_test, made.stable_id, made.peel) if isinstance(text, str)}
+    return found
+
+
+def test_our_evaluation_agrees_with_the_jmespath_library() -> None:
+    options = jmespath.Options(custom_functions=AdapterFunctions())
+    roots = [document for _, document in documents()]
+    roots += [{"doc": root, "it": root} for root in roots] + [mutations(root, random.Random(3)) for root in roots]
+    for text in all_expressions():
+        ours = Engine().compile(text)
+        for root in roots:
+            try:
+                theirs = jmespath.search(text, root, options)
+            except Exception:
+                assert isinstance(ours(root), Failed), text
+            else:
+                assert ours(root) == theirs, text
