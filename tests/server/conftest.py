@@ -1,0 +1,35 @@
+"""What tests of the HTTP edge share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from web_support import SECRET, Edge
+
+from stanch.sandbox.temporal import EmbeddedTemporal
+
+
+@pytest.fixture(scope="session")
+def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedTemporal]:
+    database = tmp_path_factory.mktemp("temporal") / "temporal.db"
+    with EmbeddedTemporal(database=database, durable=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def edge(temporal: EmbeddedTemporal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """A web service with nobody to work on its cases."""
+    with pytest.MonkeyPatch.context() as patch, Edge(tmp_path_factory.mktemp("edge"), temporal.address) as made:
+        patch.setenv("STANCH_TEST_OWN", SECRET)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def whole(temporal: EmbeddedTemporal, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    """A web service with the real worker and an enforcement point in memory."""
+    folder: Path = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch, Edge(folder, temporal.address, with_worker=True) as made:
+        patch.setenv("STANCH_TEST_OWN", SECRET)
+        yield made

@@ -1,0 +1,127 @@
+"""Findings over HTTP: proof, memory of deliveries, and what is stored by Temporal before anything is promised."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from web_support import SECRET, Edge, finding, signed
+
+from stanch.contract import REPORT
+
+
+def test_a_signed_finding_is_stored_by_temporal_before_it_is_accepted(edge: Edge) -> None:
+    answer = edge.send(finding(), delivery_id="d-1")
+    assert answer.status_code == 202
+    (result,) = answer.json()["results"]
+    assert result["status"] == "accepted"
+    assert edge.signals(result["case_id"]) == [REPORT]
+    assert edge.records.findings(result["case_id"])[0].finding_id == result["finding_id"]
+
+
+def test_the_same_problem_again_goes_to_the_same_case_in_a_second_signal(edge: Edge) -> None:
+    first = edge.send(finding(uid="F-2"), delivery_id="d-2").json()["results"][0]
+    second = edge.send(finding(uid="F-2"), delivery_id="d-3").json()["results"][0]
+    assert first["case_id"] == second["case_id"]
+    assert edge.signals(first["case_id"]) == [REPORT, REPORT]
+
+
+def test_a_repeated_delivery_gets_the_first_answer_and_signals_nothing(edge: Edge) -> None:
+    raw = json.dumps(finding(uid="F-3")).encode()
+    answers = [edge.http.post("/v1/findings/own", content=raw, headers=signed(raw, delivery_id="d-4")) for _ in "ab"]
+    first, second = (answer.json()["results"][0] for answer in answers)
+    assert (first["status"], second["status"]) == ("accepted", "repeat")
+    assert first["case_id"] == second["case_id"]
+    assert edge.signals(first["case_id"]) == [REPORT]
+
+
+def test_a_delivery_id_with_another_body_is_a_conflict(edge: Edge) -> None:
+    assert edge.send(finding(uid="F-4"), delivery_id="d-5").status_code == 202
+    answer = edge.send(finding(uid="F-5"), delivery_id="d-5")
+    assert (answer.status_code, answer.json()["code"]) == (409, "I030")
+
+
+def test_a_bad_finding_is_quarantined_and_does_not_sink_the_good_one(edge: Edge) -> None:
+    bad = finding(uid="F-6", severity="terrible")
+    answer = edge.send([bad, finding(uid="F-7")], delivery_id="d-6")
+    assert answer.status_code == 202
+    assert [item["status"] for item in answer.json()["results"]] == ["quarantined", "accepted"]
+    held = edge.http.get("/v1/quarantine", headers=edge.api()).json()["items"]
+    assert "severity" in held[0]["message"]
+
+
+def test_what_is_quarantined_holds_no_credential(edge: Edge) -> None:
+    canary = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+    edge.send(finding(uid="F-8", severity="terrible", description=f"Bearer {canary}"), delivery_id="d-7")
+    assert canary not in edge.http.get("/v1/quarantine", headers=edge.api()).text
+
+
+def test_word_of_a_fix_opens_no_case(edge: Edge) -> None:
+    result = edge.send(finding(uid="F-9", status="resolved"), delivery_id="d-8").json()["results"][0]
+    assert result["status"] == "ignored"
+
+
+REFUSED = {"detail": "the delivery could not be authenticated", "code": "I020", "status": 401}
+
+
+def test_whatever_cannot_be_proven_gets_the_same_answer(edge: Edge) -> None:
+    raw = json.dumps(finding()).encode()
+    good = signed(raw, delivery_id="d-9")
+    old = signed(raw, delivery_id="d-9", at=datetime.now(UTC) - timedelta(minutes=6))
+    other = signed(raw, delivery_id="d-9", secret="whsec_" + "QUJD" * 8)
+    attempts = [
+        ("own", {"content-type": "application/json"}),
+        ("own", good | {"webhook-id": "another"}),
+        ("own", old),
+        ("own", other),
+        ("nosuch", good),
+    ]
+    answers = [edge.http.post(f"/v1/findings/{name}", content=raw, headers=headers) for name, headers in attempts]
+    assert {answer.status_code for answer in answers} == {401}
+    assert len({answer.text for answer in answers}) == 1
+    assert REFUSED.items() <= answers[0].json().items()
+
+
+def test_a_retired_source_is_gone(edge: Edge) -> None:
+    assert edge.send(finding(), delivery_id="d-10", source="old").status_code == 410
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b'{"title": 1, "title": 2}', 400),
+        (b'{"a":' * 150 + b"1" + b"}" * 150, 400),
+        (b"[" * 100_000, 413),
+        (b"\xff\xfe", 400),
+        (b'{"severity": NaN}', 400),
+        (b'"\\ud800"', 400),
+    ],
+)
+def test_hostile_bodies_are_refused_as_problems(edge: Edge, body: bytes, status: int) -> None:
+    headers = signed(body, delivery_id="d-11")
+    answer = edge.http.post("/v1/findings/own", content=body, headers=headers)
+    assert answer.status_code == status
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "Traceback" not in answer.text
+
+
+def test_a_body_that_grows_too_large_is_cut_off_while_it_arrives(edge: Edge) -> None:
+    def endless() -> object:
+        for _ in range(1000):
+            yield b"x" * 4096
+
+    answer = edge.http.post("/v1/findings/own", content=endless(), headers={"content-type": "application/json"})  # type: ignore[arg-type]
+    assert (answer.status_code, answer.json()["code"]) == (413, "I002")
+
+
+def test_other_content_types_are_refused(edge: Edge) -> None:
+    raw = b"<finding/>"
+    headers = signed(raw, delivery_id="d-12") | {"content-type": "application/xml"}
+    assert edge.http.post("/v1/findings/own", content=raw, headers=headers).status_code == 415
+
+
+def test_the_secret_is_not_in_the_repository_of_answers(edge: Edge) -> None:
+    assert SECRET not in edge.http.get("/openapi.json", headers=edge.api()).text
