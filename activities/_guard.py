@@ -14,7 +14,7 @@ from stanch.catalog import Params, catalog
 from stanch.errors import DependencyError, Problem, Refused
 from stanch.guards import Attempt, GuardState, Refusal, Stop, check
 from stanch.guards import check_action as judge_action
-from stanch.leases import ApprovalProof, Lease, target_of
+from stanch.leases import ApprovalProof, Lease, SuspendSpec, target_of
 from stanch.records import Budget
 
 HOUR = timedelta(hours=1)
@@ -41,7 +41,7 @@ def check_action(world: World, job: Job, params: Params) -> None:
         environment=scene.environment,
         playbook=scene.playbook,
         source=scene.source,
-        host=str(getattr(params, "host", "")),
+        host=str(getattr(params, "host", "")) or scene.host,
     )
     budgeted = not undoing and call.approval is None
     state = guard_state(world, key=call.key, budgets=_budgets(world, attempt) if budgeted else ())
@@ -63,7 +63,7 @@ def check_lease(world: World, lease: Lease) -> None:
         if request is None or not _covers_lease(request, lease):
             raise Refused("what was approved is not what would be blocked", code="A201", hint="ask again")
     attempt = Attempt(
-        action="block.scope",
+        action="user.suspend" if isinstance(lease.spec, SuspendSpec) else "block.scope",
         mode=_mode(lease.mode),
         approved=lease.approval is not None,
         environment=lease.environment,

@@ -116,6 +116,10 @@ class World:
         """The tracker a route wants, or the built-in board where it is not configured."""
         return wanted if wanted in self.sections("tickets") else "board"
 
+    def kind_of(self, tracker: str) -> str:
+        """What kind of tracker it is; the directory knows accounts by kind."""
+        return str(self.sections("tickets").get(tracker, {}).get("kind", tracker))
+
     def serving(self, port: str, host: str, *, at: str = "") -> str:
         """Which point or policy serves a host: the one named, else the first whose patterns match.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -92,7 +93,13 @@ def _entry(lease: Lease, verb: str, what: str, data: dict[str, str]) -> Entry:
 def spool_of(world: World) -> Spool:
     """Where intents of lifts wait while records are down."""
     folder: Path = world.settings.data_dir / "spool"
-    return Spool(folder)
+    return Spool(folder / f"lifts-{os.getpid()}.jsonl")
+
+
+def merge_spools(world: World) -> None:
+    """Carry to records what was written while they were down, also by a process that is gone."""
+    for path in sorted((world.settings.data_dir / "spool").glob("*.jsonl")):
+        Spool(path).merge(world.records)
 
 
 def _write(world: World, call: Reconcile, entries: list[Entry]) -> None:
@@ -100,6 +107,7 @@ def _write(world: World, call: Reconcile, entries: list[Entry]) -> None:
     if not entries:
         return
     try:
+        merge_spools(world)
         world.records.append(entries)
     except DependencyError:
         if call.adds:

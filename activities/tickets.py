@@ -28,23 +28,32 @@ def _create(world: World, job: Job, params: Create) -> Created:
     system = world.tracker_name(params.system)
     scene = job.scene
     if scene.ticket_key and scene.ticket_system == system:
-        note = "The finding came back: this ticket is open again."
-        ticket = _tracker(world, system).set_state(scene.ticket_key, TicketState.NEW, note=note)
+        ticket = _again(world, system, scene.ticket_key)
     else:
         ticket = _tracker(world, system).ensure_ticket(_draft(world, job, params), uncertain_since=job.uncertain_since)
     now = datetime.now(UTC)
     world.records.link_ticket(scene.case_id, system=system, key=ticket.key, url=ticket.url, at=now)
-    return _created(ticket, system)
+    return _created(world, ticket, system)
 
 
-def _created(ticket: Ticket, system: str) -> Created:
-    return Created(
-        key=ticket.key,
-        system=system,
-        url=ticket.url,
-        state=ticket.state.value,
-        assignee=ticket.assignee or ticket.group,
-    )
+def _again(world: World, system: str, key: str) -> Ticket:
+    tracker = _tracker(world, system)
+    ticket = tracker.get_ticket(key)
+    if ticket.state is not TicketState.DONE:
+        return ticket
+    note = "The finding came back: this ticket is open again."
+    return tracker.set_state(key, TicketState.IN_PROGRESS, note=note)
+
+
+def _created(world: World, ticket: Ticket, system: str) -> Created:
+    return Created(key=ticket.key, system=system, url=ticket.url, **_holder(world, ticket, system))
+
+
+def _holder(world: World, ticket: Ticket, system: str) -> dict[str, str]:
+    """State and holder; accounts become names of the directory where it knows them."""
+    kind = world.kind_of(system)
+    assignee, group = (world.people.place(account, kind) for account in (ticket.assignee, ticket.group))
+    return {"state": ticket.state.value, "assignee": assignee, "group": group}
 
 
 def _draft(world: World, job: Job, params: Create) -> TicketDraft:
@@ -92,14 +101,14 @@ def _assign(world: World, job: Job, params: Assign) -> Moved:
         group="" if is_user else (contact or params.to),
         note=params.text,
     )
-    return _moved(ticket)
+    return _moved(world, job, ticket)
 
 
 def _close(world: World, job: Job, params: Close) -> Moved:
     text = params.text or f"Closed: {params.resolution.replace('_', ' ')}. {case_text(world, job.scene)}"
     resolution = RESOLUTIONS.get(params.resolution, params.resolution)
     tracker = _tracker(world, job.scene.ticket_system)
-    return _moved(tracker.set_state(params.key, TicketState.DONE, resolution=resolution, note=text))
+    return _moved(world, job, tracker.set_state(params.key, TicketState.DONE, resolution=resolution, note=text))
 
 
 def _reopen(world: World, job: Job, params: Reopen) -> Moved:
@@ -108,8 +117,8 @@ def _reopen(world: World, job: Job, params: Reopen) -> Moved:
     )
 
 
-def _moved(ticket: Ticket) -> Moved:
-    return Moved(key=ticket.key, state=ticket.state.value, assignee=ticket.assignee or ticket.group)
+def _moved(world: World, job: Job, ticket: Ticket) -> Moved:
+    return Moved(key=ticket.key, **_holder(world, ticket, world.tracker_name(job.scene.ticket_system)))
 
 
 IMPLEMENTATIONS: Mapping[str, Implementation | Any] = {

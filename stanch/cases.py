@@ -99,6 +99,7 @@ class CaseState(Mutable):
             mode=self.resolved.mode.value if self.resolved else "manual",
             environment=self.finding.api.environment if self.finding else "prod",
             source=self.source,
+            host=self.finding.api.host if self.finding else "",
             requested_by=self.requested_by,
             ticket_system=self.ticket.system,
             ticket_key=self.ticket.key,
@@ -114,6 +115,15 @@ class CaseState(Mutable):
         update = {"state": change.state, "assignee": change.assignee, "group": change.group}
         self.ticket = self.ticket.model_copy(update=update)
         return before, self.ticket
+
+
+def handed_over(before: TicketRef, after: TicketRef) -> tuple[str, str] | None:
+    """From whom to whom a ticket went; a new team counts more than a new person. None where it stayed."""
+    if after.group and after.group != before.group:
+        return before.group or before.assignee, after.group
+    if after.assignee and after.assignee != before.assignee:
+        return before.assignee or before.group, after.assignee
+    return None
 
 
 def present(view: View) -> dict[str, Any]:

@@ -151,6 +151,7 @@ class Scene(Wire):
     mode: str = "manual"
     environment: str = "prod"
     source: str = ""
+    host: str = ""
     requested_by: str = ""
     ticket_system: str = ""
     ticket_key: str = ""

@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 
 from stanch import contract
 from stanch.approvals import Verdict, open_lines
-from stanch.cases import CaseState, CaseStatus, context_of, status_of, summary_of, waiting_approvals
+from stanch.cases import CaseState, CaseStatus, context_of, handed_over, status_of, summary_of, waiting_approvals
 from stanch.contract import (
     ApprovalView,
     CaseCommand,
@@ -277,9 +277,10 @@ class CaseWorkflow:
             self._feed(Happened(now=now, event="ticket.resolved", data=data))
         elif before.state == done and after.state != done:
             self._feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
-        whom = (after.assignee or after.group, before.assignee or before.group)
-        if whom[0] != whom[1] and whom[0]:
-            self._feed(Happened(now=now, event="ticket.reassigned", data={"to": whom[0], "from": whom[1]}))
+        moved = handed_over(before, after)
+        if moved is not None:
+            data = {"from": moved[0], "to": moved[1], "by": change.by}
+            self._feed(Happened(now=now, event="ticket.reassigned", data=data))
 
     @workflow.signal(name=contract.CASE_COMMAND)
     def case_command(self, command: CaseCommand) -> None:

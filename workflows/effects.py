@@ -186,10 +186,11 @@ class Effects:
         """What the case remembers of some outputs: its ticket, its thread."""
         if command.action == "ticket.create":
             ticket = self._state.ticket
-            for name in ("system", "key", "url", "state", "assignee"):
+            for name in ("system", "key", "url", "state", "assignee", "group"):
                 setattr(ticket, name, str(outputs.get(name, "")))
         elif command.action in ("ticket.close", "ticket.assign", "ticket.reopen"):
-            self._state.ticket.state = str(outputs.get("state", self._state.ticket.state))
+            for name in ("state", "assignee", "group"):
+                setattr(self._state.ticket, name, str(outputs.get(name, "")))
         elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
             self._state.thread = str(outputs.get("ref", ""))
 

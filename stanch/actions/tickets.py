@@ -25,6 +25,7 @@ class Created(Outputs):
     url: str = ""
     state: str = "new"
     assignee: str = ""
+    group: str = ""
 
 
 class Comment(Params):
@@ -57,6 +58,7 @@ class Moved(Outputs):
     key: str = ""
     state: str = ""
     assignee: str = ""
+    group: str = ""
 
 
 _PERMISSIONS = MappingProxyType(

@@ -46,6 +46,14 @@ class People:
         known = [ref for ref, user in self.directory.users.items() if user.active and _name_in(user, system) == name]
         return known[0] if name and len(known) == 1 else ""
 
+    def place(self, account: str, system: str) -> str:
+        """The user or team behind an account of a system; where there is none, or more than one, the account itself."""
+        person = self.who(system, account)
+        if person or not account:
+            return person
+        teams = [name for name in self.directory.teams if self.contact(name, system) == account]
+        return teams[0] if len(teams) == 1 else account
+
     def user(self, ref: str) -> User | None:
         return self.directory.users.get(ref)
 

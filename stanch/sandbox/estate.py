@@ -20,6 +20,7 @@ from stanch.sandbox.slack import SANDBOX_APP, Channel, Person, SlackStandin
 
 HOST = "api.example.com"
 HOSTS = ("*.example.com",)
+QUICK = MappingProxyType({"timeout": 4.0, "connect_timeout": 1.0, "settle": 1.0, "poll": 0.2})
 SOURCES = ("own", "wallarm", "zap", "noname", "ocsf", "guardduty")
 PEOPLE = MappingProxyType(
     {"U01MARIA": "Maria K.", "U01TOM": "Tom B.", "U01ANA": "Ana S.", "U09OUTSIDER": "Olaf (no role)"}
@@ -156,8 +157,7 @@ class Estate:
             "token": self._stored("jira_token", self.jira.token),
             "webhook_secret": self.reference("jira_webhook"),
             "project": "SEC",
-            "settle": 3.0,
-            "poll": 0.3,
+            **QUICK,
         }
 
     def _servicenow(self) -> dict[str, Any]:
@@ -167,8 +167,7 @@ class Estate:
             "user": "stanch",
             "password": self._stored("servicenow_password", self.servicenow.password),
             "callback_secret": self.reference("servicenow_callback"),
-            "settle": 3.0,
-            "poll": 0.3,
+            **QUICK,
         }
 
     def _slack(self) -> dict[str, Any]:

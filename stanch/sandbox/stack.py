@@ -112,6 +112,21 @@ class Stack:
         self.worker.start()
         self.worker.wait_ready()
 
+    @property
+    def login_token(self) -> str:
+        """What the web service printed at its start; good once."""
+        log = self.folder / "web.log"
+        lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+        found = [line.partition("login token: ")[2] for line in lines if line.startswith("login token: ")]
+        return found[-1] if found else ""
+
+    def revive(self) -> None:
+        """Start worker and web again where they ended."""
+        for process in (self.worker, self.web):
+            if process is not None and not process.running:
+                process.start()
+                process.wait_ready()
+
     def stop(self) -> None:
         """Stop all of it, the newest first."""
         for process in (self.web, self.worker):

@@ -25,9 +25,5 @@ def principals(people: People) -> list[tuple[str, str]]:
 
 
 def place_of(people: People, account: str, system: str) -> str:
-    """The directory's user or team behind an account; where there is none, or more than one, the account itself."""
-    person = people.who(system, account)
-    if person or not account:
-        return person
-    teams = [name for name in people.directory.teams if people.contact(name, system) == account]
-    return teams[0] if len(teams) == 1 else account
+    """The directory's user or team behind an account, else the account itself."""
+    return people.place(account, system)

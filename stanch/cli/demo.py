@@ -1,0 +1,160 @@
+"""`stanch demo` and `stanch dev`: everything on this machine, with and without sample findings."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from stanch.sandbox.scenarios import Scenarios
+    from stanch.sandbox.stack import Stack
+
+WEB_PORT = 8321
+STYLES = {"manual": "cyan", "semi": "yellow", "auto": "green", "attack": "magenta"}
+
+
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="Leave when all four cases reached their end.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where everything is kept; emptied first.")] = Path(".stanch/demo"),
+    port: Annotated[int, typer.Option(help="Port of the web service; a free one where it is taken.")] = WEB_PORT,
+) -> None:
+    """Start everything, send real findings, show what happens and prove the effects."""
+    import shutil
+
+    started = time.monotonic()
+    shutil.rmtree(folder, ignore_errors=True)
+    more = {"playbooks": {"attach_owasp_policy": {"inputs": {"soak": "2s"}}}}
+    with _running(folder, port=port, durable=False, more=more) as stack:
+        scenarios = _scenarios(stack)
+        results = _play(scenarios)
+        _say("", f"all scenarios took {time.monotonic() - started:.0f} s")
+        for name, good in results.items():
+            _say(name, "as expected" if good else "NOT as expected")
+        _where(stack)
+        if not leave:
+            _hold(stack)
+    raise typer.Exit(0 if all(results.values()) else 1)
+
+
+def dev(
+    folder: Annotated[Path, typer.Option(help="Where data is kept between runs.")] = Path(".stanch/dev"),
+    port: Annotated[int, typer.Option(help="Port of the web service; a free one where it is taken.")] = WEB_PORT,
+) -> None:
+    """Run everything embedded and keep the data; no sample findings are sent."""
+    with _running(folder, port=port, durable=True, more={}) as stack:
+        _where(stack)
+        _hold(stack)
+
+
+@contextlib.contextmanager
+def _running(folder: Path, *, port: int, durable: bool, more: Mapping[str, object]) -> Iterator[Stack]:
+    from stanch.sandbox.stack import Stack
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    _say("", "starting Temporal, stand-ins, an API behind Envoy, a worker and the web service ...")
+    begun = time.monotonic()
+    stack = Stack(folder, durable=durable, web_port=_free(port), more=more)
+    try:
+        stack.start()
+        _say("", f"up in {time.monotonic() - begun:.1f} s")
+        _write_environment(stack)
+        yield stack
+    finally:
+        _say("", "stopping")
+        stack.stop()
+
+
+def _interrupt(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _free(port: int) -> int:
+    """The wanted port, or 0 (any) where somebody else has it."""
+    import socket
+
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return 0
+    return port
+
+
+def _scenarios(stack: Stack) -> Scenarios:
+    from stanch.sandbox.client import StanchClient
+    from stanch.sandbox.scenarios import Scenarios
+
+    secrets = stack.estate
+    client = StanchClient(
+        stack.web_url, data_dir=stack.data_dir, secret_of=lambda name: secrets.secret(f"source_{name}")
+    )
+    return Scenarios(stack, client, _say)
+
+
+def _play(scenarios: Scenarios) -> dict[str, bool]:
+    from stanch.errors import StanchError
+
+    scenarios.normal_traffic()
+    results: dict[str, bool] = {}
+    for name in STYLES:
+        try:
+            results[name] = bool(getattr(scenarios, name)())
+        except StanchError as error:
+            _say(name, f"{error.code} {error.message} ({error.hint})")
+            results[name] = False
+    return results
+
+
+def _write_environment(stack: Stack) -> None:
+    """What a second terminal needs, as a file to be sourced."""
+    import shlex
+
+    own = ("STANCH_", "TEMPORAL_")
+    values = {name: value for name, value in stack.environment().items() if name.startswith(own)}
+    values |= {"STANCH_URL": stack.web_url, "STANCH_SEND_SECRET": stack.estate.secret("source_own")}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(values.items())]
+    path = stack.folder / "env"
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    path.chmod(0o600)
+
+
+def _where(stack: Stack) -> None:
+    gateway = stack.estate.gateway
+    lines = {
+        "console": f"{stack.web_url}/login  (token: {stack.login_token})",
+        "Slack stand-in": f"{stack.estate.slack.url}/  (press buttons as Maria or Ana)",
+        "Temporal": f"http://127.0.0.1:{stack.temporal.ui_port}/" if not stack.external else stack.external,
+        "API behind Envoy": gateway.url if gateway is not None else "",
+        "second terminal": f"source {stack.folder / 'env'}",
+        "logs": f"{stack.folder}/worker.log, {stack.folder}/web.log",
+    }
+    for name, place in lines.items():
+        _say("", f"{name + ':':<17} {place}")
+
+
+def _hold(stack: Stack) -> None:
+    """Stay until Ctrl-C; a worker that was killed is started again, as a supervisor would."""
+    _say("", "running until Ctrl-C; a killed worker is started again")
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            time.sleep(0.5)
+            stack.revive()
+
+
+def _say(name: str, line: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from stanch.sinks.terminal import safe_text
+
+    clock = time.strftime("%H:%M:%S")
+    text = Text(f"{clock} {name:<7} {safe_text(line, limit=300)}", style=STYLES.get(name, "bold"))
+    Console(file=sys.stdout, highlight=False, soft_wrap=True).print(text)
