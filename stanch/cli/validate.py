@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -77,9 +77,11 @@ def kind_of(path: Path, text: str) -> str:
     """What a file is, by its version line or its name."""
     if path.suffix == ".j2":
         return "text"
+    if path.parent.name == "adapters":
+        return "adapter"
     version = next((line for line in text.splitlines() if line.startswith("version:")), "")
     word = version.removeprefix("version:").strip().strip("'\"").partition("/")[0]
-    return {"playbook": "playbook", "routing": "routes", "guards": "guards", "sources": "sources"}.get(word, path.stem)
+    return {"playbook": "playbook", "routing": "routes", "guards": "guards", "sources": "sources"}.get(word, "")
 
 
 def _own_templates(texts: dict[Path, str]) -> set[str]:
@@ -125,33 +127,69 @@ def _test_place(text: str, number: int) -> tuple[int, int]:
 
 
 def _others(path: Path, text: str) -> list[Problem]:
-    from stanch.errors import ConfigError
+    from stanch.errors import ConfigError, Problem
 
-    check = _checks().get(kind_of(path, text))
+    check = _CHECKS.get(kind_of(path, text))
     if check is None:
-        return []
+        message = "not a kind of file that is checked here"
+        hint = "start it with version: playbook/v1, routing/v1, guards/v1 or sources/v1"
+        return [Problem("C030", message, file=str(path), line=1, column=1, hint=hint, severity="warning")]
     try:
-        check(text, str(path))
+        return check(text, path)
     except ConfigError as error:
         return list(error.problems)
+
+
+def _routes(text: str, path: Path) -> list[Problem]:
+    """Errors are raised; what looks odd is a warning. The tests in the file are run by `stanch route check`."""
+    from stanch.routing import check, lint, load_routes
+
+    table = load_routes(text, str(path))
+    return lint(table.file, check(table), name=str(path))
+
+
+def _guards(text: str, path: Path) -> list[Problem]:
+    from stanch.guards import load_guards
+
+    load_guards(text, str(path))
     return []
 
 
-def _checks() -> dict[str, Callable[[str, str], Any]]:
-    """Loaders by kind of file; each raises ConfigError with every problem."""
-    from stanch.guards import load_guards
-    from stanch.routing import load_routes
-
-    return {"routes": load_routes, "guards": load_guards, "text": _text}
-
-
-def _text(source: str, file: str) -> None:
+def _sources(text: str, path: Path) -> list[Problem]:
+    """Against the adapters beside it; where those are broken they have problems of their own."""
     from stanch.errors import ConfigError
+    from stanch.intake.config import parse_sources
+    from stanch.sources import load_library
+
+    folder = path.parent / "adapters"
+    try:
+        library = load_library([folder] if folder.is_dir() else [])
+    except ConfigError:
+        library = load_library([])
+    parse_sources(text, str(path), library=library)
+    return []
+
+
+def _adapter(_text: str, path: Path) -> list[Problem]:
+    from stanch.sources import load_adapter
+
+    load_adapter(path)
+    return []
+
+
+def _template(text: str, path: Path) -> list[Problem]:
     from stanch.texts.rendering import problems_of
 
-    problems = problems_of(file, source)
-    if problems:
-        raise ConfigError(f"{file}: {len(problems)} problems", problems=problems)
+    return problems_of(str(path), text)
+
+
+_CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
+    "routes": _routes,
+    "guards": _guards,
+    "sources": _sources,
+    "adapter": _adapter,
+    "text": _template,
+}
 
 
 def show(problems: list[Problem], *, checked: int) -> None:

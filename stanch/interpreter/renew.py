@@ -20,7 +20,10 @@ def arm(run: Run, step: PlanStep, path: str) -> None:
     if step.renew is None or change is None or not change.outputs.get("expires_at"):
         return
     end = datetime.fromisoformat(str(change.outputs["expires_at"]))
-    run.start_timer(f"{path}|renew", max(end - timedelta(seconds=step.renew.ask_before), run.now))
+    before = timedelta(seconds=step.renew.ask_before)
+    if before >= end - run.now:  # a block shorter than that is not asked about again the moment it stands
+        before = (end - run.now) / 4
+    run.start_timer(f"{path}|renew", max(end - before, run.now))
 
 
 def _change(run: Run, path: str) -> Change | None:

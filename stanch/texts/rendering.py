@@ -82,8 +82,10 @@ def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
         keep_trailing_newline=True,
     )
     made.globals = {}
-    made.filters = dict(_FILTERS)
-    made.tests = {name: made.tests[name] for name in _TESTS}
+    made.filters.clear()
+    made.filters.update(_FILTERS)
+    for name in set(made.tests) - set(_TESTS):
+        del made.tests[name]
     return made
 
 

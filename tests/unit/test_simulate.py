@@ -157,6 +157,17 @@ def test_renewed_consent_takes_the_block_again() -> None:
     assert [change.step for change in report.open_changes] == ["block"]
 
 
+@pytest.mark.parametrize(("block_for", "asked_at"), [("24h", 16 * 60), ("2h", 90)])
+def test_a_block_is_asked_about_again_before_it_ends_and_not_at_once(block_for: str, asked_at: int) -> None:
+    about = parse_view(json.loads((FOLDER / "fixtures/data_exposure.json").read_text()))
+    made = compile_plan(BOOKS["data_exposure_block"], inputs={"block_for": block_for})
+    yes = [Moment.model_validate({"at": "0s", "approve": "ok_to_block", "by": by}) for by in ("user:maria", "user:tom")]
+    late = Moment.model_validate({"at": "23h", "check": {"step": "block", "state": "ok"}})
+    report = simulate(made, about, setting=Setting(timeline=[*yes, late]))
+    asks = [line.at for line in report.timeline if line.step == "block:renew" and line.what.startswith("asks")]
+    assert asks == [timedelta(minutes=asked_at)]
+
+
 def test_a_failing_undo_is_never_hidden() -> None:
     mocks = {"probe.expect_healthy": {"fail": "5xx"}, "policy.detach": {"fail": "access denied"}}
     report = run("attach_owasp_policy", "no_policy", mocks=mocks)

@@ -159,6 +159,22 @@ def test_validate_checks_text_templates_beside_playbooks(books: Path) -> None:
     assert "X002" in invoke("validate", books, exit_code=3)
 
 
+def test_validate_checks_every_kind_of_file(tmp_path: Path) -> None:
+    files = {
+        "guards.yaml": "version: guards/v1\nnever_blok: {}\n",
+        "routes.yaml": "version: routing/v1\nruls: []\n",
+        "sources.yaml": "version: sources/v1\nsurces: {}\n",
+        "adapters/tool.yaml": "nonsense: 1\n",
+        "notes.yaml": "shopping: [milk]\n",
+    }
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    problems = json.loads(invoke("validate", tmp_path, "--json", exit_code=3))
+    assert {Path(problem["file"]).name for problem in problems} == {Path(name).name for name in files}
+    assert [problem["severity"] for problem in problems if problem["file"].endswith("notes.yaml")] == ["warning"]
+
+
 def test_nothing_to_check_is_a_usage_error(tmp_path: Path) -> None:
     invoke("validate", tmp_path, exit_code=2)
     invoke("validate", tmp_path / "none", exit_code=2)
