@@ -112,9 +112,8 @@ def _close(world: World, job: Job, params: Close) -> Moved:
 
 
 def _reopen(world: World, job: Job, params: Reopen) -> Moved:
-    return _moved(
-        _tracker(world, job.scene.ticket_system).set_state(params.key, TicketState.IN_PROGRESS, note=params.text)
-    )
+    tracker = _tracker(world, job.scene.ticket_system)
+    return _moved(world, job, tracker.set_state(params.key, TicketState.IN_PROGRESS, note=params.text))
 
 
 def _moved(world: World, job: Job, ticket: Ticket) -> Moved:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -40,10 +41,14 @@ def _read(path: Path) -> str:
 
 
 def key_file(path: Path) -> str:
-    """A key of this deployment, made once, readable by its owner only."""
+    """A key of this deployment, made once, readable by its owner only; two processes that start together agree."""
     if not path.is_file():
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(secrets.token_hex(32))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)  # whole, and only where nobody was first
+        draft.unlink()
     return path.read_text(encoding="utf-8").strip()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import sqlite3
+import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
@@ -16,7 +18,8 @@ from stanch.errors import ConfigError, DependencyError
 from stanch.records.schema import SCHEMA_VERSION, meta, metadata
 
 _T = TypeVar("_T")
-PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreign_keys=ON")
+PRAGMAS = ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON")
+WAL_SECONDS = 10.0
 CREATION_LOCK = 0x5374616E6368  # any number that no other program uses in this database
 
 
@@ -135,6 +138,7 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.isolation_level = None  # the driver's own BEGIN would come too late to take the write lock
         for pragma in PRAGMAS:
             connection.execute(f"PRAGMA {pragma}")
+        _write_ahead(connection)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
@@ -142,6 +146,19 @@ def _sqlite_engine(url: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
     return engine
+
+
+def _write_ahead(connection: Any) -> None:
+    """Switch to a write-ahead log; SQLite does not wait by itself while another process makes the same file."""
+    deadline = time.monotonic() + WAL_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
 
 
 def _check_meta(found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
