@@ -99,25 +99,20 @@ def _run(given: list[str]) -> int:
 
 
 def _invoke(given: list[str]) -> int:
-    import click
-
     from stanch.errors import StanchError
 
     try:
-        result = _command(given[0]).main(args=given[1:], prog_name=f"stanch {given[0]}", standalone_mode=False)
-    except click.exceptions.Exit as left:
-        return left.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.exceptions.Abort):
+        _command(given[0]).main(args=given[1:], prog_name=f"stanch {given[0]}")
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    except KeyboardInterrupt:
         sys.stderr.write("interrupted\n")
         return 130
     except StanchError as error:
         return explain(error)
     except BrokenPipeError:
         return 0
-    return result if isinstance(result, int) else 0
+    return 0
 
 
 def explain(error: Any) -> int:
