@@ -17,6 +17,8 @@ from stanch.expressions._errors import ExpressionFailed
 from stanch.expressions._specs import DYN, Field, ListOf, MapOf, Record, Simple, Spec
 
 _MAX_DEPTH = 32
+_MAX_TOTAL = 1_500_000  # characters, over all that one expression reads
+_VALUE_COST = 100  # of any value, in characters
 _UNSAFE = re.compile("[\x00\ud800-\udfff]")  # the binding cuts texts at NUL, so 'a\0b' would equal 'a'
 _DURATION = TypeAdapter(timedelta)
 _TIMESTAMP = TypeAdapter(datetime)
@@ -29,6 +31,7 @@ class View:
 
     def __init__(self, caps: Caps) -> None:
         self._caps = caps
+        self._left = _MAX_TOTAL
 
     def of(self, field: Field, value: Any, wanted: Wanted) -> Any:
         """The value of a root or field; None where it is absent."""
@@ -37,6 +40,7 @@ class View:
     def _typed(self, spec: Spec, value: Any, wanted: Wanted, depth: int) -> Any:
         if depth > _MAX_DEPTH:
             raise ExpressionFailed("a value is nested too deeply for an expression")
+        self._spend(_VALUE_COST)
         match spec:
             case Record():
                 return self._record(spec, value, wanted, depth)
@@ -105,7 +109,14 @@ class View:
         return ordered[: self._limit(len(ordered), self._caps.items)]
 
     def _text(self, value: str) -> str:
-        return _UNSAFE.sub("\ufffd", value[: self._limit(len(value), self._caps.text)])
+        kept = value[: self._limit(len(value), self._caps.text)]
+        self._spend(len(kept))
+        return _UNSAFE.sub("\ufffd", kept)
+
+    def _spend(self, cost: int) -> None:
+        self._left -= cost
+        if self._left < 0:
+            raise ExpressionFailed("the values are too large for an expression")
 
     def _limit(self, length: int, cap: int) -> int:
         if length > cap and self._caps.strict:

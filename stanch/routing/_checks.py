@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from functools import partial
 
+from pydantic import BaseModel
+
 from stanch.documents import Document
 from stanch.errors import Problem
 from stanch.expressions import ExpressionError
@@ -14,7 +16,7 @@ from stanch.routing._conditions import checked, routing_code, top_level
 from stanch.routing._model import Branch, RoutesFile
 from stanch.routing._people import People
 from stanch.routing._report import Found, Path, problem
-from stanch.views import FindingView
+from stanch.views import FindingView, RouteView
 
 _PEOPLE = ("owner", "assignee", "cc", "notify", "only", "lead", "members", "user", "by")
 _ROLES = ("owner", "owner.lead", "assignee")
@@ -33,6 +35,7 @@ def _found(file: RoutesFile, document: Document) -> Iterator[Found]:
     yield from _branches(file)
     yield from _calendars(file)
     yield from _test_words(file)
+    yield from _noise_words(file)
     yield from place_problems(file)
 
 
@@ -121,6 +124,24 @@ def _test_words(file: RoutesFile) -> Iterator[Found]:
     """A misspelt word in a test's finding would test something else."""
     for index, test in enumerate(file.tests):
         yield from _fields(FindingView, test.finding, ("tests", index, "finding"))
+
+
+def _noise_words(file: RoutesFile) -> Iterator[Found]:
+    """What grouping and inhibition compare: fields of the finding, or words of its route."""
+    known = [*_dotted(FindingView), *_dotted(RouteView)]
+    named = [("grouping", index, "by", each.by) for index, each in enumerate(file.grouping)]
+    named += [("inhibit", index, "equal", each.equal) for index, each in enumerate(file.inhibit)]
+    for section, index, key, words in named:
+        for position, word in enumerate(words):
+            if word not in known:
+                yield _unknown("field", word, (section, index, key, position), known)
+
+
+def _dotted(model: type[BaseModel]) -> Iterator[str]:
+    for name, info in model.model_fields.items():
+        yield name
+        if isinstance(info.annotation, type) and issubclass(info.annotation, BaseModel):
+            yield from (f"{name}.{inner}" for inner in _dotted(info.annotation))
 
 
 def _fields(model: type, data: object, path: Path) -> Iterator[Found]:

@@ -119,6 +119,7 @@ def test_values(source: str, value: Any) -> None:
         ("finding.title.matches('(')", [("P307", 1)]),
         ("finding.title.matches('a{900}')", [("P307", 1)]),
         ("words.all(a, words.all(b, words.all(c, a + b + c != '')))", [("P307", 1)]),
+        ("words.all(a, words.all(b, finding.title.matches('[a-z]{1,60}b')))", [("P307", 1)]),
         ("true" + " || true" * 300, [("P307", 1)]),
         ("(" * 60 + "true" + ")" * 60, [("P307", 1)]),
         ("finding.foo == 1 || finding.bar == 2", [("P303", 9), ("P303", 29)]),
@@ -204,6 +205,13 @@ def test_json_forms_of_times_are_read() -> None:
 def test_long_texts_and_lists_are_cut_before_the_engine_sees_them() -> None:
     assert run("finding.title.size()", finding={"title": "x" * 10_000}) == 4096
     assert run("words.size()", words=["x"] * 1_000) == 256
+
+
+def test_values_that_are_too_large_altogether_fail() -> None:
+    with pytest.raises(ExpressionFailed):
+        run("free == []", free=[["x" * 4_000] * 200] * 200)
+    with pytest.raises(ExpressionFailed):
+        run("words.exists(a, words.exists(b, a.contains(b)))", words=["x" * 4_000])
 
 
 def test_models_and_dicts_are_seen_alike() -> None:

@@ -103,6 +103,7 @@ def found(body: str) -> list[tuple[str, int]]:
             "silences:\n- {id: s, from: 2026-02-01T00:00:00Z, until: 2026-02-08T00:00:00Z, reason: '', by: user:ana}\n",
             [("R000", 2)],
         ),
+        ("grouping:\n- {id: g, by: [owner, api.host, api.hots]}\n", [("R001", 2)]),
         ("tests:\n- {name: t, finding: {api: {hots: a}}, expect: {rule: fallback}}\n", [("R001", 2)]),
     ],
 )
