@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from stanch.plan import Plan
     from stanch.playbooks import Playbook
     from stanch.playbooks.examples import Moment
     from stanch.simulate import Report, Result
@@ -48,6 +49,7 @@ def simulate(
     route: Annotated[
         Path | None, typer.Option(help="Words of the route as JSON or YAML: owner, assignee, due ...")
     ] = None,
+    routes: Annotated[Path | None, typer.Option(help="Ownership file that says who owns it and who is who.")] = None,
     timeline: Annotated[
         Path | None, typer.Option(help="What happens meanwhile, as in the tests of a playbook.")
     ] = None,
@@ -66,8 +68,10 @@ def simulate(
         seen = _finding(finding)
         told = _told(timeline)
         plan = compile_plan(loaded, source=str(playbook))
-        setting = Setting(timeline=told[0], mocks=told[1], mode=_mode(mode, plan.mode.value))
-        report = run(plan, seen, _route(route, seen), setting=setting)
+        view, people = _owned(routes, seen, plan) if routes else (_route(route, seen), {})
+        effective = _mode(mode, plan.mode.value)
+        setting = Setting(timeline=told[0], mocks=told[1], people=people, mode=effective)
+        report = run(plan, seen, view, setting=setting)
     except (StanchError, TooLong) as error:
         raise _stopped(error) from None
     typer.echo(json.dumps(report.as_json(), indent=2)) if as_json else _show_report(report)
@@ -141,6 +145,17 @@ def _route(path: Path | None, finding: FindingView) -> RouteView:
         return route_of(_yaml(path) if path else {}, finding)
     except (ValidationError, TypeError, AttributeError):
         raise ConfigError(f"{path} does not hold words of a route", code="P403") from None
+
+
+def _owned(routes: Path, finding: FindingView, plan: Plan) -> tuple[RouteView, dict[str, tuple[str, ...]]]:
+    """Route and people as the ownership file has them."""
+    from stanch.routing import load_routes
+    from stanch.simulate.driver import START
+    from stanch.simulate.people import resolved
+
+    table = load_routes(_read(routes), str(routes))
+    view = table.route(finding, START).view
+    return view, resolved(plan, view, lambda name: table.people.resolve(name, START))
 
 
 def _told(path: Path | None) -> tuple[list[Moment], dict[str, Any]]:

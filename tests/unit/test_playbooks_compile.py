@@ -78,10 +78,8 @@ def test_hold_makes_later_steps_wait() -> None:
 
 def test_an_approval_waits_for_what_its_bound_step_reads() -> None:
     text = (ROOT / "playbooks/data_exposure_block.yaml").read_text()
-    text = text.replace(
-        'path: "${{ finding.api.path_template }}", method: "${{ finding.api.method }}", ttl',
-        'path: "/x/${{ steps.ticket.outputs.key }}", method: "${{ finding.api.method }}", ttl',
-    )
+    ttl, point = 'ttl: "${{ inputs.block_for }}"', "${{ steps.ticket.ok ? steps.ticket.outputs.key : finding.id }}"
+    text = text.replace(ttl, f'{ttl}, at: "{point}"')
     assert compile_plan(load_playbook(text)).walk()["ok_to_block"].needs == ("ticket",)
 
 

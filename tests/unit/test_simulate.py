@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from stanch.findings import parse_view
 from stanch.plan import Mode, Plan
 from stanch.playbooks import Playbook, compile_plan, load_playbook
 from stanch.playbooks.examples import Example, Moment
 from stanch.simulate import Report, Setting, run_example, simulate
+from stanch.views import RouteView
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "playbooks"
@@ -166,6 +169,36 @@ def test_a_block_is_asked_about_again_before_it_ends_and_not_at_once(block_for: 
     report = simulate(made, about, setting=Setting(timeline=[*yes, late]))
     asks = [line.at for line in report.timeline if line.step == "block:renew" and line.what.startswith("asks")]
     assert asks == [timedelta(minutes=asked_at)]
+
+
+PEOPLE = {"team:appsec": ("user:tom", "user:ines"), "user:maria": ("user:maria",), "user:lead": ("user:lead",)}
+BUSINESS, SECURITY = {"user:maria", "user:lead"}, {"user:tom", "user:ines"}
+votes = st.tuples(
+    st.integers(0, 300), st.sampled_from(["approve", "reject"]), st.sampled_from([*BUSINESS, *SECURITY, "user:eve"])
+)
+
+
+@given(st.lists(votes, max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_whoever_votes_whenever_nothing_is_blocked_without_business_and_security(
+    said: list[tuple[int, str, str]],
+) -> None:
+    about = parse_view(json.loads((FOLDER / "fixtures/data_exposure.json").read_text()))
+    route = RouteView.model_validate({"assignee": "user:maria", "owner": {"id": "team:x", "lead": "user:lead"}})
+    timeline = [
+        Moment.model_validate({"at": f"{minute}m", verdict: "ok_to_block", "by": who, "reason": "because"})
+        for minute, verdict, who in sorted(said)
+    ]
+    setting = Setting(timeline=timeline, people=PEOPLE)
+    report = simulate(plan("data_exposure_block"), about, route, setting=setting)
+    first = {who: verdict for minute, verdict, who in sorted(said, reverse=True) if minute < 240 and who != "user:eve"}
+    yes = {who for who, verdict in first.items() if verdict == "approve"}
+    agreed = bool(yes & BUSINESS and yes & SECURITY)
+    if "block.scope" in report.told:
+        assert agreed
+        assert set(report.approvals[0].by) <= yes
+    elif "reject" not in first.values():
+        assert not agreed
 
 
 def test_a_failing_undo_is_never_hidden() -> None:

@@ -90,6 +90,14 @@ def test_a_simulation_follows_a_timeline_and_a_route(books: Path, tmp_path: Path
     assert report["effects"][0]["params"]["assignee"] == "user:maria"
 
 
+def test_owners_and_approvers_come_from_the_ownership_file(books: Path) -> None:
+    words = ("playbook", "simulate", books / "data_exposure_block.yaml", "--json")
+    about = ("--finding", books / "fixtures/data_exposure.json", "--routes", ROOT / "tests/data/ownership.yaml")
+    report = json.loads(invoke(*words, *about))
+    assert report["effects"][0]["params"]["assignee"] == "user:ana"
+    assert report["approvals"][0]["who"] == ["user:ana", "user:bo", "user:cy"]
+
+
 def test_a_lower_mode_can_be_tried(books: Path) -> None:
     words = ("playbook", "simulate", books / "attach_owasp_policy.yaml", "--mode", "semi")
     assert "attach:gate" in invoke(*words, "--finding", books / "fixtures/no_policy.json")

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from stanch.catalog import catalog
 from stanch.documents import Document
 from stanch.expressions import Checked, ExpressionError, Schema, check, check_text, parse
 from stanch.playbooks.checks.modes import binders_of
@@ -105,7 +106,7 @@ class Expressions:
                 self._report.add("P209", use.path, message, hint="read only steps that end before the approval")
 
     def _certainly_ran(self, use: Use, target: Placed) -> None:
-        reason = _why_uncertain(use.place, target)
+        reason = _why_uncertain(use.place, target) or _alongside_doubt(use.place, target)
         if reason:
             hint = f"ask first: steps.{target.step.id}.ok ? ... : ..., or a when with steps.{target.step.id}.ok"
             self._report.add(
@@ -170,6 +171,16 @@ def _why_uncertain(place: Placed | None, target: Placed) -> str:
         if reason:
             return reason
     return ""
+
+
+def _alongside_doubt(place: Placed | None, target: Placed) -> str:
+    """A change must not hang on a tracker or a chat: such a step may fail, and the run goes on."""
+    reader = catalog().get(place.step.do or "") if place is not None else None
+    spec = catalog().get(target.step.do or "")
+    if reader is None or spec is None or not reader.effect.mutates:
+        return ""
+    alongside = spec.effect.runs_alongside and not target.step.hold
+    return "runs alongside and may fail without ending the run" if alongside else ""
 
 
 def _own_doubts(link: Placed) -> Iterator[str]:
