@@ -34,8 +34,11 @@ _MESSAGES: dict[str, str] = {
     "Expr": "id:2:int const_expr:3:Const ident_expr:4:Ident select_expr:5:Select call_expr:6:Call list_expr:7:Items "
     "struct_expr:8:Struct comprehension_expr:9:Loop",
     "Position": "key:1:int value:2:int32",
+    "Empty": "",
+    "Type": "list_type:6:Empty map_type:7:Empty",
+    "Typed": "key:1:int value:2:Type",
     "Source": "positions:4:Position*",
-    "Checked": "expr:4:Expr source_info:5:Source",
+    "Checked": "type_map:3:Typed* expr:4:Expr source_info:5:Source",
     "Parsed": "expr:2:Expr source_info:3:Source",
 }
 
@@ -71,11 +74,17 @@ class Tree:
         kind = "Parsed" if envelope.type_url.endswith("ParsedExpr") else "Checked"
         self._message = _classes()[kind].FromString(envelope.value)
         self.root: Expr = self._message.expr
+        types = self._message.type_map if kind == "Checked" else ()
+        self._lists = {entry.key for entry in types if entry.value.HasField("list_type")}
         self._offsets = {entry.key: entry.value for entry in self._message.source_info.positions}
 
     def offset(self, node: Expr) -> int:
         """Characters before the node in the source."""
         return int(self._offsets.get(node.id, 0))
+
+    def is_list(self, node: Expr) -> bool:
+        """Whether the checker knows that the node is a list."""
+        return node.id in self._lists
 
 
 def children(node: Expr) -> Iterator[Expr]:

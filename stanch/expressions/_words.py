@@ -22,7 +22,7 @@ def word_mistakes(tree: Tree, visits: Iterable[Visit], schema: Schema, guarded: 
         if shape(visit.node) == "call_expr":
             found.extend(_unknown_words(tree, visit, schema))
             found.extend(_unguarded(tree, visit, schema, guarded))
-        found.extend(_unordered(tree, visit, schema))
+        found.extend(_unordered(tree, visit))
     return found
 
 
@@ -70,14 +70,11 @@ def _unguarded(tree: Tree, visit: Visit, schema: Schema, guarded: frozenset[Path
             yield Mistake("P305", f"'{name}' may be absent", hint, tree.offset(visit.node))
 
 
-def _unordered(tree: Tree, visit: Visit, schema: Schema) -> Iterator[Mistake]:
-    """`map` and `filter` over a map follow its order, which differs from process to process."""
+def _unordered(tree: Tree, visit: Visit) -> Iterator[Mistake]:
+    """`map` and `filter` over a map follow its order, which differs from process to process and so breaks replays."""
     if shape(visit.node) != "comprehension_expr":
         return
     loop = visit.node.comprehension_expr
-    if shape(loop.accu_init) != "list_expr":
-        return
-    field = field_of(loop.iter_range, visit.scope, schema)
-    if shape(loop.iter_range) == "struct_expr" or (field and not isinstance(field.spec, ListOf | Simple)):
-        message = "the order of a map is not fixed, so it cannot become a list"
+    if shape(loop.accu_init) == "list_expr" and not tree.is_list(loop.iter_range):
+        message = "map() and filter() need a list: the order of anything else is not fixed"
         yield Mistake("P301", message, "use exists() or all()", tree.offset(visit.node))
