@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,9 +21,9 @@ from stanch.approvals import Code, Settled, Verdict, Vote
 from stanch.approvals.model import Via
 from stanch.contract import Decision
 from stanch.web.services import now
-from stanch.web.temporal import CALL
 
-PATIENCE = timedelta(milliseconds=1500)  # Slack gives three seconds in all
+PATIENCE = timedelta(milliseconds=1200)  # Slack gives three seconds in all
+STORING = timedelta(milliseconds=700)
 _CODES = {code.value: code for code in Code}
 
 
@@ -78,9 +79,10 @@ async def cast(client: Client, ballot: Ballot, *, principal: str) -> Answer:
     )
     handle = client.get_workflow_handle(ballot.case_id)
     try:
-        verdict = await handle.execute_update(
-            contract.DECIDE, Decision(vote=vote), id=vote.decision_id, result_type=Verdict, rpc_timeout=PATIENCE
-        )
+        async with asyncio.timeout(PATIENCE.total_seconds()):  # the client itself would go on trying
+            verdict = await handle.execute_update(
+                contract.DECIDE, Decision(vote=vote), id=vote.decision_id, result_type=Verdict, rpc_timeout=PATIENCE
+            )
     except WorkflowUpdateFailedError as error:
         return _turned_away(error)
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
@@ -111,11 +113,12 @@ def _over() -> Answer:
 
 async def _store(client: Client, case_id: str, vote: Vote) -> Answer:
     """Leave the vote as a signal: it survives until a worker is there, and its id keeps it from counting twice."""
+    handle = client.get_workflow_handle(case_id)
     try:
-        handle = client.get_workflow_handle(case_id)
-        await handle.signal(contract.DECIDE_LATER, Decision(vote=vote), rpc_timeout=min(CALL, PATIENCE))
-    except RPCError as error:
-        if error.status is RPCStatusCode.NOT_FOUND:
+        async with asyncio.timeout(STORING.total_seconds()):
+            await handle.signal(contract.DECIDE_LATER, Decision(vote=vote), rpc_timeout=STORING)
+    except (RPCError, TimeoutError) as error:
+        if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
             return _over()
-        return Answer(Fate.LOST, "D010", "not recorded: Stanch cannot be reached right now, try again")
+        return Answer(Fate.LOST, "D010", "not recorded: Temporal cannot be reached right now, try again")
     return Answer(Fate.RECORDED, "A013", "recorded; it counts as soon as a worker is back")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -23,9 +24,10 @@ LOOK = timedelta(seconds=2)
 
 @asynccontextmanager
 async def reaching() -> AsyncIterator[None]:
-    """Anything that keeps Temporal from answering becomes a 503; nothing was stored then."""
+    """Anything that keeps Temporal from answering becomes a 503, soon: the client itself would go on trying."""
     try:
-        yield
+        async with asyncio.timeout(CALL.total_seconds()):
+            yield
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise
@@ -90,7 +92,8 @@ async def view_of_case(client: Client, case_id: str) -> CaseView | None:
     """The case as its workflow knows it now; None where nobody can say (no worker, closed long ago)."""
     handle = client.get_workflow_handle(case_id)
     try:
-        found = await handle.query(contract.VIEW, result_type=dict[str, Any], rpc_timeout=LOOK)
+        async with asyncio.timeout(LOOK.total_seconds()):
+            found = await handle.query(contract.VIEW, result_type=dict[str, Any], rpc_timeout=LOOK)
     except (RPCError, WorkflowQueryFailedError, TimeoutError):
         return None
     return CaseView.model_validate(found) if found else None

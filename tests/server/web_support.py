@@ -195,7 +195,9 @@ class Edge:
         self.ports = Ports()
         self.point = MemoryPoint()
         self._with_worker = with_worker
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        # The protocol is named because asyncio sets TCP_NODELAY only then; without it every answer waits 40 ms.
+        self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        self._listener.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         self.settings = self._settings(more or {})
         self.keys = Keys(self.settings)
@@ -264,7 +266,7 @@ class Edge:
             uvicorn.Config(create_app(self.services), log_level="warning", lifespan="off", access_log=False)
         )
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))
-        while not server.started:
+        while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)
         running = await self._start_workers() if self._with_worker else []
         self._ready.set()
@@ -278,7 +280,7 @@ class Edge:
         world = World(settings=self.settings, records=self.records, policy=PolicyStore(self.settings), keys=self.keys)
         world.loop, world.client = asyncio.get_running_loop(), self.client
         world._built["point", "edge"] = self.point
-        threads = ThreadPoolExecutor(16)
+        threads = ThreadPoolExecutor(worker.THREADS)
         workers = [worker.make_worker(self.client, world, queue.value, threads) for queue in Queue]
         self._tasks = [asyncio.create_task(one.run()) for one in workers]
         return workers

@@ -1,0 +1,66 @@
+"""What callers are told when parts are missing: no worker, no Temporal, no records."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from web_support import SECRET, Edge, finding
+
+from stanch.contract import DECIDE_LATER, REPORT
+from stanch.sandbox.temporal import EmbeddedTemporal
+
+BODY = {"approval_id": "a-1", "digest": "0" * 64, "verdict": "approve"}
+
+
+def test_without_a_worker_a_vote_is_stored_and_the_person_told(edge: Edge) -> None:
+    case_id = edge.send(finding(uid="N-1"), delivery_id="n-1").json()["results"][0]["case_id"]
+    began = datetime.now(UTC)
+    answer = edge.http.post(f"/v1/cases/{case_id}/decisions", json=BODY, headers=edge.api(by="user:maria"))
+    assert (answer.status_code, answer.json()["status"]) == (202, "recorded")
+    assert datetime.now(UTC) - began < timedelta(seconds=3)
+    assert edge.signals(case_id) == [REPORT, DECIDE_LATER]
+
+
+def test_a_vote_for_a_case_that_is_over_is_refused(edge: Edge) -> None:
+    answer = edge.http.post("/v1/cases/case-none/decisions", json=BODY, headers=edge.api(by="user:maria"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "A003")
+
+
+def test_a_word_to_a_case_that_is_over_is_refused(edge: Edge) -> None:
+    answer = edge.http.post("/v1/cases/case-none/reopen", json={}, headers=edge.api(by="user:maria"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "W010")
+
+
+@pytest.fixture(scope="module")
+def cut_off(tmp_path_factory: pytest.TempPathFactory) -> object:
+    """An edge whose Temporal went away after the start."""
+    folder: Path = tmp_path_factory.mktemp("cut")
+    server = EmbeddedTemporal(database=folder / "temporal.db", durable=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch, Edge(folder, server.address) as made:
+        patch.setenv("STANCH_TEST_OWN", SECRET)
+        server.stop()
+        yield made
+
+
+def test_nothing_is_promised_while_temporal_is_away(cut_off: Edge) -> None:
+    answer = cut_off.send(finding(), delivery_id="c-1")
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == "5"
+    assert answer.json()["code"] == "D010"
+
+
+def test_a_vote_is_not_said_to_be_recorded_while_temporal_is_away(cut_off: Edge) -> None:
+    answer = cut_off.http.post("/v1/cases/case-x/decisions", json=BODY, headers=cut_off.api(by="user:maria"))
+    assert answer.status_code == 503
+    assert "not recorded" in answer.json()["detail"]
+
+
+def test_readiness_names_what_is_missing_and_health_does_not_care(cut_off: Edge) -> None:
+    answer = cut_off.http.get("/readyz", headers=cut_off.api())
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["temporal"]["ok"] is False
+    assert answer.json()["checks"]["records"]["ok"] is True
+    assert cut_off.http.get("/healthz").status_code == 200
