@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from activities._jira_client import JiraClient
 from activities._jira_fields import CreateScreens
@@ -30,8 +31,8 @@ def examine(client: JiraClient, screens: CreateScreens, *, settings: JiraSetting
         return checks
     projects = sorted({project for project in (settings.project, *settings.project_fields) if project})
     for project in projects:
-        checks.append(_guarded(f"jira permissions {project}", lambda p=project: _permissions(client, p)))
-        checks.append(_guarded(f"jira fields {project}", lambda p=project: _fields(screens, settings, p)))
+        checks.append(_guarded(f"jira permissions {project}", partial(_permissions, client, project)))
+        checks.append(_guarded(f"jira fields {project}", partial(_fields, screens, settings, project)))
     return checks
 
 

@@ -34,7 +34,7 @@ async def connect(*, tries: int = CONNECT_TRIES) -> Client:
         DependencyError: D010, after bounded tries.
     """
     config = ClientConfig.load_client_connect_config(config_file_strict=True)
-    config.setdefault("target_host", DEFAULT_ADDRESS)
+    address = config.setdefault("target_host", DEFAULT_ADDRESS)
     for left in range(tries, 0, -1):
         try:
             return await Client.connect(**config, data_converter=pydantic_data_converter)
@@ -42,7 +42,7 @@ async def connect(*, tries: int = CONNECT_TRIES) -> Client:
             if left > 1:
                 await asyncio.sleep(CONNECT_PAUSE.total_seconds())
     raise DependencyError(
-        f"Temporal does not answer at {config['target_host']}",
+        f"Temporal does not answer at {address}",
         code="D010",
         hint="start it, or set TEMPORAL_ADDRESS; `stanch dev` brings its own",
     )

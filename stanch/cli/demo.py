@@ -6,7 +6,7 @@ import contextlib
 import signal
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -54,7 +54,7 @@ def dev(
 
 
 @contextlib.contextmanager
-def _running(folder: Path, *, port: int, durable: bool, more: Mapping[str, object]) -> Iterator[Stack]:
+def _running(folder: Path, *, port: int, durable: bool, more: Mapping[str, object]) -> Generator[Stack]:
     from stanch.sandbox.stack import Stack
 
     signal.signal(signal.SIGTERM, _interrupt)
