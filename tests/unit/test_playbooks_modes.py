@@ -70,20 +70,25 @@ def test_consent_in_every_case_satisfies_semi(when: str) -> None:
         "steps.ok.approved || true",
         "steps.ok.approved ? true : true",
         "finding.count > 1 ? steps.ok.approved : true",
+        "steps.ok.approved && true ? true : true",
         "steps.ok.approved == false",
         "[steps.ok.approved].exists(x, true)",
         "steps.ok.ok",
         "'steps.ok.approved' == '&& steps.ok.approved &&' || true",
         "finding.title == r'\\\\' || true || steps.ok.approved",
+        "finding.title != '\\\\' && steps.ok.approved && \\\\''",
     ],
 )
 def test_anything_less_than_consent_does_not(when: str) -> None:
     assert "P202" in codes(asked(when))
 
 
-def test_a_comment_cannot_hide_the_way_around() -> None:
-    when = "|-\n      true //\n      || steps.ok.approved"
-    assert "P202" in codes(ASK + BLOCK.format(when=when))
+@pytest.mark.parametrize(
+    "lines", [("true //", "|| steps.ok.approved"), ("finding.count > 0 // && steps.ok.approved &&", "&& true")]
+)
+def test_a_comment_cannot_hide_the_way_around(lines: tuple[str, str]) -> None:
+    when = "|-\n      " + "\n      ".join(lines)
+    assert codes(ASK + BLOCK.format(when=when)) == {"P202"}
 
 
 def test_an_approval_after_the_change_is_no_approval() -> None:
@@ -146,6 +151,11 @@ def test_no_word_makes_silence_consent(word: str) -> None:
 def test_an_option_chosen_by_silence_lets_no_change_run(when: str) -> None:
     ask = ASK.replace(" binds: [block],", " options: [go, stop], on_timeout: go,")
     assert "P206" in codes(ask + BLOCK.format(when=f'"{when}"'), mode="auto")
+
+
+def test_an_option_chosen_by_silence_binds_nothing() -> None:
+    ask = ASK.replace("expires: 4h", "expires: 4h, options: [go, stop], on_timeout: go")
+    assert codes(ask + BLOCK.format(when="'true'"), mode="auto") == {"P206"}
 
 
 atoms = st.sampled_from([*NAMES, "true", "false", "'&&' == '||'", '"(" == ")"'])

@@ -64,6 +64,13 @@ def test_the_most_specific_place_wins_whatever_the_names() -> None:
     assert chosen(found, finding(host="example.org")) == ""
 
 
+def test_a_place_for_other_methods_or_environments_does_not_count() -> None:
+    found = books(
+        a='match: {host: "*.example.com", methods: [POST]}', b="match: {host: shop.example.com, environment: dev}"
+    )
+    assert chosen(found, finding()) == ""
+
+
 def test_a_condition_that_is_false_leaves_it_to_the_next() -> None:
     found = books(a=ANYWHERE, c="match: {host: shop.example.com}, when: finding.kind == 'attack'")
     assert chosen(found, finding()) == "a"
