@@ -100,7 +100,9 @@ class CaseWorkflow:
             await workflow.wait_condition(lambda: self._has_work() or self._may_continue_as_new())
 
     def _has_work(self) -> bool:
-        return bool(self._commands) or self._needs_flush() or self._closing or self._state.resolved is None
+        stale = self._state.status is not status_of(self._state)  # the last effect may end without a word
+        waiting = bool(self._commands) or self._needs_flush() or stale
+        return waiting or self._closing or self._state.resolved is None
 
     def _work(self) -> None:
         while self._commands:

@@ -56,7 +56,9 @@ def _met(run: Run, path: str, index: int, event: str, name: str) -> bool:
 
 
 def on_ticket_resolved(run: Run) -> None:
-    """Done in the tracker means "verify now": a wait for a clean rescan asks the scanner to look again."""
+    """Done in the tracker means "verify now": a wait for a clean rescan asks the scanner, unless it has said so."""
+    if run.state.facts.get("finding") == "clean":
+        return
     for name, step in run.plan_steps.items():
         state = run.state.steps.get(name)
         wanted = step.wait is not None and any(item.event == "finding.rescan_clean" for item in step.wait.events)
@@ -78,6 +80,8 @@ def on_ticket_resolved(run: Run) -> None:
 def on_rescanned(run: Run, path: str, *, clean: bool) -> None:
     """A second look found nothing, or it found the problem again and the ticket goes back."""
     run.note("finding.rescanned", path, clean=clean)
+    if run.state.step(path).status is not StepStatus.RUNNING:
+        return  # proved in another way meanwhile: the ticket must not go back
     if clean:
         run.state.facts["finding"] = "clean"
         return
