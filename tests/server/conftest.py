@@ -11,7 +11,7 @@ from web_support import SECRET, Edge
 from stanch.sandbox.temporal import EmbeddedTemporal
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def temporal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedTemporal]:
     database = tmp_path_factory.mktemp("temporal") / "temporal.db"
     with EmbeddedTemporal(database=database, durable=False) as server:

@@ -187,7 +187,7 @@ class Edge:
     """One web service with its own event loop in a thread; `worker` adds the real workflows and activities."""
 
     def __init__(
-        self, folder: Path, temporal: str, *, with_worker: bool = False, more: Mapping[str, Any] | None = None
+        self, folder: Path, temporal: str, *, with_worker: bool = False, chat: Mapping[str, Any] | None = None
     ):
         self.folder = folder
         self.address = temporal
@@ -195,18 +195,19 @@ class Edge:
         self.ports = Ports()
         self.point = MemoryPoint()
         self._with_worker = with_worker
+        self._chat = chat or {}
         # The protocol is named because asyncio sets TCP_NODELAY only then; without it every answer waits 40 ms.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self.settings = self._settings(more or {})
+        self.settings = self._settings()
         self.keys = Keys(self.settings)
         self.records = Records(self.settings.url_of_records, self.keys.ledger)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="edge", daemon=True)
 
-    def _settings(self, more: Mapping[str, Any]) -> Settings:
+    def _settings(self) -> Settings:
         policy, playbooks = self.folder / "policy", self.folder / "playbooks"
         for path in (policy / "texts", playbooks, self.folder / "data"):
             path.mkdir(parents=True, exist_ok=True)
@@ -222,7 +223,7 @@ class Edge:
             "web": {"port": int(self.url.rsplit(":", 1)[1])},
             "points": {"edge": {"kind": "memory", "hosts": ["*.example.com"]}} if self._with_worker else {},
         }
-        return Settings(**(given | dict(more)))
+        return Settings(**given)
 
     def __enter__(self) -> Edge:
         self._thread.start()
@@ -253,7 +254,9 @@ class Edge:
             self.address, namespace=self.namespace, data_converter=pydantic_data_converter
         )
         self.services = Services(
-            settings=self.settings,
+            settings=self.settings.model_copy(
+                update={"chat": self._chat}
+            ),  # the worker's own cards are not tested here
             records=self.records,
             policy=fixed_policy(),
             keys=self.keys,
@@ -319,7 +322,7 @@ def eventually(look: Callable[[], T], *, seconds: float = 20.0) -> T:
     """The first truthy answer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with suppress(KeyError, httpx.HTTPError):
+        with suppress(KeyError, TypeError, httpx.HTTPError):  # what is looked at may not be there yet
             found = look()
             if found:
                 return found

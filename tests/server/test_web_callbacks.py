@@ -1,0 +1,217 @@
+"""Clicks from Slack and callbacks from trackers: who may, what is forged, and what a case hears."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+from web_support import Edge, eventually, finding
+
+from stanch.errors import IntakeError
+from stanch.ports import ChatUser, Check, Message, Posted, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.sandbox.temporal import EmbeddedTemporal
+from stanch.slack_signing import Button, Verdict, button_token, sign
+
+SIGNING = "a-signing-secret-of-slack"
+SLACK = {"slack": {"kind": "slack", "signing_secrets": [SIGNING], "team_id": "T0HOME"}}
+
+
+class FakeChat:
+    """A workspace whose accounts a test chooses."""
+
+    def __init__(self) -> None:
+        self.users = {name: ChatUser(id=name, name=name, team="T0HOME") for name in ("U01MARIA", "U01TOM", "U0NOBODY")}
+        self.users["U01GUEST"] = ChatUser(id="U01GUEST", name="g", team="T0HOME", is_guest=True)
+
+    def user(self, user_id: str) -> ChatUser:
+        return self.users[user_id]
+
+    def post(self, message: Message) -> Posted:
+        return Posted(message.channel, "1.1")
+
+    def update(self, posted: Posted, message: Message) -> None:
+        return None
+
+    def doctor(self) -> Sequence[Check]:
+        return []
+
+
+class FakeTracker:
+    """A tracker whose callbacks carry a shared word, and whose ticket a test sets."""
+
+    def __init__(self) -> None:
+        self.ticket = Ticket("SEC-1", "1", "jira", "", TicketState.NEW)
+
+    def parse_event(self, *, headers: Mapping[str, str], body: bytes) -> TicketEvent | None:
+        if headers.get("x-word") != "mine":
+            raise IntakeError("the callback is not authentic", status=401, code="I410")
+        read = json.loads(body)
+        return TicketEvent("jira", read["key"], read["id"]) if read.get("key") else None
+
+    def get_ticket(self, key: str) -> Ticket:
+        return self.ticket
+
+    def ensure_ticket(self, draft: TicketDraft, *, uncertain_since: datetime | None = None) -> Ticket:
+        return self.ticket
+
+    def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
+        return self.ticket
+
+    def add_note(self, key: str, text: str, *, marker: str) -> None:
+        return None
+
+    def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None:
+        return None
+
+    def attach(self, key: str, *, name: str, content: bytes) -> None:
+        return None
+
+    def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
+        return self.ticket
+
+    def doctor(self) -> Sequence[Check]:
+        return []
+
+
+@pytest.fixture(scope="module")
+def chat() -> FakeChat:
+    return FakeChat()
+
+
+@pytest.fixture(scope="module")
+def busy(temporal: EmbeddedTemporal, chat: FakeChat, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
+    from web_support import SECRET
+
+    folder = tmp_path_factory.mktemp("busy")
+    with pytest.MonkeyPatch.context() as patch, Edge(folder, temporal.address, with_worker=True, chat=SLACK) as made:
+        patch.setenv("STANCH_TEST_OWN", SECRET)
+        made.ports.chat_port = chat
+        made.ports.by_name["jira"] = FakeTracker()
+        yield made
+
+
+@pytest.fixture(scope="module")
+def request_of(busy: Edge) -> dict[str, Any]:
+    """An open approval."""
+    case_id = busy.send(finding(uid="S-1"), delivery_id="s-1").json()["results"][0]["case_id"]
+
+    def look() -> dict[str, Any] | None:
+        found = busy.case(case_id)
+        return found["approvals"][0]["request"] if found.get("live") and found["approvals"] else None
+
+    return eventually(look)
+
+
+def token(busy: Edge, request: Mapping[str, Any], verdict: Verdict = Verdict.APPROVE, **more: Any) -> str:
+    given = {
+        "approval_id": request["approval_id"],
+        "verdict": verdict,
+        "case_id": request["case_id"],
+        "expires_at": datetime.now(UTC) + timedelta(hours=1),
+        "digest": request["digest"],
+    }
+    secret = more.pop("secret", busy.keys.buttons)
+    return button_token(Button(**(given | more)), key_id="1", secret=secret)
+
+
+def press(busy: Edge, value: str, *, user: str = "U01MARIA", team: str = "T0HOME", **how: str) -> httpx.Response:
+    message = {"type": "message", "message_ts": "1700000000.000100", "channel_id": "C0SHOP"}
+    payload = {
+        "type": "block_actions",
+        "user": {"id": user, "team_id": team},
+        "team": {"id": team},
+        "api_app_id": "A0STANCH",
+        "trigger_id": "1.2.a",
+        "channel": {"id": "C0SHOP"},
+        "container": message,
+        "actions": [
+            {"type": "button", "action_id": "stanch.approve", "value": value, "action_ts": how.get("ts", "1700.1")}
+        ],
+    }
+    body = urlencode({"payload": json.dumps(payload)}).encode()
+    stamp = how.get("stamp", str(int(time.time())))
+    headers = {
+        "x-slack-request-timestamp": stamp,
+        "x-slack-signature": sign(body, timestamp=stamp, secret=how.get("secret", SIGNING)),
+        "content-type": "application/x-www-form-urlencoded",
+    }
+    return busy.http.post("/v1/slack/interactions", content=body, headers=headers)
+
+
+def test_forged_and_old_requests_are_refused(busy: Edge, request_of: dict[str, Any]) -> None:
+    value = token(busy, request_of)
+    assert press(busy, value, secret="another").status_code == 401
+    assert press(busy, value, stamp=str(int(time.time()) - 301)).status_code == 401
+    assert busy.http.post("/v1/slack/interactions", content=b"payload=%7B%7D").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("how", "words"),
+    [
+        ({"user": "U0NOBODY"}, "not in the directory"),
+        ({"user": "U01GUEST"}, "guests"),
+        ({"team": "T0OTHER"}, "another workspace"),
+        ({"user": "U01TOM"}, "not among the approvers"),
+    ],
+)
+def test_who_may_not_decide_is_told_why(
+    busy: Edge, request_of: dict[str, Any], how: dict[str, str], words: str
+) -> None:
+    answer = press(busy, token(busy, request_of), **how)
+    assert answer.status_code == 200
+    assert words in answer.json()["text"]
+    assert answer.json()["response_type"] == "ephemeral"
+
+
+def test_buttons_that_are_not_ours_or_expired_or_stale_decide_nothing(busy: Edge, request_of: dict[str, Any]) -> None:
+    forged = press(busy, token(busy, request_of, secret="not our key"))
+    assert "not one of ours" in forged.json()["text"]
+    late = press(busy, token(busy, request_of, expires_at=datetime.now(UTC) - timedelta(seconds=1)))
+    assert "expired" in late.json()["text"]
+    stale = press(busy, token(busy, request_of, digest="0" * 64))
+    assert "not what is asked now" in stale.json()["text"]
+    assert busy.case(request_of["case_id"])["approvals"][0]["votes"] == []
+
+
+def test_a_click_by_the_approver_decides_and_a_second_one_is_explained(busy: Edge, request_of: dict[str, Any]) -> None:
+    value = token(busy, request_of)
+    assert "Approved by user:maria" in press(busy, value, ts="1700.2").json()["text"]
+    assert eventually(lambda: list(busy.point.held))
+    assert "lready" in press(busy, value, ts="1700.3").json()["text"]
+
+
+def test_the_same_request_byte_for_byte_is_refused(busy: Edge, request_of: dict[str, Any]) -> None:
+    stamp = str(int(time.time()))
+    value = token(busy, request_of)
+    assert press(busy, value, stamp=stamp, ts="1700.4").status_code == 200
+    assert press(busy, value, stamp=stamp, ts="1700.4").status_code == 401
+
+
+def call_back(busy: Edge, body: Mapping[str, str], *, word: str = "mine", system: str = "jira") -> httpx.Response:
+    return busy.http.post(f"/v1/tickets/{system}", json=dict(body), headers={"x-word": word})
+
+
+def test_unproven_callbacks_and_unknown_trackers_are_refused(busy: Edge) -> None:
+    assert call_back(busy, {"key": "SEC-1", "id": "1"}, word="guess").status_code == 401
+    assert call_back(busy, {"key": "SEC-1", "id": "1"}, system="nosuch").status_code == 401
+
+
+def test_events_of_other_tickets_are_let_go(busy: Edge) -> None:
+    assert call_back(busy, {"id": "1"}).json() == {"status": "ignored"}
+    assert call_back(busy, {"key": "OTHER-9", "id": "2"}).json() == {"status": "ignored"}
+
+
+def test_a_ticket_is_read_again_and_its_case_told_in_our_own_names(busy: Edge) -> None:
+    case_id = busy.send(finding(uid="S-2"), delivery_id="s-2").json()["results"][0]["case_id"]
+    eventually(lambda: busy.case(case_id)["case"]["ticket_key"])
+    busy.records.link_ticket(case_id, system="jira", key="SEC-1", at=datetime.now(UTC))
+    ticket = Ticket("SEC-1", "1", "jira", "", TicketState.NEW, assignee="tom.b", changed_by="maria.k")
+    busy.ports.by_name["jira"].ticket = ticket  # type: ignore[attr-defined]
+    assert call_back(busy, {"key": "SEC-1", "id": "e1"}).json()["status"] == "accepted"
+    assert eventually(lambda: busy.case(case_id)["live"]["summary"]["assignee"] == "user:tom")
