@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "send": ("stanch.cli.send", "send", "Sign a finding file and post it."),
     "findings": ("stanch.cli.findings", "findings", "Show what a body would become; sends nothing."),
     "validate": ("stanch.cli.validate", "validate", "Check playbooks, routes, guards and sources."),
+    "schema": ("stanch.cli.schema", "schema", "JSON Schema of the files people write, for editors."),
     "route": ("stanch.cli.route", "app", "Ownership rules: test, check, show."),
     "playbook": ("stanch.cli.playbook", "app", "Playbooks: test, simulate."),
     "case": ("stanch.cli.case", "app", "Cases: list, show, timeline, comment, close, reopen."),

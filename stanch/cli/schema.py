@@ -1,0 +1,47 @@
+"""`stanch schema`: JSON Schema of the files people write, for editors."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+
+class Kind(StrEnum):
+    """What there is a schema of."""
+
+    PLAYBOOK = "playbook"
+    ROUTES = "routes"
+    GUARDS = "guards"
+    SOURCES = "sources"
+    FINDING = "finding"
+
+
+def schema(kind: Annotated[Kind, typer.Argument(help="Which file.")]) -> None:
+    """Print the JSON Schema of a kind of file."""
+    typer.echo(json.dumps(schema_of(kind), indent=2, sort_keys=True))
+
+
+def schema_of(kind: Kind) -> dict[str, Any]:
+    """The schema, made from the model that also loads the file, so that they cannot differ."""
+    made = _model(kind).model_json_schema(by_alias=True)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Stanch {kind.value}", **made}
+
+
+def _model(kind: Kind) -> Any:
+    from stanch.findings import FindingReport
+    from stanch.guards import GuardPolicy
+    from stanch.intake.config import SourcesFile
+    from stanch.playbooks.model import Playbook
+    from stanch.routing import RoutesFile
+
+    models = {
+        Kind.PLAYBOOK: Playbook,
+        Kind.ROUTES: RoutesFile,
+        Kind.GUARDS: GuardPolicy,
+        Kind.SOURCES: SourcesFile,
+        Kind.FINDING: FindingReport,
+    }
+    return models[kind]
