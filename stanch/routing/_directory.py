@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from datetime import timedelta
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -48,7 +49,7 @@ class Team(Words):
 
 class Rotation(Words):
     start: Instant
-    every: Duration
+    every: Annotated[Duration, Field(ge=timedelta(hours=1))]
     members: tuple[UserId, ...] = Field(min_length=1)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
 from stanch.documents import Duration
@@ -13,7 +13,7 @@ from stanch.routing._directory import Directory, Target
 from stanch.routing._match import Match
 from stanch.routing._times import Lane, Office, Promise, Rung
 from stanch.routing._words import Id, Instant, UserId, Words
-from stanch.views import Severity
+from stanch.views import FindingView, Severity
 
 
 class Only(Words):
@@ -147,13 +147,23 @@ class Expect(Words):
     due: Instant | None = None
 
 
+def _readable(data: dict[str, Any]) -> dict[str, Any]:
+    try:
+        FindingView.model_validate(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(step) for step in first["loc"])
+        raise PydanticCustomError("R000", "{place}: {why}", {"place": place, "why": first["msg"]}) from None
+    return data
+
+
 class Test(Words):
     """One example that the file must keep; `at` is when it happens."""
 
     __test__ = False
 
     name: str
-    finding: dict[str, Any]
+    finding: Annotated[dict[str, Any], AfterValidator(_readable)]
     expect: Expect
     at: Instant | None = None
 

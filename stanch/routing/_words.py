@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -16,8 +17,13 @@ class Words(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+@cache
+def _zones() -> frozenset[str]:
+    return frozenset(available_timezones())  # reads the whole time zone database
+
+
 def _zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in _zones():
         message = (
             f"'{name}' is not an IANA time zone; write for example Europe/Berlin (offsets change with summer time)"
         )

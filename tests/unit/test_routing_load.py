@@ -103,6 +103,8 @@ def found(body: str) -> list[tuple[str, int]]:
             "silences:\n- {id: s, from: 2026-02-01T00:00:00Z, until: 2026-02-08T00:00:00Z, reason: '', by: user:ana}\n",
             [("R000", 2)],
         ),
+        ("tests:\n- {name: t, finding: {severity: hgih}, expect: {rule: fallback}}\n", [("R000", 2)]),
+        ("silences: []\nescalations: {e: [{after: 5x%, notify: [owner]}]}\n", [("R000", 2)]),
         ("grouping:\n- {id: g, by: [owner, api.host, api.hots]}\n", [("R001", 2)]),
         ("tests:\n- {name: t, finding: {api: {hots: a}}, expect: {rule: fallback}}\n", [("R001", 2)]),
     ],
@@ -133,6 +135,11 @@ def test_all_mistakes_of_a_file_at_once_in_order() -> None:
         ("R001", 9, 30),
     ]
     assert listed[0].hint == "did you mean 'team:one'?"
+
+
+def test_a_rotation_must_turn() -> None:
+    (problem,) = problems(HEAD.replace("every: 7d", "every: 0m"))
+    assert problem.code == "R000"
 
 
 def test_form_mistakes_are_reported_with_our_code() -> None:
