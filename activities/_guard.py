@@ -129,7 +129,15 @@ def _budgets(world: World, attempt: Attempt) -> Sequence[Budget]:
     if policy is None:
         return ()
     found = policy.budgets_for(playbook=attempt.playbook, source=attempt.source)
-    return [Budget(scope=scope, limit=limit, window=HOUR) for scope, limit in found.items()]
+    hourly = [Budget(scope=scope, limit=limit, window=HOUR) for scope, limit in found.items()]
+    return [*hourly, *_own_limit(world, attempt.playbook)]
+
+
+def _own_limit(world: World, playbook: str) -> list[Budget]:
+    """The playbook's own `limits.changes`, as the playbook says now."""
+    entry = world.policy.current.playbooks.entries.get(playbook)
+    limit = entry.plan.limits.changes if entry is not None else None
+    return [Budget(f"changes:{playbook}", limit[0], timedelta(seconds=limit[1]))] if limit is not None else []
 
 
 def guard_state(world: World, *, key: str, budgets: Sequence[Budget] = ()) -> GuardState:

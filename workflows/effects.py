@@ -67,7 +67,8 @@ class Effects:
             case ApprovalEnded():
                 self.spawn(self._close(command))
             case Note():
-                self._state.note(command.event, workflow.now(), step=command.step, **command.data)
+                actor = str(command.data.get("principal") or command.data.get("by") or "stanch")
+                self._state.note(command.event, workflow.now(), step=command.step, actor=actor, **command.data)
             case _:
                 pass  # timers are read from the core's state by `arm`
 

@@ -40,6 +40,7 @@ class PointState(Mutable):
     applied: dict[str, datetime] = Field(default_factory=dict)  # target -> expiry as written
     leaving: dict[str, LeaseState] = Field(default_factory=dict)  # lease id -> why it goes
     pending: list[LeaseOutcome] = Field(default_factory=list)
+    ended: list[str] = Field(default_factory=list)  # a hold that arrives after its own end must not start again
     digest: str = ""
     failures: int = 0
 
@@ -279,7 +280,7 @@ class EnforcementWorkflow:
     def hold(self, lease: Lease) -> None:
         """Take a lease; the same lease again changes nothing."""
         state, now = self._state, workflow.now()
-        if lease.lease_id in state.leases:
+        if lease.lease_id in state.leases or lease.lease_id in state.ended:
             return
         if len(state.leases) >= MAX_LEASES:
             reason = f"the point already holds {MAX_LEASES} leases"
@@ -297,6 +298,7 @@ class EnforcementWorkflow:
     def release(self, release: Release) -> None:
         """Give a lease back; the last holder of a target lifts it. A lease not known here is lifted to be sure."""
         state, lease = self._state, release.lease
+        state.ended = [*state.ended, lease.lease_id][-MAX_LEASES:]
         if lease.lease_id not in state.leases:
             state.leases[lease.lease_id] = Held(lease=lease, told=True, since=workflow.now())
             state.applied.setdefault(lease.target, UNKNOWN)

@@ -15,6 +15,7 @@ from stanch.leases import ApprovalProof
 from stanch.plan import Mode, PlanStep
 
 UNKNOWN_OUTCOMES = ("UNCERTAIN", "TIMEOUT")
+ASK_INSTEAD = ("G104", "G106", "G110", "G111", "G136")  # refused to a run alone, possible with consent
 
 
 def checked(spec: ActionSpec, values: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def start(run: Run, step: PlanStep, path: str, item: dict[str, Any]) -> None:
             run.finish_step(path, StepStatus.SKIPPED, code="M001", reason="changes are switched off for this run")
             return
         proof = approve.proof_for(run, step, path, params)
-        if proof is None and approve.needed(run, step):
+        if proof is None and approve.needed(run, step, path):
             return
     state = run.state.step(path)
     state.status, state.since, state.params = StepStatus.RUNNING, state.since or run.now, params
@@ -168,6 +169,8 @@ def on_verified(run: Run, path: str, event: ActionDone) -> None:
 def on_failed(run: Run, step: PlanStep, path: str, event: ActionFailed) -> None:
     """The action ended badly; where it may have landed all the same, it is taken back."""
     spec = catalog().get(step.action)
+    if event.code in ASK_INSTEAD and not step.bound_by and approve.open_gate(run, path):
+        return
     if spec is not None and spec.leased and event.outcome in UNKNOWN_OUTCOMES:
         _remember(run, step, path, {"lease_id": run.context.key(path, run.state.step(path).occurrence)})
         recover(run, path, event.code, event.reason)

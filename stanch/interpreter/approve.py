@@ -31,6 +31,7 @@ from stanch.plan import Need as NeedLine
 
 GATE = ":gate"
 GATE_EXPIRES = 4 * 3600.0
+GATED = "gated"
 
 
 def begin(run: Run, step: PlanStep) -> None:
@@ -145,9 +146,24 @@ def demoted(run: Run) -> bool:
     return run.context.plan.mode is Mode.AUTO and run.context.mode is Mode.SEMI
 
 
-def needed(run: Run, step: PlanStep) -> bool:
+def open_gate(run: Run, path: str) -> bool:
+    """A guard wants consent for this change: ask once instead of failing; false where that was asked already."""
+    state = run.state.step(path)
+    if GATED in state.seen or run.context.plan.mode is not Mode.AUTO:
+        return False
+    state.seen.append(GATED)
+    state.status = StepStatus.PENDING
+    run.note("step.gated", path, code=state.code)
+    return True
+
+
+def _gated(run: Run, path: str) -> bool:
+    return demoted(run) or GATED in run.state.step(path).seen
+
+
+def needed(run: Run, step: PlanStep, path: str) -> bool:
     """True where the step must wait for consent, or has been refused it."""
-    return bool(step.bound_by) or demoted(run)
+    return bool(step.bound_by) or _gated(run, path)
 
 
 def proof_for(run: Run, step: PlanStep, path: str, params: dict[str, Any]) -> ApprovalProof | None:
@@ -155,7 +171,7 @@ def proof_for(run: Run, step: PlanStep, path: str, params: dict[str, Any]) -> Ap
 
     What was approved is compared with what would be done now: any difference supersedes the approval.
     """
-    gates = step.bound_by or ((path + GATE,) if demoted(run) else ())
+    gates = step.bound_by or ((path + GATE,) if _gated(run, path) else ())
     if not gates:
         return None
     wanted = Bound(action=step.action, params=params)

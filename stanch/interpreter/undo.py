@@ -72,6 +72,17 @@ def on_lease_ended(run: Run, lease_id: str, how: str) -> None:
         if change.outputs.get("lease_id") == lease_id and change.state is ChangeState.OPEN:
             change.state, change.reason = ChangeState.ENDED, how
             run.note("change.ended", change.path, action=change.action, how=how)
+            if how == "expired":
+                _tell_owner(run, change)
+
+
+def _tell_owner(run: Run, change: Change) -> None:
+    """The block is over and the fix may not be there yet: the owner should know."""
+    from stanch.interpreter.approve import send
+
+    number = run.state.changes.index(change)
+    for user in run.people(("route.assignee",))[:1]:
+        send(run, change.path, user, template="block_ended", text="", occurrence=number)
 
 
 def progress_recovery(run: Run, path: str) -> None:
