@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator
 
 _PART = re.compile(r"(\d+)(ms|s|m|h|d|w)")
+_LONGEST = 36_500 * 86_400.0
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -22,7 +23,10 @@ def parse_duration(text: str) -> timedelta:
     parts = _PART.findall(squeezed)
     if not parts or "".join(number + unit for number, unit in parts) != squeezed:
         raise ValueError(f"not a duration: {text[:40]!r}; write it like 30m, 4h or 7d")
-    return timedelta(seconds=sum(int(number) * _UNITS[unit] for number, unit in parts))
+    seconds = sum(int(number[:15]) * _UNITS[unit] for number, unit in parts)
+    if seconds > _LONGEST or any(len(number) > 15 for number, _ in parts):
+        raise ValueError("a duration may be a hundred years at most")
+    return timedelta(seconds=seconds)
 
 
 def format_duration(value: timedelta) -> str:

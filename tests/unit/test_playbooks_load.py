@@ -74,6 +74,12 @@ def test_a_file_with_any_line_left_out_loads_or_says_why(path: Path) -> None:
             assert all(problem.line >= 0 and problem.message for problem in checked.problems)
 
 
+@pytest.mark.parametrize("span", ["99999999999d", "9" * 5000 + "s", "-5m", "5 parsecs", "1h;"])
+def test_an_absurd_duration_is_a_problem_and_no_crash(span: str) -> None:
+    text = SHIPPED[0].read_text().replace("timeout: 1h", f"timeout: {span!r}")
+    assert [problem.code for problem in check_playbook(text).problems] == ["P001"]
+
+
 def test_own_text_templates_are_known_when_they_are_named() -> None:
     text = SHIPPED[0].read_text().replace("template: policy_attach", "template: our_words")
     assert {problem.code for problem in check_playbook(text).problems} == {"P111"}
