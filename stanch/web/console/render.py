@@ -105,7 +105,7 @@ def page(request: Request, template: str, context: Mapping[str, Any], *, status:
     notice = read_notice(request.cookies.get(NOTICE, ""), services.keys.sessions)
     people = services.policy.current.routes.people
     shared = {
-        "caller": caller,
+        "viewer": caller,
         "me": shown_name(people, caller.principal) if caller.principal else "",
         "csrf": csrf_token(caller.session, services.keys.sessions) if caller.session else "",
         "notice": notice,
