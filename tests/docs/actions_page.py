@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from stanch.catalog import ActionSpec, catalog
+from stanch.catalog import ActionSpec, Effect, catalog
 from stanch.durations import format_duration
 
 PAGE = Path(__file__).parents[2] / "docs/actions.md"
@@ -54,8 +54,10 @@ def render() -> str:
 def _row(spec: ActionSpec) -> str:
     anchor = spec.name.replace(".", "")
     inverse = f"`{spec.inverse}`" if spec.inverse else ""
-    undo = spec.undo_class.value if spec.effect.mutates and (spec.inverse or spec.effect.value == "irreversible") else ""
-    return f"| [`{spec.name}`](#{anchor}) | {spec.title} | {spec.effect.value} | {inverse} | {undo} | {spec.queue.value} |"
+    takes_back = spec.inverse or spec.effect is Effect.IRREVERSIBLE
+    undo = spec.undo_class.value if takes_back else ""
+    cells = (f"[`{spec.name}`](#{anchor})", spec.title, spec.effect.value, inverse, undo, spec.queue.value)
+    return f"| {' | '.join(cells)} |"
 
 
 def _section(spec: ActionSpec) -> str:

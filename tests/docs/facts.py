@@ -153,4 +153,3 @@ def _services() -> Any:
     from stanch.settings import Settings
 
     return SimpleNamespace(settings=Settings())
-
