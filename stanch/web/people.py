@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from stanch.routing import People
+
+_USER = re.compile(r"user:[a-z0-9._-]*[a-z0-9]", re.ASCII)
 
 
 def known(people: People, principal: str) -> bool:
@@ -15,6 +19,11 @@ def shown_name(people: People, name: str) -> str:
     """What people read; a name that nobody has stays as it is."""
     user = people.user(name)
     return user.name if user is not None and user.name else name
+
+
+def in_words(people: People, text: str) -> str:
+    """A sentence of ours with people's names in place of their ids."""
+    return _USER.sub(lambda match: shown_name(people, match[0]), text)
 
 
 def principals(people: People) -> list[tuple[str, str]]:

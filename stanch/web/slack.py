@@ -15,6 +15,7 @@ from stanch.records import New
 from stanch.secrets import SCHEME, resolve
 from stanch.slack_signing import Button, Interaction, parse_interaction, read_button_token, verify
 from stanch.web.decisions import Ballot, cast
+from stanch.web.people import in_words
 from stanch.web.problems import unreachable
 from stanch.web.services import Given, Services, now
 
@@ -75,7 +76,8 @@ async def _vote(services: Services, click: Interaction) -> str:
         click=f"{click.user_id}:{click.message_ts}:{click.action_ts}",
     )
     answer = await cast(services.client, ballot, principal=principal)
-    return answer.message[:1].upper() + answer.message[1:] + "."
+    words = in_words(services.policy.current.routes.people, answer.message)
+    return words[:1].upper() + words[1:].removesuffix(".") + "."
 
 
 def _verdict(button: Button) -> str:

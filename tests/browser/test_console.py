@@ -63,7 +63,7 @@ def test_from_the_list_to_a_lifted_block(whole: Edge, watched: Watched, tmp_path
     page.screenshot(path=tmp_path / "asked.png", full_page=True)
 
     page.get_by_role("button", name="Approve").click()
-    expect(page.get_by_role("status")).to_contain_text("Approved by user:maria")
+    expect(page.get_by_role("status")).to_contain_text("Approved by Maria K.")
 
     countdown = page.locator(".lease .countdown")
     expect(countdown).to_contain_text(re.compile(r"1 h 59 min left|2 h 0 min left"))
@@ -86,7 +86,7 @@ def test_denying_takes_a_reason_along_and_blocks_nothing(whole: Edge, watched: W
     page.wait_for_timeout(2500)  # the page refreshes by itself meanwhile; what was typed must stay
     expect(reason).to_have_value("Checkout depends on it")
     page.get_by_role("button", name="Deny").click()
-    expect(page.get_by_role("status")).to_contain_text("ejected by user:maria")
+    expect(page.get_by_role("status")).to_contain_text("ejected by Maria K.")
     expect(page.locator(".timeline")).to_contain_text("Checkout depends on it")
     assert not whole.point.held
     assert watched.complaints == []
@@ -100,7 +100,7 @@ def test_a_decision_needs_no_mouse(whole: Edge, watched: Watched) -> None:
     page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Approve")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_role("status")).to_contain_text("Approved by user:maria")
+    expect(page.get_by_role("status")).to_contain_text("Approved by Maria K.")
     assert watched.complaints == []
 
 

@@ -181,7 +181,7 @@ def test_buttons_that_are_not_ours_or_expired_or_stale_decide_nothing(busy: Edge
 
 def test_a_click_by_the_approver_decides_and_a_second_one_is_explained(busy: Edge, request_of: dict[str, Any]) -> None:
     value = token(busy, request_of)
-    assert "Approved by user:maria" in press(busy, value, ts="1700.2").json()["text"]
+    assert "Approved by Maria K." in press(busy, value, ts="1700.2").json()["text"]
     assert eventually(lambda: list(busy.point.held))
     assert "lready" in press(busy, value, ts="1700.3").json()["text"]
 

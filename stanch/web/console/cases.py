@@ -16,8 +16,10 @@ from stanch.web.api_cases import CaseId
 from stanch.web.auth import By
 from stanch.web.console.forms import Fields, done
 from stanch.web.console.render import page
+from stanch.web.console.story import story
 from stanch.web.decisions import Ballot, Fate, cast
 from stanch.web.looking import CaseLook, look
+from stanch.web.people import in_words
 from stanch.web.services import Given
 
 _DONE = {
@@ -57,6 +59,7 @@ def _context(seen: CaseLook) -> dict[str, Any]:
         "case_id": seen.case_id,
         "summary": summary or seen.row,
         "live": seen.live,
+        "story": story(seen.timeline),
         "version": _version(seen.approvals),
         "approvals": seen.approvals,
         "click": uuid4().hex,
@@ -84,7 +87,8 @@ async def decide(case_id: CaseId, services: Given, caller: By, fields: Fields) -
         reason=fields.get("reason", ""),
     )
     answer = await cast(services.client, ballot, principal=caller.person())
-    words = answer.message[:1].upper() + answer.message[1:] + "."
+    words = in_words(services.policy.current.routes.people, answer.message)
+    words = words[:1].upper() + words[1:].removesuffix(".") + "."
     back = "/approvals" if fields.get("back") == "/approvals" else f"/cases/{case_id}"
     return done(services, back, words, bad=answer.fate in (Fate.REFUSED, Fate.LOST))
 

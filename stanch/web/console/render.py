@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stanch.errors import StanchError
 from stanch.sinks.text import clean, one_line, shorten
 from stanch.web.auth import Caller, is_api
+from stanch.web.console.story import plain_duration
 from stanch.web.people import shown_name
 from stanch.web.problems import status_of
 from stanch.web.services import Services, now
@@ -66,7 +67,7 @@ def _value(value: object) -> str:
 
 def _whole(value: object) -> str:
     """Like `_value` but never cut: people consent to all of it."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = plain_duration(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
     return clean(text) or "–"
 
 
