@@ -8,7 +8,7 @@ from stanch.guards import targets
 from stanch.guards.model import GuardPolicy, GuardState, ProtectedPath, Refusal
 from stanch.guards.touch import Touch
 
-HINT = "it is on the never-block list; `stanch protect list` shows by whom"
+HINT = "it is on the never-block list: `never_block` in guards.yaml, or an addition at run time"
 KINDS = frozenset({"ip", "user", "client", "token", "host", "path"})
 
 

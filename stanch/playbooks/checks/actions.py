@@ -38,7 +38,7 @@ def check_actions(tree: Tree, *, types: Mapping[Path, str], report: Report) -> N
         for call in _calls(place.step, place.path):
             spec = catalog().get(call.action)
             if spec is None:
-                hint = did_you_mean(call.action, catalog()) or "`stanch actions` lists all"
+                hint = did_you_mean(call.action, catalog()) or "docs/actions.md lists all"
                 report.add("P104", (*call.path, "do"), f"there is no action {call.action!r}", hint=hint)
                 continue
             _fitting(call, spec, report)
