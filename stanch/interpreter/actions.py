@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from pydantic import ValidationError
@@ -123,7 +124,7 @@ def prove(run: Run, step: PlanStep, path: str) -> None:
     state = run.state.step(path)
     state.status = StepStatus.VERIFYING
     try:
-        values = {"within": check.within, **run.render(check.with_)}
+        values = {"within": timedelta(seconds=check.within), **run.render(check.with_)}
         params = checked(catalog()[check.action], values)
     except ValueProblem as problem:
         recover(run, path, problem.code, problem.reason)

@@ -8,14 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from stanch.catalog import catalog
 from stanch.durations import parse_duration
 from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
 from stanch.playbooks.examples import MOCK_WORDS
-
-_SPAN = TypeAdapter(timedelta)
 
 
 @dataclass(frozen=True)
@@ -89,6 +85,6 @@ def _held(command: RunAction, at: datetime) -> dict[str, Any]:
     lease_id = str(command.params.get("lease_id") or command.key)
     held: dict[str, Any] = {"lease_id": lease_id}
     if "ttl" in command.params:
-        ends = at + _SPAN.validate_python(command.params["ttl"])
+        ends = at + parse_duration(str(command.params["ttl"]))
         held |= {"point": "simulated", "target": command.params.get("host", ""), "expires_at": ends.isoformat()}
     return held
