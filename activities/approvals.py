@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
+from activities._names import channel_of
 from activities._run import outbox
 from activities._texts import case_text
 from activities._world import World
-from activities.chat import channel_of
-from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
+from stanch.approvals import ApprovalRequest, ApprovalState, Need, Outcome, Settled
 from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
+from stanch.errors import Rejected
 from stanch.ports import ChatPort, Message, Posted
 from stanch.slack_signing import Button, Verdict, button_token
 
 MAX_CARDS = 10
 LATE = timedelta(days=1)
 KEY_ID = "1"
+_Place = TypeVar("_Place")
+_Done = TypeVar("_Done")
 
 
 def show(world: World, call: ApprovalCall) -> ApprovalShown:
@@ -28,7 +33,7 @@ def show(world: World, call: ApprovalCall) -> ApprovalShown:
         return ApprovalShown()
     port: ChatPort = world.connector("chat", name)
     places = _places(world, call.request, str(world.sections("chat")[name].get("kind", name)))
-    posted = [port.post(_card(world, call, place)) for place in places[:MAX_CARDS]]
+    posted = _each(places[:MAX_CARDS], lambda place: port.post(_card(world, call, place)))
     return ApprovalShown(cards=tuple((card.channel, card.ref) for card in posted))
 
 
@@ -39,9 +44,26 @@ def close(world: World, call: ApprovalCall) -> ApprovalShown:
     if not name or not call.cards:
         return ApprovalShown()
     port: ChatPort = world.connector("chat", name)
-    for channel, ref in call.cards:
-        port.update(Posted(channel=channel, ref=ref), _ended(world, call, channel))
+    _each(call.cards, lambda card: port.update(Posted(*card), _ended(world, call, card[0])))
     return ApprovalShown(cards=call.cards)
+
+
+def _each(places: Sequence[_Place], work: Callable[[_Place], _Done]) -> list[_Done]:
+    """One place that the chat system refuses keeps nobody else waiting.
+
+    Raises:
+        Rejected: it refused all of them.
+    """
+    done: list[_Done] = []
+    refused: list[Rejected] = []
+    for place in places:
+        try:
+            done.append(work(place))
+        except Rejected as error:
+            refused.append(error)
+    if refused and not done:
+        raise refused[0]
+    return done
 
 
 def _settle(world: World, call: ApprovalCall) -> None:
@@ -54,18 +76,18 @@ def _settle(world: World, call: ApprovalCall) -> None:
     world.records.put_approval(ApprovalState(request=call.request, settled=settled))
 
 
-def _places(world: World, request: ApprovalRequest, system: str) -> list[str]:
+def _places(world: World, request: ApprovalRequest, kind: str) -> list[str]:
     """Each approver's own place; the same place once."""
     people = [person for need in request.needs for person in need.from_ if person not in request.excluded]
-    found = (channel_of(world, person, system=system) for person in people)
+    found = (channel_of(world, person, kind) for person in people)
     return list(dict.fromkeys(place for place in found if place))
 
 
-def _facts(request: ApprovalRequest) -> tuple[tuple[str, str], ...]:
+def _facts(world: World, request: ApprovalRequest) -> tuple[tuple[str, str], ...]:
     """Everything that is approved, in full: nobody consents to what was cut off."""
     params = tuple((name, str(value)) for name, value in request.params.items())
     also = tuple((bound.action, str(bound.params)) for bound in request.also)
-    needs = " and ".join(f"{need.count} of {need.label}" for need in request.needs)
+    needs = " and ".join(f"{need.count} of {_names(world, need)}" for need in request.needs)
     end = request.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
     fixed = (
         ("Takes back by", request.undo),
@@ -77,6 +99,10 @@ def _facts(request: ApprovalRequest) -> tuple[tuple[str, str], ...]:
     return action + params + also + request.shown + tuple(pair for pair in fixed if pair[1])
 
 
+def _names(world: World, need: Need) -> str:
+    return ", ".join(world.name_of(person) for person in need.from_)
+
+
 def _card(world: World, call: ApprovalCall, place: str) -> Message:
     request = call.request
     return Message(
@@ -84,7 +110,7 @@ def _card(world: World, call: ApprovalCall, place: str) -> Message:
         channel=place,
         title="Decision needed",
         text=request.question,
-        fields=_facts(request),
+        fields=_facts(world, request),
         buttons=_buttons(world, request),
         context=(case_text(world, call.scene), f"Request {request.digest[:12]}"),
         case_id=request.case_id,
