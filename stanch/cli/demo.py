@@ -64,7 +64,7 @@ def _running(folder: Path, *, port: int, durable: bool, more: Mapping[str, objec
     try:
         stack.start()
         _say("", f"up in {time.monotonic() - begun:.1f} s")
-        _write_environment(stack)
+        write_environment(stack)
         yield stack
     finally:
         _say("", "stopping")
@@ -113,7 +113,7 @@ def _play(scenarios: Scenarios) -> dict[str, bool]:
     return results
 
 
-def _write_environment(stack: Stack) -> None:
+def write_environment(stack: Stack) -> None:
     """What a second terminal needs, as a file to be sourced."""
     import shlex
 
