@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ LOOK = timedelta(seconds=2)
 
 
 @asynccontextmanager
-async def reaching() -> AsyncIterator[None]:
+async def reaching() -> AsyncGenerator[None]:
     """Anything that keeps Temporal from answering becomes a 503, soon: the client itself would go on trying."""
     try:
         async with asyncio.timeout(CALL.total_seconds()):

@@ -229,6 +229,7 @@ class Edge:
         self._thread.start()
         assert self._ready.wait(30), "the edge did not start"
         if self._failure is not None:
+            self._listener.close()
             raise self._failure
         self.http = httpx.Client(base_url=self.url, timeout=20, trust_env=False)
         return self

@@ -20,7 +20,7 @@ _TITLES = {
     "finding.repeated": "Finding reported again",
     "case.routed": "Owner found",
     "run.started": "Playbook started",
-    "case.status": "Now",
+    "case.status": "State",
     "case.comment": "Comment",
     "case.reopened": "Opened again",
     "case.waiting_for_person": "Waits for a person",

@@ -1,0 +1,116 @@
+"""`stanch case`: list, show and follow cases, and say something to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from stanch.cli.client import By, Json, Reason, Url, api, leave, safe, show_facts, show_json, show_rows
+
+app = typer.Typer(help="Cases.", no_args_is_help=True, pretty_exceptions_enable=False)
+Case = Annotated[str, typer.Argument(help="The case's id.")]
+
+_COLUMNS = ("case_id", "severity", "state", "owner", "title", "waiting_on", "ticket_key")
+_WHAT = ("title", "state", "severity", "owner", "assignee", "host", "path", "method", "playbook", "mode", "rule")
+_WHEN = ("due", "waiting_on", "ticket_system", "ticket_key", "ticket_url", "opened", "updated", "closed")
+
+
+@app.command("list")
+def list_cases(
+    state: Annotated[list[str] | None, typer.Option(help="Only these states; may be given again.")] = None,
+    severity: Annotated[list[str] | None, typer.Option(help="Only these severities; may be given again.")] = None,
+    owner: Annotated[str, typer.Option(help="Only of this owner.")] = "",
+    text: Annotated[str, typer.Option(help="In title, host, path, id or ticket.")] = "",
+    limit: Annotated[int, typer.Option(min=1, max=500)] = 50,
+    url: Url = "",
+    as_json: Json = False,
+) -> None:
+    """Cases, newest change first."""
+    query: dict[str, str | int | list[str]] = {
+        "state": state or [],
+        "severity": severity or [],
+        "owner": owner,
+        "q": text,
+        "limit": limit,
+    }
+    answer = api(url).get("/v1/cases", query)
+    if as_json:
+        return show_json(answer)
+    return show_rows(_COLUMNS, ([row.get(name) for name in _COLUMNS] for row in answer["cases"]))
+
+
+@app.command()
+def show(case: Case, url: Url = "", as_json: Json = False) -> None:
+    """One case: facts, what it asks, what it blocks, what went wrong."""
+    answer = api(url).get(f"/v1/cases/{case}")
+    if as_json:
+        return show_json(answer)
+    live = answer.get("live") or {}
+    summary: dict[str, Any] = live.get("summary") or answer.get("case") or {}
+    show_facts([("case", case), *((name, summary.get(name)) for name in (*_WHAT, *_WHEN)), ("why", live.get("why"))])
+    for line in _details(answer, live):
+        typer.echo(line)
+    return None
+
+
+def _details(answer: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:
+    for name, step in (live.get("steps") or {}).items():
+        yield safe(f"step {name}: {step.get('status')} {step.get('reason') or ''}").rstrip()
+    for item in answer["approvals"]:
+        request = item["request"]
+        yield safe(f"asks {request['step']}: {request['question']} (until {request['expires_at']})", limit=600)
+    for row in answer["leases"]:
+        lease = row["lease"]
+        yield safe(f"lease {lease['lease_id']}: {row['state']} at {lease['point']} until {lease['expires_at']}")
+    for text in live.get("problems") or ():
+        yield safe(f"problem: {text}", limit=600)
+
+
+@app.command()
+def timeline(case: Case, url: Url = "", as_json: Json = False) -> None:
+    """The ledger of a case, oldest first."""
+    answer = api(url).get(f"/v1/cases/{case}/timeline")
+    if as_json:
+        return show_json(answer)
+    titles = ("time", "event", "step", "actor", "data")
+    return show_rows(titles, ([*(entry[name] for name in titles[:-1]), _data(entry)] for entry in answer["entries"]))
+
+
+def _data(entry: dict[str, Any]) -> str:
+    shown = {name: value for name, value in entry["data"].items() if value not in ("", None, [], {})}
+    return ("OUTCOME UNKNOWN " if entry["uncertain"] else "") + ", ".join(f"{n}={safe(v)}" for n, v in shown.items())
+
+
+@app.command()
+def comment(case: Case, text: str, by: By = "", url: Url = "", as_json: Json = False) -> None:
+    """Add a comment."""
+    _tell("comment", case, text=text, by=by, url=url, as_json=as_json)
+
+
+@app.command()
+def close(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
+    """Close a case; what it has changed is taken back first."""
+    _tell("close", case, text=reason, by=by, url=url, as_json=as_json)
+
+
+@app.command()
+def reopen(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
+    """Open a case again, from its last finding."""
+    _tell("reopen", case, text=reason, by=by, url=url, as_json=as_json)
+
+
+@app.command()
+def cancel(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
+    """Stop a case and take back what it has changed."""
+    _tell("cancel", case, text=reason, by=by, url=url, as_json=as_json)
+
+
+def _tell(kind: str, case: str, *, text: str, by: str, url: str, as_json: bool) -> None:
+    if kind == "comment" and not text.strip():
+        raise leave(2, "a comment needs text")
+    answer = api(url, by).post(f"/v1/cases/{case}/{kind}", {"text": text})
+    if as_json:
+        return show_json(answer)
+    return typer.echo(safe(f"{kind}: {answer.get('status')}"))

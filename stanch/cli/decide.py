@@ -1,0 +1,109 @@
+"""`stanch approve`, `deny`, `halt`, `resume`: decisions from the shell, about what was shown just before."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from stanch.cli.client import Api, By, Json, Reason, Url, api, leave, safe, show_facts, show_json
+
+PENDING = 6
+
+Case = Annotated[str, typer.Argument(help="The case's id.")]
+Step = Annotated[str, typer.Argument(help="The step that asks, where a case asks more than one thing.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
+Digest = Annotated[str, typer.Option(help="Decide only if the request has this digest (its beginning is enough).")]
+Scope = Annotated[str, typer.Argument(help="all, playbook:ID, point:NAME, action:NAME, source:NAME or host:NAME.")]
+
+
+def approve(
+    case: Case,
+    step: Step = "",
+    choose: Annotated[str, typer.Option(help="The option, where the request offers options.")] = "",
+    reason: Reason = "",
+    digest: Digest = "",
+    by: By = "",
+    yes: Yes = False,
+    url: Url = "",
+    as_json: Json = False,
+) -> None:
+    """Approve what a case asks; everything that is asked is printed first."""
+    found = api(url, by)
+    request = _request(found, case, step=step, digest=digest)
+    _vote(found, request, verdict=choose or "approve", reason=reason, yes=yes, as_json=as_json)
+
+
+def deny(
+    case: Case,
+    step: Step = "",
+    reason: Reason = "",
+    digest: Digest = "",
+    by: By = "",
+    yes: Yes = False,
+    url: Url = "",
+    as_json: Json = False,
+) -> None:
+    """Deny what a case asks."""
+    found = api(url, by)
+    request = _request(found, case, step=step, digest=digest)
+    _vote(found, request, verdict="deny", reason=reason, yes=yes, as_json=as_json)
+
+
+def _request(found: Api, case: str, *, step: str, digest: str) -> dict[str, Any]:
+    """The one open request that is meant; leaves where there is none or more than one."""
+    requests: list[dict[str, Any]] = [item["request"] for item in found.get(f"/v1/cases/{case}")["approvals"]]
+    meant = [item for item in requests if step in ("", item["step"]) and item["digest"].startswith(digest)]
+    if not meant:
+        raise leave(1, "this case does not ask for that now" if requests else "this case asks for nothing now")
+    if len(meant) > 1:
+        raise leave(2, f"name the step: {', '.join(item['step'] for item in meant)}")
+    return meant[0]
+
+
+def _vote(found: Api, request: dict[str, Any], *, verdict: str, reason: str, yes: bool, as_json: bool) -> None:
+    _print(request)
+    if not yes and sys.stdin.isatty() and not typer.confirm(safe(f"{verdict}?"), err=True):
+        raise typer.Exit(1)
+    body = {"approval_id": request["approval_id"], "digest": request["digest"], "verdict": verdict, "reason": reason}
+    answer = found.post(f"/v1/cases/{request['case_id']}/decisions", body)
+    if as_json:
+        show_json(answer)
+    else:
+        typer.echo(safe(answer.get("message", "")))
+    raise typer.Exit(0 if answer.get("status") == "counted" else PENDING)
+
+
+def _print(request: dict[str, Any]) -> None:
+    """All of the request, to standard error: nobody decides about what was not shown."""
+    show_facts([("asks", request["question"]), ("action", request["action"]), *request["params"].items()], err=True)
+    show_facts([(bound["action"], bound["params"]) for bound in request["also"]], err=True)
+    show_facts([(name, value) for name, value in request["shown"]], err=True)
+    rest = [(name, request[name]) for name in ("ttl", "undo", "expires_at", "on_timeout", "digest")]
+    show_facts([*rest, ("needs", [[need["count"], need["from_"]] for need in request["needs"]])], err=True)
+
+
+def halt(
+    scope: Scope = "all",
+    freeze: Annotated[bool, typer.Option(help="Stop lifts too.")] = False,
+    reason: Reason = "",
+    by: By = "",
+    url: Url = "",
+    as_json: Json = False,
+) -> None:
+    """Stop new changes at once; blocks that stand keep ending at their time."""
+    answer = api(url, by).post("/v1/halt", {"scope": scope, "freeze": freeze, "reason": reason})
+    if as_json:
+        return show_json(answer)
+    return typer.echo(safe(f"halted: {answer.get('scope')}"))
+
+
+def resume(scope: Scope = "all", by: By = "", url: Url = "", as_json: Json = False) -> None:
+    """Allow changes again; exits 1 where nothing was halted."""
+    answer = api(url, by).post("/v1/resume", {"scope": scope})
+    if as_json:
+        show_json(answer)
+    else:
+        typer.echo(safe(f"{answer.get('status')}: {answer.get('scope')}"))
+    raise typer.Exit(0 if answer.get("status") == "resumed" else 1)

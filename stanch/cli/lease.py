@@ -1,0 +1,73 @@
+"""`stanch lease`: live blocks, and lifting one by hand."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+import typer
+
+from stanch.cli.client import By, Json, Reason, Url, api, safe, show_facts, show_json, show_rows
+from stanch.durations import format_duration
+
+app = typer.Typer(help="Blocks that somebody holds until a time.", no_args_is_help=True, pretty_exceptions_enable=False)
+LeaseId = Annotated[str, typer.Argument(metavar="LEASE", help="The lease's id.")]
+
+
+@app.command("list")
+def list_leases(
+    case: Annotated[str, typer.Option(help="Only of this case.")] = "",
+    point: Annotated[str, typer.Option(help="Only at this enforcement point.")] = "",
+    ended: Annotated[bool, typer.Option("--all", help="Ended ones too.")] = False,
+    url: Url = "",
+    as_json: Json = False,
+) -> None:
+    """Blocks, soonest end first, with the time that is left."""
+    query = {"case_id": case, "point": point, "live": "false" if ended else "true"}
+    answer = api(url).get("/v1/leases", query)
+    if as_json:
+        return show_json(answer)
+    titles = ("lease", "state", "left", "point", "what", "case")
+    return show_rows(titles, (_row(row) for row in answer["leases"]))
+
+
+def _row(row: dict[str, Any]) -> list[object]:
+    lease = row["lease"]
+    return [lease["lease_id"], row["state"], left(lease), lease["point"], what(lease["spec"]), lease["case_id"]]
+
+
+def left(lease: dict[str, Any]) -> str:
+    """The time until the end, such as `1h59m`; `over` after it."""
+    remaining = datetime.fromisoformat(lease["expires_at"]) - datetime.now(UTC)
+    return format_duration(remaining) if remaining.total_seconds() > 0 else "over"
+
+
+def what(spec: dict[str, Any]) -> str:
+    """What is denied, in one line."""
+    if spec.get("kind") == "suspend":
+        return f"user {spec['user_id']}"
+    who = {name: value for name, value in (spec.get("principal") or {}).items() if value}
+    parts = [",".join(spec.get("methods") or ["*"]), f"{spec['host']}{spec['path']}"]
+    parts += [f"{name}={value}" for name, value in who.items()]
+    return " ".join([*parts, *(f"ip={ip}" for ip in spec.get("ips") or ())])
+
+
+@app.command()
+def show(lease_id: LeaseId, url: Url = "", as_json: Json = False) -> None:
+    """One block with its proof."""
+    answer = api(url).get(f"/v1/leases/{lease_id}")
+    if as_json:
+        return show_json(answer)
+    lease = answer["lease"]
+    facts = [("lease", lease_id), ("state", answer["state"]), ("what", what(lease["spec"])), ("left", left(lease))]
+    names = ("expires_at", "point", "target", "case_id", "step", "playbook", "requested_by")
+    return show_facts([*facts, *((name, lease.get(name)) for name in names), ("proof", answer.get("proof"))])
+
+
+@app.command()
+def lift(lease_id: LeaseId, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
+    """Ask for a block to be lifted now."""
+    answer = api(url, by).post(f"/v1/leases/{lease_id}/lift", {"reason": reason})
+    if as_json:
+        return show_json(answer)
+    return typer.echo(safe(f"lift: {answer.get('status')} (case {answer.get('case_id')})"))
