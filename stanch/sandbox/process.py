@@ -50,8 +50,8 @@ class Process:
 
     def start(self) -> None:
         """Start it; `wait_ready` tells when it serves."""
-        self._is_ready.clear()
-        self._ended.clear()
+        # Events of its own: the reader of an earlier child may still be about to say that that one has ended.
+        self._is_ready, self._ended = threading.Event(), threading.Event()
         self._child = subprocess.Popen(  # noqa: S603 - our own programs
             [sys.executable, "-I", "-S", str(_LEASH), *self._command],
             stdin=subprocess.PIPE,
@@ -62,9 +62,10 @@ class Process:
             errors="replace",
             start_new_session=True,
         )
-        threading.Thread(target=self._read, args=(self._child,), daemon=True).start()
+        events = (self._is_ready, self._ended)
+        threading.Thread(target=self._read, args=(self._child, *events), daemon=True).start()
 
-    def _read(self, child: subprocess.Popen[str]) -> None:
+    def _read(self, child: subprocess.Popen[str], is_ready: threading.Event, ended: threading.Event) -> None:
         if child.stdout is None:
             return
         with child.stdout, self._log.open("a", encoding="utf-8") as log:
@@ -72,8 +73,8 @@ class Process:
                 log.write(line)
                 log.flush()
                 if self._ready(line):
-                    self._is_ready.set()
-        self._ended.set()
+                    is_ready.set()
+        ended.set()
 
     def wait_ready(self) -> None:
         """Wait until it says so.
