@@ -50,6 +50,7 @@ class Process:
 
     def start(self) -> None:
         """Start it; `wait_ready` tells when it serves."""
+        self._let_go()
         # Events of its own: the reader of an earlier child may still be about to say that that one has ended.
         self._is_ready, self._ended = threading.Event(), threading.Event()
         self._child = subprocess.Popen(  # noqa: S603 - our own programs
@@ -98,6 +99,12 @@ class Process:
         if self._child is not None and self._child.poll() is None:
             os.killpg(self._child.pid, signal.SIGKILL)
             self._child.wait(timeout=10)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Close our end of the leash."""
+        if self._child is not None and self._child.stdin is not None:
+            self._child.stdin.close()
 
     def stop(self) -> None:
         """Ask it to end, and wait."""
