@@ -15,6 +15,8 @@ from typing import Any, Self
 import uvicorn
 from starlette.applications import Starlette
 
+from stanch.errors import DependencyError
+
 READY_SECONDS = 15.0
 
 
@@ -131,7 +133,7 @@ class Standin:
         deadline = time.monotonic() + READY_SECONDS
         while not server.started:
             if time.monotonic() > deadline or not self._thread.is_alive():
-                raise RuntimeError(f"{self.name} did not start")
+                raise DependencyError(f"the stand-in {self.name} did not start", code="D015")
             time.sleep(0.01)
 
     def stop(self) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 
+from stanch.errors import DependencyError
 from stanch.sandbox import _envoy_config, _leash
 from stanch.sandbox._envoy_config import Layout
 from stanch.sandbox.issuer import Issuer
@@ -89,7 +90,7 @@ class EnvoyGateway:
         """Write what is missing, start Envoy and wait until it serves.
 
         Raises:
-            RuntimeError: it ended or was not ready in time; the log's path is in the message.
+            DependencyError: D014, it ended or was not ready in time; its log is named.
         """
         if self._process is not None:
             raise RuntimeError("Envoy is already running")
@@ -151,7 +152,7 @@ class EnvoyGateway:
     def _write_files(self) -> None:
         layout = self.layout
         _envoy_config.write(layout.bootstrap, _envoy_config.bootstrap(layout))
-        if not layout.listeners.exists():
+        if not (layout.rbac_in_listener and layout.listeners.exists()):  # its ports are new at each start
             _envoy_config.write(layout.listeners, _envoy_config.listeners(layout, self._policies))
         if not layout.rules.exists():
             _envoy_config.write(layout.rules, _envoy_config.rules(self._policies))
@@ -164,7 +165,7 @@ class EnvoyGateway:
             if self._serves():
                 return
             time.sleep(0.02)
-        raise RuntimeError(f"Envoy did not get ready; see {self._log}")
+        raise DependencyError("Envoy did not get ready", code="D014", hint=f"see {self._log}")
 
     def _serves(self) -> bool:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,17 +61,19 @@ class Estate:
         self.seeded: Any = None
 
     def secret(self, name: str, *, prefix: str = "") -> str:
-        """A random secret of this sandbox, also kept in a file of its own for `secret://file/`."""
+        """A random secret of this sandbox, kept in a file of its own for `secret://file/` and for the next start."""
         if name not in self.secrets:
-            import base64
-
-            raw = base64.b64encode(secrets.token_bytes(24)).decode()
-            self.secrets[name] = prefix + raw
             path = self._secret_path(name)
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            path.write_text(self.secrets[name], encoding="utf-8")
-            path.chmod(0o600)
+            kept = path.read_text(encoding="utf-8") if path.is_file() else ""
+            self._keep(name, kept or prefix + base64.b64encode(secrets.token_bytes(24)).decode())
         return self.secrets[name]
+
+    def _keep(self, name: str, value: str) -> None:
+        path = self._secret_path(name)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(value, encoding="utf-8")
+        path.chmod(0o600)
+        self.secrets[name] = value
 
     def _secret_path(self, name: str) -> Path:
         return (self.folder / "secrets" / name).absolute()
@@ -200,8 +203,5 @@ class Estate:
         return section
 
     def _stored(self, name: str, value: str) -> str:
-        if name not in self.secrets:
-            self.secret(name)
-            self.secrets[name] = value
-            self._secret_path(name).write_text(value, encoding="utf-8")
+        self._keep(name, value)
         return self.reference(name)
