@@ -1,0 +1,87 @@
+"""A worker is killed (SIGKILL) at every moment of every activity of the semi-automated case; nothing doubles or is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.faults.lane import Evidence, Lane
+from tests.faults.points import Phase, Point
+
+LANES = int(os.environ.get("STANCH_CRASH_LANES", "3"))
+
+# What the case does when nothing goes wrong; each of these is killed in each phase.
+ONCE = {
+    *("policy.resolve", "ticket.create ticket do", "chat.message tell_pm do", "traffic.usage traffic do"),
+    *("block.estimate preview do", "approval.show", "block.scope block do", "point.reconcile hold"),
+    *("probe.expect_blocked block verify", "approval.close", "scanner.rescan fixed rescan"),
+    *("ticket.reopen fixed reopen", "block.lift block undo", "point.reconcile lift", "ticket.close close do"),
+}
+
+
+async def matrix(lanes: Sequence[Lane]) -> tuple[Evidence, Counter[str], list[Point], dict[Point, Evidence | str]]:
+    """A case without a kill, then one case for each moment, side by side on all lanes."""
+    plain = await lanes[0].run("plain")
+    activities, points = await lanes[0].points("plain")
+    waiting = list(enumerate(points))
+    found: dict[Point, Evidence | str] = {}
+
+    async def serve(lane: Lane) -> None:
+        while waiting:
+            number, point = waiting.pop(0)
+            begun = time.monotonic()
+            try:
+                found[point] = await lane.run(f"k{number}", point)
+            except AssertionError as error:
+                found[point] = f"k{number}: {error}"
+            print(f"{time.monotonic() - begun:5.1f} s  {point}")
+
+    await asyncio.gather(*(serve(lane) for lane in lanes))
+    return plain, activities, points, found
+
+
+@pytest.mark.timeout(900)
+async def test_a_kill_at_any_moment_changes_nothing(tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+    started = time.monotonic()
+    lanes = [Lane(tmp_path / f"lane{number}") for number in range(LANES)]
+    try:
+        await asyncio.gather(*(lane.start() for lane in lanes))
+        plain, activities, points, found = await matrix(lanes)
+        verified = [lane.records.verify() for lane in lanes]
+    finally:
+        await asyncio.gather(*(lane.stop() for lane in lanes))
+
+    record_property("points", len(points))
+    print(f"{len(points)} points of {activities.total()} activity runs in {time.monotonic() - started:.0f} s")
+    assert plain.state == "verifying"
+    assert set(plain.steps.values()) == {"ok"}
+    assert (plain.tickets, plain.blocks, plain.lifts) == (1, 1, 1)
+    assert plain.moves.count(("stanch-bot", "done")) == 1
+    assert (plain.while_blocked, plain.after) == (403, 404)
+
+    assert {name: activities[name] for name in ONCE} == dict.fromkeys(ONCE, 1)
+    assert set(activities) == ONCE | {"records.append"}
+    assert activities["records.append"] >= 8
+    phases = Counter(point.phase for point in points)
+    assert phases[Phase.BEFORE] == phases[Phase.ANSWERED] == activities.total()
+    assert phases[Phase.APPLIED] > activities.total(), "an activity with two remote writes has two such moments"
+    assert set(found) == set(points)
+
+    different = {str(point): difference(plain, evidence) for point, evidence in found.items() if evidence != plain}
+    assert not different
+    assert all(verification.ok for verification in verified)
+
+
+def difference(plain: Evidence, evidence: Evidence | str) -> object:
+    """What a kill has changed, for the failure message."""
+    if isinstance(evidence, str):
+        return evidence
+    return {
+        name: (value, getattr(plain, name)) for name, value in vars(evidence).items() if value != getattr(plain, name)
+    }
