@@ -1,4 +1,4 @@
-"""The directory as the edge needs it: who there is, and who is behind an account of another system."""
+"""The directory as the edge needs it: who there is, and what people call them."""
 
 from __future__ import annotations
 
@@ -31,8 +31,3 @@ def principals(people: People) -> list[tuple[str, str]]:
     users = people.directory.users
     found = [(name, user.name or name) for name, user in users.items() if user.active]
     return sorted(found, key=lambda pair: pair[1].casefold())
-
-
-def place_of(people: People, account: str, system: str) -> str:
-    """The directory's user or team behind an account, else the account itself."""
-    return people.place(account, system)

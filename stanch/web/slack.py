@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, BackgroundTasks, Request
 
 from stanch.errors import DependencyError, IntakeError
 from stanch.ports import ChatPort, ChatUser
@@ -18,6 +18,7 @@ from stanch.web.decisions import Ballot, cast
 from stanch.web.people import in_words
 from stanch.web.problems import unreachable
 from stanch.web.services import Given, Services, now
+from stanch.web.slack_reply import reply, reply_address
 
 KEY_ID = "1"
 LOOKUP_SECONDS = 1.0
@@ -27,19 +28,25 @@ router = APIRouter()
 
 
 @router.post("/v1/slack/interactions")
-async def interaction(request: Request, services: Given) -> dict[str, Any]:
-    """Take a click on a card."""
+async def interaction(request: Request, services: Given, later: BackgroundTasks) -> dict[str, Any]:
+    """Take a click on a card; what became of it is also posted to the address that Slack gave for that."""
     body = await request.body()
     await asyncio.to_thread(_proven, services, body, dict(request.headers))
     click = parse_interaction(body)
     if click.kind != "block_actions" or not click.action_id.startswith("stanch."):
         return {}
+    answer = said(await _explained(services, click))
+    address = reply_address(body, services.chat_section[1])
+    if address:
+        later.add_task(reply, address, answer)
+    return answer
+
+
+async def _explained(services: Services, click: Interaction) -> str:
     try:
-        return said(await _vote(services, click))
+        return await _vote(services, click)
     except IntakeError as error:
-        if error.code in ("I421", "I422"):
-            return said(f"{error.message}. {error.hint}.")
-        raise
+        return f"{error.message[:1].upper()}{error.message[1:]}. {error.hint[:1].upper()}{error.hint[1:]}."
 
 
 def said(text: str) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from stanch.contract import TicketChange
 from stanch.intake.signatures import dummy_check, unauthorized
 from stanch.ports import Ticket, TicketEvent
 from stanch.routing import People
-from stanch.web.people import place_of
 from stanch.web.problems import WebError
 from stanch.web.services import Given, Services
 from stanch.web.temporal import signal_case
@@ -56,8 +55,8 @@ def ticket_change(event_id: str, ticket: Ticket, *, people: People, kind: str) -
         event_id=event_id,
         key=ticket.key,
         state=ticket.state.value,
-        assignee=place_of(people, ticket.assignee, kind),
-        group=place_of(people, ticket.group, kind),
+        assignee=people.place(ticket.assignee, kind),
+        group=people.place(ticket.group, kind),
         resolution=ticket.resolution,
-        by=place_of(people, ticket.changed_by, kind),
+        by=people.place(ticket.changed_by, kind),
     )

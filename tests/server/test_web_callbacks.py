@@ -11,15 +11,21 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-from web_support import Edge, eventually, finding
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from web_support import SECRET, Edge, eventually, finding
 
 from stanch.errors import IntakeError
 from stanch.ports import ChatUser, Check, Message, Posted, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.sandbox._server import Standin
 from stanch.sandbox.temporal import EmbeddedTemporal
 from stanch.slack_signing import Button, Verdict, button_token, sign
+from stanch.web.slack_reply import reply_address
 
 SIGNING = "a-signing-secret-of-slack"
-SLACK = {"slack": {"kind": "slack", "signing_secrets": [SIGNING], "team_id": "T0HOME"}}
+SLACK = {"kind": "slack", "signing_secrets": [SIGNING], "team_id": "T0HOME"}
 
 
 class FakeChat:
@@ -27,16 +33,19 @@ class FakeChat:
 
     def __init__(self) -> None:
         self.users = {name: ChatUser(id=name, name=name, team="T0HOME") for name in ("U01MARIA", "U01TOM", "U0NOBODY")}
+        self.posted: list[Message] = []
+        self.updated: list[Message] = []
         self.users["U01GUEST"] = ChatUser(id="U01GUEST", name="g", team="T0HOME", is_guest=True)
 
     def user(self, user_id: str) -> ChatUser:
         return self.users[user_id]
 
     def post(self, message: Message) -> Posted:
+        self.posted.append(message)
         return Posted(message.channel, "1.1")
 
     def update(self, posted: Posted, message: Message) -> None:
-        return None
+        self.updated.append(message)
 
     def doctor(self) -> Sequence[Check]:
         return []
@@ -79,19 +88,42 @@ class FakeTracker:
         return []
 
 
+class Replies(Standin):
+    """Where Slack takes what only the person who clicked sees."""
+
+    name = "replies"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.app = Starlette(routes=[Route("/actions/1", self._take, methods=["POST"])])
+
+    async def _take(self, request: Request) -> Response:
+        self.ledger.append("reply", await request.json())
+        return Response("ok")
+
+
 @pytest.fixture(scope="module")
 def chat() -> FakeChat:
     return FakeChat()
 
 
 @pytest.fixture(scope="module")
-def busy(temporal: EmbeddedTemporal, chat: FakeChat, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Edge]:
-    from web_support import SECRET
+def replies() -> Iterator[Replies]:
+    with Replies() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def busy(
+    temporal: EmbeddedTemporal, chat: FakeChat, replies: Replies, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Edge]:
 
     folder = tmp_path_factory.mktemp("busy")
-    with pytest.MonkeyPatch.context() as patch, Edge(folder, temporal.address, with_worker=True, chat=SLACK) as made:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        Edge(folder, temporal.address, with_worker=True, chat=(chat, slack)) as made,
+    ):
         patch.setenv("STANCH_TEST_OWN", SECRET)
-        made.ports.chat_port = chat
         made.ports.by_name["jira"] = FakeTracker()
         yield made
 
@@ -130,6 +162,7 @@ def press(busy: Edge, value: str, *, user: str = "U01MARIA", team: str = "T0HOME
         "trigger_id": "1.2.a",
         "channel": {"id": "C0SHOP"},
         "container": message,
+        "response_url": how.get("reply", ""),
         "actions": [
             {"type": "button", "action_id": "stanch.approve", "value": value, "action_ts": how.get("ts", "1700.1")}
         ],
@@ -179,11 +212,29 @@ def test_buttons_that_are_not_ours_or_expired_or_stale_decide_nothing(busy: Edge
     assert busy.case(request_of["case_id"])["approvals"][0]["votes"] == []
 
 
-def test_a_click_by_the_approver_decides_and_a_second_one_is_explained(busy: Edge, request_of: dict[str, Any]) -> None:
-    value = token(busy, request_of)
-    assert "Approved by Maria K." in press(busy, value, ts="1700.2").json()["text"]
+def test_the_button_of_the_posted_card_decides_and_a_second_click_is_explained(
+    busy: Edge, chat: FakeChat, replies: Replies, request_of: dict[str, Any]
+) -> None:
+    card = eventually(lambda: [message for message in chat.posted if message.key == request_of["approval_id"]])[0]
+    assert card.channel == "U01MARIA"
+    assert [button[1] for button in card.buttons] == ["stanch.approve", "stanch.deny"]
+    value = card.buttons[0][2]
+    first = press(busy, value, ts="1700.2", reply=f"{replies.url}/actions/1")
+    assert first.json()["text"] == "Approved by Maria K."
+    assert eventually(lambda: replies.ledger.entries("reply"))[0]["text"] == "Approved by Maria K."
     assert eventually(lambda: list(busy.point.held))
     assert "lready" in press(busy, value, ts="1700.3").json()["text"]
+    assert eventually(lambda: chat.updated)[0].buttons == ()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://169.254.169.254/x", "https://hooks.slack.com.evil.example/x", "https://hooks.slack.com@evil/x"]
+)
+def test_answers_go_to_slack_only(address: str) -> None:
+    body = urlencode({"payload": json.dumps({"response_url": address})}).encode()
+    assert reply_address(body, {"base_url": "https://slack.com/api/"}) == ""
+    good = urlencode({"payload": json.dumps({"response_url": "https://hooks.slack.com/actions/T/1/x"})}).encode()
+    assert reply_address(good, {}) == "https://hooks.slack.com/actions/T/1/x"
 
 
 def test_the_same_request_byte_for_byte_is_refused(busy: Edge, request_of: dict[str, Any]) -> None:

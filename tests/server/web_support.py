@@ -192,10 +192,10 @@ class Edge:
         self.folder = folder
         self.address = temporal
         self.namespace = "default"
-        self.ports = Ports()
+        self.ports = Ports(chat_port=chat[0] if chat else None)
         self.point = MemoryPoint()
         self._with_worker = with_worker
-        self._chat = chat or {}
+        self._chat = {"slack": chat[1]} if chat else {}
         # The protocol is named because asyncio sets TCP_NODELAY only then; without it every answer waits 40 ms.
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         self._listener.bind(("127.0.0.1", 0))
@@ -223,7 +223,7 @@ class Edge:
             "web": {"port": int(self.url.rsplit(":", 1)[1])},
             "points": {"edge": {"kind": "memory", "hosts": ["*.example.com"]}} if self._with_worker else {},
         }
-        return Settings(**given)
+        return Settings(**given, chat=self._chat)
 
     def __enter__(self) -> Edge:
         self._thread.start()
@@ -284,6 +284,7 @@ class Edge:
         world = World(settings=self.settings, records=self.records, policy=PolicyStore(self.settings), keys=self.keys)
         world.loop, world.client = asyncio.get_running_loop(), self.client
         world._built["point", "edge"] = self.point
+        world._built["chat", "slack"] = self.ports.chat_port
         threads = ThreadPoolExecutor(worker.THREADS)
         workers = [worker.make_worker(self.client, world, queue.value, threads) for queue in Queue]
         self._tasks = [asyncio.create_task(one.run()) for one in workers]
