@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import traceback
 from datetime import timedelta
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
@@ -10,28 +12,38 @@ from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Refused, Rej
 
 MAX_TEXT = 300
 MAX_WAIT = timedelta(minutes=10)
+_log = logging.getLogger(__name__)
 
 
-def to_temporal(error: StanchError) -> ApplicationError:
+def to_temporal(error: StanchError, *, attempt: int = 1) -> ApplicationError:
     """An expected error as Temporal must see it; our own words only, never a vendor's text."""
     final = isinstance(error, Rejected | AuthBlocked | Refused | ConfigError)
     return ApplicationError(
         error.message[:MAX_TEXT],
         error.code,
-        type=outcome_of(error),
+        type=outcome_of(error, attempt=attempt),
         non_retryable=final,
         next_retry_delay=_delay(error),
         category=ApplicationErrorCategory.BENIGN,
     )
 
 
-def outcome_of(error: StanchError) -> str:
-    """The outcome as the ledger and the core name it."""
+def outcome_of(error: StanchError, *, attempt: int = 1) -> str:
+    """The outcome as the ledger and the core name it; a refusal does not know what an earlier attempt did."""
     if isinstance(error, ConnectorError):
         return error.outcome
-    return (
-        "REFUSED" if isinstance(error, Refused) else "RETRY_SAFE" if not isinstance(error, ConfigError) else "REJECTED"
-    )
+    if isinstance(error, Refused):
+        return "REFUSED" if attempt == 1 else "UNCERTAIN"
+    return "REJECTED" if isinstance(error, ConfigError) else "RETRY_SAFE"
+
+
+def unexpected(error: Exception) -> ApplicationError:
+    """A mistake of ours: retried, and described by kind and place only, since its text may hold what a vendor sent."""
+    last = traceback.extract_tb(error.__traceback__)[-1:]
+    place = f" at {last[0].filename.rpartition('/')[2]}:{last[0].lineno}" if last else ""
+    text = f"unexpected {type(error).__name__}{place}"
+    _log.error(text)
+    return ApplicationError(text, "E001", type="UNCERTAIN")
 
 
 def _delay(error: StanchError) -> timedelta | None:

@@ -7,19 +7,23 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import ValidationError
 from temporalio import activity
+from temporalio.exceptions import FailureError
 
-from activities._errors import outcome_of, to_temporal
+from activities import _spool
+from activities._errors import outcome_of, to_temporal, unexpected
 from activities._world import World
-from stanch.canonical import digest
-from stanch.catalog import ActionSpec, Outputs, Params, catalog
+from stanch.canonical import canonical, digest
+from stanch.catalog import ActionSpec, Effect, Outputs, Params, catalog
 from stanch.contract import ActionCall, ActionReply, Scene
-from stanch.errors import Rejected, StanchError, Uncertain
+from stanch.errors import DependencyError, Rejected, StanchError, Uncertain
+from stanch.guards.touch import REMOVES
 from stanch.records import Entry
 
+_T = TypeVar("_T")
 HEARTBEAT_SECONDS = 1.0
 MAX_OUTPUT_BYTES = 64 * 1024
 
@@ -50,13 +54,13 @@ class Job:
 class Implementation(Protocol):
     """What carries out one action."""
 
-    def __call__(self, world: World, job: Job, params: Any) -> Outputs: ...
+    def __call__(self, world: World, job: Job, params: Any, /) -> Outputs: ...
 
 
 class Before(Protocol):
     """A check right before a call that changes production; raises Refused."""
 
-    def __call__(self, world: World, job: Job, params: Params) -> None: ...
+    def __call__(self, world: World, job: Job, params: Params, /) -> None: ...
 
 
 def bind(
@@ -70,12 +74,21 @@ def bind(
         info = activity.info()
         job = Job(call=call, spec=spec, attempt=info.attempt, since=info.scheduled_time)
         with heartbeats():
-            try:
-                return perform(world, job, implementation, before)
-            except StanchError as error:
-                raise to_temporal(error) from None
+            return reported(lambda: perform(world, job, implementation, before), attempt=job.attempt)
 
     return run
+
+
+def reported(work: Callable[[], _T], *, attempt: int = 1) -> _T:
+    """The result, or the error as Temporal may keep it: our words, nothing chained to it."""
+    try:
+        return work()
+    except StanchError as error:
+        raise to_temporal(error, attempt=attempt) from None
+    except FailureError:
+        raise
+    except Exception as error:
+        raise unexpected(error) from None
 
 
 def perform(world: World, job: Job, implementation: Implementation, before: Before) -> ActionReply:
@@ -87,11 +100,11 @@ def perform(world: World, job: Job, implementation: Implementation, before: Befo
     _record(world, job, "intent", {"params": params.model_dump(mode="json", exclude_none=True), "attempt": job.attempt})
     try:
         outputs = implementation(world, job, params).model_dump(mode="json")
+        _fits(job, outputs)
     except StanchError as error:
         if to_temporal(error).non_retryable:
             _record(world, job, "outcome", {"outcome": outcome_of(error), "code": error.code, "reason": error.message})
         raise
-    _fits(job, outputs)
     _record(world, job, "outcome", {"outcome": "CONFIRMED", **_short(outputs)}, response=digest(outputs))
     return ActionReply(outputs=outputs)
 
@@ -107,14 +120,17 @@ def _checked(world: World, job: Job, params: Params, before: Before) -> None:
     """Guard and consent, with a trace of a refusal."""
     try:
         before(world, job, params)
+    except DependencyError:
+        raise  # nobody has said no: it is asked again
     except StanchError as error:
         _record(world, job, "refused", {"code": error.code, "reason": error.message})
         raise
 
 
 def _fits(job: Job, outputs: dict[str, Any]) -> None:
-    if len(str(outputs)) > MAX_OUTPUT_BYTES:
-        raise Uncertain(f"{job.spec.name} gave more than {MAX_OUTPUT_BYTES} bytes", code="V010")
+    if len(canonical(outputs)) > MAX_OUTPUT_BYTES:
+        kind = Uncertain if job.spec.effect.mutates else Rejected
+        raise kind(f"{job.spec.name} gave more than {MAX_OUTPUT_BYTES} bytes", code="V010")
 
 
 def _short(outputs: dict[str, Any]) -> dict[str, Any]:
@@ -142,8 +158,8 @@ def outbox(scene: Scene) -> list[Entry]:
 
 def _record(world: World, job: Job, what: str, data: dict[str, Any], *, response: str = "") -> None:
     """Write what waits, then this line; only changes and people's systems leave intents, reading leaves its outcome."""
-    if what == "intent" and job.spec.effect.value == "read":
-        world.records.append(outbox(job.scene))
+    if what == "intent" and job.spec.effect is Effect.READ:
+        _spool.write(world, outbox(job.scene), lifting=False)
         return
     call, scene = job.call, job.scene
     entry = Entry(
@@ -161,7 +177,7 @@ def _record(world: World, job: Job, what: str, data: dict[str, Any], *, response
         data=data,
     )
     waiting = outbox(scene) if what == "intent" else []
-    world.records.append([*waiting, entry])
+    _spool.write(world, [*waiting, entry], lifting=job.spec.name in REMOVES)
 
 
 class heartbeats:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from temporalio import activity
 
 from activities import approvals, ledger, points
-from activities._errors import to_temporal
-from activities._run import heartbeats
+from activities._run import heartbeats, reported
 from activities._world import World
 from stanch import contract
 from stanch.contract import (
@@ -22,10 +21,7 @@ from stanch.contract import (
     Resolve,
     Resolved,
 )
-from stanch.errors import StanchError
 from stanch.resolve import resolve
-
-_T = TypeVar("_T")
 
 
 def core_activities(world: World) -> list[Callable[..., Any]]:
@@ -33,11 +29,11 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
 
     @activity.defn(name=contract.RESOLVE)
     def pin(question: Resolve) -> Resolved:
-        return _told(lambda: resolve(world.policy.current, world.records, question, settings=world.settings))
+        return reported(lambda: resolve(world.policy.current, world.records, question, settings=world.settings))
 
     @activity.defn(name=contract.RECORD)
     def record(recording: Recording) -> None:
-        return _told(lambda: ledger.record(world, recording))
+        return reported(lambda: ledger.record(world, recording))
 
     return [pin, record]
 
@@ -48,12 +44,12 @@ def chat_activities(world: World) -> list[Callable[..., Any]]:
     @activity.defn(name=contract.SHOW_APPROVAL)
     def show(call: ApprovalCall) -> ApprovalShown:
         with heartbeats():
-            return _told(lambda: approvals.show(world, call))
+            return reported(lambda: approvals.show(world, call))
 
     @activity.defn(name=contract.CLOSE_APPROVAL)
     def close(call: ApprovalCall) -> ApprovalShown:
         with heartbeats():
-            return _told(lambda: approvals.close(world, call))
+            return reported(lambda: approvals.close(world, call))
 
     return [show, close]
 
@@ -64,18 +60,11 @@ def point_activities(world: World) -> list[Callable[..., Any]]:
     @activity.defn(name=contract.RECONCILE)
     def reconcile(call: Reconcile) -> ReconcileReply:
         with heartbeats():
-            return _told(lambda: points.reconcile(world, call))
+            return reported(lambda: points.reconcile(world, call))
 
     @activity.defn(name=contract.ANNOUNCE)
     def announce(call: Announce) -> None:
         with heartbeats():
-            return _told(lambda: points.announce(world, call))
+            return reported(lambda: points.announce(world, call))
 
     return [reconcile, announce]
-
-
-def _told(work: Callable[[], _T]) -> _T:
-    try:
-        return work()
-    except StanchError as error:
-        raise to_temporal(error) from None

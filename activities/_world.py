@@ -11,8 +11,9 @@ from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from temporalio.client import Client
+from temporalio.service import RPCError
 
-from stanch.errors import ConfigError, Rejected
+from stanch.errors import ConfigError, DependencyError, Rejected
 from stanch.keys import Keys
 from stanch.policy import PolicyStore
 from stanch.ports import Connector
@@ -73,10 +74,19 @@ class World:
         return user.name if user is not None else person
 
     def call(self, work: Callable[[Client], Coroutine[Any, Any, _T]]) -> _T:
-        """Run something with the Temporal client from an activity's thread."""
+        """Run something with the Temporal client from an activity's thread.
+
+        Raises:
+            DependencyError: Temporal did not answer, or not in time; it may have taken it all the same.
+        """
         if self.client is None or self.loop is None:
             raise ConfigError("this process has no Temporal client", code="C031")
-        return asyncio.run_coroutine_threadsafe(work(self.client), self.loop).result(CALL_SECONDS)
+        waiting = asyncio.run_coroutine_threadsafe(work(self.client), self.loop)
+        try:
+            return waiting.result(CALL_SECONDS)
+        except (RPCError, TimeoutError):
+            waiting.cancel()
+            raise DependencyError("Temporal does not answer", code="D010", hint="it is tried again") from None
 
     def sections(self, port: str) -> Mapping[str, Mapping[str, Any]]:
         """The configured connectors of a port, by name."""

@@ -1,25 +1,24 @@
-"""What a point's writer calls: one bounded reconcile with guard, consent, intent and outcome; then telling the cases."""
+"""What a point's writer calls: one bounded reconcile with guard, consent, intent and outcome."""
 
 from __future__ import annotations
 
-import os
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities import _spool
 from activities._guard import check_lease
 from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
 from stanch.contract import Announce, Reconcile, ReconcileReply
-from stanch.errors import DependencyError, Refused
+from stanch.errors import ConnectorError, DependencyError, Refused
 from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
 from stanch.records import Entry, LeaseRow
-from stanch.records.spool import Spool
 
 
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:
@@ -49,7 +48,7 @@ def _guarded(world: World, adds: Sequence[Lease]) -> tuple[list[Lease], list[App
         try:
             check_lease(world, lease)
             allowed.append(lease)
-        except Refused as error:
+        except (Refused, ConnectorError) as error:
             refused.append(Applied(target=lease.target, ok=False, code=error.code, reason=error.message))
     return allowed, refused
 
@@ -90,30 +89,9 @@ def _entry(lease: Lease, verb: str, what: str, data: dict[str, str]) -> Entry:
     )
 
 
-def spool_of(world: World) -> Spool:
-    """Where intents of lifts wait while records are down."""
-    folder: Path = world.settings.data_dir / "spool"
-    return Spool(folder / f"lifts-{os.getpid()}.jsonl")
-
-
-def merge_spools(world: World) -> None:
-    """Carry to records what was written while they were down, also by a process that is gone."""
-    for path in sorted((world.settings.data_dir / "spool").glob("*.jsonl")):
-        Spool(path).merge(world.records)
-
-
 def _write(world: World, call: Reconcile, entries: list[Entry]) -> None:
-    """Into records; where they are down only lifts go on, with their lines fsynced locally and merged later."""
-    if not entries:
-        return
-    try:
-        merge_spools(world)
-        world.records.append(entries)
-    except DependencyError:
-        if call.adds:
-            raise
-        for entry in entries:
-            spool_of(world).add(entry)
+    """Into records; an attempt that only lifts goes on without them."""
+    _spool.write(world, entries, lifting=not call.adds)
 
 
 def _tell(world: World, outcomes: Sequence[LeaseOutcome], results: Sequence[Applied], call: Reconcile) -> None:
@@ -137,8 +115,7 @@ def announce(world: World, call: Announce) -> None:
 
 
 def _announce(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, Lease]) -> None:
-    for outcome in outcomes:
-        _remember(world, outcome, leases.get(outcome.lease_id))
+    _remember(world, outcomes, leases)
 
     async def send(client: Client) -> None:
         for outcome in outcomes:
@@ -152,22 +129,24 @@ def _announce(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, 
         world.call(send)
 
 
-def _remember(world: World, outcome: LeaseOutcome, lease: Lease | None) -> None:
+def _remember(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, Lease]) -> None:
     """Keep the list of live blocks right; it is a read model, so a database that is down holds up nothing."""
-    try:
-        row = world.records.lease(outcome.lease_id)
-        lease = lease or (row.lease if row else None)
-        if lease is not None:
-            state = LeaseState(outcome.state)
-            world.records.put_lease(
-                LeaseRow(
-                    lease=lease,
-                    state=state,
-                    updated=datetime.now(UTC),
-                    code=outcome.code,
-                    reason=outcome.reason,
-                    proof=outcome.proof,
-                )
-            )
-    except DependencyError:
+    with contextlib.suppress(DependencyError):
+        for outcome in outcomes:
+            _keep_row(world, outcome, leases.get(outcome.lease_id))
+
+
+def _keep_row(world: World, outcome: LeaseOutcome, lease: Lease | None) -> None:
+    known = world.records.lease(outcome.lease_id)
+    lease = lease or (known.lease if known else None)
+    if lease is None:
         return
+    row = LeaseRow(
+        lease=lease,
+        state=LeaseState(outcome.state),
+        updated=datetime.now(UTC),
+        code=outcome.code,
+        reason=outcome.reason,
+        proof=outcome.proof,
+    )
+    world.records.put_lease(row)
