@@ -8,17 +8,18 @@ from typing import Any
 
 from activities._run import Job
 from activities._world import World
-from activities.blocks import spec_of
+from activities.blocks import spec_of, ttl_of
 from stanch.approvals import ApprovalRequest, Need, check_proof, covers
 from stanch.catalog import Params, catalog
 from stanch.errors import DependencyError, Problem, Refused
 from stanch.guards import Attempt, GuardState, Refusal, Stop, check
 from stanch.guards import check_action as judge_action
+from stanch.guards.touch import REMOVES
 from stanch.leases import ApprovalProof, Lease, SuspendSpec, target_of
 from stanch.records import Budget
 
 HOUR = timedelta(hours=1)
-PINNED = ("route.", "run.", "user:")
+NAMED = ("team:", "user:")
 
 
 def check_action(world: World, job: Job, params: Params) -> None:
@@ -26,25 +27,27 @@ def check_action(world: World, job: Job, params: Params) -> None:
 
     Raises:
         Refused: with the first reason; nothing was changed.
+        DependencyError: halts and the never-block list cannot be read; what is no lift waits.
     """
     call, scene = job.call, job.scene
     if call.approval is not None:
         _consent(world, call.approval, call.consent)
         if call.consent is None or not covers(call.consent, action=call.action, params=call.params):
             raise Refused("what was approved is not what would be done", code="A201", hint="ask again")
-    undoing = call.purpose == "undo"
+    lifting = call.action in REMOVES  # by its name: an undo of the playbook's own may be any change
     attempt = Attempt(
         action=call.action,
         mode=_mode(scene.mode),
         approved=call.approval is not None,
-        removing=undoing,
+        removing=lifting,
         environment=scene.environment,
         playbook=scene.playbook,
         source=scene.source,
         host=str(getattr(params, "host", "")) or scene.host,
     )
-    budgeted = not undoing and call.approval is None
+    budgeted = not lifting and call.approval is None
     state = guard_state(world, key=call.key, budgets=_budgets(world, attempt) if budgeted else ())
+    _readable(state, lifting=lifting)
     refusals = judge_action(call.action, _plain(params), attempt, policy=world.policy.current.guards, state=state)
     _raise(refusals)
 
@@ -73,17 +76,29 @@ def check_lease(world: World, lease: Lease) -> None:
         ttl=max(0.0, (lease.expires_at - datetime.now(UTC)).total_seconds()),
     )
     state = guard_state(world, key=lease.lease_id)
+    _readable(state, lifting=False)
     _raise(check(lease.spec, attempt, policy=world.policy.current.guards, state=state))
 
 
 def _covers_lease(request: ApprovalRequest, lease: Lease) -> bool:
-    """True where one of the approved effects is this very block."""
+    """True where one of the approved effects is this very block, for no longer than was approved."""
     asked = [(request.action, request.params), *((bound.action, bound.params) for bound in request.also)]
+    left = lease.expires_at - datetime.now(UTC)
     for action, params in asked:
         spec = catalog().get(action)
-        if spec is not None and spec.leased and target_of(spec_of(spec.params.model_validate(params))) == lease.target:
+        if spec is None or not spec.leased or action in REMOVES:
+            continue
+        wanted = spec.params.model_validate(params)
+        if target_of(spec_of(wanted)) == lease.target and left <= ttl_of(wanted):
             return True
     return False
+
+
+def _readable(state: GuardState, *, lifting: bool) -> None:
+    if not state.readable and not lifting:
+        raise DependencyError(
+            "halts and the never-block list cannot be read", code="G101", hint="it is tried again; see `stanch doctor`"
+        )
 
 
 def _consent(world: World, proof: ApprovalProof, request: ApprovalRequest | None) -> None:
@@ -106,9 +121,10 @@ def _needs_now(world: World, request: ApprovalRequest) -> Sequence[Need]:
 def _still(world: World, need: Need) -> tuple[str, ...]:
     people, now = world.people, datetime.now(UTC)
     names = need.label.split(" or ")
-    teams = {person for name in names if name.startswith("team:") for person in people.resolve(name, now)}
-    others = any(not name.startswith("team:") for name in names)
-    return tuple(person for person in need.from_ if _active(world, person) and (others or person in teams))
+    named = {person for name in names if name.startswith(NAMED) for person in people.resolve(name, now)}
+    # Who a route or a rota named was settled when it was asked, and does not change with the rota.
+    pinned = any(not name.startswith(NAMED) for name in names)
+    return tuple(person for person in need.from_ if _active(world, person) and (pinned or person in named))
 
 
 def _active(world: World, person: str) -> bool:

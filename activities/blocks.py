@@ -46,6 +46,12 @@ def spec_of(params: Params) -> LeaseSpec:
             raise Rejected("this action is not held at a point", code="L011")
 
 
+def ttl_of(params: Any) -> timedelta:
+    """How long a leased action asks for, never longer than anything may stand."""
+    ttl: timedelta = params.ttl
+    return min(ttl, timedelta(seconds=MAX_TTL_SECONDS))
+
+
 def point_of(world: World, spec: LeaseSpec, at: str) -> str:
     """The point that serves what the specification is about."""
     about = spec.host if isinstance(spec, BlockSpec) else USERS + spec.user_id
@@ -55,7 +61,6 @@ def point_of(world: World, spec: LeaseSpec, at: str) -> str:
 def lease_of(world: World, job: Job, params: Any) -> Lease:
     """The lease an action asks for. Its id is the effect's key, so a second attempt asks for the same one."""
     spec = spec_of(params)
-    ttl = min(params.ttl.total_seconds(), float(MAX_TTL_SECONDS))
     scene = job.scene
     return Lease(
         lease_id=job.call.key,
@@ -65,7 +70,7 @@ def lease_of(world: World, job: Job, params: Any) -> Lease:
         point=point_of(world, spec, params.at),
         target=target_of(spec),
         spec=spec,
-        expires_at=(job.since + timedelta(seconds=ttl)).astimezone(UTC).replace(microsecond=0),
+        expires_at=(job.since + ttl_of(params)).astimezone(UTC).replace(microsecond=0),
         playbook=scene.playbook,
         plan_digest=scene.plan_digest,
         mode=scene.mode,
