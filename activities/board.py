@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from activities._ticket_common import note_marker
 from stanch.ports import Check, Ticket, TicketDraft, TicketEvent, TicketState
 from stanch.records import BoardNote, BoardTicket, Records
 
@@ -26,7 +27,7 @@ class BoardTickets:
 
     def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
         if note:
-            self.add_note(key, note, marker=f"{state.value}:{resolution}")
+            self.add_note(key, note, marker=note_marker("state", state.value, resolution, note))
         found = self._records.board_move(key, state, resolution=resolution, by=OURSELVES, at=_now())
         return self._ticket(found)
 
@@ -41,8 +42,9 @@ class BoardTickets:
 
     def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
         if note:
-            self.add_note(key, note, marker=f"assign:{assignee}:{group}")
-        return self._ticket(self._records.board_assign(key, assignee=assignee, team=group, by=OURSELVES, at=_now()))
+            self.add_note(key, note, marker=note_marker("assign", assignee, group, note))
+        found = self._records.board_assign(key, assignee=assignee or ("" if group else None), team=group or None, by=OURSELVES, at=_now())
+        return self._ticket(found)
 
     def parse_event(self, *, headers: Mapping[str, str], body: bytes) -> TicketEvent | None:
         """The board calls nobody: the console tells the case itself."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
+from activities._names import channel_of
 from activities._run import Job
 from activities._texts import case_text, context_of
 from activities._world import World
@@ -13,21 +14,14 @@ from stanch.actions.chat import Send, Sent
 from stanch.errors import Rejected
 from stanch.ports import ChatPort, Message
 
-CHANNEL_PREFIXES = ("C", "G", "D", "U", "W")
-
-
-def channel_of(world: World, to: str, *, system: str) -> str:
-    """The chat system's own id behind a directory name; a channel id is taken as it is."""
-    if ":" not in to:
-        return to if to.startswith(CHANNEL_PREFIXES) else ""
-    return world.people.contact(to, system, datetime.now(UTC))
+_CHANNEL = re.compile(r"[CGDUW][A-Z0-9]{2,30}", re.ASCII)
 
 
 def _send(world: World, job: Job, params: Send) -> Sent:
     name = world.first("chat")
     if not name:
         return Sent(delivered=False)
-    channel = channel_of(world, params.to, system=str(world.sections("chat")[name].get("kind", name)))
+    channel = _channel(world, params.to, kind=str(world.sections("chat")[name].get("kind", name)))
     if not channel:
         raise Rejected(
             f"{params.to or 'nobody'} cannot be reached in {name}", code="V012", hint="add it to the directory"
@@ -47,6 +41,11 @@ def _send(world: World, job: Job, params: Send) -> Sent:
         )
     )
     return Sent(channel=posted.channel, ref=posted.ref)
+
+
+def _channel(world: World, to: str, *, kind: str) -> str:
+    """A channel id is taken as it is; everything else is a name of the directory."""
+    return to if _CHANNEL.fullmatch(to) else channel_of(world, to, kind)
 
 
 IMPLEMENTATIONS: Mapping[str, Any] = {"chat.message": _send}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
+from activities._names import BOARD, account_of, group_of, is_person
 from activities._run import Implementation, Job
 from activities._texts import case_text, context_of
 from activities._world import World
@@ -14,6 +15,7 @@ from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Cr
 from stanch.contract import Scene
 from stanch.errors import Rejected
 from stanch.ports import Ticket, TicketDraft, TicketPort, TicketState
+from stanch.views import TicketTarget
 
 RESOLUTIONS = MappingProxyType({"fixed_and_verified": "fixed"})
 
@@ -28,7 +30,7 @@ def _create(world: World, job: Job, params: Create) -> Created:
     system = world.tracker_name(params.system)
     scene = job.scene
     if scene.ticket_key and scene.ticket_system == system:
-        ticket = _again(world, system, scene.ticket_key)
+        ticket = _again(world, job, system)
     else:
         ticket = _tracker(world, system).ensure_ticket(_draft(world, job, params), uncertain_since=job.uncertain_since)
     now = datetime.now(UTC)
@@ -36,12 +38,14 @@ def _create(world: World, job: Job, params: Create) -> Created:
     return _created(world, ticket, system)
 
 
-def _again(world: World, system: str, key: str) -> Ticket:
-    tracker = _tracker(world, system)
+def _again(world: World, job: Job, system: str) -> Ticket:
+    """The case's ticket, open. The note says when, so that each return has one and a second attempt adds none."""
+    tracker, key = _tracker(world, system), job.scene.ticket_key
     ticket = tracker.get_ticket(key)
     if ticket.state is not TicketState.DONE:
         return ticket
-    note = "The finding came back: this ticket is open again."
+    when = job.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    note = f"The finding came back on {when}: this ticket is open again."
     return tracker.set_state(key, TicketState.IN_PROGRESS, note=note)
 
 
@@ -60,24 +64,30 @@ def _draft(world: World, job: Job, params: Create) -> TicketDraft:
     scene = job.scene
     text = world.policy.texts.render(params.template, context_of(world, scene, text=params.text))
     route = scene.route
-    target = route.ticket if route else None
     system = world.tracker_name(params.system)
-    people = world.people
+    kind = world.kind_of(system)
+    # A route's project and group mean something in its own tracker only.
+    target = route.ticket if route and route.ticket.system in (system, kind) else TicketTarget()
     return TicketDraft(
         key=job.call.key,
         case_id=scene.case_id,
         summary=params.summary,
         body=text.body,
-        assignee=people.contact(params.assignee, system) if params.assignee.startswith("user:") else "",
-        group=(target.group if target else "") or (route.owner.id if route else ""),
-        project=target.project if target else "",
-        type=target.type if target else "",
+        assignee=account_of(world, params.assignee, kind),
+        group=group_of(world, params.assignee, kind) or target.group or _owner_group(world, scene, kind),
+        project=target.project,
+        type=target.type,
         severity=route.severity if route else "medium",
         lane=params.lane or (route.lane if route else ""),
         labels=_labels(scene),
-        watchers=tuple(filter(None, (people.contact(name, system) for name in params.cc))),
+        watchers=tuple(filter(None, (account_of(world, name, kind) for name in params.cc))),
         due=params.due,
     )
+
+
+def _owner_group(world: World, scene: Scene, kind: str) -> str:
+    owner = scene.route.owner.id if scene.route else ""
+    return owner if kind == BOARD else group_of(world, owner, kind)
 
 
 def _labels(scene: Scene) -> tuple[str, ...]:
@@ -91,16 +101,12 @@ def _comment(world: World, job: Job, params: Comment) -> Commented:
 
 def _assign(world: World, job: Job, params: Assign) -> Moved:
     system = world.tracker_name(job.scene.ticket_system)
-    contact = world.people.contact(params.to, system)
-    is_user = params.to.startswith("user:")
-    if not contact and is_user:
-        raise Rejected(f"{params.to} has no account in {system}", code="V011", hint="add it to the directory")
-    ticket = _tracker(world, system).assign(
-        params.key,
-        assignee=contact if is_user else "",
-        group="" if is_user else (contact or params.to),
-        note=params.text,
-    )
+    kind, to = world.kind_of(system), params.to
+    assignee, group = account_of(world, to, kind), group_of(world, to, kind)
+    if not assignee and not group:
+        what = "account" if is_person(to) else "group"
+        raise Rejected(f"{to or 'nobody'} has no {what} in {system}", code="V011", hint="add it to the directory")
+    ticket = _tracker(world, system).assign(params.key, assignee=assignee, group=group, note=params.text)
     return _moved(world, job, ticket)
 
 
