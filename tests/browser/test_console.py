@@ -132,13 +132,8 @@ def test_pages_fit_a_phone_and_name_their_fields(whole: Edge, watched: Watched, 
     page.goto(whole.url + path.replace("{case}", case_id))
     page.screenshot(path=tmp_path / "narrow.png", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= NARROW["width"]
-    unnamed = "input:not([type=hidden]), select, textarea, button"
-    assert (
-        page.evaluate(
-            f"[...document.querySelectorAll('{unnamed}')].filter(x => !(x.labels?.length || x.textContent.trim())).length"
-        )
-        == 0
-    )
+    fields = "[...document.querySelectorAll('input:not([type=hidden]), select, textarea, button')]"
+    assert page.evaluate(f"{fields}.filter(x => !(x.labels?.length || x.textContent.trim())).length") == 0
     assert page.evaluate("document.querySelectorAll('h1').length") == 1
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     assert watched.complaints == []

@@ -117,8 +117,7 @@ def replies() -> Iterator[Replies]:
 def busy(
     temporal: EmbeddedTemporal, chat: FakeChat, replies: Replies, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Edge]:
-
-    folder = tmp_path_factory.mktemp("busy")
+    folder, slack = tmp_path_factory.mktemp("busy"), {**SLACK, "base_url": replies.url}
     with (
         pytest.MonkeyPatch.context() as patch,
         Edge(folder, temporal.address, with_worker=True, chat=(chat, slack)) as made,
