@@ -171,6 +171,10 @@ class PlanStep(Part):
         branches = tuple(step for branch in self.branches for step in branch.steps)
         return self.steps + branches + self.failure_steps + self.otherwise + self.on_reject
 
+    def holds(self, name: str) -> bool:
+        """True where the named step is somewhere inside this one."""
+        return any(child.id == name or child.holds(name) for child in self.children())
+
 
 class Limits(Part):
     """Budgets as (count, seconds); past one of them auto becomes semi."""

@@ -11,7 +11,7 @@ from stanch.catalog import ActionSpec, catalog
 from stanch.interpreter import approve
 from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
 from stanch.interpreter.run import Run, ValueProblem
-from stanch.interpreter.state import Change, ChangeState, StepStatus
+from stanch.interpreter.state import Change, ChangeState, RunStatus, StepStatus
 from stanch.leases import ApprovalProof
 from stanch.plan import Mode, PlanStep
 
@@ -53,13 +53,14 @@ def progress_items(run: Run, step: PlanStep) -> None:
         return
     items = run.state.step(step.id).params["items"]
     paths = [f"{step.id}#{index}" for index in range(len(items))]
-    running = sum(1 for path in paths if path in run.state.steps and not run.state.steps[path].status.final)
-    for path, item in zip(paths, items, strict=True):
-        if path not in run.state.steps and running < loop.max_parallel:
-            _start_item(run, step, path, {loop.name: item})
-            running += 0 if run.state.steps[path].status.final else 1
-    states = [run.state.steps[path] for path in paths if path in run.state.steps]
-    if len(states) == len(paths) and all(state.status.final for state in states):
+    states = [run.state.step(path) for path in paths]
+    begun = sum(1 for path in paths if _begun(run, path))
+    for path, state in zip(paths, states, strict=True):
+        if state.status is StepStatus.PENDING and (_asking(run, path) or begun < loop.max_parallel):
+            begun -= 1 if _asking(run, path) else 0
+            _start_item(run, step, path)
+            begun += 1 if _begun(run, path) else 0
+    if all(state.status.final for state in states):
         run.state.step(step.id).outputs = {"items": [state.outputs for state in states]}
         bad = [state for state in states if state.status is StepStatus.FAILED]
         if bad:
@@ -68,9 +69,25 @@ def progress_items(run: Run, step: PlanStep) -> None:
             run.finish_step(step.id, StepStatus.OK)
 
 
-def _start_item(run: Run, step: PlanStep, path: str, item: dict[str, Any]) -> None:
+def _asking(run: Run, path: str) -> bool:
+    return path + approve.GATE in run.state.approvals
+
+
+def _begun(run: Run, path: str) -> bool:
+    """True for an item that is under way, or waits for consent."""
+    status = run.state.step(path).status
+    return not status.final and (status is not StepStatus.PENDING or _asking(run, path))
+
+
+def item_of(run: Run, step: PlanStep, path: str) -> dict[str, Any]:
+    """What `item` (or its other name) means for this path of a `foreach`."""
+    index = path.partition("#")[2]
+    return {step.foreach.name: run.state.step(step.id).params["items"][int(index)]} if step.foreach and index else {}
+
+
+def _start_item(run: Run, step: PlanStep, path: str) -> None:
     try:
-        start(run, step, path, item)
+        start(run, step, path, item_of(run, step, path))
     except ValueProblem as problem:
         run.fail_step(path, problem.code, problem.reason)
 
@@ -109,8 +126,9 @@ def on_done(run: Run, step: PlanStep, path: str, event: ActionDone) -> None:
     """The action ended well: remember how to take it back, then prove it."""
     state = run.state.step(path)
     state.outputs = event.outputs
-    _remember(run, step, path, event.outputs)
-    if step.verify is None:
+    if not remember(run, step, path, event.outputs):
+        run.fail_step(path, "U002", "it was done, but how to take it back cannot be said")
+    elif step.verify is None or run.state.status is RunStatus.UNDOING:
         run.finish_step(path, StepStatus.OK)
     else:
         prove(run, step, path)
@@ -124,7 +142,7 @@ def prove(run: Run, step: PlanStep, path: str) -> None:
     state = run.state.step(path)
     state.status = StepStatus.VERIFYING
     try:
-        values = {"within": timedelta(seconds=check.within), **run.render(check.with_)}
+        values = {"within": timedelta(seconds=check.within), **run.render(check.with_, item_of(run, step, path))}
         params = checked(catalog()[check.action], values)
     except ValueProblem as problem:
         recover(run, path, problem.code, problem.reason)
@@ -168,14 +186,18 @@ def on_verified(run: Run, path: str, event: ActionDone) -> None:
 
 
 def on_failed(run: Run, step: PlanStep, path: str, event: ActionFailed) -> None:
-    """The action ended badly; where it may have landed all the same, it is taken back."""
+    """The action ended badly; where it may have landed all the same, it is taken back, or a person has to look."""
     spec = catalog().get(step.action)
     if event.code in ASK_INSTEAD and not step.bound_by and approve.open_gate(run, path):
         return
-    if spec is not None and spec.leased and event.outcome in UNKNOWN_OUTCOMES:
-        _remember(run, step, path, {"lease_id": run.context.key(path, run.state.step(path).occurrence)})
-        recover(run, path, event.code, event.reason)
-        return
+    if spec is not None and spec.effect.mutates and event.outcome in UNKNOWN_OUTCOMES:
+        state = run.state.step(path)
+        if spec.leased:
+            remember(run, step, path, {"lease_id": run.context.key(path, state.occurrence)})
+            recover(run, path, event.code, event.reason)
+            return
+        if spec.inverse:
+            _stand(run, path, spec, {}, "it is not known whether it took effect")
     run.fail_step(path, event.code, event.reason)
 
 
@@ -188,16 +210,40 @@ def recover(run: Run, path: str, code: str, reason: str) -> None:
     undo.progress_recovery(run, path)
 
 
-def _remember(run: Run, step: PlanStep, path: str, outputs: dict[str, Any]) -> None:
+def remember(run: Run, step: PlanStep, path: str, outputs: dict[str, Any]) -> bool:
+    """Write down a change and how to take it back; false where that cannot be said, so that a person must look."""
     spec = catalog().get(step.action)
     if spec is None or not spec.effect.mutates or outputs.get("already") is True:
-        return
+        return True
     own = step.undo if step.undo is not None and step.undo.action != "auto" else None
     inverse = own.action if own else (spec.inverse or "")
     if not inverse:
-        return
+        return True
     params = run.state.step(path).params
-    with_ = run.render(own.with_) if own else (spec.undo_with(params, outputs) if spec.undo_with else {})
+    try:
+        with_ = run.render(own.with_, item_of(run, step, path)) if own else _inverse_with(spec, params, outputs)
+    except ValueProblem as problem:
+        _stand(run, path, spec, outputs, problem.reason)
+        return False
     run.state.changes.append(
         Change(path=path, action=spec.name, params=params, outputs=outputs, undo=inverse, undo_with=with_)
+    )
+    return True
+
+
+def _inverse_with(spec: ActionSpec, params: dict[str, Any], outputs: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return spec.undo_with(params, outputs) if spec.undo_with else {}
+    except LookupError as error:
+        raise ValueProblem("U002", f"{spec.name} did not say what it made") from error
+
+
+def _stand(run: Run, path: str, spec: ActionSpec, outputs: dict[str, Any], reason: str) -> None:
+    """A change that stands, or may stand, and that we cannot take back."""
+    run.problem(f"{path}: {spec.name}: {reason}")
+    params = run.state.step(path).params
+    run.state.changes.append(
+        Change(
+            path=path, action=spec.name, params=params, outputs=outputs, state=ChangeState.STUCK, reason=reason[:300]
+        )
     )

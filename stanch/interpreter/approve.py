@@ -30,7 +30,9 @@ from stanch.plan import Approve, Mode, PlanStep
 from stanch.plan import Need as NeedLine
 
 GATE = ":gate"
+RENEWAL = ":renew"
 GATE_EXPIRES = 4 * 3600.0
+MAX_ASKED = 5
 GATED = "gated"
 
 
@@ -38,6 +40,9 @@ def begin(run: Run, step: PlanStep) -> None:
     """Open the approval of an `approve` step, over what its bound steps would do right now."""
     if step.approve is None:
         raise ValueProblem("P003", "nothing to ask")
+    if step.approve.binds and run.context.mode is Mode.MANUAL:
+        run.finish_step(step.id, StepStatus.SKIPPED, code="M001", reason="changes are switched off for this run")
+        return
     targets = tuple(_target(run, run.plan_steps[name]) for name in step.approve.binds)
     ask(run, step.id, step.approve, targets)
 
@@ -188,9 +193,17 @@ def proof_for(run: Run, step: PlanStep, path: str, params: dict[str, Any]) -> Ap
 
 
 def _supersede(run: Run, gate: str) -> None:
+    """What would be done is not what was approved: ask again, also where the asking was inside a finished branch."""
     run.note("approval.superseded", gate)
     step = run.state.step(gate)
+    if step.occurrence >= MAX_ASKED:
+        raise ValueProblem("A013", "what would be done has changed after every approval")
     step.status, step.outputs = StepStatus.PENDING, {}
+    for name, outer in run.plan_steps.items():
+        state = run.state.steps.get(name)
+        if state is not None and state.status is StepStatus.OK and outer.holds(gate):
+            state.status = StepStatus.RUNNING
+            state.occurrence += 1
 
 
 def _without_consent(run: Run, step: PlanStep, path: str, gates: tuple[str, ...], wanted: Bound) -> None:
@@ -212,7 +225,7 @@ def spec_of(run: Run, path: str) -> Approve | None:
         return None
     if path.endswith(GATE):
         return gate_spec(run, step)
-    if step.renew is not None and path.endswith(":renew"):
+    if step.renew is not None and path.endswith(RENEWAL):
         return run.plan_steps[step.renew.gate].approve
     return step.approve
 
@@ -265,7 +278,7 @@ def _settle(run: Run, path: str, request: ApprovalRequest, settled: Settled) -> 
     run.finish_step(path, status, reason=because)
     outcome = settled.choice or settled.outcome.value
     run.emit(ApprovalEnded(path=path, request=request, outcome=outcome, by=settled.by, reason=settled.reason))
-    if path.endswith(":renew"):
+    if path.endswith(RENEWAL):
         from stanch.interpreter import renew
 
         renew.on_settled(run, path, approved=approved)
@@ -273,10 +286,19 @@ def _settle(run: Run, path: str, request: ApprovalRequest, settled: Settled) -> 
 
 def withdraw_all(run: Run, reason: str) -> None:
     """The run is ending: open requests are taken back so that no card stays clickable."""
-    for path, state in run.state.approvals.items():
-        if state.settled is None and not run.state.step(path).status.final:
-            run.finish_step(path, StepStatus.REJECTED, code="A012", reason=reason)
-            run.emit(ApprovalEnded(path=path, request=state.request, outcome="withdrawn", reason=reason))
+    for path in list(run.state.approvals):
+        withdraw(run, path, reason)
+
+
+def withdraw(run: Run, path: str, reason: str) -> None:
+    """Take an open request back: votes that still come are refused, and what was shown is rewritten."""
+    state = run.state.approvals.get(path)
+    if state is None or state.settled is not None:
+        return
+    settled = Settled(outcome=Outcome.EXPIRED, at=run.now, reason=reason)
+    run.state.approvals[path] = state.model_copy(update={"settled": settled})
+    run.finish_step(path, StepStatus.REJECTED, code="A012", reason=reason)
+    run.emit(ApprovalEnded(path=path, request=state.request, outcome="withdrawn", reason=reason))
 
 
 def remind(run: Run, path: str) -> None:

@@ -44,14 +44,26 @@ def advance(context: RunContext, state: CoreState, event: Event) -> tuple[CoreSt
         raise UnknownCore(f"state core {state.core}, plan core {context.plan.core}, this worker {CORE_VERSION}")
     run = Run(context=context, state=state.model_copy(deep=True), now=event.now)
     if run.state.status.final:
-        return run.state, []
-    _apply(run, event)
+        _afterwards(run, event)
+        return run.state, run.commands
+    try:
+        _apply(run, event)
+    except ValueProblem as problem:
+        run.problem(problem.reason)
     for _ in range(MAX_WALKS):
         given = len(run.commands)
         _walk(run)
         if len(run.commands) == given or run.state.status.final:
             break
     return run.state, run.commands
+
+
+def _afterwards(run: Run, event: Event) -> None:
+    """After the run only the end of a block that was left standing is still news."""
+    if isinstance(event, Happened) and event.event == "lease.ended":
+        _lease_ended(run, event)
+    elif isinstance(event, ActionDone | ActionFailed):
+        run.state.inflight.pop(event.ref, None)
 
 
 def judge_vote(state: CoreState, vote: Vote, now: datetime) -> Verdict:
@@ -79,7 +91,17 @@ def _apply(run: Run, event: Event) -> None:
         case Happened():
             _happened(run, event)
         case Cancelled():
-            run.state.cancelled, run.state.reason = True, event.reason
+            _cancel(run, event.reason)
+
+
+def _cancel(run: Run, reason: str) -> None:
+    """Leave, or turn back on the way out; a run that already takes everything back goes on doing so."""
+    state = run.state
+    if state.status is RunStatus.UNDOING or state.failed or state.cancelled:
+        return
+    state.cancelled, state.reason = True, reason
+    if state.status is RunStatus.FINISHING:
+        state.status = RunStatus.UNDOING
 
 
 def _start(run: Run) -> None:
@@ -105,12 +127,13 @@ def _done(run: Run, event: ActionDone) -> None:
     elif purpose == "verify":
         actions.on_verified(run, path, event)
     elif purpose == "undo":
-        undo.on_undone(run, path)
+        undo.on_undone(run, event.ref)
     elif purpose == "rescan":
         waits.on_rescanned(run, path, clean=event.outputs.get("clean") is True)
     elif purpose == "renewed" and step is not None:
         renew.on_renewed(run, step, path, event)
-    if step is not None and purpose in ("do", "verify") and run.state.step(path).status is StepStatus.OK:
+    is_proven = purpose in ("do", "verify") and run.state.step(path).status is StepStatus.OK
+    if step is not None and is_proven and run.state.status is RunStatus.RUNNING:
         renew.arm(run, step, path)
 
 
@@ -128,12 +151,16 @@ def _failed(run: Run, event: ActionFailed) -> None:
     elif purpose == "rescan":
         run.note("finding.not_rescanned", path, code=event.code, reason=event.reason)
     else:
-        run.state.problems.append(f"{path}: {purpose} failed: {event.reason}"[:300])
+        run.problem(f"{path}: {purpose} failed: {event.reason}")
+        if purpose == "renewed" and step is not None:
+            renew.on_failed(run, step, path, event)
 
 
 def _timer(run: Run, ref: str) -> None:
-    if run.state.timers.pop(ref, None) is None:
+    due = run.state.timers.get(ref)
+    if due is None or due > run.now:
         return
+    del run.state.timers[ref]
     path, _, what = ref.partition("|")
     step = run.plan_steps.get(path.partition("#")[0].partition(":")[0])
     if what == "expire":
@@ -143,7 +170,8 @@ def _timer(run: Run, ref: str) -> None:
     elif what.startswith("escalate#"):
         approve.escalate(run, path, int(what.removeprefix("escalate#")))
     elif step is not None and what == "renew":
-        renew.on_timer(run, step, path)
+        if run.state.status is RunStatus.RUNNING:
+            renew.on_timer(run, step, path)
     elif step is not None and step.kind is StepKind.WAIT:
         waits.on_timer(run, step, what)
 
@@ -164,10 +192,14 @@ def _happened(run: Run, event: Happened) -> None:
         case "finding.reported":
             facts["finding"] = "open"
         case "lease.ended":
-            undo.on_lease_ended(run, str(event.data.get("lease_id", "")), str(event.data.get("state", "")))
-        case name:
+            _lease_ended(run, event)
+        case name if name in waits.signals(run):
             facts[name] = "seen"
     run.note(event.event, **event.data)
+
+
+def _lease_ended(run: Run, event: Happened) -> None:
+    undo.on_lease_ended(run, str(event.data.get("lease_id", "")), str(event.data.get("state", "")))
 
 
 def _walk(run: Run) -> None:
@@ -199,14 +231,19 @@ def _still_alongside(run: Run) -> bool:
 
 def _leave(run: Run) -> None:
     """The run cannot go on: nothing new starts, what is under way is awaited, then everything is taken back."""
-    approve.withdraw_all(run, "the run ended")
-    for ref in list(run.state.timers):
-        run.stop_timers(ref.partition("|")[0])
+    _put_down(run)
     run.state.status = RunStatus.UNDOING
 
 
+def _put_down(run: Run) -> None:
+    """Nothing is asked and nothing rings after this."""
+    approve.withdraw_all(run, "the run ended")
+    for ref in list(run.state.timers):
+        run.stop_timers(ref.partition("|")[0])
+
+
 def _take_back(run: Run) -> None:
-    if any(ref.split("|")[1] in ("do", "verify", "renewed") for ref in run.state.inflight):
+    if undo.unsettled(run):
         return
     if undo.work_off(run, list(reversed(run.state.changes))):
         run.state.status = RunStatus.FINISHING
@@ -220,6 +257,7 @@ def _finish(run: Run) -> None:
     for name in list(state.steps):
         if state.steps[name].status in (StepStatus.RUNNING, StepStatus.PENDING) and name in run.plan_steps:
             state.steps[name].status = StepStatus.SKIPPED
+    _put_down(run)
     state.status = RunStatus.CANCELLED if state.cancelled else RunStatus.FAILED if state.failed else RunStatus.DONE
     state.outputs = _outputs(run)
     run.emit(Finish(status=state.status.value, reason=state.reason, outputs=state.outputs))

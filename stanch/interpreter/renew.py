@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from stanch.approvals import Bound, proof_of
-from stanch.interpreter import approve
-from stanch.interpreter.messages import ActionDone, RunAction
+from stanch.interpreter import actions, approve, undo
+from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
 from stanch.interpreter.run import Run
-from stanch.interpreter.state import Change, ChangeState
+from stanch.interpreter.state import Change, ChangeState, RunStatus
 from stanch.plan import PlanStep
-
-SUFFIX = ":renew"
 
 
 def arm(run: Run, step: PlanStep, path: str) -> None:
@@ -36,12 +34,12 @@ def on_timer(run: Run, step: PlanStep, path: str) -> None:
     gate = run.plan_steps[step.renew.gate].approve if step.renew is not None else None
     if gate is not None and _change(run, path) is not None:
         target = Bound(action=step.action, params=run.state.step(path).params)
-        approve.ask(run, path + SUFFIX, gate, (target,))
+        approve.ask(run, path + approve.RENEWAL, gate, (target,))
 
 
 def on_settled(run: Run, gate_path: str, *, approved: bool) -> None:
     """With consent the block is taken again with a new end; the old lease then runs out by itself."""
-    path = gate_path.removesuffix(SUFFIX)
+    path = gate_path.removesuffix(approve.RENEWAL)
     change = _change(run, path)
     if not approved or change is None:
         return
@@ -64,12 +62,17 @@ def on_renewed(run: Run, step: PlanStep, path: str, event: ActionDone) -> None:
     """Both leases are remembered, so that a lift gives back both."""
     state = run.state.step(path)
     state.outputs = {**state.outputs, **event.outputs}
-    old = _change(run, path)
-    if old is not None:
-        params = {"lease_id": event.outputs.get("lease_id", "")}
-        run.state.changes.append(
-            Change(
-                path=path, action=old.action, params=old.params, outputs=event.outputs, undo=old.undo, undo_with=params
-            )
-        )
-    arm(run, step, path)
+    actions.remember(run, step, path, event.outputs)
+    if run.state.status is RunStatus.RUNNING:
+        arm(run, step, path)
+
+
+def on_failed(run: Run, step: PlanStep, path: str, event: ActionFailed) -> None:
+    """The old lease runs out; a new one that may have been taken all the same is given back."""
+    if event.outcome not in actions.UNKNOWN_OUTCOMES:
+        return
+    key = run.context.key(f"{path}:renewed", int(event.ref.rpartition("|")[2]))
+    actions.remember(run, step, path, {"lease_id": key})
+    change = run.state.changes[-1]
+    if run.state.status is RunStatus.RUNNING and change.state is ChangeState.OPEN:
+        undo.start(run, change)

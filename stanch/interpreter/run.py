@@ -14,6 +14,9 @@ from stanch.interpreter.messages import Command, Note, RunAction, StartTimer, St
 from stanch.interpreter.state import CoreState, StepState, StepStatus
 from stanch.plan import PlanStep
 
+MAX_PROBLEMS = 100
+MAX_SPAN = 20 * 366 * 86400.0
+
 
 class ValueProblem(Exception):
     """A value could not be made; the step that needs it fails closed."""
@@ -48,8 +51,13 @@ class Run:
         self.state.inflight[command.ref] = command.action
         self.emit(command)
 
-    def note(self, event: str, step: str = "", **data: Any) -> None:
+    def note(self, event: str, step: str = "", /, **data: Any) -> None:
         self.emit(Note(event=event, step=step, data=data))
+
+    def problem(self, text: str) -> None:
+        """Something a person should know; the newest are kept."""
+        self.state.problems.append(text[:300])
+        del self.state.problems[:-MAX_PROBLEMS]
 
     def start_timer(self, ref: str, due: datetime) -> None:
         self.state.timers[ref] = due
@@ -69,7 +77,7 @@ class Run:
         self.note(f"step.{status.value}", path, code=code, reason=reason)
 
     def fail_step(self, path: str, code: str, reason: str) -> None:
-        self.state.problems.append(f"{path}: {reason}"[:300])
+        self.problem(f"{path}: {reason}")
         self.finish_step(path, StepStatus.FAILED, code=code, reason=reason)
 
     # -- values -----------------------------------------------------------------------------------------------------
@@ -142,32 +150,39 @@ class Run:
         return str(value)
 
     def seconds(self, value: Any) -> float:
-        """A span of time from a plan value: seconds, a duration, or text such as 30m."""
+        """A span of time from a plan value: seconds, a duration, or text such as 30m.
+
+        Raises:
+            ValueProblem: E303, not a span of time, or one that no calendar holds.
+        """
         span = self.render(value)
         if isinstance(span, str):
-            span = parse_duration(span)
+            try:
+                span = parse_duration(span)
+            except ValueError as error:
+                raise ValueProblem("E303", "not a span of time") from error
         if isinstance(span, timedelta):
-            return span.total_seconds()
-        if isinstance(span, int | float) and not isinstance(span, bool):
-            return float(span)
-        raise ValueProblem("E303", "not a span of time")
+            span = span.total_seconds()
+        if isinstance(span, bool) or not isinstance(span, int | float) or not abs(span) <= MAX_SPAN:
+            raise ValueProblem("E303", "not a span of time")
+        return float(span)
 
     def people(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The users behind approver names, in stable order; unknown names are nobody."""
-        found: dict[str, None] = {}
-        for name in names:
-            for user in self._who(name):
-                found.setdefault(user)
-        return tuple(found)
+        targets = [target for name in names for target in self._targets(name)]
+        return tuple(dict.fromkeys(user for target in targets for user in self._users(target)))
 
-    def _who(self, name: str) -> tuple[str, ...]:
-        target = self._route_name(name) if name.startswith(("route.", "run.")) else name
+    def _users(self, target: str) -> tuple[str, ...]:
         return self.context.people.get(target, (target,) if target.startswith("user:") else ())
 
-    def _route_name(self, name: str) -> str:
+    def _targets(self, name: str) -> tuple[str, ...]:
+        """What a name stands for: itself, or who is written in the route, which may be several."""
+        if not name.startswith(("route.", "run.")):
+            return (name,)
         if name == "run.requested_by":
-            return self.context.requested_by
+            return (self.context.requested_by,)
         value: Any = self.context.route
         for part in name.split(".")[1:]:
             value = value.get(part, "") if isinstance(value, Mapping) else ""
-        return str(value.get("id", "")) if isinstance(value, Mapping) else str(value)
+        value = value.get("id", "") if isinstance(value, Mapping) else value
+        return tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)

@@ -25,6 +25,14 @@ def begin(run: Run, step: PlanStep) -> None:
         run.start_timer(f"{step.id}|timeout", run.now + timedelta(seconds=run.seconds(wait.timeout)))
     if wait.remind_every:
         run.start_timer(f"{step.id}|remind", run.now + timedelta(seconds=wait.remind_every))
+    if run.state.facts.get("ticket") == "resolved":
+        on_ticket_resolved(run)
+
+
+def signals(run: Run) -> frozenset[str]:
+    """The events of people and other systems that some wait of this plan ends on; no others are remembered."""
+    waits = (step.wait for step in run.plan_steps.values() if step.wait is not None)
+    return frozenset(f"signal.{item.name}" for wait in waits for item in wait.events if item.event == "signal")
 
 
 def _wait(step: PlanStep) -> Wait:
@@ -141,10 +149,12 @@ def _message(run: Run, step: PlanStep, names: tuple[str, ...], template: str) ->
     state = run.state.step(step.id)
     state.count += 1
     assignee = run.state.facts.get("assignee", "")
+    found: dict[str, None] = {}
     for name in names:
         people = (assignee,) if name == "ticket.assignee" and assignee else run.people((_default(name),))
-        for user in people[:10]:
-            send(run, step.id, user, template=template, text="", occurrence=state.count)
+        found |= dict.fromkeys(people)
+    for user in list(found)[:10]:
+        send(run, step.id, user, template=template, text="", occurrence=state.count)
 
 
 def _default(name: str) -> str:

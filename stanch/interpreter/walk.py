@@ -60,7 +60,8 @@ def _begin(run: Run, step: PlanStep, state: StepState) -> None:
 
 def _unsettled(run: Run, name: str) -> bool:
     state = run.state.steps.get(name)
-    return state is not None and not state.status.final and name in run.reached
+    reached = state is not None and not state.status.final and name in run.reached
+    return reached or any(ref.partition("|")[0].partition("#")[0] == name for ref in run.state.inflight)
 
 
 def _start(run: Run, step: PlanStep, state: StepState) -> None:
@@ -119,6 +120,8 @@ def _progress_composite(run: Run, step: PlanStep, state: StepState) -> bool:
 
 def _parallel(run: Run, step: PlanStep) -> Progress:
     results = [visit(run, child) for child in step.steps]
+    if Progress.STOPPED in results:
+        return Progress.STOPPED
     waiting = [r for r, child in zip(results, step.steps, strict=True) if r is Progress.BLOCKED and not child.alongside]
     if waiting:
         return Progress.BLOCKED
@@ -153,6 +156,8 @@ def _conclude(run: Run, step: PlanStep, state: StepState) -> Progress:
 
 def _after_failure(run: Run, step: PlanStep) -> Progress:
     progress = sequence(run, step.failure_steps)
+    if progress is Progress.FAILED and step.alongside:
+        return Progress.DONE
     if progress is not Progress.DONE:
         return progress
     return Progress.DONE if step.alongside or step.failure == "continue" else Progress.FAILED
