@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib
 import os
 import pkgutil
@@ -157,11 +158,15 @@ def make_worker(
 
 async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = ()) -> None:
     """Run workers for these queues until SIGTERM or SIGINT, then drain."""
+    from activities import _spool
+    from stanch.errors import DependencyError
     from stanch.temporal import connect
 
     world = make_world()
     world.loop = asyncio.get_running_loop()
     world.client = await connect()
+    with contextlib.suppress(DependencyError):  # what an earlier process could not write; later lifts try again
+        await asyncio.to_thread(_spool.merge, world)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         world.loop.add_signal_handler(name, stop.set)
@@ -188,7 +193,7 @@ def main(arguments: Sequence[str]) -> int:
     import argparse
 
     from stanch.catalog import Queue
-    from stanch.errors import StanchError
+    from stanch.errors import ConfigError, StanchError
 
     parser = argparse.ArgumentParser(description="Run Temporal workers for Stanch.")
     every = ",".join(queue.value for queue in Queue)
@@ -204,7 +209,7 @@ def main(arguments: Sequence[str]) -> int:
         parser.error(str(error))
     except StanchError as error:
         print(f"{error.code} {error.message} ({error.hint})", file=sys.stderr)  # noqa: T201
-        return 4
+        return 3 if isinstance(error, ConfigError) else 4
     return 0
 
 

@@ -22,22 +22,42 @@ from stanch.records import Entry, LeaseRow
 
 
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:
-    """One attempt; removals go on with their intent in a local spool while records are down."""
-    allowed, refused = _guarded(world, call.adds)
-    _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
+    """One attempt; what only lifts goes on, its lines kept in a local spool, while records are down."""
     point: PointPort = world.connector("point", call.point)
-    barred = {applied.target for applied in refused}
-    wanted = None if call.wanted is None else [lease for lease in call.wanted if lease.target not in barred]
+    allowed, refused = _guarded(world, call.adds)
+    kept, restored = (None, []) if call.wanted is None else _whole(world, point, call)
+    _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
+    wanted = None if kept is None else [*kept, *restored, *allowed]
     try:
         done = point.reconcile(adds=allowed, removes=call.removes, wanted=wanted, expected=call.expected)
     except Mismatch:
         return ReconcileReply(mismatch=True)
     results = [*done.results, *refused]
-    _write(world, call, [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)])
+    ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
+    _write(world, call, [*ends, *_outcomes(restored, "restore", results)])
     _tell(world, call.outcomes, results, call)
     return ReconcileReply(
         digest=done.digest, results=tuple((item.target, item.ok, item.code, item.reason) for item in results)
     )
+
+
+def _whole(world: World, point: PointPort, call: Reconcile) -> tuple[list[Lease], list[Lease]]:
+    """The full set without the adds: what still stands, and what vanished there and may be put back now."""
+    added = {lease.target for lease in call.adds}
+    others = [lease for lease in call.wanted or () if lease.target not in added]
+    standing = {owned.target for owned in point.list_owned()}
+    vanished = [lease for lease in others if lease.target not in standing]
+    return [lease for lease in others if lease.target in standing], _restorable(world, vanished)
+
+
+def _restorable(world: World, vanished: Sequence[Lease]) -> list[Lease]:
+    """Putting a block back is a change like another; it is left out where that holds up a lift."""
+    try:
+        restored, _ = _guarded(world, vanished)
+        world.records.append(_entries(restored, "restore", "intent"))
+    except DependencyError:
+        return []
+    return restored
 
 
 def _guarded(world: World, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:

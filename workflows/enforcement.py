@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
@@ -47,13 +48,18 @@ class PointState(Mutable):
 
 @workflow.defn(name=contract.ENFORCEMENT_WORKFLOW)
 class EnforcementWorkflow:
-    """Signals change what is wanted; one loop makes it so. Removals go first and alone."""
+    """Signals change what is wanted; one loop makes it so.
+
+    Removals go first and alone; one that keeps failing takes turns with what is to be added.
+    """
 
     @workflow.init
     def __init__(self, start: EnforcementInput) -> None:
         self._point, self._shard = start.point, start.shard
         self._state = PointState.model_validate(start.carried) if start.carried else PointState()
         self._suspect: frozenset[str] = frozenset()
+        self._stuck: frozenset[str] = frozenset()  # targets that could not be lifted at the last failure
+        self._doubtful: dict[str, None] = {}  # leases that failed alone, the next to be tried first
 
     @workflow.run
     async def run(self, start: EnforcementInput) -> None:
@@ -66,9 +72,11 @@ class EnforcementWorkflow:
                 continue  # a point is emptied by its leases, never by cancelling its writer
 
     async def _turn(self) -> bool:
+        self._continue_if_suggested()  # between attempts, so that an outage of days cannot fill the history
         self._expire()
         removes, adds = self._removes(), self._adds()
-        if removes:
+        patient = adds and self._stuck.issuperset(removes) and self._state.failures % 2
+        if removes and not patient:
             await self._attempt(adds=[], removes=removes)
         elif adds:
             await self._attempt(adds=self._batch(adds), removes=[])
@@ -77,13 +85,11 @@ class EnforcementWorkflow:
         elif not self._state.leases and not self._state.applied:
             return await self._rest()
         else:
-            self._continue_if_suggested()
             await self._sleep_until_due()
         return False
 
     async def _rest(self) -> bool:
         """Nothing is held: stay a moment for the next request, then end."""
-        self._continue_if_suggested()
         try:
             await workflow.wait_condition(lambda: bool(self._state.leases or self._state.pending), timeout=IDLE)
         except TimeoutError:
@@ -118,9 +124,13 @@ class EnforcementWorkflow:
         return sorted(late, key=lambda lease: lease.lease_id)
 
     def _batch(self, adds: list[Lease]) -> list[Lease]:
-        """While a batch is suspect, half of it is tried, so that one bad lease cannot hold up the others."""
-        suspects = [lease for lease in adds if lease.lease_id in self._suspect]
-        return suspects[: max(1, len(suspects) // 2)] if suspects else adds
+        """While a batch is suspect, half of it is tried; what failed alone waits until nothing else does."""
+        fresh = [lease for lease in adds if lease.lease_id not in self._doubtful]
+        if not fresh:
+            order = list(self._doubtful)
+            return [min(adds, key=lambda lease: order.index(lease.lease_id))]
+        suspects = [lease for lease in fresh if lease.lease_id in self._suspect]
+        return suspects[: max(1, len(suspects) // 2)] if suspects else fresh
 
     def _expire(self) -> None:
         now = workflow.now()
@@ -150,7 +160,7 @@ class EnforcementWorkflow:
             point=self._point,
             adds=tuple(adds),
             removes=tuple(removes),
-            wanted=tuple(self._wanted().values()) if full else None,
+            wanted=self._whole(adds) if full else None,
             expected=self._state.digest,
             holders=tuple(lease for lease in leaving if lease.target in removes),
             outcomes=self._promised(adds, removes),
@@ -175,6 +185,14 @@ class EnforcementWorkflow:
             await self._attempt(adds=adds, removes=removes, full=True)
         else:
             self._take(reply, adds, removes, call.outcomes)
+            if any(target in self._state.applied for target in removes):
+                await self._back_off()  # it answers and does not lift: ask again, but not at once
+
+    def _whole(self, adds: list[Lease]) -> tuple[Lease, ...]:
+        """What stands and what this attempt adds; other leases wait for an attempt of their own."""
+        trying = {lease.target for lease in adds}
+        known = {target for target, end in self._state.applied.items() if end != UNKNOWN}
+        return tuple(lease for target, lease in self._wanted().items() if target in known | trying)
 
     def _promised(self, adds: list[Lease], removes: list[str]) -> tuple[LeaseOutcome, ...]:
         """What cases are told by the same activity, when it goes well: no second activity, no lost word."""
@@ -212,6 +230,8 @@ class EnforcementWorkflow:
                 self._refuse(lease.target, results.get(lease.target, (False, "L001", "the point gave no answer")), now)
         self._settle_told({outcome.lease_id: outcome for outcome in told}, done)
         self._suspect = frozenset()
+        if any(lease.lease_id in self._doubtful for lease in adds):
+            self._doubtful.clear()  # it was the point that failed, not these leases
 
     def _settle_told(self, told: dict[str, LeaseOutcome], done: set[str]) -> None:
         state = self._state
@@ -227,8 +247,10 @@ class EnforcementWorkflow:
                 state.leaving.pop(lease_id, None)
 
     def _refuse(self, target: str, result: tuple[bool, str, str], now: datetime) -> None:
+        """Turn away who waits for a target; who already holds it keeps it."""
         _, code, reason = result
-        for lease_id in [name for name, held in self._state.leases.items() if held.lease.target == target]:
+        waiting = [held.lease.lease_id for held in self._untold({target})]
+        for lease_id in waiting:
             lease = self._state.leases.pop(lease_id).lease
             self._state.leaving.pop(lease_id, None)
             self._state.pending.append(_outcome(lease, LeaseState.REFUSED, now, code=code, reason=reason))
@@ -236,27 +258,44 @@ class EnforcementWorkflow:
     async def _failed(self, adds: list[Lease]) -> None:
         """An attempt gave no answer: back off by a timer, look for the bad lease, give up adds after 15 minutes."""
         state, now = self._state, workflow.now()
-        state.failures += 1
         state.digest = ""  # what the point has is unknown: the next attempt sends the full set
         for lease in adds:
             state.applied.setdefault(lease.target, UNKNOWN)  # it may have landed: then it must be lifted, too
         if len(adds) > 1:
             self._suspect = frozenset(lease.lease_id for lease in adds)
+        for lease in adds if len(adds) == 1 else ():
+            self._doubtful.pop(lease.lease_id, None)
+            self._doubtful[lease.lease_id] = None
         for lease in adds:
             held = state.leases.get(lease.lease_id)
             if held is not None and held.since is not None and now - held.since > GIVE_UP_ADDS:
                 self._refuse(lease.target, (False, "L002", "the enforcement point cannot be reached"), now)
-        await workflow.sleep(min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(state.failures - 1, 10)))
+        await self._back_off()
+
+    async def _back_off(self) -> None:
+        """Wait longer each time; something new to be lifted is not kept waiting."""
+        self._state.failures += 1
+        known = self._stuck = frozenset(self._removes())
+        pause = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(self._state.failures - 1, 10))
+        with contextlib.suppress(TimeoutError):
+            await workflow.wait_condition(lambda: not known.issuperset(self._removes()), timeout=pause)
 
     async def _announce(self) -> None:
+        """Tell cases; one that cannot be told must not hold up the blocks of others."""
         told = tuple(self._state.pending)
-        await workflow.execute_activity(
-            contract.ANNOUNCE,
-            Announce(point=self._point, outcomes=told),
-            task_queue=contract.queue(Queue.CONTAIN),
-            start_to_close_timeout=timedelta(seconds=20),
-            heartbeat_timeout=HEARTBEAT,
-        )
+        try:
+            await workflow.execute_activity(
+                contract.ANNOUNCE,
+                Announce(point=self._point, outcomes=told),
+                task_queue=contract.queue(Queue.CONTAIN),
+                start_to_close_timeout=timedelta(seconds=20),
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=RetryPolicy(maximum_attempts=1),
+            )
+        except ActivityError:
+            await self._back_off()
+            return
+        self._state.failures = 0
         self._state.pending = [outcome for outcome in self._state.pending if outcome not in told]
 
     async def _sleep_until_due(self) -> None:
