@@ -9,6 +9,7 @@ from pathlib import Path
 import actions_page
 import facts
 import pytest
+from pydantic import BaseModel
 
 PAGES = [facts.ROOT / "README.md", *sorted(facts.DOCS.glob("*.md"))]
 PAGES += [facts.ROOT / name for name in ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "deploy/README.md")]
@@ -122,7 +123,14 @@ def test_words_of_playbooks() -> None:
     from stanch.playbooks import examples, model
 
     ticked = facts.ticked(facts.page("playbooks.md"))
-    models = [model.Playbook, model.On, model.Input, model.Step, model.ForeachWords, model.RetryWords]
+    models: list[type[BaseModel]] = [
+        model.Playbook,
+        model.On,
+        model.Input,
+        model.Step,
+        model.ForeachWords,
+        model.RetryWords,
+    ]
     models += [model.ApproveWords, model.NeedWords, model.WaitWords, model.RenewWords, model.LimitWords]
     models += [model.StopWords, model.Concurrency, examples.Example, examples.Moment, examples.Expected]
     words = {field.alias or name for each in models for name, field in each.model_fields.items()}
@@ -134,7 +142,8 @@ def test_words_of_routes_and_guards() -> None:
     from stanch.guards.model import GuardPolicy, Limits, NeverBlock
     from stanch.routing._model import Branch, Overlay, RoutesFile, Rule
 
-    for page, models in (("routes.md", [RoutesFile, Rule, Branch, Overlay]), ("security.md", [GuardPolicy])):
+    pages: dict[str, list[type[BaseModel]]] = {"routes.md": [RoutesFile, Rule, Branch, Overlay]}
+    for page, models in (pages | {"security.md": [GuardPolicy]}).items():
         said = {word for item in facts.ticked(facts.page(page)) for word in re.findall(r"[a-z_]+", item)}
         words = {field.alias or name for model in models for name, field in model.model_fields.items()}
         assert words - said - {"version", "limits"} == set()
