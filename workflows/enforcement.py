@@ -187,6 +187,8 @@ class EnforcementWorkflow:
             self._take(reply, adds, removes, call.outcomes)
             if any(target in self._state.applied for target in removes):
                 await self._back_off()  # it answers and does not lift: ask again, but not at once
+            else:
+                self._state.failures = 0
 
     def _whole(self, adds: list[Lease]) -> tuple[Lease, ...]:
         """What stands and what this attempt adds; other leases wait for an attempt of their own."""
@@ -218,17 +220,15 @@ class EnforcementWorkflow:
     ) -> None:
         """Believe what the point read back."""
         state, now = self._state, workflow.now()
-        state.digest, state.failures = reply.digest, 0
+        state.digest = reply.digest
         results = {target: (ok, code, reason) for target, ok, code, reason in reply.results}
         done = {target for target, result in results.items() if result[0]}
         for target in set(removes) & done:
             state.applied.pop(target, None)
-        for lease in adds:
-            if lease.target in done:
-                state.applied[lease.target] = lease.expires_at
-            else:
-                self._refuse(lease.target, results.get(lease.target, (False, "L001", "the point gave no answer")), now)
+        state.applied |= {lease.target: lease.expires_at for lease in adds if lease.target in done}
         self._settle_told({outcome.lease_id: outcome for outcome in told}, done)
+        for target in {lease.target: None for lease in adds if lease.target not in done}:
+            self._refuse(target, results.get(target, (False, "L001", "the point gave no answer")), now)
         self._suspect = frozenset()
         if any(lease.lease_id in self._doubtful for lease in adds):
             self._doubtful.clear()  # it was the point that failed, not these leases

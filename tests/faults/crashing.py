@@ -1,4 +1,4 @@
-"""Temporal interceptors that kill their own process at one planned point, and hooks that tell when a write has landed."""
+"""Interceptors that kill their own process at one planned point, and hooks that tell when a write has landed."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ class RulesWatch:
     async def until_absent(self, case_id: str, *, seconds: float = 10.0) -> None:
         """Wait until no policy of the case stands; the caller's evidence tells when it still does."""
         deadline = time.monotonic() + seconds
-        while any(_belongs(name, case_id) for name in self._now) and time.monotonic() < deadline:
+        while any(_belongs(name, case_id) for name in self._now) and time.monotonic() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(EVERY)
         await asyncio.sleep(2 * EVERY)
 

@@ -1,4 +1,4 @@
-"""Where a worker can die: every activity of a recorded history, in three phases, and the plan that names one of them."""
+"""Where a worker can die: every activity of a recorded history in three phases, and the plan that names one."""
 
 from __future__ import annotations
 
