@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from web_support import SECRET, Edge, finding
+from web_support import SECRET, Edge, finding, signed
 
 from stanch.contract import DECIDE_LATER, REPORT
 from stanch.sandbox.temporal import EmbeddedTemporal
@@ -64,3 +67,23 @@ def test_readiness_names_what_is_missing_and_health_does_not_care(cut_off: Edge)
     assert answer.json()["checks"]["temporal"]["ok"] is False
     assert answer.json()["checks"]["records"]["ok"] is True
     assert cut_off.http.get("/healthz").status_code == 200
+
+
+def test_a_closed_case_is_started_again_from_its_last_finding_by_a_person(edge: Edge) -> None:
+    other = edge.send(finding(uid="N-2"), delivery_id="n-2").json()["results"][0]["case_id"]
+    row = edge.records.findings(other)[0]
+    edge.records.add_finding(replace(row, case_id="case-closed"))
+    answer = edge.http.post("/v1/cases/case-closed/reopen", json={}, headers=edge.api(by="user:tom"))
+    assert answer.status_code == 202
+    assert edge.signals("case-closed") == [REPORT]
+
+
+def test_a_delivery_that_was_cut_short_is_taken_up_again(edge: Edge) -> None:
+    """A crash between remembering a delivery and its answer must not lose the finding."""
+    raw = json.dumps(finding(uid="N-3")).encode()
+    digest = hashlib.sha256(raw).hexdigest()
+    edge.records.remember_delivery("own", "n-3", digest, at=datetime.now(UTC))
+    answer = edge.http.post("/v1/findings/own", content=raw, headers=signed(raw, delivery_id="n-3"))
+    (result,) = answer.json()["results"]
+    assert result["status"] == "accepted"
+    assert edge.signals(result["case_id"]) == [REPORT]
