@@ -84,7 +84,9 @@ class CaseWorkflow:
     async def _live(self) -> None:
         """One turn: do what is commanded, write what is due, then sleep until something happens."""
         if self._state.resolved is None:
-            await workflow.wait_condition(lambda: self._state.finding is not None)
+            await workflow.wait_condition(lambda: self._closing or self._state.finding is not None)
+            if self._closing:
+                return  # a close signal for something that was never open
             await self._resolve()
         self._work()
         self._touch(status_of(self._state))
@@ -229,7 +231,8 @@ class CaseWorkflow:
         if first:
             state.finding, state.source, state.assurance = report.finding, report.source, report.assurance
             state.requested_by, state.opened, state.updated = report.requested_by, now, now
-            state.note("finding.accepted", now, source=report.source, finding=report.finding.id)
+            state.note("finding.accepted", now, source=report.source, finding=report.finding.id, status=report.status)
+            self._closing = report.status == "resolved"
         elif state.finding is not None:
             count = state.finding.count + report.finding.count
             state.finding = state.finding.model_copy(update={"count": count, "last_seen": report.finding.last_seen})
@@ -238,7 +241,9 @@ class CaseWorkflow:
 
     def _after_repeat(self, report: FindingReport) -> None:
         now = workflow.now()
-        if report.status == "resolved":
+        if report.status == "resolved" and report.assurance > self._state.assurance:
+            self._state.note("finding.close_not_believed", now, source=report.source, assurance=report.assurance)
+        elif report.status == "resolved":
             self._feed(Happened(now=now, event="finding.rescan_clean"))
         elif self._state.status is CaseStatus.VERIFYING and self._state.core.status.final:
             self._reopen(report.finding, "the finding came back")
