@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 
-from stanch.secrets import SCHEME, key_file, resolve
+from stanch.secrets import key_file, resolve
 from stanch.settings import Settings
 
 
@@ -14,7 +14,7 @@ class Keys:
 
     def __init__(self, settings: Settings) -> None:
         reference = settings.case_key
-        secret = resolve(reference) if reference.startswith(SCHEME) else key_file(settings.data_dir / "case.key")
+        secret = resolve(reference) if reference else key_file(settings.data_dir / "case.key")
         self._secret = secret.encode()
 
     def _derive(self, purpose: str) -> bytes:

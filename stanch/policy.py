@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Iterable
@@ -15,9 +16,11 @@ from stanch.intake.config import Sources, load_sources
 from stanch.playbooks.library import PlaybookSet
 from stanch.routing import RouteTable, load_routes
 from stanch.settings import Settings
+from stanch.sinks.terminal import safe_text
 from stanch.texts import Texts, load_texts
 
 RELOAD_SECONDS = 1.0
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,9 @@ class PolicyStore:
         self._stamp = stamp
         try:
             self._snapshot, self.problem = self._load(), ""
-        except (StanchError, OSError) as error:
+        except Exception as error:  # whatever an edit does to a loader, cases go on by the last good policy
             self.problem = _words(error)
+            _log.warning("policy edit is not in use: %s", safe_text(self.problem, limit=400))
 
     def _files(self) -> Iterable[Path]:
         yield from sorted(self._settings.policy_dir.rglob("*.y*ml"))
@@ -105,5 +109,7 @@ def _needed(path: Path) -> str:
 
 
 def _words(error: Exception) -> str:
+    if not isinstance(error, StanchError):
+        return f"the files cannot be loaded ({type(error).__name__})"
     problems = getattr(error, "problems", ())
-    return str(problems[0]) if problems else str(error)
+    return str(problems[0]) if problems else error.message

@@ -36,7 +36,7 @@ def resolve(reference: str) -> str:
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, ValueError):  # not there, not readable, or not text
         return ""
 
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
 from stanch.durations import Duration
 from stanch.errors import ConfigError, Problem
 from stanch.secrets import resolve
 
 FILE_VARIABLE = "STANCH_CONFIG"
+PREFIX = "STANCH_"
+NESTING = "__"
 
 
 class Section(BaseModel):
@@ -57,7 +66,7 @@ class Settings(BaseSettings):
         trackers, chat, points, policies, identity, scanners: connectors by name.
     """
 
-    model_config = SettingsConfigDict(env_prefix="STANCH_", env_nested_delimiter="__", extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=NESTING, extra="forbid")
 
     data_dir: Path = Path(".stanch")
     policy_dir: Path = Path("policy")
@@ -111,25 +120,79 @@ def load_settings() -> Settings:
     """Read the settings of this process.
 
     Raises:
-        ConfigError: C010 (not TOML), C011 (a value is wrong or a name unknown), with the field.
+        ConfigError: C010 (not TOML), C011 (a value is wrong or a name unknown), C012 (no such file); with the place
+            and never with a value, since values may be secrets.
     """
+    path = _file()
+    if FILE_VARIABLE in os.environ and not path.is_file():
+        raise ConfigError(f"{path} does not exist", code="C012", hint=f"{FILE_VARIABLE} names the file")
+    unknown = _unknown_variables()
+    if unknown:
+        raise _wrong([Problem("C011", f"{name}: there is no such setting") for name in unknown])
     try:
-        settings = Settings()
+        return Settings()
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{_file()} is not TOML: {error}", code="C010", hint="check quotes and brackets") from error
+        raise _no_toml(path, str(error)) from None
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{path} cannot be read as text", code="C010", hint="it must be readable UTF-8") from None
     except ValidationError as error:
         problems = [_problem(item) for item in error.errors(include_input=False, include_url=False)]
-        text = "; ".join(problem.message for problem in problems)
-        raise ConfigError(f"settings: {text}", problems=problems, code="C011") from error
-    for name in ("STANCH_CONFIG",):
-        if name in os.environ and not Path(os.environ[name]).is_file():
-            raise ConfigError(f"{os.environ[name]} does not exist", code="C012", hint=f"{name} names the file")
-    return settings
+    except SettingsError as error:
+        field = re.search(r'field "(\w+)"', str(error))
+        name = f"{PREFIX}{field[1].upper()}" if field else "a STANCH_ variable"
+        problems = [Problem("C011", f"{name}: not JSON, which a whole section must be")]
+    raise _wrong(problems)
+
+
+def _wrong(problems: list[Problem]) -> ConfigError:
+    text = "; ".join(problem.message for problem in problems)
+    return ConfigError(f"settings: {text}", problems=problems, code="C011", hint="`stanch config show --origin`")
+
+
+def _no_toml(path: Path, words: str) -> ConfigError:
+    where = re.search(r"\(at line (\d+), column (\d+)\)", words)
+    line, column = (int(where[1]), int(where[2])) if where else (0, 0)
+    problem = Problem("C010", "this is not TOML", file=str(path), line=line, column=column)
+    return ConfigError(f"{path} is not TOML", problems=[problem], code="C010", hint="check quotes and brackets")
+
+
+def _unknown_variables() -> list[str]:
+    """Variables that can only be meant as a setting of a section, and no such section is there."""
+    own = [name for name in os.environ if name.upper().startswith(PREFIX) and NESTING in name]
+    return [
+        name for name in own if name.upper()[len(PREFIX) :].partition(NESTING)[0].lower() not in Settings.model_fields
+    ]
 
 
 def _problem(item: Any) -> Problem:
-    place = ".".join(str(part) for part in item["loc"])
-    return Problem("C011", f"{place}: {item['msg']}", file=str(_file()))
+    path = tuple(str(part) for part in item["loc"])
+    where = origin_of(path)
+    # A validator's own words may quote the value; pydantic's name the type only.
+    text = "not a valid value" if item["type"] == "value_error" else item["msg"]
+    file = "" if where.startswith(PREFIX) else str(_file())
+    return Problem("C011", f"{'.'.join(path)}: {text}" + (f" (from {where})" if not file else ""), file=file)
+
+
+def origin_of(path: Sequence[str]) -> str:
+    """Where the value of a setting comes from: a variable, the file, or "default"."""
+    given = {name.upper(): name for name in os.environ}
+    for length in range(len(path), 0, -1):
+        name = PREFIX + NESTING.join(path[:length]).upper()
+        if name in given:
+            return given[name]
+    here: Any = _file_values()
+    for part in path:
+        if not isinstance(here, Mapping) or part not in here:
+            return "default"
+        here = here[part]
+    return str(_file())
+
+
+def _file_values() -> Mapping[str, Any]:
+    try:
+        return tomllib.loads(_file().read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
 
 
 def with_secrets(section: Mapping[str, Any]) -> dict[str, Any]:

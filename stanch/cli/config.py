@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
+import re
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
+
+from stanch.secrets import SCHEME
+
+HIDDEN = "********"
+WORDS = ("secret", "token", "passw", "passphrase", "credential", "key", "authorization")
+_PASSWORD = re.compile(r"(?<=://)[^/@\s]*:[^@\s]*(?=@)")
 
 app = typer.Typer(help="Settings of this deployment.", no_args_is_help=True, add_completion=False)
 
@@ -22,38 +29,31 @@ def show(
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
 ) -> None:
     """Print the settings in force."""
-    from stanch.settings import load_settings
+    from stanch.settings import load_settings, origin_of
 
-    settings = load_settings()
-    values = settings.model_dump(mode="json")
-    rows = [(name, value, _origin(name, settings.model_fields_set)) for name, value in _flat(values)]
+    rows = list(_flat(load_settings().model_dump(mode="json"), ()))
     if as_json:
-        typer.echo(json.dumps([{"name": name, "value": value, "origin": where} for name, value, where in rows]))
+        typer.echo(
+            json.dumps([{"name": ".".join(path), "value": value, "origin": origin_of(path)} for path, value in rows])
+        )
         return
-    for name, value, where in rows:
-        typer.echo(f"{name} = {json.dumps(value)}" + (f"   # {where}" if origin else ""))
+    for path, value in rows:
+        typer.echo(f"{'.'.join(path)} = {json.dumps(value)}" + (f"   # {origin_of(path)}" if origin else ""))
 
 
-def _flat(values: dict[str, Any], path: str = "") -> list[tuple[str, Any]]:
-    found: list[tuple[str, Any]] = []
+def _flat(values: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, value in values.items():
-        place = f"{path}.{name}" if path else name
-        found += _flat(value, place) if isinstance(value, dict) and value else [(place, value)]
-    return [(name, _masked(name, value)) for name, value in found]
+        place = (*path, name)
+        if isinstance(value, dict) and value:
+            yield from _flat(value, place)
+        else:
+            yield place, _masked(name, value)
 
 
 def _masked(name: str, value: Any) -> Any:
     """A secret that somebody wrote in clear is not repeated here."""
-    words = ("secret", "token", "password", "key")
-    hidden = isinstance(value, str) and value and not value.startswith("secret://")
-    return "********" if hidden and any(word in name.rpartition(".")[2] for word in words) else value
-
-
-def _origin(name: str, given: set[str]) -> str:
-    variable = "STANCH_" + name.upper().replace(".", "__")
-    if variable in os.environ:
-        return variable
-    from stanch.settings import FILE_VARIABLE
-
-    file = os.environ.get(FILE_VARIABLE, "stanch.toml")
-    return file if name.partition(".")[0] in given else "default"
+    if isinstance(value, list):
+        return [_masked(name, item) for item in value]
+    if not isinstance(value, str) or not value or value.startswith(SCHEME):
+        return value
+    return HIDDEN if any(word in name.lower() for word in WORDS) else _PASSWORD.sub(HIDDEN, value)
