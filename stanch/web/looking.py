@@ -39,10 +39,15 @@ async def look(services: Services, case_id: str) -> CaseLook:
         asyncio.to_thread(records.timeline, case_id),
         asyncio.to_thread(records.leases, live=False, case_id=case_id),
     )
-    if row is None and live is None and not timeline:
+    if row is None and live is None and not timeline and not await _accepted(services, case_id):
         raise WebError("there is no such case", status=404, code="W005")
     approvals = live.approvals if live is not None else await pending(services, case_id=case_id)
     return CaseLook(case_id, row, live, timeline, leases, approvals)
+
+
+async def _accepted(services: Services, case_id: str) -> bool:
+    """Whether a finding was taken for it that no worker has looked at yet."""
+    return bool(await asyncio.to_thread(services.records.findings, case_id, limit=1))
 
 
 async def pending(services: Services, *, case_id: str = "") -> tuple[ApprovalView, ...]:

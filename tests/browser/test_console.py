@@ -114,6 +114,17 @@ def test_what_changes_elsewhere_shows_without_a_reload(whole: Edge, watched: Wat
     assert watched.complaints == []
 
 
+def test_a_link_in_a_chat_leads_to_the_case_without_a_second_login(whole: Edge, watched: Watched) -> None:
+    page = watched.page
+    case_id = new_case(whole, "B-7", "/linked/3")
+    page.goto("about:blank")
+    page.set_content(f'<a href="{whole.url}/cases/{case_id}">the card</a>')
+    page.get_by_role("link", name="the card").click()
+    expect(page).to_have_url(f"{whole.url}/cases/{case_id}")
+    expect(page.get_by_role("heading", name="Block GET /linked/{p} for 2 hours?")).to_be_visible()
+    assert watched.complaints == []
+
+
 def test_hostile_text_does_nothing(whole: Edge, watched: Watched) -> None:
     page = watched.page
     title = "<img src=/x onerror=alert(1)><script>alert(2)</script>"

@@ -54,7 +54,8 @@ def test_every_other_route_refuses_without_credentials(edge: Edge) -> None:
         if path.startswith("/v1/") or path in ("/openapi.json", "/readyz", "/metrics"):
             assert (answer.status_code, answer.json()["code"]) == (401, "W001"), path
         else:
-            assert (answer.status_code, answer.headers.get("location")) == (303, "/login"), path
+            assert answer.status_code == 303, path
+            assert answer.headers["location"].startswith("/login"), path
     assert tried > 30
 
 

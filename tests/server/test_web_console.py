@@ -54,7 +54,7 @@ def new_case(whole: Edge, name: str, **more: object) -> str:
 
 def test_the_printed_token_works_once(whole: Edge) -> None:
     with httpx.Client(base_url=whole.url) as one, httpx.Client(base_url=whole.url) as other:
-        assert one.post("/login", data={"token": "one-time-token"}).headers["location"] == "/who"
+        assert one.post("/login", data={"token": "one-time-token"}).headers["location"] == "/who?next=/"
         refused = other.post("/login", data={"token": "one-time-token"})
         assert refused.status_code == 401
         assert "used before" in refused.text
@@ -164,3 +164,31 @@ def test_mistakes_are_explained_in_a_page(browser: httpx.Client) -> None:
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/html")
     assert "There is no such case." in answer.text
+
+
+def test_a_link_to_a_case_leads_there_after_the_login(whole: Edge) -> None:
+    case_id = new_case(whole, "C-1")
+    with httpx.Client(base_url=whole.url, follow_redirects=True) as client:
+        page = client.get(f"/cases/{case_id}")
+        assert str(page.url).endswith(f"/login?next=/cases/{case_id}")
+        fields = Page(page.text).inputs | {"token": whole.services.api_token}
+        who = Page(client.post("/login", data=fields).text).inputs
+        landed = client.post("/who", data=who | {"principal": "user:tom"})
+        assert str(landed.url) == f"{whole.url}/cases/{case_id}"
+
+
+@pytest.mark.parametrize(
+    "where", ["//evil.example", "https://evil.example", "/\\evil.example", "/x?y=//evil", "javascript:1"]
+)
+def test_a_login_leads_nowhere_else(whole: Edge, where: str) -> None:
+    answer = httpx.get(f"{whole.url}/login", params={"next": where}, headers={"sec-fetch-site": "cross-site"})
+    assert Page(answer.text).inputs["next"] == "/"
+    assert "evil" not in answer.text
+
+
+def test_a_visit_by_a_link_from_elsewhere_is_tried_again_once(whole: Edge) -> None:
+    params = {"next": "/cases/case-a"}
+    linked = httpx.get(f"{whole.url}/login", params=params, headers={"sec-fetch-site": "cross-site"}).text
+    own = httpx.get(f"{whole.url}/login", params=params, headers={"sec-fetch-site": "same-origin"}).text
+    assert 'http-equiv="refresh" content="0;url=/cases/case-a"' in linked
+    assert "refresh" not in own

@@ -8,10 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 from web_support import SECRET, Edge, finding, signed
 
 from stanch.contract import DECIDE_LATER, REPORT
+from stanch.records import CaseRow
 from stanch.sandbox.temporal import EmbeddedTemporal
 
 BODY = {"approval_id": "a-1", "digest": "0" * 64, "verdict": "approve"}
@@ -87,3 +89,15 @@ def test_a_delivery_that_was_cut_short_is_taken_up_again(edge: Edge) -> None:
     (result,) = answer.json()["results"]
     assert result["status"] == "accepted"
     assert edge.signals(result["case_id"]) == [REPORT]
+
+
+def test_an_accepted_case_is_shown_before_any_worker_has_seen_it(edge: Edge) -> None:
+    case_id = edge.send(finding(uid="N-4"), delivery_id="n-4").json()["results"][0]["case_id"]
+    with httpx.Client(base_url=edge.url, follow_redirects=True) as browser:
+        browser.post("/login", data={"token": edge.services.api_token})
+        assert "as soon as a worker is there" in browser.get(f"/cases/{case_id}").text
+        moment = datetime.now(UTC)
+        edge.records.put_case(CaseRow(case_id, 1, moment, moment, state="waiting", title="Known", severity="low"))
+        text = browser.get(f"/cases/{case_id}").text
+        assert "as last recorded" in text
+        assert "Known" in text

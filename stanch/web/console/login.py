@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -23,6 +24,7 @@ STATIC = {
     if path.suffix in (".css", ".js", ".svg")
 }
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+_OWN_PAGE = re.compile(r"/(?:[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*)?", re.ASCII)
 
 router = APIRouter()
 
@@ -36,9 +38,17 @@ async def static(name: Annotated[str, InPath(max_length=100)]) -> Response:
     return Response(STATIC[name], media_type=_TYPES[Path(name).suffix], headers=headers)
 
 
+def onward(path: str) -> str:
+    """Where to go after the login: a page of ours, whatever a link asked for."""
+    return path if _OWN_PAGE.fullmatch(path) else "/"
+
+
 @router.get("/login")
 async def login_page(request: Request) -> Response:
-    return page(request, "login.html", {"refused": ""})
+    """The form. A strict cookie is not sent along a link from elsewhere, so such a visit is tried again from here."""
+    wanted = onward(request.query_params.get("next", ""))
+    came_by_link = request.headers.get("sec-fetch-site") == "cross-site"
+    return page(request, "login.html", {"refused": "", "next": wanted, "again": came_by_link})
 
 
 @router.post("/login")
@@ -47,12 +57,14 @@ async def login(request: Request, services: Given) -> Response:
     if not is_loopback(request):
         hint = "open an SSH tunnel to this machine"
         raise WebError("token login works on this machine only", status=403, code="W002", hint=hint)
-    token = (await fields_of(request)).get("token", "").strip()
+    fields = await fields_of(request)
+    token, wanted = fields.get("token", "").strip(), onward(fields.get("next", ""))
     if same(token, services.login_token):
         services.login_token = ""
     elif not same(token, services.api_token):
-        return page(request, "login.html", {"refused": "That token is not valid, or was used before."}, status=401)
-    return _signed_in(services, "/who", new_session())
+        refused = "That token is not valid, or was used before."
+        return page(request, "login.html", {"refused": refused, "next": wanted, "again": False}, status=401)
+    return _signed_in(services, f"/who?next={wanted}", new_session())
 
 
 def _signed_in(services: Services, where: str, session: Session) -> Response:
@@ -67,7 +79,8 @@ def _signed_in(services: Services, where: str, session: Session) -> Response:
 @router.get("/who")
 async def who_page(request: Request, services: Given) -> Response:
     people = services.policy.current.routes.people
-    return page(request, "who.html", {"people": principals(people)})
+    wanted = onward(request.query_params.get("next", ""))
+    return page(request, "who.html", {"people": principals(people), "next": wanted})
 
 
 @router.post("/who")
@@ -77,7 +90,7 @@ async def who(request: Request, services: Given, caller: By, fields: Fields) -> 
     if not known(services.policy.current.routes.people, principal):
         raise WebError("nobody of that name is in the directory", status=422, code="W006", place="principal")
     request.app.state.ended_sessions.add(caller.session)
-    return _signed_in(services, "/", new_session(principal))
+    return _signed_in(services, onward(fields.get("next", "")), new_session(principal))
 
 
 @router.post("/logout")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -134,6 +134,6 @@ def error_page(request: Request, error: StanchError) -> Response:
     if status == 401:
         if is_fragment(request):
             return Response(status_code=401, headers={"hx-redirect": "/login"})
-        return RedirectResponse("/login", 303)
+        return RedirectResponse(f"/login?next={quote(request.url.path)}" if request.method == "GET" else "/login", 303)
     context = {"title": HTTPStatus(status).phrase, "message": error.message, "hint": error.hint, "code": error.code}
     return page(request, "error.html", context, status=status)
