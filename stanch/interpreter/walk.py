@@ -37,7 +37,7 @@ def visit(run: Run, step: PlanStep) -> Progress:
     state = run.state.step(step.id)
     if state.status is StepStatus.PENDING:
         _begin(run, step, state)
-    if step.kind in COMPOSITE and state.status not in (StepStatus.PENDING, StepStatus.SKIPPED):
+    if step.kind in COMPOSITE and state.since is not None:  # it was entered: its condition was true
         stopped = _progress_composite(run, step, state)
         if stopped:
             return Progress.STOPPED

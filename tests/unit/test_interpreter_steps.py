@@ -112,6 +112,16 @@ def test_choose_takes_the_first_true_branch_and_only_that() -> None:
     assert (bench.finished, bench.status("pick"), bench.status("a")) == ("done", "ok", "unseen")
 
 
+INSIDE = f"[{{id: a, {ATTACH}}}]"
+
+
+@pytest.mark.parametrize("group", [f"parallel: {INSIDE}", f"choose: [{{otherwise: {INSIDE}}}]"])
+@pytest.mark.parametrize("when", ["finding.count > 5", "finding.count / 0 == 1"])
+def test_a_group_is_entered_only_where_its_when_is_true(group: str, when: str) -> None:
+    bench = Bench(f"- {{id: group, {group}, when: '{when}', on_failure: continue}}\n- {{id: look, {USAGE}}}\n")
+    assert bench.acted() == ["traffic.usage"]
+
+
 def test_choose_without_a_true_branch_is_skipped() -> None:
     bench = Bench(f"- {{id: pick, choose: [{{when: finding.count > 5, steps: [{{id: a, {ATTACH}}}]}}]}}\n")
     assert (bench.finished, bench.status("pick")) == ("done", "skipped")
