@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from stanch.contract import Resolve, Resolved
 from stanch.errors import DependencyError
+from stanch.guards import targets
 from stanch.plan import Limits, Mode, Plan
 from stanch.policy import PolicySnapshot
 from stanch.records import Budget, Records
+from stanch.records.safety import EVERYTHING
 from stanch.routing import RouteTable
 from stanch.settings import Settings
 from stanch.views import FindingView, RouteView
@@ -74,14 +76,25 @@ def effective_mode(
 def _by_state(plan: Plan, finding: FindingView, question: Resolve, records: Records) -> Iterator[tuple[Mode, str]]:
     """Kill switch and limits; a state that cannot be read allows nothing."""
     try:
-        scopes = {halt.scope for halt in records.guard_view().halts}
-        if scopes & {"all", f"playbook:{plan.playbook}", f"source:{finding.source}"}:
+        if any(_halts(halt.scope, plan, finding) for halt in records.guard_view().halts):
             yield Mode.MANUAL, "halted"
         budgets = list(_budgets(plan, finding.api.host))
         if budgets and not records.reserve(budgets, key=question.case_id, now=question.now).ok:
             yield Mode.SEMI, "past the playbook's limits"
     except DependencyError:
         yield Mode.MANUAL, "halts and limits cannot be read"
+
+
+def _halts(scope: str, plan: Plan, finding: FindingView) -> bool:
+    """Whether a halt is about this run; one for an action or a point is left to the guard at the call."""
+    kind, _, name = scope.partition(":")
+    if kind == "host":
+        try:
+            return targets.hosts_overlap(targets.host_name(name), targets.host_name(finding.api.host))
+        except ValueError:
+            return True
+    own = {"playbook": plan.playbook, "source": finding.source, "environment": finding.api.environment}
+    return scope == EVERYTHING or own.get(kind) == name
 
 
 def _budgets(plan: Plan, host: str) -> Iterator[Budget]:
