@@ -187,7 +187,12 @@ class Edge:
     """One web service with its own event loop in a thread; `worker` adds the real workflows and activities."""
 
     def __init__(
-        self, folder: Path, temporal: str, *, with_worker: bool = False, chat: Mapping[str, Any] | None = None
+        self,
+        folder: Path,
+        temporal: str,
+        *,
+        with_worker: bool = False,
+        chat: tuple[ChatPort, dict[str, Any]] | None = None,
     ):
         self.folder = folder
         self.address = temporal
@@ -320,7 +325,7 @@ class Edge:
         return found
 
 
-def eventually(look: Callable[[], T], *, seconds: float = 20.0) -> T:
+def eventually(look: Callable[[], T | None], *, seconds: float = 20.0) -> T:
     """The first truthy answer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
