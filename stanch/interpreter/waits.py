@@ -137,7 +137,7 @@ def _time_over(run: Run, step: PlanStep) -> None:
         run.state.step(step.id).outputs = {"because": ["timeout"]}
         run.finish_step(step.id, StepStatus.OK, reason="timeout")
     elif wait.on_timeout == "fail":
-        run.fail_step(step.id, "W001", "time is over")
+        run.fail_step(step.id, "T003", "time is over")
     else:
         run.note("wait.overdue", step.id)
         _message(run, step, ("route.owner.lead", "route.assignee"), "escalation")

@@ -112,7 +112,7 @@ def _progress_composite(run: Run, step: PlanStep, state: StepState) -> bool:
     progress = _parallel(run, step) if step.kind is StepKind.PARALLEL else _branch(run, step, state)
     if state.status is StepStatus.RUNNING:
         if progress is Progress.FAILED:
-            run.fail_step(step.id, "S001", "a step inside failed")
+            run.fail_step(step.id, "E305", "a step inside failed")
         elif progress is Progress.DONE:
             _prove(run, step)
     return progress is Progress.STOPPED
