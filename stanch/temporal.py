@@ -9,11 +9,11 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.envconfig import ClientConfig
+from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from stanch.contract import SEARCH_ATTRIBUTES
-from stanch.errors import DependencyError
+from stanch.errors import ConfigError, DependencyError
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 CONNECT_TRIES = 20
@@ -27,14 +27,30 @@ _TYPES = {
 }
 
 
+def connect_config() -> ClientConnectConfig:
+    """Where and how to connect, by Temporal's own variables and profile files; ours is the default address only.
+
+    Raises:
+        ConfigError: C013, a profile file is wrong or the profile is not in it.
+    """
+    try:
+        config = ClientConfig.load_client_connect_config(config_file_strict=True)
+    except (RuntimeError, OSError, ValueError):
+        hint = "see TEMPORAL_CONFIG_FILE and TEMPORAL_PROFILE, or docs.temporal.io on environment configuration"
+        raise ConfigError("Temporal's client configuration cannot be read", code="C013", hint=hint) from None
+    config.setdefault("target_host", DEFAULT_ADDRESS)
+    return config
+
+
 async def connect(*, tries: int = CONNECT_TRIES) -> Client:
     """Connect as Temporal's own configuration says (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, profile, TLS, API key).
 
     Raises:
+        ConfigError: C013, its configuration cannot be read.
         DependencyError: D010, after bounded tries.
     """
-    config = ClientConfig.load_client_connect_config(config_file_strict=True)
-    address = config.setdefault("target_host", DEFAULT_ADDRESS)
+    config = connect_config()
+    address = config.get("target_host", DEFAULT_ADDRESS)
     for left in range(tries, 0, -1):
         try:
             return await Client.connect(**config, data_converter=pydantic_data_converter)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 import sys
 import sysconfig
@@ -13,6 +15,9 @@ from typing import Any
 from stanch.sandbox.estate import Estate
 from stanch.sandbox.process import Process
 from stanch.sandbox.temporal import EmbeddedTemporal, free_port
+from stanch.temporal import connect, connect_config, register_search_attributes
+
+OUTSIDE = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
 
 
 class Stack:
@@ -44,7 +49,7 @@ class Stack:
         self.data_dir.mkdir(exist_ok=True)
         self.web_port = web_port or free_port()
         self.estate = Estate(folder)
-        self.external = os.environ.get("TEMPORAL_ADDRESS", "")
+        self.external = external_temporal()
         self.temporal = EmbeddedTemporal(database=folder / "temporal.db", durable=durable, ui=True)
         self._with_web = web
         self._more = more
@@ -59,13 +64,22 @@ class Stack:
 
     @property
     def temporal_address(self) -> str:
-        """The embedded server, or the one that TEMPORAL_ADDRESS names."""
+        """The embedded server, or the one outside."""
         return self.external or self.temporal.address
 
     def environment(self) -> dict[str, str]:
         """What worker, web and commands need to find this stack."""
-        given = {"STANCH_CONFIG": str(self.folder / "stanch.toml"), "TEMPORAL_ADDRESS": self.temporal_address}
-        return {**os.environ, **given, **self.estate.environment(), **self._variables}
+        given = {"STANCH_CONFIG": str(self.folder / "stanch.toml"), **self._temporal_variables()}
+        kept = {name: value for name, value in os.environ.items() if self.external or not name.startswith("TEMPORAL_")}
+        return {**kept, **given, **self.estate.environment(), **self._variables}
+
+    def _temporal_variables(self) -> dict[str, str]:
+        """No profile of the caller gets in the way of our own server; an outside one is reached by it."""
+        if self.external:
+            return {}
+        empty = self.folder / "temporal.toml"
+        empty.touch()
+        return {"TEMPORAL_ADDRESS": self.temporal.address, "TEMPORAL_CONFIG_FILE": str(empty.absolute())}
 
     def start(self) -> None:
         """Start everything and wait until it serves.
@@ -80,7 +94,9 @@ class Stack:
             raise
 
     def _start(self) -> None:
-        if not self.external:
+        if self.external:
+            asyncio.run(_bootstrap())
+        else:
             self.temporal.start()
         self.estate.start()
         self.estate.write_settings(data_dir=self.data_dir, web_port=self.web_port, more=self._more)
@@ -129,11 +145,12 @@ class Stack:
 
     def stop(self) -> None:
         """Stop all of it, the newest first."""
-        for process in (self.web, self.worker):
-            if process is not None:
-                process.stop()
-        self.estate.stop()
-        self.temporal.stop()
+        with contextlib.ExitStack() as parts:  # all of them, whatever one of them says
+            parts.callback(self.temporal.stop)
+            parts.callback(self.estate.stop)
+            for process in (self.worker, self.web):
+                if process is not None:
+                    parts.callback(process.stop)
 
     def __enter__(self) -> Stack:
         self.start()
@@ -141,3 +158,16 @@ class Stack:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+def external_temporal() -> str:
+    """The address of a server that the caller's environment names; "" where we are to bring our own.
+
+    Raises:
+        ConfigError: C013, the environment names one that cannot be made out.
+    """
+    return connect_config().get("target_host", "") if any(os.environ.get(name) for name in OUTSIDE) else ""
+
+
+async def _bootstrap() -> None:
+    await register_search_attributes(await connect())

@@ -38,8 +38,10 @@ class EmbeddedTemporal:
         """Start and wait until the port answers.
 
         Raises:
-            DependencyError: D012, the binary is missing or the server does not come up.
+            DependencyError: D012, the binary is missing, the port is taken, or the server does not come up.
         """
+        if _answers(self.port):  # somebody else's server would be taken for ours
+            raise DependencyError(f"port {self.port} is taken", code="D012", hint="stop what listens there")
         log = self._database.with_suffix(".log").open("ab")
         with log:
             self._process = subprocess.Popen(  # noqa: S603 - our own binary
