@@ -7,11 +7,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
+from temporalio.api.enums.v1 import IndexedValueType
+from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from tests.workflows.points import Yard
+from stanch.contract import SEARCH_ATTRIBUTES
+from stanch.temporal import register_search_attributes
+from tests.workflows.yard import Yard
 
+_KINDS = {
+    "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
+    "Int": IndexedValueType.INDEXED_VALUE_TYPE_INT,
+    "Datetime": IndexedValueType.INDEXED_VALUE_TYPE_DATETIME,
+    "KeywordList": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD_LIST,
+}
+EARLY = 60
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
 
@@ -21,6 +32,9 @@ async def skipping() -> AsyncIterator[WorkflowEnvironment]:
     async with await WorkflowEnvironment.start_time_skipping(
         test_server_existing_path=str(SCRIPTS / "temporal-test-server"), data_converter=pydantic_data_converter
     ) as found:
+        kinds = {name: _KINDS[kind] for name, kind in SEARCH_ATTRIBUTES.items()}
+        request = AddSearchAttributesRequest(namespace=found.client.namespace, search_attributes=kinds)
+        await found.client.operator_service.add_search_attributes(request)
         yield found
 
 
@@ -30,3 +44,15 @@ async def yard(skipping: WorkflowEnvironment) -> AsyncIterator[Yard]:
     await found.start()
     yield found
     await found.stop()
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def early() -> AsyncIterator[WorkflowEnvironment]:
+    """A real server that suggests continue-as-new after a few events."""
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=str(SCRIPTS / "temporal"),
+        dev_server_extra_args=["--dynamic-config-value", f"limit.historyCount.suggestContinueAsNew={EARLY}"],
+        data_converter=pydantic_data_converter,
+    ) as found:
+        await register_search_attributes(found.client)
+        yield found

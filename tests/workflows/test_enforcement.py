@@ -10,7 +10,7 @@ from temporalio.testing import WorkflowEnvironment
 
 from stanch import contract
 from stanch.leases import Lease, LeaseState
-from tests.workflows.points import Yard, targets, until
+from tests.workflows.yard import Yard, targets, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HELD, LIFTED, EXPIRED, REFUSED = LeaseState.HELD, LeaseState.LIFTED, LeaseState.EXPIRED, LeaseState.REFUSED

@@ -1,0 +1,43 @@
+"""A point's writer over continue-as-new: leases stay, nothing is written twice."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from temporalio.testing import WorkflowEnvironment
+
+from stanch import contract
+from stanch.leases import Lease, LeaseState
+from tests.workflows.conftest import EARLY
+from tests.workflows.yard import Yard, until
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_a_point_keeps_its_leases(early: WorkflowEnvironment) -> None:
+    yard = Yard(early.client)
+    await yard.start()
+    try:
+        point = yard.point("continued")
+        now = datetime.now(UTC)
+        kept = yard.lease(point, "/kept", case="case-0", now=now)
+        handle = await yard.hold(kept)
+        first = (await handle.describe()).run_id
+        for number in range(EARLY):
+            passing = yard.lease(point, f"/{number}", case=f"case-{number}", now=now)
+            await yard.hold(passing)
+            await yard.release(passing)
+            await until(lambda passing=passing: LeaseState.LIFTED in point.states(passing))  # type: ignore[misc]
+            if (await handle.describe()).run_id != first:
+                break
+        assert (await handle.describe()).run_id != first
+        assert [lease.lease_id for lease in await handle.query(contract.LEASES, result_type=list[Lease])] == [
+            kept.lease_id
+        ]
+        assert point.stands == {kept.target: kept.expires_at}
+        assert sum(kept.target in {lease.target for lease in call.adds} for call in point.calls) == 1
+        await yard.release(kept)
+        await until(lambda: not point.stands)
+    finally:
+        await yard.stop()
