@@ -42,6 +42,11 @@ def test_an_uncertain_outcome_hides_nothing() -> None:
     assert [line.uncertain for line in lines] == [True, True]
 
 
+def test_steps_are_told_only_where_they_did_not_go_well() -> None:
+    lines = story([entry(1, "step.ok"), entry(2, "step.failed", reason="no answer")])
+    assert [(line.title, line.brief) for line in lines] == [("Step failed", "no answer")]
+
+
 def test_the_newest_line_comes_first_and_unknown_events_are_readable() -> None:
     lines = story([entry(1, "finding.accepted"), entry(2, "wait.over_due", reason="no\u202e answer")])
     assert [line.title for line in lines] == ["Wait over due", "Finding accepted"]

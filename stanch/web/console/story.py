@@ -60,10 +60,10 @@ class Line:
 
 
 def story(entries: Sequence[TimelineItem]) -> list[Line]:
-    """Newest first; an intent whose outcome is known is told by the outcome alone."""
+    """Newest first; an intent whose outcome is known is told by the outcome, a step that went well by its panel."""
     settled = {entry.effect for entry in entries if entry.event.endswith(OUTCOME) and not entry.uncertain}
-    kept = (entry for entry in entries if not (entry.event.endswith(INTENT) and entry.effect in settled))
-    return [_line(entry) for entry in reversed(list(kept))]
+    kept = [entry for entry in entries if not (entry.event.endswith(INTENT) and entry.effect in settled)]
+    return [_line(entry) for entry in reversed(kept) if entry.event != "step.ok"]
 
 
 def _line(entry: TimelineItem) -> Line:
