@@ -129,9 +129,9 @@ def test_a_second_one_and_a_clean_stop(server: EmbeddedTemporal, tmp_path: Path)
     second.stop()  # again: nothing to do
 
 
-def test_a_port_that_is_taken_by_another_program(tmp_path: Path) -> None:
-    with pytest.raises(DependencyError) as caught, EmbeddedTemporal(database=tmp_path / "no" / "t.db", durable=False):
-        pass
+def test_another_server_is_never_taken_for_ours(server: EmbeddedTemporal, tmp_path: Path) -> None:
+    with pytest.raises(DependencyError) as caught:
+        EmbeddedTemporal(database=tmp_path / "temporal.db", durable=False, port=server.port).start()
     assert caught.value.code == "D012"
     assert not processes_with(f"--db-filename={tmp_path}")
 
