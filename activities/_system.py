@@ -25,7 +25,7 @@ from stanch.resolve import resolve
 
 
 def core_activities(world: World) -> list[Callable[..., Any]]:
-    """Local activities of cases."""
+    """Local activities of cases, and the housekeeping."""
 
     @activity.defn(name=contract.RESOLVE)
     def pin(question: Resolve) -> Resolved:
@@ -35,7 +35,12 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
     def record(recording: Recording) -> None:
         return reported(lambda: ledger.record(world, recording))
 
-    return [pin, record]
+    @activity.defn(name=contract.SWEEP)
+    def sweep() -> None:
+        with heartbeats():
+            return _told(lambda: ledger.sweep(world))
+
+    return [pin, record, sweep]
 
 
 def chat_activities(world: World) -> list[Callable[..., Any]]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+from activities import _spool
 from activities._run import outbox
 from activities._world import World
 from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
@@ -26,6 +27,14 @@ def record(world: World, recording: Recording) -> None:
         for note in recording.scene.outbox:
             if note.event == "ticket.reassigned":
                 world.records.add_reassignment(_reassignment(recording.scene, recording.summary, note))
+
+
+def sweep(world: World) -> None:
+    """Forget deliveries and spent budgets that nobody can ask for any more; take up what was spooled."""
+    now = datetime.now(UTC)
+    _spool.merge(world)
+    world.records.forget_deliveries(now)
+    world.records.forget_spent(now)
 
 
 def _row(summary: CaseSummary) -> CaseRow:

@@ -14,6 +14,7 @@ from stanch.views import FindingView, RouteView
 
 CASE_WORKFLOW = "Case"
 ENFORCEMENT_WORKFLOW = "Enforcement"
+SWEEP_WORKFLOW = "Sweep"
 
 # signals, updates and queries of a case
 REPORT = "report"
@@ -36,6 +37,7 @@ SHOW_APPROVAL = "approval.show"
 CLOSE_APPROVAL = "approval.close"
 RECONCILE = "point.reconcile"
 ANNOUNCE = "point.announce"
+SWEEP = "records.sweep"
 
 SEARCH_ATTRIBUTES = {
     "StanchState": "Keyword",

@@ -7,16 +7,26 @@ from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
-from temporalio.client import Client
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleSpec,
+)
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.envconfig import ClientConfig, ClientConnectConfig
 from temporalio.service import RPCError, RPCStatusCode
 
+from stanch import contract
+from stanch.catalog import Queue
 from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import ConfigError, DependencyError
 
 DEFAULT_ADDRESS = "127.0.0.1:7233"
 CONNECT_TRIES = 20
+SWEEP_EVERY = timedelta(hours=1)
 CONNECT_PAUSE = timedelta(milliseconds=500)
 
 _TYPES = {
@@ -95,3 +105,16 @@ async def register_search_attributes(client: Client) -> list[str]:
             if error.status is not RPCStatusCode.ALREADY_EXISTS:
                 raise
     return sorted(missing)
+
+
+async def schedule_sweep(client: Client) -> bool:
+    """Have records swept every hour; false where that was so already."""
+    action = ScheduleActionStartWorkflow(
+        contract.SWEEP_WORKFLOW, id="stanch-sweep", task_queue=contract.queue(Queue.CORE)
+    )
+    spec = ScheduleSpec(intervals=[ScheduleIntervalSpec(every=SWEEP_EVERY)], jitter=timedelta(minutes=5))
+    try:
+        await client.create_schedule("stanch-sweep", Schedule(action=action, spec=spec))
+    except ScheduleAlreadyRunningError:
+        return False
+    return True

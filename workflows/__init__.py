@@ -2,5 +2,6 @@
 
 from workflows.case import CaseWorkflow
 from workflows.enforcement import EnforcementWorkflow
+from workflows.sweep import SweepWorkflow
 
-WORKFLOWS = (CaseWorkflow, EnforcementWorkflow)
+WORKFLOWS = (CaseWorkflow, EnforcementWorkflow, SweepWorkflow)

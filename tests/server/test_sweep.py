@@ -1,0 +1,64 @@
+"""The hourly sweep: scheduled once, run by the worker, and old deliveries are gone afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from activities import _system
+from activities._world import World
+from stanch import contract
+from stanch.keys import Keys
+from stanch.policy import PolicyStore
+from stanch.records import New, Records, Repeat
+from stanch.sandbox.temporal import EmbeddedTemporal
+from stanch.settings import Settings
+from stanch.temporal import schedule_sweep
+from workflows.sweep import SweepWorkflow
+
+
+@pytest.fixture
+def temporal(tmp_path: Path) -> Iterator[EmbeddedTemporal]:
+    with EmbeddedTemporal(database=tmp_path / "temporal.db", durable=False) as server:
+        yield server
+
+
+async def test_the_schedule_is_made_once_and_old_deliveries_are_forgotten(
+    temporal: EmbeddedTemporal, tmp_path: Path
+) -> None:
+    settings = Settings(data_dir=tmp_path / "data")
+    keys = Keys(settings)
+    records = Records(f"sqlite:///{tmp_path / 'records.db'}", keys.ledger)
+    world = World(settings=settings, records=records, policy=PolicyStore(settings), keys=keys)
+    old, young = datetime.now(UTC) - timedelta(days=30), datetime.now(UTC)
+    for name, at in (("old", old), ("young", young)):
+        assert isinstance(records.remember_delivery("own", name, "d", at=at), New)
+        records.finish_delivery("own", name, result={"results": []})
+    client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
+    assert await schedule_sweep(client)
+    assert not await schedule_sweep(client)
+    with ThreadPoolExecutor(2) as threads:
+        worker = Worker(
+            client,
+            task_queue=contract.queue("core"),
+            workflows=[SweepWorkflow],
+            activities=_system.core_activities(world),
+            activity_executor=threads,
+        )
+        async with worker:
+            await client.get_schedule_handle("stanch-sweep").trigger()
+            for _ in range(100):
+                if not isinstance(records.delivery("old", source="own"), Repeat):
+                    break
+                await asyncio.sleep(0.1)
+    assert records.delivery("old", source="own") is None
+    assert isinstance(records.delivery("young", source="own"), Repeat)
+    records.close()
