@@ -38,7 +38,7 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
     @activity.defn(name=contract.SWEEP)
     def sweep() -> None:
         with heartbeats():
-            return _told(lambda: ledger.sweep(world))
+            return reported(lambda: ledger.sweep(world))
 
     return [pin, record, sweep]
 

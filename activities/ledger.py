@@ -10,10 +10,33 @@ from activities._world import World
 from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
 from stanch.records import CaseRow, Reassignment
 
-COLUMNS = (
-    ("case_id", "episode", "version", "state", "severity", "title", "source", "category", "host", "path", "method")
-    + ("owner", "assignee", "rule", "playbook", "mode", "opened", "updated", "due", "closed", "waiting_on")
-    + ("ticket_system", "ticket_key", "ticket_url")
+COLUMNS = tuple(
+    [
+        "case_id",
+        "episode",
+        "version",
+        "state",
+        "severity",
+        "title",
+        "source",
+        "category",
+        "host",
+        "path",
+        "method",
+        "owner",
+        "assignee",
+        "rule",
+        "playbook",
+        "mode",
+        "opened",
+        "updated",
+        "due",
+        "closed",
+        "waiting_on",
+        "ticket_system",
+        "ticket_key",
+        "ticket_url",
+    ]
 )
 
 

@@ -170,4 +170,6 @@ def external_temporal() -> str:
 
 
 async def _bootstrap() -> None:
-    await register_search_attributes(await connect())
+    client = await connect()
+    await register_search_attributes(client)
+    await schedule_sweep(client)

@@ -11,18 +11,15 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.worker import Worker
 
-from activities import _system
 from activities._world import World
-from stanch import contract
 from stanch.keys import Keys
 from stanch.policy import PolicyStore
 from stanch.records import New, Records, Repeat
 from stanch.sandbox.temporal import EmbeddedTemporal
 from stanch.settings import Settings
 from stanch.temporal import schedule_sweep
-from workflows.sweep import SweepWorkflow
+from worker import make_worker
 
 
 @pytest.fixture
@@ -46,14 +43,7 @@ async def test_the_schedule_is_made_once_and_old_deliveries_are_forgotten(
     assert await schedule_sweep(client)
     assert not await schedule_sweep(client)
     with ThreadPoolExecutor(2) as threads:
-        worker = Worker(
-            client,
-            task_queue=contract.queue("core"),
-            workflows=[SweepWorkflow],
-            activities=_system.core_activities(world),
-            activity_executor=threads,
-        )
-        async with worker:
+        async with make_worker(client, world, "core", threads):
             await client.get_schedule_handle("stanch-sweep").trigger()
             for _ in range(100):
                 if not isinstance(records.delivery("old", source="own"), Repeat):
