@@ -10,8 +10,7 @@ from activities._world import World
 from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
 from stanch.records import CaseRow, Reassignment
 
-COLUMNS = tuple(
-    [
+COLUMNS = (
         "case_id",
         "episode",
         "version",
@@ -36,8 +35,7 @@ COLUMNS = tuple(
         "ticket_system",
         "ticket_key",
         "ticket_url",
-    ]
-)
+    ,)
 
 
 def record(world: World, recording: Recording) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 from stanch.sandbox.estate import Estate
 from stanch.sandbox.process import Process
 from stanch.sandbox.temporal import EmbeddedTemporal, free_port
-from stanch.temporal import connect, connect_config, register_search_attributes
+from stanch.temporal import connect, connect_config, register_search_attributes, schedule_sweep
 
 OUTSIDE = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
 

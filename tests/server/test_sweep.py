@@ -42,7 +42,7 @@ async def test_the_schedule_is_made_once_and_old_deliveries_are_forgotten(
     client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
     assert await schedule_sweep(client)
     assert not await schedule_sweep(client)
-    with ThreadPoolExecutor(2) as threads:
+    with ThreadPoolExecutor(32) as threads:
         async with make_worker(client, world, "core", threads):
             await client.get_schedule_handle("stanch-sweep").trigger()
             for _ in range(100):
