@@ -120,9 +120,16 @@ def web_services(client: Client, *, login_token: str) -> Services:
 
 def checks() -> list[Check]:
     """Every link of this deployment, tried now."""
-    from activities._doctor import examine
+    from activities._doctor import examine, not_started
+    from stanch.errors import StanchError
+    from stanch.settings import load_settings
 
-    return examine(make_world())
+    load_settings()  # without settings there is nothing to look at
+    try:
+        world = make_world()
+    except StanchError as error:
+        return not_started(error)
+    return examine(world)
 
 
 def make_worker(

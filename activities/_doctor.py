@@ -5,10 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
+from temporalio.api.enums.v1 import TaskQueueType
+from temporalio.api.taskqueue.v1 import TaskQueue
+from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
 from activities._world import SECTIONS, World
+from stanch import contract
+from stanch.catalog import Queue
 from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import StanchError
 from stanch.ports import Check
+from stanch.temporal import connect, search_attributes
 
 
 def examine(world: World) -> list[Check]:
@@ -16,21 +25,48 @@ def examine(world: World) -> list[Check]:
     return [*_temporal(), *_records(world), _policy(world), *_connectors(world)]
 
 
+def not_started(error: StanchError) -> list[Check]:
+    """What can be said where records or policy keep everything else from starting."""
+    problems = getattr(error, "problems", ())
+    detail = "; ".join(str(problem) for problem in problems[:5]) or error.message
+    return [Check("start", ok=False, detail=detail, fix=error.hint or "`stanch validate`"), *_temporal()]
+
+
 def _temporal() -> Iterator[Check]:
-    from stanch.temporal import connect, search_attributes
-
-    async def look() -> dict[str, str]:
-        return await search_attributes(await connect(tries=1))
-
     try:
-        present = asyncio.run(look())
+        present, idle = asyncio.run(_look())
     except StanchError as error:
         yield Check("temporal", ok=False, detail=error.message, fix=error.hint)
+        return
+    except RPCError as error:
+        detail = f"refuses to be asked ({error.status.name})"
+        yield Check("temporal", ok=False, detail=detail, fix="check the namespace and what this account may do")
         return
     yield Check("temporal", ok=True, detail="answers")
     wrong = sorted(name for name, kind in SEARCH_ATTRIBUTES.items() if present.get(name) != kind)
     detail = f"missing or of another type: {', '.join(wrong)}" if wrong else "present, with the right types"
     yield Check("search attributes", ok=not wrong, detail=detail, fix="run `stanch bootstrap`")
+    detail = f"nobody works on: {', '.join(idle)}" if idle else "each has a worker"
+    yield Check("task queues", ok=not idle, detail=detail, fix="start `stanch worker` for these queues")
+
+
+async def _look() -> tuple[dict[str, str], list[str]]:
+    """Search attributes, and the queues without a worker."""
+    client = await connect(tries=1)
+    return await search_attributes(client), [queue.value for queue in Queue if not await _served(client, queue)]
+
+
+async def _served(client: Client, queue: Queue) -> bool:
+    kinds = [TaskQueueType.TASK_QUEUE_TYPE_ACTIVITY]
+    if queue is Queue.CORE:
+        kinds.append(TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW)
+    for kind in kinds:
+        request = DescribeTaskQueueRequest(
+            namespace=client.namespace, task_queue=TaskQueue(name=contract.queue(queue)), task_queue_type=kind
+        )
+        if not (await client.workflow_service.describe_task_queue(request)).pollers:
+            return False
+    return True
 
 
 def _records(world: World) -> Iterator[Check]:

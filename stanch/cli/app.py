@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -75,8 +76,9 @@ def main(registry: ModuleType, arguments: list[str] | None = None) -> None:
     REGISTRY["worker"] = registry
     given = sys.argv[1:] if arguments is None else arguments
     code = _run(given)
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(BrokenPipeError):  # whoever read it has seen enough
+            stream.flush()
     os._exit(code)
 
 

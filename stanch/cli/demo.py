@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from stanch.sandbox.stack import Stack
 
 WEB_PORT = 8321
+MARK = ".stanch-demo"
 STYLES = {"manual": "cyan", "semi": "yellow", "auto": "green", "attack": "magenta"}
 
 
@@ -26,10 +27,8 @@ def demo(
     port: Annotated[int, typer.Option(help="Port of the web service; a free one where it is taken.")] = WEB_PORT,
 ) -> None:
     """Start everything, send real findings, show what happens and prove the effects."""
-    import shutil
-
     started = time.monotonic()
-    shutil.rmtree(folder, ignore_errors=True)
+    _empty(folder)
     more = {"playbooks": {"attach_owasp_policy": {"inputs": {"soak": "2s"}}}}
     with _running(folder, port=port, durable=False, more=more) as stack:
         scenarios = _scenarios(stack)
@@ -51,6 +50,20 @@ def dev(
     with _running(folder, port=port, durable=True, more={}) as stack:
         _where(stack)
         _hold(stack)
+
+
+def _empty(folder: Path) -> None:
+    """Empty the folder of an earlier demo, and of nothing else."""
+    import shutil
+
+    from stanch.errors import ConfigError
+
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MARK).is_file():
+        hint = "name a new or empty folder, or one of an earlier demo"
+        raise ConfigError(f"{folder} is not empty and not a folder of the demo", code="C014", hint=hint)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / MARK).write_text("`stanch demo` empties this folder at its start.\n", encoding="utf-8")
 
 
 @contextlib.contextmanager
@@ -122,8 +135,8 @@ def write_environment(stack: Stack) -> None:
     values |= {"STANCH_URL": stack.web_url, "STANCH_SEND_SECRET": stack.estate.secret("source_own")}
     lines = [f"export {name}={shlex.quote(value)}" for name, value in sorted(values.items())]
     path = stack.folder / "env"
+    path.touch(mode=0o600)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    path.chmod(0o600)
 
 
 def _where(stack: Stack) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,27 +32,37 @@ async def _serve() -> None:
 
     import uvicorn
 
+    from stanch.settings import load_settings
     from stanch.temporal import connect
     from stanch.web.app import create_app
 
+    web = load_settings().web
+    listener = _listen(web.host, web.port)
     client = await connect()
     registry = _registry()
     login_token = secrets.token_urlsafe(24)
     services = registry.web_services(client, login_token=login_token)
-    web = services.settings.web
-    config = uvicorn.Config(
-        create_app(services), host=web.host, port=web.port, log_level="warning", access_log=False, server_header=False
-    )
+    config = uvicorn.Config(create_app(services), log_level="warning", access_log=False, server_header=False)
     server = uvicorn.Server(config)
-    running = asyncio.create_task(server.serve())
+    running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         if running.done():
             raise typer.Exit(4)
         await asyncio.sleep(0.02)
     typer.echo(f"login token: {login_token}")
-    typer.echo(f"web ready: http://{web.host}:{web.port}")
+    typer.echo(f"web ready: http://{web.host}:{listener.getsockname()[1]}")
     sys.stdout.flush()
     await running
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    from stanch.errors import DependencyError
+
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError:
+        hint = "another program has it, or the address is not this machine's; set web.host and web.port"
+        raise DependencyError(f"cannot listen on {host}:{port}", code="D016", hint=hint) from None
 
 
 def worker(
@@ -63,7 +74,7 @@ def worker(
 
 
 def bootstrap(as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False) -> None:
-    """Register search attributes and make the database schema; safe to repeat."""
+    """Register search attributes and the hourly sweep, make the database schema; safe to repeat."""
     added = asyncio.run(_bootstrap())
     result = {"search_attributes_added": added, "records": "ready"}
     typer.echo(
@@ -72,10 +83,13 @@ def bootstrap(as_json: Annotated[bool, typer.Option("--json", help="Print the re
 
 
 async def _bootstrap() -> list[str]:
-    from stanch.temporal import connect, register_search_attributes
+    from stanch.temporal import connect, register_search_attributes, schedule_sweep
 
     _registry().make_world().records.close()
-    return await register_search_attributes(await connect())
+    client = await connect()
+    added = await register_search_attributes(client)
+    await schedule_sweep(client)
+    return added
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False) -> None:
