@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -62,11 +63,8 @@ def neutral(text: str) -> str:
 
 def main() -> None:
     """Start everything, play, fetch, write."""
-    more = {
-        "policy_dir": str(ROOT / "policy"),
-        "playbooks_dir": str(ROOT / "playbooks"),
-        "playbooks": {"attach_owasp_policy": {"inputs": {"soak": "2s"}}},
-    }
+    os.chdir(ROOT)  # plans name their files as settings do: relative, the same on every machine
+    more = {"playbooks": {"attach_owasp_policy": {"inputs": {"soak": "2s"}}}}
     with tempfile.TemporaryDirectory() as folder, Stack(Path(folder), more=more) as stack:
         cases = play(stack)
         histories = asyncio.run(fetch(stack.temporal_address, cases))
