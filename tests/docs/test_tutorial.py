@@ -17,7 +17,7 @@ from blocks import Block, blocks_of
 from stanch.cli.demo import write_environment
 from stanch.sandbox.stack import Stack
 
-PATIENCE_SECONDS = 30.0
+PATIENCE_SECONDS = 60.0
 
 
 class Terminal:
@@ -53,7 +53,7 @@ def stack(place: Path) -> Iterator[Stack]:
         yield running
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(420)
 @pytest.mark.xdist_group("stack")
 def test_the_first_hour(stack: Stack, place: Path) -> None:
     terminal = Terminal(place)
