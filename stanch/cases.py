@@ -17,6 +17,7 @@ from stanch.plan import StepKind
 from stanch.views import FindingView, View
 
 MAX_REMEMBERED = 256
+MAX_CARRIED = 200  # ledger lines that one activity takes along
 
 
 class CaseStatus(StrEnum):
@@ -61,6 +62,7 @@ class CaseState(Mutable):
     updated: datetime | None = None
     closed: datetime | None = None
     watch_until: datetime | None = None
+    close_when_over: bool = False  # a person has closed it while it ran
     deliveries: list[str] = Field(default_factory=list)
     delivery_count: int = 0
     commands: list[str] = Field(default_factory=list)
@@ -71,9 +73,19 @@ class CaseState(Mutable):
     notes: list[LedgerNote] = Field(default_factory=list)
     next_note: int = 1
 
-    def note(self, event: str, now: datetime, *, step: str = "", actor: str = "stanch", **data: Any) -> None:
+    def note(
+        self,
+        event: str,
+        now: datetime,
+        *,
+        step: str = "",
+        actor: str = "stanch",
+        data: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
         """Add a line for the ledger; numbered, so that carrying it twice writes it once."""
-        self.notes.append(LedgerNote(number=self.next_note, at=now, event=event, step=step, actor=actor, data=data))
+        body = {**(data or {}), **more}
+        self.notes.append(LedgerNote(number=self.next_note, at=now, event=event, step=step, actor=actor, data=body))
         self.next_note += 1
 
     def written(self, up_to: int) -> None:
@@ -106,7 +118,7 @@ class CaseState(Mutable):
             thread=self.thread,
             finding=self.finding if with_views else None,
             route=self.resolved.route if with_views and self.resolved else None,
-            outbox=tuple(self.notes) if with_notes else (),
+            outbox=tuple(self.notes[:MAX_CARRIED]) if with_notes else (),
         )
 
     def take_ticket(self, change: TicketChange) -> tuple[TicketRef, TicketRef]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
-from temporalio.exceptions import ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from stanch import contract
 from stanch.approvals import Verdict, open_lines
@@ -29,7 +29,7 @@ from stanch.contract import (
 from stanch.interpreter.context import Evaluator, RunContext
 from stanch.interpreter.core import advance, judge_vote
 from stanch.interpreter.messages import Cancelled, Command, Event, Happened, Started, Voted
-from stanch.interpreter.state import CoreState
+from stanch.interpreter.state import ChangeState, CoreState
 from stanch.leases import LeaseOutcome
 from stanch.playbooks.evaluator import evaluator_for
 from stanch.ports import TicketState
@@ -39,6 +39,8 @@ from workflows.effects import ENDED, Effects, outcome_event
 LOCAL_ATTEMPT = timedelta(seconds=10)
 NUDGE = timedelta(days=1)
 MAX_OUTCOMES = 512
+MAX_WAITING_NOTES = 500
+STANDING = (ChangeState.OPEN, ChangeState.UNDOING, ChangeState.STUCK)
 _STATE = SearchAttributeKey.for_keyword("StanchState")
 _OWNER = SearchAttributeKey.for_keyword("StanchOwner")
 _SOURCE = SearchAttributeKey.for_keyword("StanchSource")
@@ -59,6 +61,8 @@ class CaseWorkflow:
         self._evaluator: Evaluator | None = None
         self._flushing = False
         self._closing = False
+        self._ended = False
+        self._early: list[Event] = []  # came while route and plan were being looked up
         self._listed = bool(start.carried)
         self._shown_status: CaseStatus | None = self._state.status if start.carried else None
 
@@ -69,20 +73,30 @@ class CaseWorkflow:
         Returns:
             The final status.
         """
-        while not self._closing:
+        while not self._ended:
             try:
-                await self._live()
-            except asyncio.CancelledError:
+                await (self._end() if self._closing else self._live())
+            except (asyncio.CancelledError, ActivityError) as error:
+                if not is_cancelled_exception(error):
+                    raise
                 self._cancel("cancelled")
-        await workflow.wait_condition(lambda: not self._effects.busy and workflow.all_handlers_finished())
-        self._touch(CaseStatus.CLOSED)
-        await self._flush()
         return self._state.status.value
 
     # -- life -------------------------------------------------------------------------------------------------------
 
+    async def _end(self) -> None:
+        """Write the last lines; a finding that comes in the meantime starts a new round instead of being lost."""
+        self._work()
+        await workflow.wait_condition(lambda: not self._effects.busy and workflow.all_handlers_finished())
+        self._effects.check()
+        if self._closing:
+            self._touch(CaseStatus.CLOSED)
+            await self._flush()
+            self._ended = self._closing and not self._state.notes
+
     async def _live(self) -> None:
         """One turn: do what is commanded, write what is due, then sleep until something happens."""
+        self._effects.check()
         if self._state.resolved is None:
             await workflow.wait_condition(lambda: self._closing or self._state.finding is not None)
             if self._closing:
@@ -104,7 +118,7 @@ class CaseWorkflow:
     def _has_work(self) -> bool:
         stale = self._state.status is not status_of(self._state)  # the last effect may end without a word
         waiting = bool(self._commands) or self._needs_flush() or stale
-        return waiting or self._closing or self._state.resolved is None
+        return waiting or self._closing or self._state.resolved is None or self._effects.broken is not None
 
     def _work(self) -> None:
         while self._commands:
@@ -120,11 +134,15 @@ class CaseWorkflow:
         answer: Resolved = await workflow.execute_local_activity(
             contract.RESOLVE, question, result_type=Resolved, start_to_close_timeout=LOCAL_ATTEMPT
         )
+        if self._closing:
+            return  # called off before anything was begun
         state.resolved = answer
         state.core = CoreState()
         data = {"rule": answer.route.rule, "owner": answer.route.owner.id, "why": answer.why}
-        state.note("case.routed", workflow.now(), **data)
-        self._feed(Started(now=workflow.now()))
+        state.note("case.routed", workflow.now(), data=data)
+        early, self._early = self._early, []
+        for event in (Started(now=workflow.now()), *early):
+            self._feed(event)
 
     def _context(self) -> RunContext | None:
         resolved = self._state.resolved
@@ -138,6 +156,7 @@ class CaseWorkflow:
         """The one door into the core; events are taken in the order in which they come."""
         context = self._context()
         if context is None:
+            self._early += [event] if self._state.resolved is None else []
             return
         self._state.core, commands = advance(context, self._state.core, event)
         self._commands += commands
@@ -151,8 +170,10 @@ class CaseWorkflow:
             state.closed = state.closed or now
             state.watch_until = state.watch_until or now + timedelta(seconds=window)
             await self._until(self._has_work, state.watch_until - now)
-            if state.watch_until <= workflow.now() and not self._commands:
-                self._closing = True
+            is_over = state.watch_until is not None and state.watch_until <= workflow.now()
+            self._closing = self._closing or (is_over and not self._commands)
+        elif state.close_when_over and not any(change.state in STANDING for change in state.core.changes):
+            self._closing = True
         elif not await self._until(lambda: self._has_work() or self._may_continue_as_new(), NUDGE):
             state.note("case.waiting_for_person", workflow.now())
 
@@ -169,7 +190,8 @@ class CaseWorkflow:
     def _may_continue_as_new(self) -> bool:
         suggested = workflow.info().is_continue_as_new_suggested()
         idle = not self._effects.busy and not self._commands and not self._flushing
-        return suggested and idle and workflow.all_handlers_finished()
+        settled = self._state.resolved is not None and not self._closing
+        return suggested and idle and settled and workflow.all_handlers_finished()
 
     def _cancel(self, reason: str) -> None:
         if self._state.core.status.final or self._context() is None:
@@ -236,7 +258,8 @@ class CaseWorkflow:
         elif state.finding is not None:
             count = state.finding.count + report.finding.count
             state.finding = state.finding.model_copy(update={"count": count, "last_seen": report.finding.last_seen})
-            state.note("finding.repeated", now, source=report.source, count=count, status=report.status)
+            if len(state.notes) < MAX_WAITING_NOTES:  # records are down: the count says enough
+                state.note("finding.repeated", now, source=report.source, count=count, status=report.status)
             self._after_repeat(report)
 
     def _after_repeat(self, report: FindingReport) -> None:
@@ -245,7 +268,7 @@ class CaseWorkflow:
             self._state.note("finding.close_not_believed", now, source=report.source, assurance=report.assurance)
         elif report.status == "resolved":
             self._feed(Happened(now=now, event="finding.rescan_clean"))
-        elif self._state.status is CaseStatus.VERIFYING and self._state.core.status.final:
+        elif self._closing or (self._state.status is CaseStatus.VERIFYING and self._state.core.status.final):
             self._reopen(report.finding, "the finding came back")
         elif self._state.core.facts.get("finding") == "clean":
             self._feed(Happened(now=now, event="finding.reported"))
@@ -254,8 +277,11 @@ class CaseWorkflow:
         """A new round of the same case: routed and planned afresh, on the same ticket."""
         state = self._state
         state.round += 1
-        state.finding, state.resolved = finding, None
+        count = state.finding.count if state.finding else finding.count
+        state.finding, state.resolved = finding.model_copy(update={"count": count}), None
+        state.core, state.status = CoreState(), CaseStatus.NEW
         state.closed = state.watch_until = None
+        state.close_when_over = self._closing = False
         self._evaluator = None
         state.note("case.reopened", workflow.now(), why=why, round=state.round)
 
@@ -275,7 +301,8 @@ class CaseWorkflow:
     def ticket_changed(self, change: TicketChange) -> None:
         """The ticket was read again after a hint; only what really changed becomes an event."""
         state, now = self._state, workflow.now()
-        if not state.remember(state.commands, change.event_id):
+        is_ours = state.ticket.key in ("", change.key)
+        if not is_ours or not state.remember(state.commands, change.event_id):
             return
         before, after = state.take_ticket(change)
         done = TicketState.DONE.value
@@ -296,12 +323,13 @@ class CaseWorkflow:
         if not state.remember(state.commands, command.command_id):
             return
         data = {"text": command.text[:2000], "to": command.to}
-        state.note(f"case.{command.kind}", now, actor=command.by, **data)
+        state.note(f"case.{command.kind}", now, actor=command.by, data=data)
         if command.kind == "reopen" and state.status.over and state.finding is not None:
             self._reopen(state.finding, command.text)
         elif command.kind == "close" and state.status.over:
             self._closing = True
         elif command.kind in ("cancel", "close"):
+            state.close_when_over = command.kind == "close"
             self._cancel(f"by {command.by}")
         elif command.kind == "signal":
             self._feed(Happened(now=now, event=f"signal.{command.text[:64]}"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from stanch import contract
@@ -32,6 +32,7 @@ from stanch.plan import Retry
 
 HEARTBEAT = timedelta(seconds=5)
 ENDED = (LeaseState.LIFTED, LeaseState.EXPIRED)
+ANSWERS = (LeaseState.HELD, LeaseState.REFUSED)
 
 
 class Effects:
@@ -46,6 +47,7 @@ class Effects:
         self._armed: datetime | None = None
         self._showing: set[str] = set()
         self._carrying: dict[str, int] = {}
+        self.broken: BaseException | None = None
 
     @property
     def busy(self) -> bool:
@@ -68,7 +70,7 @@ class Effects:
                 self.spawn(self._close(command))
             case Note():
                 actor = str(command.data.get("principal") or command.data.get("by") or "stanch")
-                self._state.note(command.event, workflow.now(), step=command.step, actor=actor, **command.data)
+                self._state.note(command.event, workflow.now(), step=command.step, actor=actor, data=command.data)
             case _:
                 pass  # timers are read from the core's state by `arm`
 
@@ -78,6 +80,18 @@ class Effects:
         tasks = self._background if quiet else self._tasks
         tasks.add(task)
         task.add_done_callback(tasks.discard)
+        task.add_done_callback(self._look)
+
+    def _look(self, task: asyncio.Task[None]) -> None:
+        """Asyncio would only log what went wrong in a task, and its outcome would be lost."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not isinstance(error, FailureError):
+            self.broken = error
+
+    def check(self) -> None:
+        """Fail the workflow task where an effect has met a mistake of ours, so that a better worker takes it up."""
+        if self.broken is not None:
+            raise self.broken
 
     def _carry(self, ref: str, scene: Scene) -> None:
         if scene.outbox:
@@ -100,6 +114,8 @@ class Effects:
             self._alarm.cancel()
         self._armed = due
         self._alarm = None if due is None else asyncio.create_task(self._ring(due))
+        if self._alarm is not None:
+            self._alarm.add_done_callback(self._look)
 
     async def _ring(self, due: datetime) -> None:
         left = due - workflow.now()
@@ -107,8 +123,11 @@ class Effects:
             await workflow.sleep(left, summary="next timer")
         self._armed = self._alarm = None
         now = workflow.now()
-        for ref in [ref for ref, when in self._state.core.timers.items() if when <= now]:
+        late = sorted((when, ref) for ref, when in self._state.core.timers.items() if when <= now)
+        for _, ref in late:
             self._feed(TimerFired(now=now, ref=ref))
+        if min(self._state.core.timers.values(), default=now) > now:
+            self.arm()
 
     # -- actions ----------------------------------------------------------------------------------------------------
 
@@ -170,7 +189,7 @@ class Effects:
 
         def told() -> bool:
             outcome = self._state.outcomes.get(lease_id)
-            return outcome is not None and (not lifting or outcome.state in ENDED)
+            return outcome is not None and (outcome.state in ENDED or (not lifting and outcome.state in ANSWERS))
 
         try:
             await workflow.wait_condition(told, timeout=limit)
@@ -191,7 +210,7 @@ class Effects:
                 setattr(ticket, name, str(outputs.get(name, "")))
         elif command.action in ("ticket.close", "ticket.assign", "ticket.reopen"):
             for name in ("state", "assignee", "group"):
-                setattr(self._state.ticket, name, str(outputs.get(name, "")))
+                setattr(self._state.ticket, name, str(outputs.get(name) or getattr(self._state.ticket, name)))
         elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
             self._state.thread = str(outputs.get("ref", ""))
 
