@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory, WorkflowUpdateRPCTimeoutOrCancelledError
@@ -161,7 +161,7 @@ class Drive:
 
     # -- what comes in ----------------------------------------------------------------------------------------------
 
-    async def _report(self, name: str, *, status: str) -> None:
+    async def _report(self, name: str, *, status: Literal["open", "resolved"]) -> None:
         finding = FindingView(
             id=f"f-{self._label}",
             title="Users endpoint exposes personal data",
@@ -174,7 +174,7 @@ class Drive:
             data_classification=("pii",),
         )
         delivery = f"{self._label}-{name}"
-        report = FindingReport(delivery_id=delivery, source="own", finding=finding, status=status)  # type: ignore[arg-type]
+        report = FindingReport(delivery_id=delivery, source="own", finding=finding, status=status)
         await self._lane.client.start_workflow(
             contract.CASE_WORKFLOW,
             CaseInput(case_id=self._case_id),
@@ -220,7 +220,9 @@ class Drive:
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
-                view = await self._handle.query(contract.VIEW, result_type=CaseView, rpc_timeout=QUESTION)
+                view: CaseView | None = await self._handle.query(
+                    contract.VIEW, result_type=CaseView, rpc_timeout=QUESTION
+                )
             except RPCError:
                 view = None
             if view is not None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -60,8 +60,10 @@ async def attempt(lane: Lane, number: int, point: Point) -> Evidence | str:
     return missed
 
 
-@pytest.mark.timeout(900)
-async def test_a_kill_at_any_moment_changes_nothing(tmp_path: Path, record_property: pytest.RecordProperty) -> None:
+@pytest.mark.timeout(1500)
+async def test_a_kill_at_any_moment_changes_nothing(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     started = time.monotonic()
     lanes = [Lane(tmp_path / f"lane{number}") for number in range(LANES)]
     try:

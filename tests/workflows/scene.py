@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from temporalio import activity
 from temporalio.api.enums.v1 import EventType
@@ -171,7 +171,7 @@ class Case:
         self._requested_by = requested_by
         self.handle: WorkflowHandle[Any, Any] = world.client.get_workflow_handle(self.id)
 
-    async def report(self, delivery: str, *, status: str = "open", times: int = 1) -> None:
+    async def report(self, delivery: str, *, status: Literal["open", "resolved"] = "open", times: int = 1) -> None:
         api = ApiView(
             host="api.example.com", path=f"/{self._name}/7", path_template=f"/{self._name}/{{id}}", method="GET"
         )
@@ -188,7 +188,7 @@ class Case:
             delivery_id=delivery,
             source="own",
             finding=finding,
-            status=status,  # type: ignore[arg-type]
+            status=status,
             requested_by=self._requested_by,
         )
         for _ in range(times):
@@ -202,14 +202,14 @@ class Case:
             )
 
     async def view(self) -> CaseView:
-        return await self.handle.query(contract.VIEW, result_type=CaseView)
+        view: CaseView = await self.handle.query(contract.VIEW, result_type=CaseView)
+        return view
 
-    async def until(self, state: str, *, seconds: float = 15.0) -> CaseView:
+    async def until(self, state: str, *, seconds: float = 40.0) -> CaseView:
         """Poll until the case is in a state and rests there."""
-        view = None
         async with asyncio.timeout(seconds):
             while True:
-                view = await self.handle.query(contract.VIEW, result_type=CaseView | None)
+                view: CaseView | None = await self.handle.query(contract.VIEW, result_type=CaseView)
                 if view is not None and view.summary.state == state:
                     return view
                 await asyncio.sleep(0.02)
@@ -219,9 +219,10 @@ class Case:
     ) -> Verdict:
         """Press a button; `again` makes it another click of the same person."""
         vote = self.ballot(at or await self.view(), person, verdict, again=again)
-        return await self.handle.execute_update(
+        answer: Verdict = await self.handle.execute_update(
             contract.DECIDE, Decision(vote=vote), id=vote.decision_id.replace(":", "-"), result_type=Verdict
         )
+        return answer
 
     def ballot(self, view: CaseView, person: str, verdict: str = "approve", *, again: str = "") -> Vote:
         request = view.approvals[0].request

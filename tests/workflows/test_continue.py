@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -123,7 +124,7 @@ async def test_a_state_of_another_version_waits_for_the_right_worker(world: Worl
     await handle.terminate()
 
 
-async def carried_state(world: World) -> dict[str, object]:
+async def carried_state(world: World) -> dict[str, Any]:
     """The state a case takes into its next run."""
     case = Case(world, "donor")
     await case.report("d1")

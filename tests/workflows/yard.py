@@ -174,7 +174,7 @@ class Yard:
         )
 
 
-async def until(condition: Callable[[], bool], *, seconds: float = 15.0) -> None:
+async def until(condition: Callable[[], bool], *, seconds: float = 40.0) -> None:
     """Poll until something is so; the assertion after it says what was not."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is polled are plain values
