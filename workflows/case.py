@@ -170,12 +170,16 @@ class CaseWorkflow:
             state.closed = state.closed or now
             state.watch_until = state.watch_until or now + timedelta(seconds=window)
             await self._until(self._has_work, state.watch_until - now)
-            is_over = state.watch_until is not None and state.watch_until <= workflow.now()
-            self._closing = self._closing or (is_over and not self._commands)
+            self._closing = self._closing or (self._window_is_over() and not self._commands)
         elif state.close_when_over and not any(change.state in STANDING for change in state.core.changes):
             self._closing = True
         elif not await self._until(lambda: self._has_work() or self._may_continue_as_new(), NUDGE):
             state.note("case.waiting_for_person", workflow.now())
+
+    def _window_is_over(self) -> bool:
+        """False also where the finding has just come back, which takes the window away."""
+        until = self._state.watch_until
+        return until is not None and until <= workflow.now()
 
     async def _until(self, done: Callable[[], bool], limit: timedelta) -> bool:
         """Wait for a condition; false when time was over first."""

@@ -193,8 +193,8 @@ def _happened(run: Run, event: Happened) -> None:
             facts["finding"] = "open"
         case "lease.ended":
             _lease_ended(run, event)
-        case name if name in waits.signals(run):
-            facts[name] = "seen"
+        case name:
+            facts |= {name: "seen"} if name in waits.signals(run) else {}
     run.note(event.event, **event.data)
 
 
