@@ -396,9 +396,9 @@ def test_keys_differ_by_case_episode_round_and_step_and_are_stable() -> None:
     same = Bench(f"- {{id: block, {BLOCK}}}\n")
     assert bench.action("block").key == same.action("block").key
     other = {bench.action("block").key}
-    context = bench.context
-    for context in (replace(context, case_id="c2"), replace(context, episode="e2"), replace(context, round=1)):
-        _, commands = advance(context, CoreState(), Started(now=bench.now))
+    base = bench.context
+    for changed in (replace(base, case_id="c2"), replace(base, episode="e2"), replace(base, round=1)):
+        _, commands = advance(changed, CoreState(), Started(now=bench.now))
         other |= {getattr(command, "key", "") for command in commands} - {""}
     assert len(other) == 4
 
