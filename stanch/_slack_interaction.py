@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from stanch.errors import IntakeError
+from stanch.shapes import is_dict
 from stanch.sinks.text import one_line
 
 BODY_LIMIT = 256 * 1024
@@ -144,7 +145,7 @@ def _payload(body: bytes) -> dict[str, Any]:
         payload = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError):
         raise _malformed("payload") from None
-    if name != "payload" or not isinstance(payload, dict):
+    if name != "payload" or not is_dict(payload):
         raise _malformed("payload")
     return payload
 

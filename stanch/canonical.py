@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import BaseModel
+
+from stanch.shapes import is_mapping
 
 
 def canonical(value: object) -> bytes:
@@ -61,11 +63,15 @@ def _composite(value: object) -> str:
         return json.dumps(rfc3339(value))
     if isinstance(value, timedelta):
         return _number(value.total_seconds())
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return "{" + ",".join(_member(name, value[name]) for name in sorted(value, key=_utf16)) + "}"
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+    if _is_array(value):
         return "[" + ",".join(_text(item) for item in value) + "]"
     raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def _is_array(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview)
 
 
 def _member(name: str, value: object) -> str:

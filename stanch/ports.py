@@ -61,7 +61,7 @@ class Ticket:
     resolution: str = ""  # "", fixed, risk_accepted, false_positive, duplicate, other
     summary: str = ""
     changed_by: str = ""
-    raw: Mapping[str, Any] = field(default_factory=dict)
+    raw: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)

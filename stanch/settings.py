@@ -23,6 +23,7 @@ from pydantic_settings import (
 from stanch.durations import Duration
 from stanch.errors import ConfigError, Problem
 from stanch.secrets import resolve
+from stanch.shapes import is_list, is_mapping
 
 FILE_VARIABLE = "STANCH_CONFIG"
 PREFIX = "STANCH_"
@@ -182,7 +183,7 @@ def origin_of(path: Sequence[str]) -> str:
             return given[name]
     here: Any = _file_values()
     for part in path:
-        if not isinstance(here, Mapping) or part not in here:
+        if not is_mapping(here) or part not in here:
             return "default"
         here = here[part]
     return str(_file())
@@ -207,8 +208,8 @@ def with_secrets(section: Mapping[str, Any]) -> dict[str, Any]:
 def _reveal(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("secret://"):
         return resolve(value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return with_secrets(value)
-    if isinstance(value, list):
+    if is_list(value):
         return [_reveal(item) for item in value]
     return value

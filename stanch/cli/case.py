@@ -47,7 +47,7 @@ def show(case: Case, url: Url = "", as_json: Json = False) -> None:
     answer = api(url).get(f"/v1/cases/{case}")
     if as_json:
         return show_json(answer)
-    live = answer.get("live") or {}
+    live: dict[str, Any] = answer.get("live") or {}
     summary: dict[str, Any] = live.get("summary") or answer.get("case") or {}
     show_facts([("case", case), *((name, summary.get(name)) for name in (*_WHAT, *_WHEN)), ("why", live.get("why"))])
     for line in _details(answer, live):
@@ -56,7 +56,8 @@ def show(case: Case, url: Url = "", as_json: Json = False) -> None:
 
 
 def _details(answer: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:
-    for name, step in (live.get("steps") or {}).items():
+    steps: dict[str, Any] = live.get("steps") or {}
+    for name, step in steps.items():
         yield safe(f"step {name}: {step.get('status')} {step.get('reason') or ''}").rstrip()
     for item in answer["approvals"]:
         request = item["request"]

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stanch.shapes import is_dict
+
 if TYPE_CHECKING:
     import httpx
 
@@ -84,10 +86,10 @@ def _token(data_dir: Path) -> str:
 
 def _read(response: httpx.Response) -> dict[str, Any]:
     try:
-        answer = response.json()
+        given = response.json()
     except ValueError:
-        answer = {}
-    answer = answer if isinstance(answer, dict) else {}
+        given = None
+    answer: dict[str, Any] = given if is_dict(given) else {}
     if response.status_code >= 400:
         raise _refused(response.status_code, answer)
     return answer

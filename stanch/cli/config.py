@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from stanch.secrets import SCHEME
+from stanch.shapes import is_dict, is_list
 
 HIDDEN = "********"
 WORDS = ("secret", "token", "passw", "passphrase", "credential", "key", "authorization")
@@ -44,7 +45,7 @@ def show(
 def _flat(values: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     for name, value in values.items():
         place = (*path, name)
-        if isinstance(value, dict) and value:
+        if is_dict(value) and value:
             yield from _flat(value, place)
         else:
             yield place, _masked(name, value)
@@ -52,7 +53,7 @@ def _flat(values: dict[str, Any], path: tuple[str, ...]) -> Iterator[tuple[tuple
 
 def _masked(name: str, value: Any) -> Any:
     """A secret that somebody wrote in clear is not repeated here."""
-    if isinstance(value, list):
+    if is_list(value):
         return [_masked(name, item) for item in value]
     if not isinstance(value, str) or not value or value.startswith(SCHEME):
         return value

@@ -46,7 +46,8 @@ def what(spec: dict[str, Any]) -> str:
     """What is denied, in one line."""
     if spec.get("kind") == "suspend":
         return f"user {spec['user_id']}"
-    who = {name: value for name, value in (spec.get("principal") or {}).items() if value}
+    principal: dict[str, Any] = spec.get("principal") or {}
+    who = {name: value for name, value in principal.items() if value}
     parts = [",".join(spec.get("methods") or ["*"]), f"{spec['host']}{spec['path']}"]
     parts += [f"{name}={value}" for name, value in who.items()]
     return " ".join([*parts, *(f"ip={ip}" for ip in spec.get("ips") or ())])

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stanch.shapes import is_dict
+
 if TYPE_CHECKING:
     from stanch.plan import Plan
     from stanch.playbooks import Playbook
@@ -165,8 +167,9 @@ def _told(path: Path | None) -> tuple[list[Moment], dict[str, Any]]:
     from stanch.errors import ConfigError
     from stanch.playbooks.examples import Moment
 
-    data = _yaml(path) if path else []
-    moments, mocks = (data.get("timeline", []), data.get("mocks", {})) if isinstance(data, dict) else (data, {})
+    data = _yaml(path) if path else dict[str, Any]()
+    held: dict[str, Any] = data if is_dict(data) else {"timeline": data}
+    moments, mocks = held.get("timeline", []), held.get("mocks", {})
     try:
         return TypeAdapter(list[Moment]).validate_python(moments), TypeAdapter(dict[str, Any]).validate_python(mocks)
     except ValidationError:

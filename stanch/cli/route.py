@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stanch.shapes import is_dict
+
 if TYPE_CHECKING:
     from stanch.routing import RouteTable
     from stanch.views import FindingView
@@ -158,7 +160,7 @@ def _finding(item: Any) -> FindingView:
     from stanch.findings.model import Finding
     from stanch.findings.view import view_of
 
-    if not isinstance(item, dict):
+    if not is_dict(item):
         raise IntakeError("a finding must be a JSON object")
     if "finding_info" not in item:
         return parse_view(item)

@@ -11,6 +11,7 @@ from uuid import uuid4
 import typer
 
 from stanch.cli.findings import read_body
+from stanch.shapes import is_dict, is_list
 
 if TYPE_CHECKING:
     import httpx
@@ -82,7 +83,7 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
         answer = response.json()
     except ValueError:
         return {}
-    return answer if isinstance(answer, dict) else {}
+    return answer if is_dict(answer) else {}
 
 
 def _refused(status: int, answer: dict[str, Any], *, as_json: bool) -> typer.Exit:
@@ -114,7 +115,7 @@ def _print(answer: dict[str, Any], *, as_json: bool) -> None:
 
 def _results(answer: dict[str, Any]) -> list[dict[str, Any]]:
     listed = answer.get("results")
-    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    return [item for item in listed if is_dict(item)] if is_list(listed) else []
 
 
 def _status(answer: dict[str, Any]) -> int:

@@ -22,14 +22,14 @@ class Leaf:
 @dataclass(slots=True)
 class Items:
     place: Place
-    items: list[Node] = field(default_factory=list)
+    items: list[Node] = field(default_factory=list["Node"])
 
 
 @dataclass(slots=True)
 class Entries:
     place: Place
-    keys: dict[str, Place] = field(default_factory=dict)
-    values: dict[str, Node] = field(default_factory=dict)
+    keys: dict[str, Place] = field(default_factory=dict[str, Place])
+    values: dict[str, Node] = field(default_factory=dict[str, "Node"])
 
 
 Node: TypeAlias = Leaf | Items | Entries
@@ -89,7 +89,7 @@ class Document:
         return line, column + quote + offset
 
     def _inside_block(self, node: Leaf, offset: int) -> Place:
-        before = node.value[:offset]
+        before: str = node.value[:offset]
         line = node.place[0] + 1 + before.count("\n")
         source = self.text.split("\n")
         written = source[line - 1] if line <= len(source) else ""

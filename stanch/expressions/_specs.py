@@ -38,7 +38,7 @@ class Record:
     """Named fields; it may refer to itself."""
 
     name: str
-    fields: dict[str, Field] = field(default_factory=dict)
+    fields: dict[str, Field] = field(default_factory=dict[str, "Field"])
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Specs:
 def _literal(values: tuple[Any, ...]) -> Spec:
     if all(isinstance(value, str) for value in values):
         return Simple("string", tuple(str(value) for value in values))
-    kinds = {type(value) for value in values}
+    kinds: set[type[Any]] = {type(value) for value in values}
     return _PYTHON.get(kinds.pop(), DYN) if len(kinds) == 1 else DYN
 
 

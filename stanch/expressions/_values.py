@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from enum import Enum
-from typing import Any
+from typing import Any, TypeGuard
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -15,6 +15,7 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from stanch.expressions._cost import Caps
 from stanch.expressions._errors import ExpressionFailed
 from stanch.expressions._specs import DYN, Field, ListOf, MapOf, Record, Simple, Spec
+from stanch.shapes import is_dict, is_list, is_mapping
 
 _MAX_DEPTH = 32
 _MAX_TOTAL = 1_500_000  # characters, over all that one expression reads
@@ -84,14 +85,14 @@ class View:
     def _compound(self, value: Any, depth: int) -> Any:
         if isinstance(value, BaseModel):
             return self._mapping(value.model_dump(), DYN, depth)
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             return self._mapping(value, DYN, depth)
         if isinstance(value, Sequence | set | frozenset):
             return [self._inner(DYN, each, depth) for each in self._items(value)]
         raise ExpressionFailed("a value has a type that expressions do not know")
 
     def _mapping(self, value: Any, inner: Spec, depth: int) -> dict[str, Any]:
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             raise ExpressionFailed("a value is not the mapping it was declared as")
         kept = list(value.items())[: self._limit(len(value), self._caps.items)]
         return {
@@ -103,7 +104,7 @@ class View:
         return None if value is None else self._typed(spec, value, {}, depth + 1)
 
     def _items(self, value: Any) -> list[Any]:
-        if isinstance(value, str | bytes) or not isinstance(value, Sequence | set | frozenset):
+        if not _is_many(value):
             raise ExpressionFailed("a value is not the list it was declared as")
         ordered = sorted(value, key=repr) if isinstance(value, set | frozenset) else list(value)
         return ordered[: self._limit(len(ordered), self._caps.items)]
@@ -126,8 +127,12 @@ class View:
         return cap
 
 
+def _is_many(value: object) -> TypeGuard[Sequence[Any] | set[Any] | frozenset[Any]]:
+    return isinstance(value, Sequence | set | frozenset) and not isinstance(value, str | bytes)
+
+
 def _get(value: Any, name: str) -> Any:
-    if not isinstance(value, Mapping):
+    if not is_mapping(value):
         raise ExpressionFailed("a value is not the record it was declared as")
     return value.get(name)
 
@@ -153,9 +158,9 @@ def _duration(value: timedelta) -> Duration:
 
 def plain(value: Any) -> Any:
     """A result as plain Python: dicts with text keys, lists, scalars, aware datetimes, timedeltas."""
-    if isinstance(value, dict):
+    if is_dict(value):
         return {str(key): plain(each) for key, each in sorted(value.items(), key=lambda item: str(item[0]))}
-    if isinstance(value, list):
+    if is_list(value):
         return [plain(each) for each in value]
     if isinstance(value, bytearray):
         return bytes(value)

@@ -65,5 +65,6 @@ def _suggestion(location: tuple[int | str, ...]) -> str:
         if isinstance(step, str) and (field := model.model_fields.get(step)) is not None:
             kinds = (field.annotation, *get_args(field.annotation))
             model = next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, BaseModel)), model)
-    close = get_close_matches(str(location[-1]), model.model_fields, n=1)
+    names: list[str] = list(model.model_fields)
+    close = get_close_matches(str(location[-1]), names, n=1)
     return f"did you mean '{close[0]}'?" if close else ""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from stanch.guards import targets
 from stanch.leases import BlockSpec, LeaseSpec, Principal, SuspendSpec
+from stanch.shapes import is_items
 
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
@@ -89,7 +90,7 @@ def _given(value: str | None) -> list[str]:
 def _list(value: Any) -> list[str]:
     if value is None or value == "":
         return []
-    return [str(item) for item in value] if isinstance(value, list | tuple) else [str(value)]
+    return [str(item) for item in value] if is_items(value) else [str(value)]
 
 
 @dataclass

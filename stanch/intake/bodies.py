@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from pydantic_core import from_json
 
 from stanch.errors import IntakeError
+from stanch.shapes import is_dict, is_list
 
 _BOM = b"\xef\xbb\xbf"
 _JSON_TYPES = ("json", "text/plain", "octet-stream", "x-www-form-urlencoded", "jsonl", "ndjson", "jsonlines")
@@ -92,7 +93,7 @@ def _documents(body: bytes, limits: Limits) -> list[Any]:
     if len(lines) > 1 and lines[0].rstrip().endswith(b"}") and _complete(lines[0]):
         return [_parse(line, limits, place=f"line {n}") for n, line in enumerate(lines, 1) if line.strip()]
     parsed = _parse(body, limits)
-    return parsed if isinstance(parsed, list) else [parsed]
+    return parsed if is_list(parsed) else [parsed]
 
 
 def _complete(line: bytes) -> bool:
@@ -145,6 +146,6 @@ def _depth(value: Any) -> int:
 
 
 def _children(node: Any) -> list[Any]:
-    if isinstance(node, dict):
+    if is_dict(node):
         return [child for child in node.values() if isinstance(child, dict | list)]
-    return [child for child in node if isinstance(child, dict | list)] if isinstance(node, list) else []
+    return [child for child in node if isinstance(child, dict | list)] if is_list(node) else []

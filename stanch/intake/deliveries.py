@@ -14,6 +14,7 @@ from stanch.intake.bodies import Limits, decompress, parse_documents
 from stanch.intake.config import SourceConfig, Sources, SourceState
 from stanch.intake.redaction import Redactor
 from stanch.intake.signatures import dummy_check, unauthorized, verify
+from stanch.shapes import is_dict
 from stanch.sources.extract import Setting, extract_documents
 from stanch.sources.results import Collected, Extraction, Reason
 
@@ -127,7 +128,7 @@ def delivery_id(request: Request, documents: Sequence[Any], *, now: datetime) ->
 
 def _id_inside(document: Any) -> str:
     """The id that SNS, CloudEvents and EventBridge put into the body."""
-    if not isinstance(document, dict):
+    if not is_dict(document):
         return ""
     if document.get("TopicArn") and document.get("MessageId"):
         return f"sns-{document['MessageId']}"

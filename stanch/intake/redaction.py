@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from stanch.intake.secrets import MASK, RULES, Rule, decoded_base64
+from stanch.shapes import is_dict, is_items, is_mapping
 
 _BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{20,}={0,2}(?![\w+/])")
 _DIGEST = re.compile(r"[0-9a-f]{32,128}")
@@ -65,9 +66,9 @@ class Redactor:
     def _value(self, name: str, value: Any, counts: Counter[str]) -> Any:
         if isinstance(value, str):
             return self._string(name, value, counts)
-        if isinstance(value, list | tuple):
+        if is_items(value):
             return [self._value(name, item, counts) for item in value]
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             made = {key: self._value(key, item, counts) for key, item in value.items() if key != "token"}
             return made | self._token(value, made, counts)
         return value
@@ -170,7 +171,7 @@ def _claims(token: str) -> dict[str, str]:
         payload = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
     except (binascii.Error, ValueError, RecursionError):
         return {}
-    if not isinstance(payload, dict):
+    if not is_dict(payload):
         return {}
     found: dict[str, str] = {}
     for claim, name in _CLAIMS.items():

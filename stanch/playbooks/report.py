@@ -23,7 +23,7 @@ class Report:
 
     file: str
     places: Places
-    problems: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list[Problem])
 
     def add(self, code: str, path: Path, message: str, *, hint: str = "", severity: str = "error") -> None:
         line, column = self.places.at(path)

@@ -10,6 +10,7 @@ from typing import Any
 from stanch.playbooks.model import Playbook, Step, UndoWords
 from stanch.playbooks.tree import Path, Placed, Tree
 from stanch.playbooks.words import is_template
+from stanch.shapes import is_dict, is_items
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,10 @@ def uses(playbook: Playbook, tree: Tree) -> Iterator[Use]:
 
 def texts(value: Any, path: Path) -> Iterator[tuple[Path, str]]:
     """Every text with `${{ }}` inside a value."""
-    if isinstance(value, dict):
+    if is_dict(value):
         for key, item in value.items():
             yield from texts(item, (*path, str(key)))
-    elif isinstance(value, list | tuple):
+    elif is_items(value):
         for index, item in enumerate(value):
             yield from texts(item, (*path, index))
     elif is_template(value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from stanch.playbooks.checks.parameters import Field
 from stanch.playbooks.report import Report
 from stanch.playbooks.tree import Path
 from stanch.playbooks.words import is_template
+from stanch.shapes import is_dict, is_items, is_list
 
 
 def compiled(value: Any, *, field: Field | None = None) -> Any:
@@ -21,10 +23,10 @@ def compiled(value: Any, *, field: Field | None = None) -> Any:
         field: the parameter it is for; where that may be nothing, a field of the finding or route that is absent
             gives nothing instead of an error.
     """
-    if isinstance(value, dict):
-        members = field.members if field else {}
+    if is_dict(value):
+        members: Mapping[str, Field] = field.members if field else {}
         return {key: compiled(item, field=members.get(key)) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if is_items(value):
         return [compiled(item) for item in value]
     if isinstance(value, timedelta):
         return value.total_seconds()
@@ -51,22 +53,22 @@ def _nullable(source: str, field: Field | None) -> str:
 
 def sources(value: Any) -> list[str]:
     """Every expression inside a value in plan form."""
-    if isinstance(value, dict):
+    if is_dict(value):
         if set(value) == {"$"}:
             return [value["$"]]
         return [source for item in value.values() for source in sources(item)]
-    if isinstance(value, list | tuple):
+    if is_items(value):
         return [source for item in value for source in sources(item)]
     return []
 
 
 def check_dollars(value: Any, path: Path, report: Report) -> None:
     """P005: keys that start with `$` are ours."""
-    if isinstance(value, dict):
+    if is_dict(value):
         for key, item in value.items():
             if str(key).startswith("$"):
                 report.add("P005", (*path, key), f"a key may not start with $: {key!r}", hint="rename it")
             check_dollars(item, (*path, key), report)
-    elif isinstance(value, list):
+    elif is_list(value):
         for index, item in enumerate(value):
             check_dollars(item, (*path, index), report)

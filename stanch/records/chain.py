@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from stanch.canonical import canonical, rfc3339
 from stanch.records.schema import storable
+from stanch.shapes import is_items, is_mapping
 
 START = "0" * 64
 ERASED = "ledger.erased"
@@ -220,9 +221,9 @@ def _data(data: Mapping[str, Any]) -> str:
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return storable(value)
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {storable(name): _clean(item) for name, item in value.items()}
-    return [_clean(item) for item in value] if isinstance(value, list | tuple) else value
+    return [_clean(item) for item in value] if is_items(value) else value
 
 
 def _mac(key: bytes, parts: list[str]) -> str:

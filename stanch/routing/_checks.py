@@ -16,6 +16,7 @@ from stanch.routing._conditions import checked, routing_code, top_level
 from stanch.routing._model import Branch, RoutesFile
 from stanch.routing._people import People
 from stanch.routing._report import Found, Path, problem
+from stanch.shapes import is_dict
 from stanch.views import FindingView, RouteView
 
 _PEOPLE = ("owner", "assignee", "cc", "notify", "only", "lead", "members", "user", "by")
@@ -146,10 +147,10 @@ def _dotted(model: type[BaseModel]) -> Iterator[str]:
 
 def _fields(model: type, data: object, path: Path) -> Iterator[Found]:
     known = getattr(model, "model_fields", {})
-    for key, value in data.items() if isinstance(data, dict) else ():
+    for key, value in data.items() if is_dict(data) else ():
         if key not in known:
             yield Found("R001", f"unknown field '{key}'", (*path, key), _closest(key, known), key=True)
-        elif isinstance(value, dict):
+        elif is_dict(value):
             yield from _fields(known[key].annotation, value, (*path, key))
 
 

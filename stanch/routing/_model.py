@@ -13,6 +13,7 @@ from stanch.routing._directory import Directory, Target
 from stanch.routing._match import Match
 from stanch.routing._times import Lane, Office, Promise, Rung
 from stanch.routing._words import Id, Instant, UserId, Words
+from stanch.shapes import is_dict
 from stanch.views import FindingView, Severity
 
 
@@ -88,7 +89,7 @@ class Overlay(Words):
     @model_validator(mode="before")
     @classmethod
     def _only_tightens(cls, value: Any) -> Any:
-        for key in _LOOSENING if isinstance(value, dict) else ():
+        for key in _LOOSENING if is_dict(value) else ():
             if key in value:
                 message = f"an overlay may only add or tighten; '{key}' belongs into a rule"
                 raise PydanticCustomError("R303", "{message}", {"message": message})

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 from stanch.routing._model import Expect, Test
 from stanch.routing._table import Decision, RouteTable
+from stanch.shapes import is_tuple
 from stanch.views import FindingView
 
 _WHEN = datetime(2026, 1, 7, 10, tzinfo=UTC)  # for tests without a time: a Wednesday morning
@@ -48,7 +49,7 @@ def _differences(expect: Expect, decision: Decision) -> Iterator[tuple[str, str,
 
 def _plain(value: object) -> object:
     """Lists of people are compared without their order."""
-    return frozenset(value) if isinstance(value, tuple) else value
+    return frozenset(value) if is_tuple(value) else value
 
 
 def _words(decision: Decision) -> dict[str, object]:
@@ -69,6 +70,6 @@ def _words(decision: Decision) -> dict[str, object]:
 
 
 def _shown(value: object) -> str:
-    if isinstance(value, tuple):
+    if is_tuple(value):
         return ", ".join(str(each) for each in value) or "nobody"
     return str(value) if value not in ("", None) else "nothing"

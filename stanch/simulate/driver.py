@@ -39,9 +39,9 @@ class Setting:
         mode: the effective mode; the plan's own where not given.
     """
 
-    mocks: Mapping[str, Any] = field(default_factory=dict)
+    mocks: Mapping[str, Any] = field(default_factory=dict[str, Any])
     timeline: Sequence[Moment] = ()
-    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     requested_by: str = ""
     mode: Mode | None = None
     start: datetime = START

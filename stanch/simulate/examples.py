@@ -13,6 +13,7 @@ from stanch.findings import parse_view
 from stanch.playbooks.compile import compile_plan
 from stanch.playbooks.examples import Example, Expected
 from stanch.playbooks.model import Playbook
+from stanch.shapes import is_mapping
 from stanch.simulate.driver import Setting, TooLong, default_route, simulate
 from stanch.simulate.report import Report
 from stanch.views import FindingView, RouteView
@@ -76,7 +77,9 @@ def finding_of(source: str | Mapping[str, Any], folder: Path) -> FindingView:
 def route_of(words: Mapping[str, Any], finding: FindingView) -> RouteView:
     """The default route with the words of a test in place of its own."""
     base = default_route(finding).model_dump()
-    merged = {key: {**base[key], **value} if isinstance(value, Mapping) else value for key, value in words.items()}
+    merged: dict[str, Any] = {
+        key: {**base[key], **value} if is_mapping(value) else value for key, value in words.items()
+    }
     return RouteView.model_validate({**base, **merged})
 
 

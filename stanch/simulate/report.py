@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from stanch.durations import format_duration
+from stanch.shapes import is_dict, is_items
 
 
 @dataclass(frozen=True)
@@ -97,9 +98,9 @@ class Report:
     open_changes: tuple[ChangeLine, ...]
     waiting_on: tuple[str, ...]
     steps: dict[str, dict[str, Any]]
-    outputs: dict[str, Any] = field(default_factory=dict)
+    outputs: dict[str, Any] = field(default_factory=dict[str, Any])
     ticket: str = "none"
-    counted: dict[str, Any] = field(default_factory=dict)
+    counted: dict[str, Any] = field(default_factory=dict[str, Any])
     refused: tuple[Refused, ...] = ()
     problems: tuple[str, ...] = ()
     checks: tuple[str, ...] = ()
@@ -118,8 +119,8 @@ class Report:
 def _plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return format_duration(value)
-    if isinstance(value, dict):
+    if is_dict(value):
         return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
+    if is_items(value):
         return [_plain(item) for item in value]
     return value if isinstance(value, str | int | float | bool) or value is None else str(value)

@@ -12,6 +12,7 @@ from stanch.catalog import catalog
 from stanch.durations import parse_duration
 from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
 from stanch.playbooks.examples import MOCK_WORDS
+from stanch.shapes import is_list, is_mapping
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,9 @@ class World:
 
     def _mock(self, action: str) -> Mapping[str, Any]:
         found = self._mocks.get(action, {})
-        if isinstance(found, list):
+        if is_list(found):
             return found[min(self._calls[action], len(found)) - 1] if found else {}
-        return found if isinstance(found, Mapping) else {}
+        return found if is_mapping(found) else {}
 
     def _defaults(self, command: RunAction, at: datetime) -> dict[str, Any]:
         spec = catalog()[command.action]

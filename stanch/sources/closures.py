@@ -7,6 +7,7 @@ from typing import Any
 
 from jmespath import visitor
 
+from stanch.shapes import is_dict, is_list
 from stanch.sources.functions import AdapterFunctions
 
 Evaluate = Callable[[Any], Any]
@@ -26,12 +27,12 @@ def holds(value: Any) -> bool:
     """JMESPath's truth: empty text, list and mapping, false and null are false, zero is true."""
     if value is None or value is False:
         return False
-    return bool(value) if isinstance(value, str | list | dict) else True
+    return bool(value) if isinstance(value, str) or is_list(value) or is_dict(value) else True
 
 
 def _field(node: Node, _: list[Evaluate], __: AdapterFunctions) -> Evaluate:
     name = node["value"]
-    return lambda value: value.get(name) if isinstance(value, dict) else None
+    return lambda value: value.get(name) if is_dict(value) else None
 
 
 def _subexpression(_: Node, children: list[Evaluate], __: AdapterFunctions) -> Evaluate:

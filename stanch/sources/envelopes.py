@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from stanch.documents import Codes, load, validate
 from stanch.errors import ConfigError, Problem
+from stanch.shapes import is_dict, is_list
 from stanch.sources import closures
 from stanch.sources.closures import Evaluate
 from stanch.sources.expressions import Engine, Failed, mistakes
@@ -63,10 +64,10 @@ def load_envelopes(path: Path) -> tuple[Envelope, ...]:
 def opened(document: Any, envelopes: Sequence[Envelope], *, layers: int = _MAX_LAYERS) -> list[Any]:
     """The documents inside, or the document itself where no envelope is around it."""
     envelope = next((item for item in envelopes if holds(item.when(document))), None) if layers else None
-    if envelope is None or not isinstance(document, dict):
+    if envelope is None or not is_dict(document):
         return [document]
     inside = envelope.take(document)
-    inside = inside if isinstance(inside, list) else [inside]
+    inside = inside if is_list(inside) else [inside]
     return [inner for item in inside for inner in opened(item, envelopes, layers=layers - 1)]
 
 

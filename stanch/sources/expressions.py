@@ -9,6 +9,7 @@ from typing import Any
 import jmespath
 from jmespath import exceptions, visitor
 
+from stanch.shapes import is_dict
 from stanch.sources.closures import Evaluate, closure
 from stanch.sources.functions import AdapterFunctions, Tables
 
@@ -81,13 +82,13 @@ def _node_mistakes(node: dict[str, Any], tables: Collection[str]) -> Iterator[tu
         return
     if node["value"] not in AdapterFunctions.FUNCTION_TABLE:
         yield "S005", f"unknown function '{node['value']}'"
-    first = node["children"][0] if node["children"] else {}
+    first: dict[str, Any] = node["children"][0] if node["children"] else {}
     if node["value"] == "table" and first.get("value") not in tables:
         yield "S005", f"unknown table '{first.get('value')}'"
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    if not isinstance(tree, dict):
+    if not is_dict(tree):
         return
     yield tree
     for child in tree.get("children", ()):
@@ -99,6 +100,6 @@ def _roots(tree: dict[str, Any]) -> Iterator[str]:
     if tree["type"] == "field":
         yield tree["value"]
     elif tree["type"] != "expref":
-        children = [child for child in tree["children"] if isinstance(child, dict)]
+        children = [child for child in tree["children"] if is_dict(child)]
         for child in children[:1] if tree["type"] in _LEFT_ONLY else children:
             yield from _roots(child)

@@ -15,6 +15,7 @@ from jmespath import functions
 
 from stanch.findings.times import parse_time
 from stanch.findings.words import known_environment
+from stanch.shapes import is_dict, is_list
 
 Bands = Sequence[Sequence[Any]]
 Tables = Mapping[str, Mapping[str, Any] | Bands]
@@ -122,24 +123,24 @@ class AdapterFunctions(functions.Functions):
 
     @functions.signature(_ANY)
     def _func_first(self, value: Any) -> Any:
-        return (value[0] if value else None) if isinstance(value, list) else value
+        return (value[0] if value else None) if is_list(value) else value
 
     @functions.signature(_ANY, _ANY)
     def _func_header(self, headers: Any, name: Any) -> Any:
         """A header by name in any case, from a mapping or a list of {name, value}."""
-        pairs = headers.items() if isinstance(headers, dict) else _pairs(headers)
+        pairs = headers.items() if is_dict(headers) else _pairs(headers)
         return next((value for key, value in pairs if str(key).lower() == str(name).lower()), None)
 
     @functions.signature(_ANY)
     def _func_entries(self, value: Any) -> Any:
         """A mapping as a list of {key, value}."""
-        return [{"key": key, "value": item} for key, item in value.items()] if isinstance(value, dict) else None
+        return [{"key": key, "value": item} for key, item in value.items()] if is_dict(value) else None
 
     @functions.signature(_ANY, _ANY, _ANY)
     def _func_where(self, items: Any, name: Any, value: Any) -> Any:
         """The first of a list of mappings that has this value under this name: a lookup by a value from elsewhere."""
-        rows = items if isinstance(items, list) else []
-        return next((row for row in rows if isinstance(row, dict) and row.get(name) == value), None)
+        rows: list[Any] = items if is_list(items) else []
+        return next((row for row in rows if is_dict(row) and row.get(name) == value), None)
 
     @functions.signature(_ANY)
     def _func_url_in(self, text: Any) -> Any:
@@ -156,8 +157,8 @@ class AdapterFunctions(functions.Functions):
 
 
 def _pairs(headers: Any) -> list[tuple[Any, Any]]:
-    rows = headers if isinstance(headers, list) else []
-    return [(row.get("name"), row.get("value")) for row in rows if isinstance(row, dict)]
+    rows: list[Any] = headers if is_list(headers) else []
+    return [(row.get("name"), row.get("value")) for row in rows if is_dict(row)]
 
 
 def _number(value: Any) -> float | None:

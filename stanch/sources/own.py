@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from stanch.findings.fixtures import input_error
 from stanch.findings.report import FindingReport
+from stanch.shapes import is_dict
 
 ID = "own"
 _WORDS = frozenset(FindingReport.model_fields) - {"schema_"} | {"schema", "id"}
@@ -16,7 +17,7 @@ _TELLING = frozenset({"title", "type", "rule", "category", "kind", "api", "sever
 
 def claims(document: Any) -> bool:
     """True for a document that says it is ours, or uses our words only."""
-    if not isinstance(document, dict):
+    if not is_dict(document):
         return False
     if str(document.get("schema", "")).startswith("finding/"):
         return True
@@ -25,7 +26,7 @@ def claims(document: Any) -> bool:
 
 def resembles(document: Any) -> bool:
     """True for a document that is most likely ours with a mistake in it: better told than quarantined."""
-    if not isinstance(document, dict) or not isinstance(document.get("api", {}), dict):
+    if not is_dict(document) or not isinstance(document.get("api", {}), dict):
         return False
     known = _WORDS & document.keys()
     return len(_TELLING & known) >= 3 and len(known) >= 0.8 * len(document)

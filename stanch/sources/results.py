@@ -46,8 +46,8 @@ class Extraction:
     findings: tuple[Finding, ...] = ()
     indexes: tuple[int, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
-    ignored: Mapping[str, int] = field(default_factory=dict)
-    warnings: Mapping[str, int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict[str, int])
+    warnings: Mapping[str, int] = field(default_factory=dict[str, int])
     documents: int = 0
 
 
@@ -55,11 +55,11 @@ class Extraction:
 class Collected:
     """An extraction while it grows."""
 
-    findings: list[Finding] = field(default_factory=list)
-    indexes: list[int] = field(default_factory=list)
-    quarantined: list[Quarantined] = field(default_factory=list)
-    ignored: Counter[str] = field(default_factory=Counter)
-    warnings: Counter[str] = field(default_factory=Counter)
+    findings: list[Finding] = field(default_factory=list[Finding])
+    indexes: list[int] = field(default_factory=list[int])
+    quarantined: list[Quarantined] = field(default_factory=list[Quarantined])
+    ignored: Counter[str] = field(default_factory=Counter[str])
+    warnings: Counter[str] = field(default_factory=Counter[str])
 
     def add(self, finding: Finding, index: int) -> None:
         self.findings.append(finding)

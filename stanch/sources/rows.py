@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from stanch.findings.report import FindingReport
+from stanch.shapes import is_dict, is_list
 from stanch.sources.adapter import Adapter
 from stanch.sources.envelopes import holds
 from stanch.sources.expressions import Failed
@@ -33,7 +34,7 @@ def _repeat(adapter: Adapter, row: Row, *, level: int) -> Iterator[Row]:
         return
     name, inside = adapter.foreach[level]
     found = inside(row)
-    items = found if isinstance(found, list) else [found]
+    items = found if is_list(found) else [found]
     for item in items:
         if item is not None and not isinstance(item, Failed):
             yield from _repeat(adapter, row | {name: item}, level=level + 1)
@@ -64,14 +65,14 @@ def _clean(name: str, value: Any) -> Any:
     if isinstance(value, str) and value.strip().lower() in _EMPTY:
         return None
     if name in _LISTS:
-        items = value if isinstance(value, list) else [value]
+        items = value if is_list(value) else [value]
         kept = [item for item in map(_without_nothing, items) if item not in (None, "", {})]
         return kept[: _LONGEST.get(name, 64)] or None
     return value
 
 
 def _without_nothing(item: Any) -> Any:
-    if not isinstance(item, dict):
+    if not is_dict(item):
         return item
     return {key: value for key, value in item.items() if value is not None}
 
@@ -98,7 +99,7 @@ def _without(data: Mapping[str, Any], error: ValidationError, adapter: Adapter, 
         location = [str(part) for part in item["loc"]]
         warnings[f"{adapter.id}: {'.'.join(location[:2])}: {item['type']}"] += 1
         parent = kept.get(location[0])
-        if len(location) > 1 and isinstance(parent, dict):
+        if len(location) > 1 and is_dict(parent):
             kept[location[0]] = {key: value for key, value in parent.items() if key != location[1]}
         else:
             kept.pop(location[0], None)

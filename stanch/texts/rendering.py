@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stanch.durations import format_duration
 from stanch.errors import ConfigError, Problem
+from stanch.shapes import is_items
 from stanch.sinks.text import clean, one_line, shorten
 
 FIELD_LIMIT = 500
@@ -45,7 +46,7 @@ def _finalize(value: object) -> object:
         return value.strftime("%Y-%m-%d %H:%M UTC")
     if isinstance(value, timedelta):
         return format_duration(value)
-    if isinstance(value, list | tuple):
+    if is_items(value):
         return one_line(", ".join(str(item) for item in value), limit=FIELD_LIMIT)
     return one_line(str(value), limit=FIELD_LIMIT)
 

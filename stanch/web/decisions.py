@@ -80,7 +80,7 @@ async def cast(client: Client, ballot: Ballot, *, principal: str) -> Answer:
     handle = client.get_workflow_handle(ballot.case_id)
     try:
         async with asyncio.timeout(PATIENCE.total_seconds()):  # the client itself would go on trying
-            verdict = await handle.execute_update(
+            verdict = await handle.execute_update(  # pyright: ignore[reportUnknownMemberType]  the SDK's overloads
                 contract.DECIDE, Decision(vote=vote), id=vote.decision_id, result_type=Verdict, rpc_timeout=PATIENCE
             )
     except WorkflowUpdateFailedError as error:

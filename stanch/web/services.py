@@ -80,7 +80,7 @@ class Services:
     @property
     def chat_section(self) -> tuple[str, dict[str, Any]]:
         """Name and settings of the chat system; empty where there is none."""
-        return next(iter(self.settings.chat.items()), ("", {}))
+        return next(iter(self.settings.chat.items()), ("", dict[str, Any]()))
 
 
 def services_of(request: Request) -> Services:

@@ -12,6 +12,7 @@ from stanch.playbooks.model import Step, UndoWords
 from stanch.playbooks.report import Report, did_you_mean
 from stanch.playbooks.tree import Path, Tree
 from stanch.playbooks.words import is_template
+from stanch.shapes import is_dict, is_list
 
 _IMPLICIT = frozenset({"within"})
 
@@ -87,9 +88,9 @@ def _value(field: Field, value: Any, path: Path, *, types: Mapping[Path, str], r
         problem = literal_problem(field, value)
         if problem:
             report.add("P105", path, f"{path[-1]}: {problem}")
-    elif isinstance(value, dict):
+    elif is_dict(value):
         _members(field, value, path, types=types, report=report)
-    elif isinstance(value, list):
+    elif is_list(value):
         for index, item in enumerate(value):
             _value(field.item, item, (*path, index), types=types, report=report)
 
@@ -104,8 +105,8 @@ def _members(field: Field, value: dict[str, Any], path: Path, *, types: Mapping[
 
 
 def _has_template(value: Any) -> bool:
-    if isinstance(value, dict):
+    if is_dict(value):
         return any(_has_template(item) for item in value.values())
-    if isinstance(value, list):
+    if is_list(value):
         return any(_has_template(item) for item in value)
     return is_template(value)

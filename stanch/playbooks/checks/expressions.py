@@ -161,7 +161,7 @@ def _side_by_side(place: Placed, target: Placed) -> bool:
 
 def _why_uncertain(place: Placed | None, target: Placed) -> str:
     """Why the step may not have ended well although the place is reached; empty where it must have."""
-    shared = set(map(id, place.chain)) if place is not None else set()
+    shared: set[int] = set(map(id, place.chain)) if place is not None else set()
     if place is not None and place.chain[-1].slot == "finally" and target.chain[-1].slot != "finally":
         return "may not have been reached before finally"
     for link in target.chain:

@@ -11,6 +11,7 @@ from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report, did_you_mean
 from stanch.playbooks.tree import Path, Tree
 from stanch.playbooks.words import is_template
+from stanch.shapes import is_dict, is_list
 
 
 def check_names(playbook: Playbook, tree: Tree, *, templates: Collection[str], report: Report) -> None:
@@ -59,8 +60,8 @@ def _mocks(mocks: Mapping[str, Any], path: Path, report: Report) -> None:
             report.add("P112", (*path, action), f"there is no action {action!r}", hint=hint)
             continue
         known = set(spec.outputs.model_fields) | MOCK_WORDS
-        answers = mock if isinstance(mock, list) else [mock]
-        for name in {name for answer in answers if isinstance(answer, dict) for name in answer} - known:
+        answers = mock if is_list(mock) else [mock]
+        for name in {name for answer in answers if is_dict(answer) for name in answer} - known:
             hint = did_you_mean(name, known) or f"known: {', '.join(sorted(known))}"
             report.add("P112", (*path, action), f"{action} has no output {name!r}", hint=hint)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -15,6 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stanch.errors import StanchError
+from stanch.routing import People
 from stanch.sinks.text import clean, one_line, shorten
 from stanch.web.auth import Caller, is_api
 from stanch.web.console.story import plain_duration
@@ -105,19 +106,23 @@ def page(request: Request, template: str, context: Mapping[str, Any], *, status:
     caller: Caller = getattr(request.state, "caller", Caller())
     notice = read_notice(request.cookies.get(NOTICE, ""), services.keys.sessions)
     people = services.policy.current.routes.people
-    shared = {
+    shared: dict[str, Any] = {
         "viewer": caller,
         "me": shown_name(people, caller.principal) if caller.principal else "",
         "csrf": csrf_token(caller.session, services.keys.sessions) if caller.session else "",
         "notice": notice,
         "now": now(),
-        "name_of": lambda name: clean(shown_name(people, name)),
+        "name_of": _name_of(people),
         "here": request.url.path,
     }
     response = HTMLResponse(_engine.get_template(template).render(shared | dict(context)), status)
     if notice and not is_fragment(request):
         response.delete_cookie(NOTICE)
     return response
+
+
+def _name_of(people: People) -> Callable[[str], str]:
+    return lambda name: clean(shown_name(people, name))
 
 
 def is_fragment(request: Request) -> bool:
