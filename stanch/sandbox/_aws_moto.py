@@ -14,6 +14,8 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_ba
 from moto.wafv2.responses import WAFV2Response
 from werkzeug.test import Client
 
+from stanch.shapes import is_list
+
 _STAGE = re.compile(r"arn:aws:apigateway:[\w-]+::/restapis/(\w+)/stages/([\w-]+)")
 _SKIPPED_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "connection"})
 
@@ -61,8 +63,8 @@ class Moto:
             "authorization": f"AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=none",
         }
         reply = self.forward(method="POST", path="/", headers=headers, body=json.dumps(request).encode())
-        parsed = json.loads(reply.body or b"{}") if reply.status < 500 else {}
-        return reply.status, cast("dict[str, Any]", parsed)
+        parsed: dict[str, Any] = json.loads(reply.body or b"{}") if reply.status < 500 else {}
+        return reply.status, parsed
 
     def exists(self, arn: str) -> bool:
         """True for a REST stage that was made here."""
@@ -117,7 +119,7 @@ class Mirror:
     def _swapped(self, value: Any) -> Any:
         if isinstance(value, str):
             return self._swap.get(value, value)
-        if isinstance(value, list):
+        if is_list(value):
             return [self._swapped(item) for item in value]
         if isinstance(value, dict):
             return {key: self._swapped(item) for key, item in cast("dict[str, Any]", value).items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import boto3
 from botocore.config import Config
@@ -36,8 +36,8 @@ class Seeded:
 @cache
 def client(service: str, url: str, region: str) -> Any:
     """A boto3 client that talks to the stand-in."""
-    make: Any = boto3.session.Session().client  # its overloads want literal service names
-    return make(
+    session = cast("Any", boto3.session.Session())  # its overloads want literal service names
+    return session.client(
         service,
         endpoint_url=url,
         region_name=region,
@@ -88,7 +88,12 @@ def _match(field: dict[str, Any], text: bytes) -> dict[str, Any]:
 
 def _health_check() -> dict[str, Any]:
     statement = _match({"UriPath": {}}, b"/healthz")
-    shown = {"Name": "allow-health-check", "Priority": 0, "Statement": statement, "Action": {"Allow": {}}}
+    shown: dict[str, Any] = {
+        "Name": "allow-health-check",
+        "Priority": 0,
+        "Statement": statement,
+        "Action": {"Allow": {}},
+    }
     return shown | {"VisibilityConfig": _visibility("allow-health-check")}
 
 
@@ -102,7 +107,7 @@ def _maintenance() -> dict[str, Any]:
 
 def _rate_limit() -> dict[str, Any]:
     rate = {"RateBasedStatement": {"Limit": 2000, "AggregateKeyType": "IP", "EvaluationWindowSec": 300}}
-    shown = {"Name": "rate-limit", "Priority": 10, "Statement": rate, "Action": {"Block": {}}}
+    shown: dict[str, Any] = {"Name": "rate-limit", "Priority": 10, "Statement": rate, "Action": {"Block": {}}}
     return shown | {"VisibilityConfig": _visibility("rate-limit")}
 
 

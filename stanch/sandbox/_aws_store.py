@@ -29,9 +29,9 @@ class Entity:
     name: str
     id: str
     arn: str
-    body: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] = field(default_factory=dict[str, Any])
     lock_token: str = ""
-    tags: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict[str, str])
 
     def summary(self) -> dict[str, str]:
         shown = {"Name": self.name, "Id": self.id, "ARN": self.arn, "LockToken": self.lock_token}

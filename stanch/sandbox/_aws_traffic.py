@@ -29,7 +29,7 @@ class Seen:
     method: str = "GET"
     ip: str = "198.51.100.7"
     country: str = "DE"
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     group: str = ""
     rule: str = ""
     configured: str = "BLOCK"

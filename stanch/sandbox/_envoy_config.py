@@ -141,7 +141,9 @@ def _jwt_filter(layout: Layout) -> dict[str, Any]:
         "payload_in_metadata": "jwt_payload",
         "local_jwks": {"inline_string": layout.jwks},
     }
-    requirement = {"requires_any": {"requirements": [{"provider_name": "sandbox"}, {"allow_missing": {}}]}}
+    requirement: dict[str, Any] = {
+        "requires_any": {"requirements": [{"provider_name": "sandbox"}, {"allow_missing": {}}]}
+    }
     config = {
         "@type": f"{_TYPE}.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
         "providers": {"sandbox": provider},

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from stanch.shapes import is_dict, is_list
+
 _BLOCKS = frozenset({"paragraph", "codeBlock", "heading", "rule", "bulletList", "orderedList", "blockquote", "panel"})
 _CHILDREN: dict[str, frozenset[str]] = {
     "doc": _BLOCKS,
@@ -23,15 +25,12 @@ _LEAVES = frozenset({"text", "hardBreak", "mention", "inlineCard", "emoji", "rul
 def valid(document: object) -> bool:
     """True where Jira would store the document; a plain string never is one."""
     return (
-        isinstance(document, dict)
-        and document.get("type") == "doc"
-        and document.get("version") == 1
-        and _valid_node(document)
+        is_dict(document) and document.get("type") == "doc" and document.get("version") == 1 and _valid_node(document)
     )
 
 
 def _valid_node(node: object) -> bool:
-    if not isinstance(node, dict) or not isinstance(kind := node.get("type"), str):
+    if not is_dict(node) or not isinstance(kind := node.get("type"), str):
         return False
     if kind == "text":
         return isinstance(node.get("text"), str) and node["text"] != ""
@@ -41,14 +40,14 @@ def _valid_node(node: object) -> bool:
     allowed = _CHILDREN.get(kind)
     return (
         allowed is not None
-        and isinstance(children, list)
-        and all(isinstance(child, dict) and child.get("type") in allowed and _valid_node(child) for child in children)
+        and is_list(children)
+        and all(is_dict(child) and child.get("type") in allowed and _valid_node(child) for child in children)
     )
 
 
 def nodes(value: object) -> Iterator[dict[str, Any]]:
     """Every node of a document, parents first."""
-    if isinstance(value, dict):
+    if is_dict(value):
         yield value
         for child in value.get("content", []):
             yield from nodes(child)
@@ -56,7 +55,7 @@ def nodes(value: object) -> Iterator[dict[str, Any]]:
 
 def plain(value: object) -> str:
     """The text of a document, a line per block; a string is already plain."""
-    if not isinstance(value, dict):
+    if not is_dict(value):
         return str(value or "")
     return "\n".join(_inline(block) for block in value.get("content", []))
 

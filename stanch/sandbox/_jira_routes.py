@@ -19,13 +19,14 @@ from stanch.sandbox import _jira_write as write
 from stanch.sandbox._jira_state import BOT, Issue
 from stanch.sandbox._multipart import first_file
 from stanch.sandbox._operations import faulting, login_page
+from stanch.shapes import is_dict, is_list
 
 if TYPE_CHECKING:
     from stanch.sandbox.jira import JiraStandin
 
 Answer = Callable[[Request, Any], Response]
 
-ERROR_200 = {"errorMessages": ["The request could not be completed."], "errors": {}}
+ERROR_200: dict[str, Any] = {"errorMessages": ["The request could not be completed."], "errors": {}}
 
 
 def routes(jira: JiraStandin) -> list[Route]:
@@ -187,7 +188,7 @@ class _Routes:
 
     def link(self, request: Request, body: Any) -> Response:
         issue = self._issue(request)
-        shown = body.get("object") or {}
+        shown: dict[str, Any] = body.get("object") or {}
         if not shown.get("url") or not shown.get("title"):
             raise write.JiraRefusal(400, fields={"title": "'title' is required.", "url": "'url' is required."})
         global_id = str(body.get("globalId") or self._jira.state.next_id())
@@ -222,9 +223,9 @@ class _Routes:
         return JSONResponse([self._jira.views.attachment(entry)])
 
     def search(self, request: Request, body: Any) -> Response:
-        query = body if isinstance(body, dict) else dict(request.query_params)
+        query = body if is_dict(body) else dict(request.query_params)
         given = query.get("fields") or ("id" if self._jira.cloud else "*all")
-        names = tuple(given) if isinstance(given, list) else _names(given)
+        names = tuple(given) if is_list(given) else _names(given)
         test = jql.parse(str(query.get("jql", "")))
         lag = max(self._jira.index_lag, request.state.lag)
         newest = datetime.now(UTC) - timedelta(seconds=lag)

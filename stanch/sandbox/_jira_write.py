@@ -8,6 +8,7 @@ from typing import Any
 
 from stanch.sandbox import _jira_adf as adf
 from stanch.sandbox._jira_state import ISSUE_TYPES, RESOLUTIONS, Issue, JiraState, Transition
+from stanch.shapes import is_dict
 
 TEXT_LIMIT = 32_767
 SUMMARY_LIMIT = 255
@@ -30,7 +31,7 @@ def check_create(state: JiraState, fields: dict[str, Any], *, cloud: bool) -> st
     """
     project = _project(state, fields.get("project"))
     errors: dict[str, str] = {} if project else {"project": "Specify a valid project ID or key"}
-    kind = fields.get("issuetype") or {}
+    kind: dict[str, Any] = fields.get("issuetype") or {}
     if kind.get("id") not in ISSUE_TYPES and kind.get("name") not in ISSUE_TYPES.values():
         errors["issuetype"] = "Specify an issue type"
     errors |= _summary_errors(fields.get("summary"))
@@ -48,7 +49,7 @@ def check_create(state: JiraState, fields: dict[str, Any], *, cloud: bool) -> st
 
 
 def _project(state: JiraState, given: object) -> str:
-    if not isinstance(given, dict):
+    if not is_dict(given):
         return ""
     wanted = {given.get("key"), given.get("id")}
     return next((key for key, number in state.projects.items() if {key, number} & wanted), "")
@@ -90,7 +91,7 @@ def text_ok(value: object, *, cloud: bool) -> bool:
 
 def person_of(state: JiraState, given: object) -> str | None:
     """The account that a user reference names, None where there is no such user."""
-    if not isinstance(given, dict):
+    if not is_dict(given):
         return None
     account = given.get("accountId") or given.get("id") or given.get("name") or ""
     return account if account in state.people else None
@@ -132,7 +133,7 @@ def move(
 
 
 def _resolution(given: object) -> str:
-    if not isinstance(given, dict):
+    if not is_dict(given):
         return ""
     names = {**RESOLUTIONS, **{name: name for name in RESOLUTIONS.values()}}
     found = names.get(str(given.get("id") or given.get("name")), "")

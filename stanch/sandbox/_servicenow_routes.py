@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Answer = Callable[[Request, bytes], Response]
 
-ERROR_200 = {
+ERROR_200: dict[str, Any] = {
     "error": {"message": "Transaction cancelled: maximum execution time exceeded", "detail": "maximum execution time"},
     "result": [],
     "status": "failure",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from stanch.shapes import is_dict, is_list
+
 # docs.slack.dev, Block Kit reference.
 MESSAGE_BLOCKS = 50
 VIEW_BLOCKS = 100
@@ -25,7 +27,7 @@ STYLES = ("primary", "danger")
 
 def mistakes(blocks: object, *, limit: int = MESSAGE_BLOCKS) -> list[str]:
     """What Slack would refuse about the blocks, as its response messages say it; empty when it takes them."""
-    if not isinstance(blocks, list):
+    if not is_list(blocks):
         return ["must be an array"]
     found = [f"no more than {limit} items allowed"] if len(blocks) > limit else []
     for index, block in enumerate(blocks):
@@ -38,13 +40,13 @@ def mistakes(blocks: object, *, limit: int = MESSAGE_BLOCKS) -> list[str]:
 
 def elements(blocks: list[Any]) -> list[dict[str, Any]]:
     """Every button of the blocks, in order."""
-    rows = [block for block in blocks if isinstance(block, dict) and block.get("type") == "actions"]
-    return [element for row in rows for element in row.get("elements", []) if isinstance(element, dict)]
+    rows = [block for block in blocks if is_dict(block) and block.get("type") == "actions"]
+    return [element for row in rows for element in row.get("elements", []) if is_dict(element)]
 
 
 def view_mistakes(view: object) -> list[str]:
     """The same for a dialog."""
-    if not isinstance(view, dict) or view.get("type") != "modal":
+    if not is_dict(view) or view.get("type") != "modal":
         return ["unsupported view"]
     found = list(_text(view.get("title"), limit=VIEW_TITLE, plain=True))
     if len(str(view.get("private_metadata", ""))) > PRIVATE_METADATA:
@@ -53,7 +55,7 @@ def view_mistakes(view: object) -> list[str]:
 
 
 def _block(block: object) -> Iterator[str]:
-    if not isinstance(block, dict):
+    if not is_dict(block):
         yield "must be an object"
         return
     if len(str(block.get("block_id", ""))) > ID:
@@ -83,7 +85,7 @@ def _section(block: dict[str, Any]) -> Iterator[str]:
 
 def _context(block: dict[str, Any]) -> Iterator[str]:
     parts = block.get("elements")
-    if not isinstance(parts, list) or not 0 < len(parts) <= CONTEXT:
+    if not is_list(parts) or not 0 < len(parts) <= CONTEXT:
         yield f"must have 1 to {CONTEXT} elements"
         return
     for part in parts:
@@ -92,7 +94,7 @@ def _context(block: dict[str, Any]) -> Iterator[str]:
 
 def _actions(block: dict[str, Any]) -> Iterator[str]:
     parts = block.get("elements")
-    if not isinstance(parts, list) or not 0 < len(parts) <= ACTIONS:
+    if not is_list(parts) or not 0 < len(parts) <= ACTIONS:
         yield f"must have 1 to {ACTIONS} elements"
         return
     for part in parts:
@@ -100,7 +102,7 @@ def _actions(block: dict[str, Any]) -> Iterator[str]:
 
 
 def _button(part: object) -> Iterator[str]:
-    if not isinstance(part, dict) or part.get("type") != "button":
+    if not is_dict(part) or part.get("type") != "button":
         yield "unsupported element"
         return
     yield from _text(part.get("text"), limit=BUTTON_TEXT, plain=True)
@@ -115,7 +117,7 @@ def _button(part: object) -> Iterator[str]:
 def _input(block: dict[str, Any]) -> Iterator[str]:
     yield from _text(block.get("label"), limit=FIELD, plain=True)
     element = block.get("element")
-    if not isinstance(element, dict) or element.get("type") != "plain_text_input":
+    if not is_dict(element) or element.get("type") != "plain_text_input":
         yield "unsupported element"
 
 
@@ -124,7 +126,7 @@ def _divider(_block: dict[str, Any]) -> Iterator[str]:
 
 
 def _text(part: object, *, limit: int, plain: bool = False) -> Iterator[str]:
-    if not isinstance(part, dict) or not isinstance(part.get("text"), str):
+    if not is_dict(part) or not isinstance(part.get("text"), str):
         yield "missing required text"
         return
     kinds = ("plain_text",) if plain else ("plain_text", "mrkdwn")

@@ -50,13 +50,13 @@ class Workspace:
     """The state behind the Web API; every access holds `lock`."""
 
     app: App
-    people: dict[str, Person] = field(default_factory=dict)
-    channels: dict[str, Channel] = field(default_factory=dict)
-    groups: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    messages: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    people: dict[str, Person] = field(default_factory=dict[str, Person])
+    channels: dict[str, Channel] = field(default_factory=dict[str, Channel])
+    groups: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    messages: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict[tuple[str, str], dict[str, Any]])
     scopes: tuple[str, ...] = SCOPES
     revoked: bool = False
-    triggers: set[str] = field(default_factory=set)
+    triggers: set[str] = field(default_factory=set[str])
     lock: threading.RLock = field(default_factory=threading.RLock)
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 

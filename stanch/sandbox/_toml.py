@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stanch.shapes import is_mapping
+
 
 def to_toml(values: Mapping[str, Any]) -> str:
     """The values as TOML text."""
@@ -19,6 +21,6 @@ def _table(values: Mapping[str, Any], path: tuple[str, ...]) -> Iterator[str]:
         if not isinstance(value, Mapping):
             yield f"{json.dumps(name)} = {json.dumps(value)}"
     for name, value in values.items():
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             yield ""
             yield from _table(value, (*path, name))

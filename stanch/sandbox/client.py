@@ -48,8 +48,9 @@ class StanchClient:
         return entries
 
     def state(self, case_id: str) -> str:
-        live = self.case(case_id).get("live") or {}
-        return str((live.get("summary") or {}).get("state", ""))
+        live: dict[str, Any] = self.case(case_id).get("live") or {}
+        summary: dict[str, Any] = live.get("summary") or {}
+        return str(summary.get("state", ""))
 
     def _get(self, path: str) -> dict[str, Any]:
         response = self._http.get(path)

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from stanch.sandbox._server import Standin
+from stanch.shapes import is_dict, is_list
 
 _EMAIL = re.compile(r"[^@\s\"]+@[^@\s\"]+\.[a-z]{2,}", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<!\d)(?:\d[ -]?){12,18}\d(?!\d)")
@@ -60,7 +61,7 @@ class Scanner(Standin):
             finding = await request.json()
         except ValueError:
             finding = None
-        if not isinstance(finding, dict):
+        if not is_dict(finding):
             return JSONResponse({"error": "a finding is a JSON object"}, status_code=422)
         clean, why = await run_in_threadpool(self._look, finding)
         self.ledger.append("rescan", {"finding": str(finding.get("id", "")), "clean": clean, "why": why})
@@ -97,15 +98,15 @@ class Scanner(Standin):
 
 def _api(finding: Mapping[str, Any]) -> Mapping[str, Any]:
     api = finding.get("api")
-    return api if isinstance(api, dict) else {}
+    return api if is_dict(api) else {}
 
 
 def _personal(node: Any, key: str = "") -> Iterator[str]:
     """Names of fields that hold personal data, by their name or by what is in them."""
-    if isinstance(node, dict):
+    if is_dict(node):
         for name, value in node.items():
             yield from _personal(value, str(name))
-    elif isinstance(node, list):
+    elif is_list(node):
         for value in node:
             yield from _personal(value, key)
     elif node and (key.lower() in _PERSONAL or _EMAIL.search(str(node)) or _has_card_number(str(node))):

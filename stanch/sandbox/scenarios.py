@@ -148,7 +148,8 @@ class Scenarios:
                     self._say(name, line)
 
     def _mark_fixed(self, case: str) -> None:
-        finding = (self._client.case(case).get("live") or {}).get("finding") or {}
+        live: dict[str, Any] = self._client.case(case).get("live") or {}
+        finding: dict[str, Any] = live.get("finding") or {}
         if self._estate.scanner is not None:
             self._estate.scanner.mark_fixed(str(finding.get("id", "")))
 
@@ -171,7 +172,8 @@ def _asks(message: dict[str, Any]) -> bool:
 
 def narrate(entry: dict[str, Any]) -> str:
     """One line of the ledger in words; "" for lines that only experts need."""
-    event, data, step = str(entry["event"]), entry.get("data") or {}, entry.get("step", "")
+    event, step = str(entry["event"]), entry.get("step", "")
+    data: dict[str, Any] = entry.get("data") or {}
     if event == "case.routed":
         return f"routed to {data.get('owner')} by rule {data.get('rule')}"
     if event == "approval.vote":

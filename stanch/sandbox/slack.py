@@ -21,6 +21,7 @@ from stanch.sandbox._server import Fault, Standin
 from stanch.sandbox._slack_api import WebApi
 from stanch.sandbox._slack_people import NO_ANSWER, Forgery, People, has_button
 from stanch.sandbox._slack_workspace import App, Channel, Person, Workspace
+from stanch.shapes import is_dict
 
 __all__ = ["NO_ANSWER", "SANDBOX_APP", "App", "Channel", "Forgery", "Person", "SlackStandin"]
 
@@ -187,7 +188,7 @@ def _object(body: bytes) -> dict[str, Any]:
         loaded = json.loads(body)
     except ValueError:
         return {}  # the SDK declares JSON and sends nothing where a method has no arguments
-    return loaded if isinstance(loaded, dict) else {}
+    return loaded if is_dict(loaded) else {}
 
 
 def _faulty(fault: Fault) -> Response:
