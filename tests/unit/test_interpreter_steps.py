@@ -188,6 +188,23 @@ def test_a_slow_tracker_holds_up_nothing_and_is_settled_before_the_end() -> None
     assert bench.finished == "done"
 
 
+def test_a_failed_tracker_fails_nothing() -> None:
+    bench = Bench(f"- {{id: ticket, {TICKET}}}\n- {{id: block, {BLOCK}}}\n")
+    bench.fail("ticket")
+    bench.done("block")
+    assert (bench.finished, bench.changes()) == ("done", [("block", "open")])
+
+
+def test_what_waits_for_a_slow_tracker_is_done_before_the_end() -> None:
+    tell = 'do: chat.message, with: {to: "user:tom", text: "${{ steps.ticket.outputs.key }}"}'
+    bench = Bench(f"- {{id: ticket, {TICKET}}}\n- {{id: tell, {tell}}}\n- {{id: block, {BLOCK}}}\n")
+    bench.done("block")
+    bench.done("ticket", key="T-9")
+    assert bench.running() == ["tell"]
+    bench.settle()
+    assert (bench.finished, bench.status("tell")) == ("done", "ok")
+
+
 def test_a_failed_tracker_fails_nothing_not_even_with_its_own_failing_steps() -> None:
     failing = f"on_failure: {{do: [{{id: look, {USAGE}}}], then: fail}}"
     bench = Bench(f"- {{id: ticket, {TICKET}, {failing}}}\n- {{id: block, {BLOCK}}}\n")
@@ -210,6 +227,7 @@ def test_finally_waits_for_what_it_reads_also_after_a_failure() -> None:
     plan = plan_of(f"- {{id: ticket, {TICKET}}}\n- {{id: look, {USAGE}}}\n", rest=f"finally: [{{id: tell, {tell}}}]")
     bench = Bench(plan)
     bench.fail("look")
+    bench.happen("signal.other")
     assert bench.running() == ["ticket"]
     assert bench.finished == ""
     bench.done("ticket", key="T-9")
