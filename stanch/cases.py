@@ -14,6 +14,7 @@ from stanch.interpreter.context import Evaluator, RunContext
 from stanch.interpreter.state import CoreState, Mutable, RunStatus, StepStatus
 from stanch.leases import LeaseOutcome
 from stanch.plan import StepKind
+from stanch.shapes import is_tuple
 from stanch.views import FindingView, View
 
 MAX_REMEMBERED = 256
@@ -70,7 +71,7 @@ class CaseState(Mutable):
     thread: str = ""
     cards: dict[str, list[tuple[str, str]]] = Field(default_factory=dict)
     outcomes: dict[str, LeaseOutcome] = Field(default_factory=dict)
-    notes: list[LedgerNote] = Field(default_factory=list)
+    notes: list[LedgerNote] = Field(default_factory=list[LedgerNote])
     next_note: int = 1
 
     def note(
@@ -146,7 +147,7 @@ def present(view: View) -> dict[str, Any]:
 def _present(value: Any) -> Any:
     if isinstance(value, View):
         return present(value)
-    if isinstance(value, tuple):
+    if is_tuple(value):
         return [_present(item) for item in value]
     return value
 

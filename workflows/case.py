@@ -222,7 +222,7 @@ class CaseWorkflow:
             updates += [_OWNER.value_set(route.owner.id), _SEVERITY.value_set(SEVERITIES.index(route.severity) + 1)]
             updates += [_SOURCE.value_set(state.source)]
             updates += [_DEADLINE.value_set(route.due)] if route.due else []
-        workflow.upsert_search_attributes(updates)
+        workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]  the SDK's overloads
 
     def _needs_flush(self) -> bool:
         """Lines ride along with effects; only a case that rests, or has just been routed, writes them by itself."""

@@ -40,7 +40,7 @@ class PointState(Mutable):
     leases: dict[str, Held] = Field(default_factory=dict)
     applied: dict[str, datetime] = Field(default_factory=dict)  # target -> expiry as written
     leaving: dict[str, LeaseState] = Field(default_factory=dict)  # lease id -> why it goes
-    pending: list[LeaseOutcome] = Field(default_factory=list)
+    pending: list[LeaseOutcome] = Field(default_factory=list[LeaseOutcome])
     ended: list[str] = Field(default_factory=list)  # a hold that arrives after its own end must not start again
     digest: str = ""
     failures: int = 0

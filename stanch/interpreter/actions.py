@@ -14,6 +14,7 @@ from stanch.interpreter.run import Run, ValueProblem
 from stanch.interpreter.state import Change, ChangeState, RunStatus, StepStatus
 from stanch.leases import ApprovalProof
 from stanch.plan import Mode, PlanStep
+from stanch.shapes import is_items
 
 UNKNOWN_OUTCOMES = ("UNCERTAIN", "TIMEOUT")
 ASK_INSTEAD = ("G104", "G106", "G110", "G111", "G136")  # refused to a run alone, possible with consent
@@ -39,7 +40,7 @@ def begin(run: Run, step: PlanStep) -> None:
         start(run, step, step.id, {})
         return
     items = run.render(step.foreach.items)
-    if not isinstance(items, list | tuple) or len(items) > step.foreach.max_items:
+    if not is_items(items) or len(items) > step.foreach.max_items:
         raise ValueProblem("E304", f"foreach needs a list of at most {step.foreach.max_items}")
     state = run.state.step(step.id)
     state.status = StepStatus.RUNNING

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -28,6 +27,7 @@ from stanch.interpreter.state import StepStatus
 from stanch.leases import ApprovalProof
 from stanch.plan import Approve, Mode, PlanStep
 from stanch.plan import Need as NeedLine
+from stanch.shapes import is_mapping
 
 GATE = ":gate"
 RENEWAL = ":renew"
@@ -129,7 +129,7 @@ def _facts(run: Run, source: str) -> list[tuple[str, str]]:
         return [(label, "not available")]
     if not value:
         return [(label, "not available")]
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return [(f"{label} {name.replace('_', ' ')}", str(item)[:200]) for name, item in value.items()]
     return [(label, str(value)[:200])]
 

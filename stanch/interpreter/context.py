@@ -33,8 +33,8 @@ class RunContext:
     case_id: str
     episode: str
     evaluator: Evaluator
-    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    people: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    inputs: Mapping[str, Any] = field(default_factory=dict[str, Any])
     mode: Mode = Mode.AUTO
     round: int = 0
     requested_by: str = ""

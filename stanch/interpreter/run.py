@@ -13,6 +13,7 @@ from stanch.interpreter.context import RunContext
 from stanch.interpreter.messages import Command, Note, RunAction, StartTimer, StopTimer
 from stanch.interpreter.state import CoreState, StepState, StepStatus
 from stanch.plan import PlanStep
+from stanch.shapes import is_dict, is_items, is_mapping
 
 MAX_PROBLEMS = 100
 MAX_SPAN = 20 * 366 * 86400.0
@@ -34,8 +35,8 @@ class Run:
     context: RunContext
     state: CoreState
     now: datetime
-    commands: list[Command] = field(default_factory=list)
-    reached: set[str] = field(default_factory=set)
+    commands: list[Command] = field(default_factory=list[Command])
+    reached: set[str] = field(default_factory=set[str])
 
     @cached_property
     def plan_steps(self) -> dict[str, PlanStep]:
@@ -125,13 +126,13 @@ class Run:
 
     def render(self, value: Any, extra: Mapping[str, Any] | None = None) -> Any:
         """Make a value of the plan concrete; data is never scanned for expressions."""
-        if isinstance(value, dict):
+        if is_dict(value):
             if set(value) == {"$"}:
                 return self.evaluate(value["$"], extra)
             if set(value) == {"$t"}:
                 return "".join(self._text(part, extra) for part in value["$t"])
             return {key: self.render(item, extra) for key, item in value.items()}
-        if isinstance(value, list | tuple):
+        if is_items(value):
             return [self.render(item, extra) for item in value]
         return value
 
@@ -183,6 +184,6 @@ class Run:
             return (self.context.requested_by,)
         value: Any = self.context.route
         for part in name.split(".")[1:]:
-            value = value.get(part, "") if isinstance(value, Mapping) else ""
-        value = value.get("id", "") if isinstance(value, Mapping) else value
-        return tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)
+            value = value.get(part, "") if is_mapping(value) else ""
+        value = value.get("id", "") if is_mapping(value) else value
+        return tuple(str(item) for item in value) if is_items(value) else (str(value),)

@@ -90,7 +90,7 @@ class CoreState(Mutable):
     failed: bool = False
     steps: dict[str, StepState] = Field(default_factory=dict)
     vars: dict[str, Any] = Field(default_factory=dict)
-    changes: list[Change] = Field(default_factory=list)
+    changes: list[Change] = Field(default_factory=list[Change])
     approvals: dict[str, ApprovalState] = Field(default_factory=dict)
     timers: dict[str, datetime] = Field(default_factory=dict)
     inflight: dict[str, str] = Field(default_factory=dict)  # ref -> action
