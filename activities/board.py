@@ -43,7 +43,9 @@ class BoardTickets:
     def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
         if note:
             self.add_note(key, note, marker=note_marker("assign", assignee, group, note))
-        found = self._records.board_assign(key, assignee=assignee or ("" if group else None), team=group or None, by=OURSELVES, at=_now())
+        found = self._records.board_assign(
+            key, assignee=assignee or ("" if group else None), team=group or None, by=OURSELVES, at=_now()
+        )
         return self._ticket(found)
 
     def parse_event(self, *, headers: Mapping[str, str], body: bytes) -> TicketEvent | None:

@@ -52,7 +52,9 @@ _PAGE = """<!doctype html>
 {% elif block.type == "actions" %}{% for part in block.elements %}
 <form method="post" action="/press"><input type="hidden" name="as" value="{{ actor }}">
 <input type="hidden" name="channel" value="{{ channel.id }}"><input type="hidden" name="ts" value="{{ message.ts }}">
-<button class="{{ part.get("style", "") }}" name="button" value="{{ part.action_id }}">{{ part.text|shown }}</button></form>
+<button class="{{ part.get("style", "") }}" name="button" value="{{ part.action_id }}">
+{{- part.text|shown -}}
+</button></form>
 {% endfor %}{% endif %}
 {% else %}<p>{{ message.text|decoded }}</p>
 {% endfor %}</article>
