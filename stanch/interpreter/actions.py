@@ -5,33 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from pydantic import ValidationError
-
 from stanch.catalog import ActionSpec, catalog
-from stanch.interpreter import approve
+from stanch.interpreter import consent, undo
 from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
+from stanch.interpreter.params import checked
 from stanch.interpreter.run import Run, ValueProblem
-from stanch.interpreter.state import Change, ChangeState, RunStatus, StepStatus
+from stanch.interpreter.state import GATE, Change, ChangeState, RunStatus, StepStatus
 from stanch.leases import ApprovalProof
 from stanch.plan import Mode, PlanStep
 from stanch.shapes import is_items
 
 UNKNOWN_OUTCOMES = ("UNCERTAIN", "TIMEOUT")
 ASK_INSTEAD = ("G104", "G106", "G110", "G111", "G136")  # refused to a run alone, possible with consent
-
-
-def checked(spec: ActionSpec, values: dict[str, Any]) -> dict[str, Any]:
-    """Parameters as the action's model has them, in JSON form.
-
-    Raises:
-        ValueProblem: P105, with the field but never its content.
-    """
-    try:
-        return spec.params.model_validate(values).model_dump(mode="json", exclude_none=True)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise ValueProblem("P105", f"{spec.name} {place}: {first['type']}") from error
 
 
 def begin(run: Run, step: PlanStep) -> None:
@@ -71,7 +56,7 @@ def progress_items(run: Run, step: PlanStep) -> None:
 
 
 def _asking(run: Run, path: str) -> bool:
-    return path + approve.GATE in run.state.approvals
+    return path + GATE in run.state.approvals
 
 
 def _begun(run: Run, path: str) -> bool:
@@ -102,8 +87,8 @@ def start(run: Run, step: PlanStep, path: str, item: dict[str, Any]) -> None:
         if run.context.mode is Mode.MANUAL:
             run.finish_step(path, StepStatus.SKIPPED, code="M001", reason="changes are switched off for this run")
             return
-        proof = approve.proof_for(run, step, path, params)
-        if proof is None and approve.needed(run, step, path):
+        proof = consent.proof_for(run, step, path, params)
+        if proof is None and consent.needed(run, step, path):
             return
     state = run.state.step(path)
     state.status, state.since, state.params = StepStatus.RUNNING, state.since or run.now, params
@@ -189,7 +174,7 @@ def on_verified(run: Run, path: str, event: ActionDone) -> None:
 def on_failed(run: Run, step: PlanStep, path: str, event: ActionFailed) -> None:
     """The action ended badly; where it may have landed all the same, it is taken back, or a person has to look."""
     spec = catalog().get(step.action)
-    if event.code in ASK_INSTEAD and not step.bound_by and approve.open_gate(run, path):
+    if event.code in ASK_INSTEAD and not step.bound_by and consent.open_gate(run, path):
         return
     if spec is not None and spec.effect.mutates and event.outcome in UNKNOWN_OUTCOMES:
         state = run.state.step(path)
@@ -204,8 +189,6 @@ def on_failed(run: Run, step: PlanStep, path: str, event: ActionFailed) -> None:
 
 def recover(run: Run, path: str, code: str, reason: str) -> None:
     """The change has no proven effect: take it back before the step counts as failed."""
-    from stanch.interpreter import undo
-
     state = run.state.step(path)
     state.status, state.code, state.reason = StepStatus.RECOVERING, code, reason
     undo.progress_recovery(run, path)

@@ -1,9 +1,8 @@
-"""Asking people: requests bound to fully rendered actions, votes, time running out, and the proof an action carries."""
+"""Asking people: requests bound to fully rendered actions, votes, reminders, and time running out."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from stanch.approvals import (
     ApprovalRequest,
@@ -14,26 +13,20 @@ from stanch.approvals import (
     Settled,
     Vote,
     check_request,
-    covers,
     expire,
     judge,
-    proof_of,
 )
-from stanch.canonical import digest
 from stanch.catalog import Effect, catalog
-from stanch.interpreter.messages import ApprovalEnded, AskApproval, RunAction
+from stanch.interpreter.messages import ApprovalEnded, AskApproval
+from stanch.interpreter.params import checked
 from stanch.interpreter.run import Run, ValueProblem
-from stanch.interpreter.state import StepStatus
-from stanch.leases import ApprovalProof
+from stanch.interpreter.state import GATE, RENEWAL, StepStatus
+from stanch.interpreter.tell import send
 from stanch.plan import Approve, Mode, PlanStep
 from stanch.plan import Need as NeedLine
 from stanch.shapes import is_mapping
 
-GATE = ":gate"
-RENEWAL = ":renew"
 GATE_EXPIRES = 4 * 3600.0
-MAX_ASKED = 5
-GATED = "gated"
 
 
 def begin(run: Run, step: PlanStep) -> None:
@@ -48,8 +41,6 @@ def begin(run: Run, step: PlanStep) -> None:
 
 
 def _target(run: Run, step: PlanStep) -> Bound:
-    from stanch.interpreter.actions import checked
-
     spec = catalog()[step.action]
     return Bound(action=spec.name, params=checked(spec, run.render(step.with_)))
 
@@ -146,77 +137,6 @@ def gate_spec(run: Run, step: PlanStep) -> Approve:
     )
 
 
-def demoted(run: Run) -> bool:
-    """True where an automatic playbook may only act with consent."""
-    return run.context.plan.mode is Mode.AUTO and run.context.mode is Mode.SEMI
-
-
-def open_gate(run: Run, path: str) -> bool:
-    """A guard wants consent for this change: ask once instead of failing; false where that was asked already."""
-    state = run.state.step(path)
-    if GATED in state.seen or run.context.plan.mode is not Mode.AUTO:
-        return False
-    state.seen.append(GATED)
-    state.status = StepStatus.PENDING
-    run.note("step.gated", path, code=state.code)
-    return True
-
-
-def _gated(run: Run, path: str) -> bool:
-    return demoted(run) or GATED in run.state.step(path).seen
-
-
-def needed(run: Run, step: PlanStep, path: str) -> bool:
-    """True where the step must wait for consent, or has been refused it."""
-    return bool(step.bound_by) or _gated(run, path)
-
-
-def proof_for(run: Run, step: PlanStep, path: str, params: dict[str, Any]) -> ApprovalProof | None:
-    """The consent this action runs under; without it the step is skipped, or a new request is opened.
-
-    What was approved is compared with what would be done now: any difference supersedes the approval.
-    """
-    gates = step.bound_by or ((path + GATE,) if _gated(run, path) else ())
-    if not gates:
-        return None
-    wanted = Bound(action=step.action, params=params)
-    for gate in gates:
-        state = run.state.approvals.get(gate)
-        if state is None or run.state.step(gate).outputs.get("approved") is not True:
-            continue
-        if covers(state.request, action=wanted.action, params=wanted.params):
-            return proof_of(state)
-        _supersede(run, gate)
-        return None
-    _without_consent(run, step, path, gates, wanted)
-    return None
-
-
-def _supersede(run: Run, gate: str) -> None:
-    """What would be done is not what was approved: ask again, also where the asking was inside a finished branch."""
-    run.note("approval.superseded", gate)
-    step = run.state.step(gate)
-    if step.occurrence >= MAX_ASKED:
-        raise ValueProblem("A013", "what would be done has changed after every approval")
-    step.status, step.outputs = StepStatus.PENDING, {}
-    for name, outer in run.plan_steps.items():
-        state = run.state.steps.get(name)
-        if state is not None and state.status is StepStatus.OK and outer.holds(gate):
-            state.status = StepStatus.RUNNING
-            state.occurrence += 1
-
-
-def _without_consent(run: Run, step: PlanStep, path: str, gates: tuple[str, ...], wanted: Bound) -> None:
-    if step.bound_by:
-        run.finish_step(path, StepStatus.SKIPPED, code="A010", reason=f"not approved in {', '.join(gates)}")
-        return
-    gate = run.state.step(gates[0])
-    if gate.status is StepStatus.PENDING:
-        ask(run, gates[0], gate_spec(run, step), (wanted,))
-    if gate.status in (StepStatus.REJECTED, StepStatus.FAILED):
-        run.finish_step(path, StepStatus.SKIPPED, code="A010", reason="not approved")
-
-
 def spec_of(run: Run, path: str) -> Approve | None:
     """The approve block behind a path: written in the plan, a gate, or a renewal's gate."""
     name = path.partition(":")[0].partition("#")[0]
@@ -230,8 +150,8 @@ def spec_of(run: Run, path: str) -> Approve | None:
     return step.approve
 
 
-def on_vote(run: Run, vote: Vote) -> None:
-    """Count a vote; when it settles the request, the step goes on."""
+def on_vote(run: Run, vote: Vote) -> str:
+    """Count a vote; when it settles the request, the step goes on. Gives the path that was settled, or ""."""
     for path, state in run.state.approvals.items():
         if state.request.approval_id == vote.approval_id:
             after, verdict = judge(state, vote, now=run.now)
@@ -249,18 +169,22 @@ def on_vote(run: Run, vote: Vote) -> None:
             )
             if after.settled is not None and state.settled is None:
                 _settle(run, path, after.request, after.settled)
-            return
+                return path
+            break
+    return ""
 
 
-def on_expired(run: Run, path: str) -> None:
-    """Nobody decided in time; that is never consent."""
+def on_expired(run: Run, path: str) -> str:
+    """Nobody decided in time; that is never consent. Gives the path that was settled, or ""."""
     state = run.state.approvals.get(path)
     if state is None or state.settled is not None:
-        return
+        return ""
     after = expire(state, run.now)
     run.state.approvals[path] = after
-    if after.settled is not None:
-        _settle(run, path, after.request, after.settled)
+    if after.settled is None:
+        return ""
+    _settle(run, path, after.request, after.settled)
+    return path
 
 
 def _settle(run: Run, path: str, request: ApprovalRequest, settled: Settled) -> None:
@@ -278,10 +202,6 @@ def _settle(run: Run, path: str, request: ApprovalRequest, settled: Settled) -> 
     run.finish_step(path, status, reason=because)
     outcome = settled.choice or settled.outcome.value
     run.emit(ApprovalEnded(path=path, request=request, outcome=outcome, by=settled.by, reason=settled.reason))
-    if path.endswith(RENEWAL):
-        from stanch.interpreter import renew
-
-        renew.on_settled(run, path, approved=approved)
 
 
 def withdraw_all(run: Run, reason: str) -> None:
@@ -322,18 +242,3 @@ def _nudge(run: Run, path: str, request: ApprovalRequest, names: tuple[str, ...]
     step.count += 1
     for user in run.people(names)[:10]:
         send(run, path, user, template=template, text=request.question, occurrence=step.count)
-
-
-def send(run: Run, path: str, to: str, *, template: str, text: str, occurrence: int) -> None:
-    """A message nothing waits for."""
-    ref = f"{path}|{template}|{occurrence}|{digest(to)[:8]}"
-    run.act(
-        RunAction(
-            ref=ref,
-            path=path,
-            purpose=template,
-            action="chat.message",
-            params={"to": to, "template": template, "text": text[:500]},
-            key=run.context.key(ref, occurrence),
-        )
-    )

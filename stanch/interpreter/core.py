@@ -23,7 +23,7 @@ from stanch.interpreter.messages import (
     Voted,
 )
 from stanch.interpreter.run import Run, ValueProblem
-from stanch.interpreter.state import CORE_VERSION, CoreState, RunStatus, StepStatus
+from stanch.interpreter.state import CORE_VERSION, RENEWAL, CoreState, RunStatus, StepStatus
 from stanch.interpreter.walk import Progress, sequence
 from stanch.plan import StepKind
 
@@ -87,7 +87,7 @@ def _apply(run: Run, event: Event) -> None:
         case TimerFired():
             _timer(run, event.ref)
         case Voted():
-            approve.on_vote(run, event.vote)
+            _decided(run, approve.on_vote(run, event.vote))
         case Happened():
             _happened(run, event)
         case Cancelled():
@@ -102,6 +102,12 @@ def _cancel(run: Run, reason: str) -> None:
     state.cancelled, state.reason = True, reason
     if state.status is RunStatus.FINISHING:
         state.status = RunStatus.UNDOING
+
+
+def _decided(run: Run, path: str) -> None:
+    """An approval was settled; a renewal's has its own consequence."""
+    if path.endswith(RENEWAL):
+        renew.on_settled(run, path)
 
 
 def _start(run: Run) -> None:
@@ -164,7 +170,7 @@ def _timer(run: Run, ref: str) -> None:
     path, _, what = ref.partition("|")
     step = run.plan_steps.get(path.partition("#")[0].partition(":")[0])
     if what == "expire":
-        approve.on_expired(run, path)
+        _decided(run, approve.on_expired(run, path))
     elif path in run.state.approvals and what == "remind":
         approve.remind(run, path)
     elif what.startswith("escalate#"):

@@ -8,7 +8,7 @@ from stanch.approvals import Bound, proof_of
 from stanch.interpreter import actions, approve, undo
 from stanch.interpreter.messages import ActionDone, ActionFailed, RunAction
 from stanch.interpreter.run import Run
-from stanch.interpreter.state import Change, ChangeState, RunStatus
+from stanch.interpreter.state import RENEWAL, Change, ChangeState, RunStatus
 from stanch.plan import PlanStep
 
 
@@ -34,14 +34,14 @@ def on_timer(run: Run, step: PlanStep, path: str) -> None:
     gate = run.plan_steps[step.renew.gate].approve if step.renew is not None else None
     if gate is not None and _change(run, path) is not None:
         target = Bound(action=step.action, params=run.state.step(path).params)
-        approve.ask(run, path + approve.RENEWAL, gate, (target,))
+        approve.ask(run, path + RENEWAL, gate, (target,))
 
 
-def on_settled(run: Run, gate_path: str, *, approved: bool) -> None:
+def on_settled(run: Run, gate_path: str) -> None:
     """With consent the block is taken again with a new end; the old lease then runs out by itself."""
-    path = gate_path.removesuffix(approve.RENEWAL)
+    path = gate_path.removesuffix(RENEWAL)
     change = _change(run, path)
-    if not approved or change is None:
+    if run.state.step(gate_path).outputs.get("approved") is not True or change is None:
         return
     state = run.state.step(path)
     state.count += 1

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from stanch.approvals import ApprovalState
 
 CORE_VERSION = 1
+GATE = ":gate"  # behind a path: the approval that stands before its change
+RENEWAL = ":renew"  # behind a path: the approval that lets its block stand longer
 
 
 class StepStatus(StrEnum):

@@ -6,7 +6,8 @@ from stanch.catalog import catalog
 from stanch.interpreter import approve
 from stanch.interpreter.messages import ActionFailed, RunAction
 from stanch.interpreter.run import Run
-from stanch.interpreter.state import Change, ChangeState, StepStatus
+from stanch.interpreter.state import RENEWAL, Change, ChangeState, StepStatus
+from stanch.interpreter.tell import send
 from stanch.plan import PlanStep
 
 
@@ -97,7 +98,7 @@ def on_lease_ended(run: Run, lease_id: str, how: str) -> None:
 def _nothing_to_renew(run: Run, path: str) -> None:
     """Where nothing stands any more, nobody is asked to prolong it."""
     if not any(change.path == path for change in run.state.open_changes):
-        approve.withdraw(run, path + approve.RENEWAL, "the block has ended")
+        approve.withdraw(run, path + RENEWAL, "the block has ended")
         run.stop_timers(path)
 
 
@@ -105,7 +106,7 @@ def _tell_owner(run: Run, change: Change) -> None:
     """The block is over and the fix may not be there yet: the owner should know."""
     number = run.state.changes.index(change)
     for user in run.people(("route.assignee",))[:1]:
-        approve.send(run, change.path, user, template="block_ended", text="", occurrence=number)
+        send(run, change.path, user, template="block_ended", text="", occurrence=number)
 
 
 def progress_recovery(run: Run, path: str) -> None:

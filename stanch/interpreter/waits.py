@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from stanch.interpreter.approve import send
 from stanch.interpreter.messages import RunAction
 from stanch.interpreter.run import Run, ValueProblem
 from stanch.interpreter.state import StepStatus
+from stanch.interpreter.tell import send
 from stanch.plan import PlanStep, Wait
 
 MIN_ESCALATE_SECONDS = 3600.0
