@@ -11,8 +11,9 @@ from stanch.durations import Duration
 from stanch.guards import targets
 from stanch.guards.model import Attempt, GuardPolicy, GuardState, Refusal
 from stanch.guards.never import protected_hits
-from stanch.guards.touch import REMOVES, Touch, touch_of, touch_of_action
+from stanch.guards.touch import REMOVES, Touch, touch_of, touch_of_action, with_actor
 from stanch.leases import LeaseSpec
+from stanch.views import ActorView
 
 RANKS = {"manual": 0, "semi": 1, "auto": 2}
 _TTL: TypeAdapter[Any] = TypeAdapter(Duration)
@@ -31,13 +32,29 @@ def check(spec: LeaseSpec, attempt: Attempt, *, policy: GuardPolicy | None, stat
 
 
 def check_action(
-    name: str, params: Mapping[str, Any], attempt: Attempt, *, policy: GuardPolicy | None, state: GuardState
+    name: str,
+    params: Mapping[str, Any],
+    attempt: Attempt,
+    *,
+    policy: GuardPolicy | None,
+    state: GuardState,
+    actor: ActorView | None = None,
 ) -> list[Refusal]:
-    """Everything that speaks against an action with these parameters; a `ttl` among them counts."""
+    """Everything that speaks against an action with these parameters; a `ttl` among them counts.
+
+    Args:
+        name: of the action.
+        params: as rendered.
+        attempt: who wants it.
+        policy: None where it could not be loaded, which refuses everything new.
+        state: of the moment.
+        actor: of the finding; a protected user is protected under their token and address, too.
+    """
     attempt = attempt.model_copy(update={"action": name, "removing": attempt.removing or name in REMOVES})
     if params.get("ttl") is not None:
         attempt = attempt.model_copy(update={"ttl": _seconds(params["ttl"])})
-    return _judge(touch_of_action(name, params, host=attempt.host), attempt, policy, state)
+    touch = with_actor(touch_of_action(name, params, host=attempt.host), actor)
+    return _judge(touch, attempt, policy, state)
 
 
 def _judge(touch: Touch, attempt: Attempt, policy: GuardPolicy | None, state: GuardState) -> list[Refusal]:

@@ -17,7 +17,8 @@ def protected_hits(touch: Touch, policy: GuardPolicy, state: GuardState) -> Iter
     never = policy.never_block
     try:
         yield from _addresses(touch, [*never.ips, *_added(state, "ip")])
-        yield from _names(touch.users, [*never.users, *_added(state, "user")], code="G121", what="user")
+        users = (*touch.users, *touch.behind)
+        yield from _names(users, [*never.users, *_added(state, "user")], code="G121", what="user")
         yield from _names(touch.clients, [*never.clients, *_added(state, "client")], code="G122", what="client")
         yield from _names(touch.tokens, [*never.tokens, *_added(state, "token")], code="G123", what="token")
         yield from _hosts(touch, [*never.hosts, *_added(state, "host")])

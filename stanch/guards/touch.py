@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from stanch.guards import targets
 from stanch.leases import BlockSpec, LeaseSpec, Principal, SuspendSpec
 from stanch.shapes import is_items
+from stanch.views import ActorView
 
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
@@ -24,6 +25,7 @@ class Touch:
     """Everything an effect reaches.
 
     Args:
+        behind: users who are known to use a token or an address of it, though it does not name them.
         unreadable: words for what could not be understood; nothing that is not understood is done.
         denies: it denies requests by host and path, so that its width matters.
         timed: it must say when it ends.
@@ -35,6 +37,7 @@ class Touch:
     users: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
+    behind: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     denies: bool = False
     timed: bool = False
@@ -70,16 +73,29 @@ def touch_of_action(name: str, params: Mapping[str, Any], *, host: str = "") -> 
     return _read(given | {"address": _list(params.get("ip")), "path": _list(params.get("path"))}, timed=name in TIMED)
 
 
+def with_actor(touch: Touch, actor: ActorView | None) -> Touch:
+    """The same, and the actor's user where a token or an address of the actor is reached: blocking it blocks them."""
+    if actor is None or not actor.user_id:
+        return touch
+    theirs = _read({"user": [actor.user_id], "token": _tokens(actor), "address": _given(actor.ip)})
+    reached = any(token in touch.tokens for token in theirs.tokens)
+    reached |= any(mine.overlaps(address) for mine in touch.addresses for address in theirs.addresses)
+    return replace(touch, behind=theirs.users) if reached else touch
+
+
+def _tokens(who: ActorView | Principal) -> list[str]:
+    return [token for token in (who.token_id, who.token_hash, who.session_id) if token is not None]
+
+
 def _block(spec: BlockSpec) -> dict[str, list[str]]:
     who = spec.principal or Principal()
-    tokens = [who.token_id, who.token_hash, who.session_id]
     return {
         "host": [spec.host],
         "path": [spec.path],
         "address": list(spec.ips),
         "user": _given(who.user_id),
         "client": _given(who.client_id),
-        "token": [token for token in tokens if token is not None],
+        "token": _tokens(who),
     }
 
 

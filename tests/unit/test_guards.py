@@ -11,6 +11,7 @@ import pytest
 from stanch.errors import ConfigError
 from stanch.guards import Attempt, GuardPolicy, GuardState, Stop, check, check_action, load_guards
 from stanch.leases import BlockSpec, LeaseSpec, Principal, SuspendSpec
+from stanch.views import ActorView
 
 SHIPPED = Path(__file__).parents[2] / "policy" / "guards.yaml"
 MALLORY = Principal(user_id="mallory")
@@ -46,6 +47,30 @@ def test_a_narrow_block_with_an_end_may_run_alone() -> None:
     assert codes(block(path="/**")) == []
     assert codes(block(path="/**", principal=None, ips=["203.0.113.7"])) == []
     assert codes(SuspendSpec(user_id="mallory")) == []
+
+
+ACTOR = ActorView(user_id="break-glass", token_id="tok-7", session_id="s-7", ip="203.0.113.7")
+
+
+@pytest.mark.parametrize(
+    ("params", "hit"),
+    [
+        ({"host": HOST, "path": "/**", "principal": {"token_id": "tok-7"}}, True),
+        ({"host": HOST, "path": "/**", "principal": {"session_id": "s-7"}}, True),
+        ({"host": HOST, "path": "/**", "ip": "203.0.113.0/28"}, True),
+        ({"host": HOST, "path": "/**", "principal": {"token_id": "tok-8"}}, False),
+        ({"host": HOST, "path": "/users/{id}"}, False),
+    ],
+)
+def test_a_protected_user_is_protected_under_their_token_and_address_too(params: dict[str, Any], hit: bool) -> None:
+    rules = protecting(users=["break-*"])
+    trial = attempt(approved=True, mode="semi")
+    found = check_action("block.scope", {"ttl": "1h"} | params, trial, policy=rules, state=GuardState(), actor=ACTOR)
+    assert [refusal.code for refusal in found] == (["G121"] if hit else [])
+    unknown = ACTOR.model_copy(update={"user_id": None})
+    assert not check_action(
+        "block.scope", {"ttl": "1h"} | params, trial, policy=rules, state=GuardState(), actor=unknown
+    )
 
 
 def protecting(**entries: Any) -> GuardPolicy:
@@ -308,15 +333,15 @@ def action(name: str, params: dict[str, Any], rules: GuardPolicy | None = None, 
         ("user.sign_out", {"user_id": "break-glass"}, ["G121"]),
         ("user.sign_out", {"user_id": "mallory"}, []),
         ("user.suspend", {"user_id": "mallory"}, ["G132"]),
-        ("user.suspend", {"user_id": "mallory", "ttl": "PT4H"}, []),
+        ("user.suspend", {"user_id": "mallory", "ttl": "4h"}, []),
         ("key.disable", {"key_id": "partner-key"}, ["G122"]),
         ("block.ip", {"host": HOST, "ip": "203.0.113.7", "ttl": "4h"}, ["G120"]),
-        ("block.ip", {"host": HOST, "ip": "203.0.113.8", "ttl": 3600}, []),
+        ("block.ip", {"host": HOST, "ip": "203.0.113.8", "ttl": "1h"}, []),
         ("block.ip", {"host": HOST, "ip": "203.0.113.8", "ttl": timedelta(days=8)}, ["G133"]),
         ("block.ip", {"host": HOST, "ip": "203.0.113.8", "ttl": "soon"}, ["G132"]),
-        ("block.scope", {"host": HOST, "path": "/x", "method": "GET", "ttl": 60}, ["G136"]),
-        ("block.scope", {"host": HOST, "path": "/**", "principal": {"token_id": "t"}, "ttl": 60}, []),
-        ("block.scope", {"host": HOST, "path": ["x"], "ttl": 60}, ["G135", "G131", "G136"]),
+        ("block.scope", {"host": HOST, "path": "/x", "method": "GET", "ttl": "60s"}, ["G136"]),
+        ("block.scope", {"host": HOST, "path": "/**", "principal": {"token_id": "t"}, "ttl": "60s"}, []),
+        ("block.scope", {"host": HOST, "path": ["x"], "ttl": "60s"}, ["G135", "G131", "G136"]),
         ("block.lift", {"lease_id": "l"}, []),
     ],
 )
