@@ -29,6 +29,8 @@ _PATHS = frozenset({"url", "path", "path_template"})
 _IDENTIFIERS = frozenset(
     {"uid", "user_id", "session_id", "client_id", "token_id", "account", "repo", "host", "api_id", "rule", "ip", "cve"}
 )
+_TOKENS = ("token", "token_id", "session_id")
+_HANDLES = frozenset({"user_id", "client_id", *_TOKENS})
 _UNTOUCHED = frozenset({"schema", "first_seen", "last_seen", "time"})
 _CLAIMS = {"jti": "token_id", "sub": "user_id", "client_id": "client_id", "azp": "client_id", "sid": "session_id"}
 
@@ -36,8 +38,8 @@ _CLAIMS = {"jti": "token_id", "sub": "user_id", "client_id": "client_id", "azp":
 class Redactor:
     """Redacts reports (the words of `FindingReport`) and free text.
 
-    Users and addresses of the actor stay: containment needs them. A raw token becomes a keyed hash and, for a JWT, the
-    identifiers inside it.
+    Users and addresses of the actor stay: containment needs them. A raw token, also in the place of an identifier,
+    becomes a keyed hash and, for a JWT, the identifiers inside it: a masked identifier would be somebody to block.
 
     Args:
         key: for the hashes of tokens; a hash without a key could be guessed for short tokens.
@@ -70,7 +72,8 @@ class Redactor:
             return [self._value(name, item, counts) for item in value]
         if is_mapping(value):
             made = {key: self._value(key, item, counts) for key, item in value.items() if key != "token"}
-            return made | self._token(value, made, counts)
+            handles = {name: text for name, text in made.items() if name not in _HANDLES or not _is_masked(text)}
+            return handles | self._token(value, handles, counts)
         return value
 
     def _string(self, name: str, text: str, counts: Counter[str]) -> str:
@@ -88,7 +91,7 @@ class Redactor:
         return self.text(text, counts)
 
     def _token(self, given: Mapping[str, Any], made: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any]:
-        token = given.get("token")
+        token = next((given[name] for name in _TOKENS if given.get(name) and name not in made), None)
         if not isinstance(token, str) or not token:
             return {}
         counts["token"] += 1
@@ -152,6 +155,10 @@ class Redactor:
         counts["query_value"] += parts.query.count("=")
         cleaned = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
         return self.text(cleaned, counts)
+
+
+def _is_masked(value: Any) -> bool:
+    return isinstance(value, str) and MASK in value
 
 
 def _cut(text: str) -> str:

@@ -123,6 +123,14 @@ RULES: tuple[Rule, ...] = (
     Rule("google_key", ("aiza",), re.compile(r"\bAIza[\w-]{35}", re.ASCII)),
     Rule("bearer", ("bearer",), _i(r"(?P<keep>\bbearer\s{1,4})[\w.~+/=-]{8,}"), _is_token),
     Rule("basic", ("basic",), _i(r"(?P<keep>\bbasic\s{1,4})[A-Za-z0-9+/=]{4,}"), _is_basic),
+    Rule(
+        "curl_user",
+        ("curl",),
+        _i(
+            r"(?P<keep>\bcurl\b[^\r\n]{0,512}?\s(?:-u|--user)[ =]?[\"']?)"
+            r"(?!\[redacted)[^\s:\"']{1,256}:[^\s\"']{1,256}"
+        ),
+    ),
     Rule("url_credentials", ("://",), re.compile(r"(?P<keep>://)[^\s/@:]{0,256}:[^\s/@]{1,256}(?=@)")),
     Rule(
         "named_secret",

@@ -182,6 +182,38 @@ def test_a_raw_token_becomes_a_keyed_hash_and_its_identifiers() -> None:
     assert Redactor(b"another").token_hash(JWT) != actor.token_hash
 
 
+@pytest.mark.parametrize("name", ["token_id", "session_id"])
+def test_a_raw_token_in_the_place_of_its_id_is_nobody_to_block(name: str) -> None:
+    for raw in (JWT, f"Bearer {JWT}"):
+        data = {"title": "t", "type": "x", "kind": "attack", "actor": {name: raw, "ip": "203.0.113.7"}}
+        found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+        actor = found.findings[0].actors[0]
+        assert JWT not in everything(found)
+        assert (actor.token_id, actor.session_id, actor.user_id) == ("jti-77", "s-1", "user-9")
+        assert actor.token_hash == REDACTOR.token_hash(JWT)
+
+
+def test_a_masked_identifier_is_left_out() -> None:
+    data = {
+        "title": "t",
+        "type": "x",
+        "kind": "attack",
+        "actor": {"user_id": JWT, "client_id": JWT, "ip": "203.0.113.7"},
+    }
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+    actor = found.findings[0].actors[0]
+    assert (actor.user_id, actor.client_id, actor.token_hash, actor.ip) == (None, None, None, "203.0.113.7")
+
+
+@pytest.mark.parametrize("option", ["-u admin:", "--user admin:", "-u 'admin:", "-sS -X POST -uadmin:"])
+def test_what_curl_signs_in_with_is_masked(option: str) -> None:
+    text = f"curl {option}{CANARY} https://a.example.com/"
+    data = {"title": "t", "type": "x", "description": text, "api": {"host": "a.example.com"}}
+    found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
+    assert CANARY not in everything(found)
+    assert "https://a.example.com/" in found.findings[0].finding_info.desc
+
+
 def test_a_token_in_the_place_of_a_hash_is_hashed() -> None:
     for stated in (CANARY, REDACTOR.token_hash("t")):
         data = {"title": "t", "type": "x", "kind": "attack", "actor": {"token_hash": stated}}
