@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +12,7 @@ PENDING = 6
 
 Case = Annotated[str, typer.Argument(help="The case's id.")]
 Step = Annotated[str, typer.Argument(help="The step that asks, where a case asks more than one thing.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask on a terminal.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Digest = Annotated[str, typer.Option(help="Decide only if the request has this digest (its beginning is enough).")]
 Scope = Annotated[str, typer.Argument(help="all, playbook:ID, point:NAME, action:NAME, source:NAME or host:NAME.")]
 
@@ -64,7 +63,7 @@ def _request(found: Api, case: str, *, step: str, digest: str) -> dict[str, Any]
 
 def _vote(found: Api, request: dict[str, Any], *, verdict: str, reason: str, yes: bool, as_json: bool) -> None:
     _print(request)
-    if not yes and sys.stdin.isatty() and not typer.confirm(safe(f"{verdict}?"), err=True):
+    if not yes and not typer.confirm(safe(f"{verdict}?"), err=True):
         raise typer.Exit(1)
     body = {"approval_id": request["approval_id"], "digest": request["digest"], "verdict": verdict, "reason": reason}
     answer = found.post(f"/v1/cases/{request['case_id']}/decisions", body)

@@ -28,10 +28,10 @@ def command(function: Callable[..., None]) -> typer.Typer:
 
 @pytest.fixture
 def run(whole: Edge) -> Run:
-    def invoke(target: typer.Typer | Callable[..., None], *arguments: str) -> Result:
+    def invoke(target: typer.Typer | Callable[..., None], *arguments: str, said: str = "") -> Result:
         environment = {"STANCH_URL": whole.url, "STANCH_API_TOKEN": whole.services.api_token}
         app = target if isinstance(target, typer.Typer) else command(target)
-        return CliRunner().invoke(app, arguments, env=environment)
+        return CliRunner().invoke(app, arguments, env=environment, input=said)
 
     return invoke
 
@@ -49,7 +49,7 @@ def test_from_a_listed_case_to_a_lifted_block(whole: Edge, run: Run) -> None:
     listed = run(case.app, "list", "--text", "card numbers")
     assert case_id in listed.stdout
 
-    approved = run(decide.approve, case_id, "--as", "user:maria")
+    approved = run(decide.approve, case_id, "--as", "user:maria", "--yes")
     assert (approved.exit_code, approved.stdout.strip()) == (0, "approved by user:maria")
     assert "block.scope" in approved.stderr
     assert "shop.example.com" in approved.stderr
@@ -66,17 +66,26 @@ def test_from_a_listed_case_to_a_lifted_block(whole: Edge, run: Run) -> None:
     assert eventually(lambda: run(lease.app, "list", "--case", case_id).stdout == "")
 
 
+def test_a_script_that_does_not_say_yes_has_not_agreed(whole: Edge, run: Run) -> None:
+    case_id = open_case(whole, "L-9", "/orders-nine/1")
+    for said in ("n\n", ""):
+        answer = run(decide.approve, case_id, "--as", "user:maria", said=said)
+        assert (answer.exit_code, "shop.example.com" in answer.stderr) == (1, True)
+    assert all(item["request"] for item in whole.case(case_id)["approvals"])
+    assert run(decide.approve, case_id, "--as", "user:maria", said="y\n").exit_code == 0
+
+
 def test_exit_codes_of_decisions(whole: Edge, run: Run) -> None:
     case_id = open_case(whole, "L-2", "/orders-two/1")
-    assert run(decide.approve, case_id).exit_code == 1  # nobody
-    assert run(decide.approve, case_id, "--as", "user:tom").exit_code == 1  # not an approver
-    assert run(decide.approve, case_id, "other_step", "--as", "user:maria").exit_code == 1
-    assert run(decide.approve, case_id, "--digest", "ffff", "--as", "user:maria").exit_code == 1
-    assert run(decide.approve, case_id, "--choose", "maybe", "--as", "user:maria").exit_code == 1
-    denied = run(decide.deny, case_id, "--as", "user:maria", "--reason", "no", "--json")
+    assert run(decide.approve, case_id, "--yes").exit_code == 1  # nobody
+    assert run(decide.approve, case_id, "--as", "user:tom", "--yes").exit_code == 1  # not an approver
+    assert run(decide.approve, case_id, "other_step", "--as", "user:maria", "--yes").exit_code == 1
+    assert run(decide.approve, case_id, "--digest", "ffff", "--as", "user:maria", "--yes").exit_code == 1
+    assert run(decide.approve, case_id, "--choose", "maybe", "--as", "user:maria", "--yes").exit_code == 1
+    denied = run(decide.deny, case_id, "--as", "user:maria", "--reason", "no", "--json", "--yes")
     assert denied.exit_code == 0
     assert json.loads(denied.stdout)["settled"]["outcome"] == "rejected"
-    assert run(decide.deny, case_id, "--as", "user:maria").exit_code == 1  # nothing is asked any more
+    assert run(decide.deny, case_id, "--as", "user:maria", "--yes").exit_code == 1  # nothing is asked any more
 
 
 def test_a_case_is_shown_and_told(whole: Edge, run: Run) -> None:
