@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, collate, func, select, tuple_, update
 from stanch.records.chain import (
     ERASED,
     START,
+    Bad,
     Entry,
     Head,
     Root,
@@ -26,7 +27,7 @@ from stanch.records.chain import (
 )
 from stanch.records.database import Database, rows_in_parts
 from stanch.records.ledger_file import write_ledger
-from stanch.records.schema import heads, ledger, root, storable
+from stanch.records.schema import cases, heads, ledger, root, storable
 
 UNCERTAIN = "UNCERTAIN"
 _HEAD = tuple(heads.c[name] for name in Head._fields)
@@ -83,6 +84,10 @@ class Ledger(Database):
         """Check one case's chain, or every chain and that no case is missing."""
         with self._read(snapshot=True) as db:
             known = {head.case_id: head for head in _heads(db, case_id)}
+            lost = None if case_id else db.execute(_without_head()).scalar()
+            if lost is not None:
+                gone = Bad(lost, 1, "the case is known, and nothing of it is in the ledger")
+                return Verification(ok=False, entries=0, cases=len(known), first_bad=gone)
             return check(_stream(db, case_id), known, root=None if case_id else _root(db, self._key), key=self._key)
 
     def export(self, path: Path, *, case_id: str = "") -> int:
@@ -182,6 +187,12 @@ def _root(db: Connection, key: bytes) -> Root:
         return Root(*row)
     any_entry = db.execute(select(func.count()).select_from(ledger)).scalar_one()
     return Root(0, "missing") if any_entry else seal_root(key, 0)
+
+
+def _without_head() -> Select[Any]:
+    """Recorded cases without a chain: a case's entries are always written before its row."""
+    chained = select(heads.c.case_id)
+    return select(cases.c.case_id).where(cases.c.case_id.not_in(chained)).order_by(cases.c.case_id).limit(1)
 
 
 def _open_effects(rows: Iterable[Sealed]) -> set[str]:

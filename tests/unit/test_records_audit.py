@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from stanch.cli.audit import app
 from stanch.keys import Keys
-from stanch.records import Entry, Records
+from stanch.records import CaseRow, Entry, Records
 from stanch.settings import load_settings
 
 runner = CliRunner()
@@ -54,6 +54,22 @@ def test_a_falsified_ledger_is_named_and_exits_1(database: Path) -> None:
     assert run("verify") == (1, "falsified: case case-1, entry 2: was changed")
     status, output = run("verify", "--json")
     assert (status, json.loads(output)["first_bad"]) == (1, {"case_id": "case-1", "seq": 2, "why": "was changed"})
+
+
+def test_an_emptied_ledger_is_not_an_empty_one(database: Path) -> None:
+    records = Records(load_settings().url_of_records, Keys(load_settings()).ledger)
+    records.put_case(CaseRow(case_id="case-1", version=1, opened=START, updated=START))
+    records.close()
+    assert run("verify")[0] == 0
+    with sqlite3.connect(database) as db:
+        for table in ("ledger", "ledger_heads", "ledger_root"):
+            db.execute(f"DELETE FROM {table}")
+    db.close()
+    status, output = run("verify")
+    assert (status, output.partition(": ")[2]) == (
+        1,
+        "case case-1, entry 1: the case is known, and nothing of it is in the ledger",
+    )
 
 
 def test_an_exported_file_is_checked_without_the_database(database: Path, tmp_path: Path) -> None:
