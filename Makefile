@@ -27,8 +27,12 @@ types: $(VENV)/.tested
 	$(BIN)/mypy
 	$(BIN)/pyright
 
+# What kills processes and watches clocks runs by itself, so that other tests do not make it wait.
+APART := tests/browser tests/faults tests/server/test_stack_demo.py tests/docs/test_tutorial.py
+
 unit: $(VENV)/.tested
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not long"
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not long" $(APART:%=--ignore=%)
+	$(BIN)/pytest -m "not long" $(APART)
 
 # pip alone suffices; uv is used when it is there. Both install exactly what the lock names, checked by hash.
 $(VENV)/.installed: pyproject.toml $(LOCK)

@@ -70,7 +70,8 @@ def _empty(folder: Path) -> None:
 def _running(folder: Path, *, port: int, durable: bool, more: Mapping[str, object]) -> Generator[Stack]:
     from stanch.sandbox.stack import Stack
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell may have had SIGINT ignored for us
+        signal.signal(number, _interrupt)
     _say("", "starting Temporal, stand-ins, an API behind Envoy, a worker and the web service ...")
     begun = time.monotonic()
     stack = Stack(folder, durable=durable, web_port=_free(port), more=more)
