@@ -48,9 +48,8 @@ def check_action(world: World, job: Job, params: Params) -> None:
     budgeted = not lifting and call.approval is None
     state = guard_state(world, key=call.key, budgets=_budgets(world, attempt) if budgeted else ())
     _readable(state, lifting=lifting)
-    actor = scene.finding.actor if scene.finding is not None else None
     policy = world.policy.current.guards
-    refusals = judge_action(call.action, _plain(params), attempt, policy=policy, state=state, actor=actor)
+    refusals = judge_action(call.action, _plain(params), attempt, policy=policy, state=state, actor=scene.actor)
     _raise(refusals)
 
 

@@ -117,6 +117,7 @@ class CaseState(Mutable):
             ticket_system=self.ticket.system,
             ticket_key=self.ticket.key,
             thread=self.thread,
+            actor=self.finding.actor if self.finding else None,
             finding=self.finding if with_views else None,
             route=self.resolved.route if with_views and self.resolved else None,
             outbox=tuple(self.notes[:MAX_CARRIED]) if with_notes else (),

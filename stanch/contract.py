@@ -10,7 +10,7 @@ from pydantic import Field
 from stanch.approvals import ApprovalRequest, Vote
 from stanch.leases import ApprovalProof, Lease, LeaseOutcome, Wire
 from stanch.plan import Mode, Plan
-from stanch.views import FindingView, RouteView
+from stanch.views import ActorView, FindingView, RouteView
 
 CASE_WORKFLOW = "Case"
 ENFORCEMENT_WORKFLOW = "Enforcement"
@@ -143,6 +143,7 @@ class Scene(Wire):
     """What every activity of a case is told besides its own parameters.
 
     Args:
+        actor: of the finding; the guard must know whose token or address it is.
         finding, route: only for those that write to people or read evidence; others get names alone.
     """
 
@@ -158,6 +159,7 @@ class Scene(Wire):
     ticket_system: str = ""
     ticket_key: str = ""
     thread: str = ""
+    actor: ActorView | None = None
     finding: FindingView | None = None
     route: RouteView | None = None
     outbox: tuple[LedgerNote, ...] = ()

@@ -16,6 +16,7 @@ from stanch.catalog import catalog
 from stanch.errors import DependencyError, Refused
 from stanch.leases import BlockSpec, Lease, LeaseSpec, Principal, SuspendSpec, target_of
 from stanch.records import Protected
+from stanch.views import ActorView
 
 ATTACKER = BlockSpec(host=HOST, path="/orders/**", principal=Principal(token_id="tok-attacker"))
 EVERYBODY = {"host": HOST, "path": "/users/{id}", "ttl": "2h"}
@@ -68,6 +69,14 @@ def halt(glue: Glue, scope: str = "all", *, freeze: bool = False) -> None:
 
 
 # -- the guard of the moment -------------------------------------------------------------------------------------------
+
+
+def test_whose_token_it_is_counts(glue: Glue) -> None:
+    protect(glue, "user", "mallory")
+    theirs, others = (ActorView(user_id="mallory", token_id=token) for token in ("tok-attacker", "tok-other"))
+    given = block(principal={"token_id": "tok-attacker"})
+    assert code_of(lambda: act(glue, "block.scope", given, scene=scene(actor=theirs))) == "G121"
+    assert code_of(lambda: act(glue, "block.scope", given, scene=scene(actor=others))) == ""
 
 
 def test_an_allowed_block_passes(glue: Glue) -> None:

@@ -69,6 +69,8 @@ def test_what_was_seen_is_remembered_within_bounds() -> None:
 def test_the_finding_goes_only_to_those_that_need_it() -> None:
     state = case(Bench(LOOK))
     assert state.scene().finding is None
+    assert state.finding is not None
+    assert state.scene().actor == state.finding.actor
     assert state.scene(with_views=True).finding == state.finding
 
 
