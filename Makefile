@@ -16,7 +16,7 @@ dev: $(VENV)/.installed
 test: lint types unit
 
 test-long: $(VENV)/.tested
-	STANCH_PROFILE=long $(BIN)/pytest -n 2 --dist loadgroup
+	STANCH_PROFILE=long $(BIN)/pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.tested
 	$(BIN)/ruff check .
@@ -31,7 +31,7 @@ types: $(VENV)/.tested
 APART := tests/browser tests/faults tests/server/test_stack_demo.py tests/docs/test_tutorial.py
 
 unit: $(VENV)/.tested
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not long" $(APART:%=--ignore=%)
+	$(BIN)/pytest -n 2 --dist loadfile -m "not long" $(APART:%=--ignore=%)
 	$(BIN)/pytest -m "not long" $(APART)
 
 # pip alone suffices; uv is used when it is there. Both install exactly what the lock names, checked by hash.

@@ -80,7 +80,7 @@ def make_world() -> World:
     from stanch.settings import load_settings
 
     settings = load_settings()
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     keys = Keys(settings)
     records = Records(settings.url_of_records, keys.ledger)
     return World(settings=settings, records=records, policy=PolicyStore(settings), keys=keys)

@@ -46,7 +46,7 @@ class Stack:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         self.data_dir = folder / "data"
-        self.data_dir.mkdir(exist_ok=True)
+        self.data_dir.mkdir(exist_ok=True, mode=0o700)
         self.web_port = web_port or free_port()
         self.estate = Estate(folder)
         self.external = external_temporal()

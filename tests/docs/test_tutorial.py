@@ -54,7 +54,6 @@ def stack(place: Path) -> Iterator[Stack]:
 
 
 @pytest.mark.timeout(420)
-@pytest.mark.xdist_group("stack")
 def test_the_first_hour(stack: Stack, place: Path) -> None:
     terminal = Terminal(place)
     for block in blocks_of(facts.DOCS / "tutorial.md"):

@@ -93,9 +93,10 @@ async def test_a_case_runs_there(stack: Stack) -> None:
         start_signal=contract.REPORT,
         start_signal_args=[FindingReport(delivery_id=f"d-{datetime.now(UTC)}", source="own", finding=finding)],
     )
-    view = await handle.query(contract.VIEW, result_type=CaseView)
-    assert view.summary.owner == "team:payments"
     deadline = time.monotonic() + 20
+    while (await handle.query(contract.VIEW, result_type=CaseView)).summary.owner != "team:payments":
+        assert time.monotonic() < deadline, "it was never routed"
+        await asyncio.sleep(0.1)
     while not [item async for item in client.list_workflows("StanchOwner = 'team:payments'")]:
         assert time.monotonic() < deadline, "it cannot be found by its search attributes"
         await asyncio.sleep(0.1)
