@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import subprocess
 import sys
 import sysconfig
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import DependencyError
@@ -35,7 +40,7 @@ class EmbeddedTemporal:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start and wait until the port answers.
+        """Start and wait until it serves.
 
         Raises:
             DependencyError: D012, the binary is missing, the port is taken, or the server does not come up.
@@ -52,7 +57,7 @@ class EmbeddedTemporal:
                 start_new_session=True,
             )
         deadline = time.monotonic() + READY_SECONDS
-        while not _answers(self.port):
+        while not (_answers(self.port) and serves(self.address)):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 self.stop()
                 raise DependencyError("the embedded Temporal server does not come up", code="D012")
@@ -108,6 +113,20 @@ def _answers(port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def serves(address: str) -> bool:
+    """Whether a Temporal server is healthy there: its port answers a moment before its frontend does."""
+    with ThreadPoolExecutor(1) as thread:  # a loop of its own, since the caller may be inside one
+        return thread.submit(lambda: asyncio.run(_connects(address))).result()
+
+
+async def _connects(address: str) -> bool:
+    try:
+        await Client.connect(address)
+    except (RuntimeError, RPCError):
+        return False
+    return True
 
 
 def free_port() -> int:
