@@ -232,7 +232,7 @@ class Edge:
 
     def __enter__(self) -> Edge:
         self._thread.start()
-        assert self._ready.wait(30), "the edge did not start"
+        assert self._ready.wait(90), "the edge did not start"
         if self._failure is not None:
             self._listener.close()
             raise self._failure
