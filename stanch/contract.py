@@ -85,13 +85,13 @@ class TicketChange(Wire):
 
 
 class Decision(Wire):
-    """A vote on its way to a case; `token_digest` names the request as the person saw it."""
+    """A vote on its way to a case; its digest names the request as the person saw it."""
 
     vote: Vote
 
 
 class CaseCommand(Wire):
-    """A person's word to a case: close, reopen, cancel, comment, assign, signal."""
+    """A person's word to a case: comment, close, reopen, cancel, signal; `to` is kept for a later assign."""
 
     kind: str
     by: str

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import unicodedata
 
@@ -11,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stanch.sinks import slack, terminal
-from stanch.sinks.log import log_line
 from stanch.sinks.text import clean, one_line, shorten
 
 ANY_TEXT = st.text(alphabet=st.characters(exclude_categories=()))
@@ -76,14 +74,6 @@ def test_a_terminal_gets_no_control_character(text: str, lines: bool) -> None:
 def test_terminal_text_keeps_ordinary_words() -> None:
     assert terminal.safe_text("Größe 世界 [link=x] 😀") == "Größe 世界 [link=x] 😀"
     assert terminal.safe_text("a\nb", lines=True) == "a\nb"
-
-
-@given(ANY_TEXT, st.dictionaries(ANY_TEXT, ANY_TEXT | st.integers() | st.none() | st.floats()))
-def test_a_log_event_is_one_parseable_ascii_line(event: str, fields: dict[str, object]) -> None:
-    line = log_line(event, fields)
-    assert line.isascii()
-    assert len(line.splitlines()) == 1
-    assert json.loads(line)["event"] == clean(event)
 
 
 @given(ANY_TEXT | HOSTILE, st.integers(0, 120))
