@@ -27,7 +27,10 @@ def unpacked(text: str) -> list[CaseReport]:
         ValueError: it was not written by `packed`.
     """
     engine = zlib.decompressobj()
-    raw = engine.decompress(base64.b64decode(text, validate=True), MAX_UNPACKED)
+    try:
+        raw = engine.decompress(base64.b64decode(text, validate=True), MAX_UNPACKED)
+    except zlib.error:
+        raise ValueError("not compressed as it should be") from None
     if not engine.eof:
         raise ValueError("incomplete or too large")
     return [CaseReport.model_validate(item) for item in json.loads(raw)]

@@ -6,13 +6,14 @@ import asyncio
 from collections import Counter
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from temporalio.service import RPCError
 
 from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import DependencyError
 from stanch.temporal import search_attributes
+from stanch.web.reception import Reception
 from stanch.web.services import Given, Services
 
 PATIENCE_SECONDS = 3.0
@@ -56,9 +57,9 @@ async def _records(services: Services) -> dict[str, Any]:
 
 
 @router.get("/metrics")
-async def metrics(services: Given) -> Response:
-    """Figures from records, in Prometheus' text format."""
-    text = await asyncio.to_thread(_figures, services)
+async def metrics(request: Request, services: Given) -> Response:
+    """Figures from records and of this process, in Prometheus' text format."""
+    text = await asyncio.to_thread(_figures, services) + _received(request.app.state.reception)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -73,6 +74,14 @@ def _figures(services: Services) -> str:
         "stanch_quarantine_held", "Deliveries that nobody could map.", len(records.quarantined(limit=1000))
     )
     lines += _single("stanch_halts", "Scopes that are halted.", len(records.halts()))
+    return "\n".join(lines) + "\n"
+
+
+def _received(reception: Reception) -> str:
+    name = "stanch_findings_received_total"
+    lines = [f"# HELP {name} Findings answered by this process, by source and status.", f"# TYPE {name} counter"]
+    for (source, status), count in sorted(reception.answered.items()):
+        lines.append(f'{name}{{source="{_escaped(source)}",status="{_escaped(status)}"}} {count}')
     return "\n".join(lines) + "\n"
 
 

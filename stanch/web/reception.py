@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import logging
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -54,6 +55,7 @@ class Reception:
         self._store = Store(services.client)
         self._taking: Batcher[Arrival, Taken] = Batcher(self._take, most=TOGETHER)
         self._finishing: Batcher[Finish, None] = Batcher(self._finish, most=TOGETHER)
+        self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
     async def receive(self, delivery: Delivery, *, size: int) -> dict[str, Any]:
         """The answer for a delivery of that many bytes, once everything in it is stored.
@@ -159,6 +161,7 @@ class Reception:
             storm=taken.storm,
         )
         await self._remember(finish)
+        self.answered.update((arrival.source, str(item["status"])) for item in result["results"])
         return answer(result)
 
     async def _remember(self, finish: Finish) -> None:

@@ -16,6 +16,7 @@ from stanch.web.problems import WebError, as_error, problem
 
 BODY_LIMIT = 256 * 1024
 BODY_SECONDS = 15.0
+BODIES_AT_ONCE = 256 * 1024 * 1024  # bytes of all requests being worked on
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOG = logging.getLogger("stanch.web")
@@ -44,17 +45,21 @@ class Shield:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
         self._limit = limit
+        self.held = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         guarded = _with_headers(send)
+        taken = _Share(self)
         try:
             self._check(scope)
-            body = await self._body(scope, receive)
+            body = await self._body(scope, receive, taken)
+            return await self._answer(scope, _replay(body, receive), guarded)
         except StanchError as error:
             return await problem(error)(scope, receive, guarded)
-        return await self._answer(scope, _replay(body, receive), guarded)
+        finally:
+            taken.give_back()
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -79,19 +84,37 @@ class Shield:
         if origin and scope["method"] not in _SAFE and _name(urlsplit(origin).netloc) not in self._hosts:
             raise WebError("sent from another site", status=403, code="W003")
 
-    async def _body(self, scope: Scope, receive: Receive) -> bytes:
+    async def _body(self, scope: Scope, receive: Receive, taken: _Share) -> bytes:
         limit = self._limit(scope["path"])
         stated = Headers(scope=scope).get("content-length", "")
         if stated.isdigit() and int(stated) > limit:
             raise _too_large(limit)
         try:
             async with asyncio.timeout(BODY_SECONDS):
-                return await _read(receive, limit)
+                return await _read(receive, limit, taken)
         except TimeoutError:
             raise WebError("the body did not arrive in time", status=408, code="W007") from None
 
 
-async def _read(receive: Receive, limit: int) -> bytes:
+class _Share:
+    """What one request takes of the memory for bodies; many large ones at once must not end the process."""
+
+    def __init__(self, shield: Shield) -> None:
+        self._shield = shield
+        self._size = 0
+
+    def take(self, size: int) -> None:
+        if self._shield.held + size > BODIES_AT_ONCE:
+            raise WebError("too much is being sent at once", status=503, code="W008", hint="send it again")
+        self._shield.held += size
+        self._size += size
+
+    def give_back(self) -> None:
+        self._shield.held -= self._size
+        self._size = 0
+
+
+async def _read(receive: Receive, limit: int, taken: _Share) -> bytes:
     """The whole body, given up as soon as it is too long: what has not arrived costs nothing."""
     parts: list[bytes] = []
     size = 0
@@ -101,6 +124,7 @@ async def _read(receive: Receive, limit: int) -> bytes:
         size += len(part)
         if size > limit:
             raise _too_large(limit)
+        taken.take(len(part))
         parts.append(part)
         if message["type"] != "http.request" or not message.get("more_body"):
             return b"".join(parts)

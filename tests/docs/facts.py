@@ -152,4 +152,5 @@ def _services() -> Any:
 
     from stanch.settings import Settings
 
-    return SimpleNamespace(settings=Settings())
+    keys = SimpleNamespace(redaction=b"", cases=b"")
+    return SimpleNamespace(settings=Settings(), keys=keys, client=None)
