@@ -163,4 +163,5 @@ def test_ready_and_metrics_speak_of_what_is_there(whole: Edge, case_id: str) -> 
     assert ready.status_code == 200, ready.text
     text = whole.http.get("/metrics", headers=whole.api()).text
     assert 'stanch_cases{state="verifying"} 1' in text
-    assert text.endswith("stanch_halts 0\n")
+    assert "\nstanch_halts 0\n" in text
+    assert 'stanch_findings_received_total{source="own",status="accepted"}' in text
