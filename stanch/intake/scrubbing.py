@@ -1,0 +1,98 @@
+"""Masks what looks like a credential or personal data in one string, through every layer of encoding."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from stanch.intake.layers import BASE64, base64_pieces, decoded_base64, peeled
+from stanch.intake.personal import EMAIL, NUMBERS, Finder, has_numbers
+from stanch.intake.secrets import CREDENTIALS, MASK, Rule
+from stanch.intake.vendor_tokens import VENDOR_TOKENS
+
+AnyRule = Rule | Finder
+_WORDS: tuple[AnyRule, ...] = (*CREDENTIALS[:3], *VENDOR_TOKENS, *CREDENTIALS[3:], EMAIL)
+_WORDS_OF_IDENTIFIERS = tuple(rule for rule in _WORDS if rule.credential)
+_TRIGGERS = {trigger for rule in _WORDS for trigger in rule.triggers}
+# Every shape needs a digit, a mark of these, a long word or a scheme of authentication: most strings have none.
+_HARMLESS = re.compile(r"[A-Za-z ,.;!?()_/'\r\n-]*")
+_LONG_WORD = 16
+_LAYERS = 4
+_ROUNDS = 6
+
+
+def scrub(text: str, counts: Counter[str], *, identifier: bool = False) -> str:
+    """The text with everything private masked; the same again when it is scrubbed again.
+
+    Args:
+        text: decoded text, of any origin.
+        counts: how often each rule struck, added to.
+        identifier: a name that is needed to act: only credentials are masked.
+    """
+    if is_harmless(text):
+        return text
+    for _ in range(_ROUNDS):
+        found = _layered(text, counts, identifier=identifier, depth=0)
+        if found == text:
+            return text
+        text = found
+    return MASK  # what does not settle is nothing to keep
+
+
+def is_harmless(text: str) -> bool:
+    """Whether no rule can match, told at a glance."""
+    if len(text) < 6:
+        return True
+    if not _HARMLESS.fullmatch(text) or "--" in text or "asic " in text or "earer" in text:
+        return False
+    return len(text) < _LONG_WORD or max(map(len, text.split()), default=0) < _LONG_WORD
+
+
+def _layered(text: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
+    found = _plain(text, counts, identifier=identifier, depth=depth)
+    if depth >= _LAYERS:
+        return found
+    inner = peeled(found)
+    if inner == found:
+        return found
+    cleaned = _layered(inner, counts, identifier=identifier, depth=depth + 1)
+    return found if cleaned == inner else cleaned
+
+
+def _plain(text: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
+    lowered = text.lower()
+    present = {trigger for trigger in _TRIGGERS if trigger in lowered}
+    for rule in _WORDS_OF_IDENTIFIERS if identifier else _WORDS:
+        if not present.isdisjoint(rule.triggers):
+            text = masked(rule, text, counts)
+    if not identifier and has_numbers(text):
+        for rule in NUMBERS:
+            if not rule.triggers or any(trigger in lowered for trigger in rule.triggers):
+                text = masked(rule, text, counts)
+    if depth < _LAYERS and len(text) >= _LONG_WORD:
+        text = BASE64.sub(lambda match: _base64(match.group(), counts, identifier=identifier, depth=depth), text)
+    return text
+
+
+def masked(rule: AnyRule, text: str, counts: Counter[str]) -> str:
+    """The text with one rule applied."""
+    parts, place = list[str](), 0
+    for start, end in rule.spans(text):
+        if start < place:
+            continue
+        parts += (text[place:start], MASK)
+        place = end
+    if not parts:
+        return text
+    counts[rule.name] += len(parts) // 2
+    return "".join(parts) + text[place:]
+
+
+def _base64(run: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
+    for piece in base64_pieces(run):
+        plain = decoded_base64(piece)
+        if len(plain) >= 8 and not is_harmless(plain):
+            if _layered(plain, Counter(), identifier=identifier, depth=depth + 1) != plain:
+                counts["base64"] += 1
+                return MASK
+    return run
