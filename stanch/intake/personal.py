@@ -52,7 +52,7 @@ class Finder:
     triggers: tuple[str, ...] = ()
     credential: bool = False
 
-    def spans(self, text: str) -> Iterator[Span]:
+    def spans(self, text: str, _lowered: str) -> Iterator[Span]:
         """Where this shape is."""
         return self.find(text)
 
@@ -132,17 +132,28 @@ def _is_mail(text: str) -> bool:
     return name.lower() != "git" and domain.rpartition(".")[2].lower() not in _NO_DOMAINS
 
 
-def _by(module: str) -> Callable[[str], bool]:
-    """The check of a national id by `python-stdnum`, imported when it is first needed."""
+# Each shape with the modules of python-stdnum whose check digits it may bear; shapes shared by more are listed once.
+_NATIONAL = (
+    (r"\d{3}-\d{2}-\d{4}", ("us.ssn",)),
+    (r"\d{3}\.\d{3}\.\d{3}-\d{2}", ("br.cpf",)),
+    (r"\d{4} \d{4} \d{4}", ("in_.aadhaar",)),
+    (r"756\.\d{4}\.\d{4}\.\d{2}", ("ch.ssn",)),
+    (r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", ("be.nn",)),
+    (r"(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z]", ("es.nif",)),
+    (r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", ("it.codicefiscale",)),
+    (r"[12] ?\d{2} ?[0-9]{2} ?\d[0-9AB] ?\d{3} ?\d{3} ?\d{2}", ("fr.nir",)),
+    (r"\d{6}-\d{7}", ("kr.rrn",)),
+    (r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", ("fi.hetu", "se.personnummer")),
+    (r"\d{17}[0-9X]", ("cn.ric",)),
+)
+_NATIONAL_IDS = re.compile(rf"(?<![\w.-])(?:{'|'.join(f'({shape})' for shape, _ in _NATIONAL)})(?![\w-])", re.ASCII)
 
-    def check(text: str) -> bool:
-        return bool(import_module(f"stdnum.{module}").is_valid(text))
 
-    return check
-
-
-def _id(name: str, pattern: str, module: str) -> Rule:
-    return Rule(name, (), re.compile(rf"(?<![\w.-])(?:{pattern})(?![\w-])", re.ASCII), _by(module), credential=False)
+def _national_ids(text: str) -> Iterator[Span]:
+    for match in _NATIONAL_IDS.finditer(text):
+        _, modules = _NATIONAL[(match.lastindex or 1) - 1]
+        if any(import_module(f"stdnum.{module}").is_valid(match.group()) for module in modules):
+            yield match.span()
 
 
 EMAIL = Rule(
@@ -177,16 +188,5 @@ NUMBERS: tuple[Rule | Finder, ...] = (
         ),
         credential=False,
     ),
-    _id("national_id", r"\d{3}-\d{2}-\d{4}", "us.ssn"),
-    _id("national_id", r"\d{3}\.\d{3}\.\d{3}-\d{2}", "br.cpf"),
-    _id("national_id", r"\d{4} \d{4} \d{4}", "in_.aadhaar"),
-    _id("national_id", r"756\.\d{4}\.\d{4}\.\d{2}", "ch.ssn"),
-    _id("national_id", r"\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}", "be.nn"),
-    _id("national_id", r"(?:\d{8}|[XYZ]\d{7})-?[A-HJ-NP-TV-Z]", "es.nif"),
-    _id("national_id", r"[A-Z]{6}\d{2}[A-EHLMPRST]\d{2}[A-Z]\d{3}[A-Z]", "it.codicefiscale"),
-    _id("national_id", r"[12] ?\d{2} ?[0-9]{2} ?\d[0-9AB] ?\d{3} ?\d{3} ?\d{2}", "fr.nir"),
-    _id("national_id", r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", "fi.hetu"),
-    _id("national_id", r"\d{6}-\d{4}", "se.personnummer"),
-    _id("national_id", r"\d{6}-\d{7}", "kr.rrn"),
-    _id("national_id", r"\d{17}[0-9X]", "cn.ric"),
+    Finder("national_id", _national_ids),
 )

@@ -160,7 +160,7 @@ def _link(text: str, counts: Counter[str]) -> str:
     if not parts.query and "@" not in parts.netloc:
         return scrub(text, counts)
     query = _QUERY_VALUE.sub(f"={MASK}", parts.query)
-    counts["query_value"] += parts.query.count("=")
+    counts["query_value"] += parts.query.count("=") - parts.query.count(f"={MASK}")
     cleaned = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
     return scrub(cleaned, counts)
 

@@ -11,12 +11,18 @@ from stanch.intake.secrets import CREDENTIALS, MASK, Rule
 from stanch.intake.vendor_tokens import VENDOR_TOKENS
 
 AnyRule = Rule | Finder
-_WORDS: tuple[AnyRule, ...] = (*CREDENTIALS[:3], *VENDOR_TOKENS, *CREDENTIALS[3:], EMAIL)
+# Whole tokens before the values of names: an early match is counted by what it is.
+_WORDS: tuple[Rule, ...] = (*CREDENTIALS[:3], *VENDOR_TOKENS, *CREDENTIALS[3:], EMAIL)
 _WORDS_OF_IDENTIFIERS = tuple(rule for rule in _WORDS if rule.credential)
 _TRIGGERS = {trigger for rule in _WORDS for trigger in rule.triggers}
 # Every shape needs a digit, a mark of these, a long word or a scheme of authentication: most strings have none.
 _HARMLESS = re.compile(r"[A-Za-z ,.;!?()_/'\r\n-]*")
+# Ids, digests and times, as whole strings.
+_KNOWN = re.compile(
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{32,128}|\d{4}-\d\d-\d\d(?:[T ][\d:.]{5,18}(?:Z|[+-]\d\d:?\d\d)?)?"
+)
 _LONG_WORD = 16
+_TOKEN_LENGTH = 24
 _LAYERS = 4
 _ROUNDS = 6
 
@@ -43,9 +49,13 @@ def is_harmless(text: str) -> bool:
     """Whether no rule can match, told at a glance."""
     if len(text) < 6:
         return True
-    if not _HARMLESS.fullmatch(text) or "--" in text or "asic " in text or "earer" in text:
-        return False
-    return len(text) < _LONG_WORD or max(map(len, text.split()), default=0) < _LONG_WORD
+    if not _HARMLESS.fullmatch(text):
+        return _KNOWN.fullmatch(text) is not None
+    return not ("--" in text or "asic " in text or "earer" in text) and not _has_word(text, _LONG_WORD)
+
+
+def _has_word(text: str, length: int) -> bool:
+    return len(text) >= length and max(map(len, text.split()), default=0) >= length
 
 
 def _layered(text: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
@@ -62,14 +72,15 @@ def _layered(text: str, counts: Counter[str], *, identifier: bool, depth: int) -
 def _plain(text: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
     lowered = text.lower()
     present = {trigger for trigger in _TRIGGERS if trigger in lowered}
+    has_token = _has_word(text, _TOKEN_LENGTH)
     for rule in _WORDS_OF_IDENTIFIERS if identifier else _WORDS:
-        if not present.isdisjoint(rule.triggers):
+        if has_token if not rule.triggers else not present.isdisjoint(rule.triggers):
             text = masked(rule, text, counts)
     if not identifier and has_numbers(text):
-        for rule in NUMBERS:
-            if not rule.triggers or any(trigger in lowered for trigger in rule.triggers):
-                text = masked(rule, text, counts)
-    if depth < _LAYERS and len(text) >= _LONG_WORD:
+        for number in NUMBERS:
+            if not number.triggers or any(trigger in lowered for trigger in number.triggers):
+                text = masked(number, text, counts)
+    if depth < _LAYERS and _has_word(text, _LONG_WORD):
         text = BASE64.sub(lambda match: _base64(match.group(), counts, identifier=identifier, depth=depth), text)
     return text
 
@@ -77,7 +88,7 @@ def _plain(text: str, counts: Counter[str], *, identifier: bool, depth: int) -> 
 def masked(rule: AnyRule, text: str, counts: Counter[str]) -> str:
     """The text with one rule applied."""
     parts, place = list[str](), 0
-    for start, end in rule.spans(text):
+    for start, end in rule.spans(text, text.lower()):
         if start < place:
             continue
         parts += (text[place:start], MASK)

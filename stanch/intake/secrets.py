@@ -24,9 +24,10 @@ class Rule:
     Args:
         name: counted under this name.
         triggers: lower-case literals, one of which must occur before the pattern is tried; none = always.
-        pattern: groups `keep` (in front) and `rest` (behind) survive; what is between is masked.
+        pattern: group `keep`, where there is one, survives; what follows is masked.
         check: a further test of what would be masked, for shapes that numbers and words share.
         credential: also applied to identifiers (user ids, resource names), where personal data is needed to act.
+        folded: the same pattern for text in lower case, which is three times as fast as ignoring case.
     """
 
     name: str
@@ -34,14 +35,17 @@ class Rule:
     pattern: re.Pattern[str]
     check: Callable[[str], bool] = always
     credential: bool = True
+    folded: re.Pattern[str] | None = None
 
-    def spans(self, text: str) -> Iterator[Span]:
-        """Where this shape is."""
+    def spans(self, text: str, lowered: str) -> Iterator[Span]:
+        """Where this shape is; `lowered` is the text in lower case."""
+        is_folded = self.folded is not None and len(lowered) == len(text)
+        found = self.folded.finditer(lowered) if self.folded and is_folded else self.pattern.finditer(text)
         has_keep = "keep" in self.pattern.groupindex
-        for match in self.pattern.finditer(text):
-            start = match.end("keep") if has_keep and match.group("keep") is not None else match.start()
-            if match.end() > start and self.check(text[start : match.end()]):
-                yield start, match.end()
+        for match in found:
+            start, end = match.end("keep") if has_keep else match.start(), match.end()
+            if end > start and self.check(text[start:end]):
+                yield start, end
 
 
 _PLAIN_WORD = re.compile(r"[A-Z]?[a-z]+[.,;:!?]?|[A-Z]{1,3}|-")
@@ -97,7 +101,7 @@ _HEADERS = (
     r"|x-[a-z-]{0,32}(?:secret|signature|session|credential|password)|cf-access-(?:client-secret|jwt-assertion)"
 )
 _Q = r"\\{0,8}[\"'`]"
-_LINE = r"[^\r\n\\]{1,8192}(?:\\(?![rn])[^\r\n\\]{0,8192}){0,64}"
+_LINE = r"[^\r\n\\]+(?:\\(?![rn])[^\r\n\\]*)*"
 _QUOTED = r"\\{0,8}\"(?:[^\"\\]|\\{1,8}(?!\\|\")|\\{1,8}\"(?=[^\s,}\]:]))+\\{0,8}\"|'[^'\r\n]+'|`[^`\r\n]+`"
 _STRONG = (
     r"passw(?:or)?d|passphrase|passcode|pwd|secret|api[_-]?key|(?:access|private|account|signing|encryption|master"
@@ -113,7 +117,7 @@ _NAME = (
     rf"|(?<![A-Za-z0-9.-])(?:{_WEAK}))"
 )
 _SEPARATOR = r"[\"'`*\\]{0,10}\s{0,4}(?:=>|:=|[:=])\s{0,4}[`*]{0,2}"
-_BARE = r"(?!\[redacted)[^\s\"'`&,;<>(){}\[\]|\\]{2,4096}"
+_BARE = r"(?!\[redacted)[^\s\"'`&,;<>(){}\[\]|\\]{2,}"
 _NAMED_TRIGGERS = ("pass", "pwd", "secret", "key", "token", "credential", "signature", "connection")
 _WEAK_TRIGGERS = (
     "sess",
@@ -139,6 +143,11 @@ _SECRET_NAME = _i(
 )
 
 
+def _words(name: str, triggers: tuple[str, ...], pattern: str, check: Callable[[str], bool]) -> Rule:
+    """A rule whose pattern is written in lower case."""
+    return Rule(name, triggers, _i(pattern), check, folded=re.compile(pattern))
+
+
 def is_secret_name(name: str) -> bool:
     """Whether a key or header of this name has a secret as its value."""
     return len(name) <= 128 and _SECRET_NAME.fullmatch(name) is not None
@@ -153,14 +162,12 @@ CREDENTIALS: tuple[Rule, ...] = (
             r"[\s\S]{0,16384}?(?:-----END[^-]{0,60}-----|\Z)"
         ),
     ),
-    Rule(
+    _words(
         "header",
         ("authorization", "cookie", "key", "token", "secret", "signature", "session", "credential", "password", "cf-a"),
-        _i(
-            rf"(?P<keep>(?<![\w-])(?:{_HEADERS})(?:{_Q}\s{{0,4}}[:=,]\s{{0,4}}(?={_Q})|\*{{0,2}}\s{{0,4}}:\s{{0,4}}"
-            rf"|{_Q}\s{{0,4}}[:=]\s{{0,4}}|{_Q}\s{{0,4}},\s{{0,4}}{_Q}value{_Q}\s{{0,4}}:\s{{0,4}}))"
-            rf"(?:{_QUOTED}|(?<=[^\"'`\\])(?=\S){_LINE})"
-        ),
+        rf"(?P<keep>(?<![\w-])(?:{_HEADERS})(?:{_Q}\s{{0,4}}[:=,]\s{{0,4}}(?={_Q})|\*{{0,2}}\s{{0,4}}:\s{{0,4}}"
+        rf"|{_Q}\s{{0,4}}[:=]\s{{0,4}}|{_Q}\s{{0,4}},\s{{0,4}}{_Q}value{_Q}\s{{0,4}}:\s{{0,4}}))"
+        rf"(?:{_QUOTED}|(?<=[^\"'`\\])(?=\S){_LINE})",
         _is_header,
     ),
     Rule("jwt", ("eyj",), re.compile(r"(?<![A-Za-z0-9])eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*){0,3}", re.ASCII)),
@@ -171,36 +178,37 @@ CREDENTIALS: tuple[Rule, ...] = (
         "curl_user",
         ("curl",),
         _i(
-            r"(?P<keep>\bcurl\b[^\r\n]{0,1024}?\s(?:-u|--user|--proxy-user|-U)[ =]?[\"']?)"
+            r"(?P<keep>\bcurl\b[^\r\n]{0,512}?\s(?:-u|--user|--proxy-user|-U)[ =]?[\"']?)"
             r"(?!\[redacted)[^\s:\"']{1,256}:[^\s\"']{1,256}"
         ),
     ),
     Rule(
         "curl_cookie",
         ("curl",),
-        _i(r"(?P<keep>\bcurl\b[^\r\n]{0,1024}?\s(?:-b|--cookie)[ =]?)(?:\"[^\"\r\n]+\"|'[^'\r\n]+'|[^\s\"'\[]\S*)"),
+        _i(r"(?P<keep>\bcurl\b[^\r\n]{0,512}?\s(?:-b|--cookie)[ =]?)(?:\"[^\"\r\n]+\"|'[^'\r\n]+'|[^\s\"'\[]\S*)"),
     ),
     Rule(
         "url_credentials",
         ("://",),
         re.compile(r"(?P<keep>://)(?!\[redacted)(?:[^\s/@:]{0,256}:[^\s/@]{1,256}|[\w-]{16,256})(?=@)"),
     ),
-    Rule(
+    _words(
         "named_secret",
         _NAMED_TRIGGERS + _WEAK_TRIGGERS,
-        _i(rf"(?P<keep>{_NAME}{_SEPARATOR})(?:{_QUOTED}|{_BARE})"),
+        rf"(?P<keep>{_NAME}{_SEPARATOR})(?:{_QUOTED}|{_BARE})",
         _is_value,
     ),
-    Rule(
-        "option", ("--",), _i(rf"(?P<keep>--[\w-]{{0,24}}(?:{_STRONG})\s{{1,4}})(?:{_QUOTED}|(?!-){_BARE})"), _is_opaque
+    _words(
+        "option",
+        ("--",),
+        rf"(?P<keep>--[\w-]{{0,24}}(?:{_STRONG})\s{{1,4}})(?:{_QUOTED}|(?!-){_BARE})",
+        _is_opaque,
     ),
-    Rule(
+    _words(
         "markup",
         ("</", "|", "<input"),
-        _i(
-            rf"(?P<keep>{_NAME}[\"'`*]{{0,3}}\s{{0,4}}(?:</\w{{1,10}}>\s{{0,8}}<\w{{1,10}}[^<>]{{0,80}}>|>|\||\"[^<>\"]{{0,80}}\svalue=\")"
-            rf"\s{{0,4}}[`*]{{0,2}}){_BARE}"
-        ),
+        rf"(?P<keep>{_NAME}[\"'`*]{{0,3}}\s{{0,4}}(?:</\w{{1,10}}>\s{{0,8}}<\w{{1,10}}[^<>]{{0,80}}>|>|\|"
+        rf"|\"[^<>\"]{{0,80}}\svalue=\")\s{{0,4}}[`*]{{0,2}}){_BARE}",
         _is_opaque,
     ),
     Rule(

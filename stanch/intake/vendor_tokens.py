@@ -80,12 +80,12 @@ VENDOR_TOKENS: tuple[Rule, ...] = (
     _token("google_key", ("aiza",), r"AIza[\w-]{35}"),
     _token("telegram_token", (":aa",), r"\d{8,10}:AA[\w-]{33}"),
     _token("mailchimp_key", ("-us",), r"[0-9a-f]{32}-us\d{1,2}"),
-    _token("discord_token", (".",), r"[MNO][\w-]{22,28}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])"),
+    _token("discord_token", (), r"[MNO][\w-]{22,28}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])"),
     Rule("azure_secret", ("8q~",), re.compile(r"(?<![\w~.-])[\w~.-]{3}8Q~[\w~.-]{31,34}", re.ASCII)),
     _token("terraform_token", (".atlasv1.",), r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}"),
     _token(
         "vendor_token",
-        tuple(prefix.lower() for prefix in _PREFIXED),
+        (),
         "|".join(f"{re.escape(prefix)}{tail}" for prefix, tail in _PREFIXED.items()),
     ),
 )
