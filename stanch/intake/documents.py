@@ -1,4 +1,4 @@
-"""Redacts a whole JSON document, of which nothing is known, by what its values look like and how its keys are called."""
+"""Redacts a JSON document of which nothing is known, by what its values look like and how its keys are called."""
 
 from __future__ import annotations
 

@@ -19,7 +19,8 @@ _TRIGGERS = {trigger for rule in _WORDS for trigger in rule.triggers}
 _HARMLESS = re.compile(r"[A-Za-z ,.;!?()_/'\r\n-]*")
 # Ids, digests and times, as whole strings.
 _KNOWN = re.compile(
-    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{32,128}|\d{4}-\d\d-\d\d(?:[T ][\d:.]{5,18}(?:Z|[+-]\d\d:?\d\d)?)?"
+    r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{32,128}"
+    r"|\d{4}-\d\d-\d\d(?:[T ][\d:.]{5,18}(?:Z|[+-]\d\d:?\d\d)?)?"
 )
 _LONG_WORD = 16
 _TOKEN_LENGTH = 24
@@ -102,8 +103,9 @@ def masked(rule: AnyRule, text: str, counts: Counter[str]) -> str:
 def _base64(run: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
     for piece in base64_pieces(run):
         plain = decoded_base64(piece)
-        if len(plain) >= 8 and not is_harmless(plain):
-            if _layered(plain, Counter(), identifier=identifier, depth=depth + 1) != plain:
-                counts["base64"] += 1
-                return MASK
+        if len(plain) < 8 or is_harmless(plain):
+            continue
+        if _layered(plain, Counter(), identifier=identifier, depth=depth + 1) != plain:
+            counts["base64"] += 1
+            return MASK
     return run

@@ -50,9 +50,13 @@ class Rule:
 
 _PLAIN_WORD = re.compile(r"[A-Z]?[a-z]+[.,;:!?]?|[A-Z]{1,3}|-")
 _NO_SECRETS = frozenset(
-    "true false null none nil undefined missing required invalid expired optional string str int bool empty absent"
-    " is are was were must should not no yes in the a an of and or with for from to header value param query cookie"
-    " reused leaked exposed disclosed weak default unknown redacted enabled disabled".split()
+    {
+        *("true", "false", "null", "none", "nil", "undefined", "missing", "required", "invalid", "expired"),
+        *("optional", "string", "str", "int", "bool", "empty", "absent", "is", "are", "was", "were", "must"),
+        *("should", "not", "no", "yes", "in", "the", "a", "an", "of", "and", "or", "with", "for", "from", "to"),
+        *("header", "value", "param", "query", "cookie", "reused", "leaked", "exposed", "disclosed", "weak"),
+        *("default", "unknown", "redacted", "enabled", "disabled"),
+    }
 )
 
 
@@ -118,24 +122,26 @@ _NAME = (
 )
 _SEPARATOR = r"[\"'`*\\]{0,10}\s{0,4}(?:=>|:=|[:=])\s{0,4}[`*]{0,2}"
 _BARE = r"(?!\[redacted)[^\s\"'`&,;<>(){}\[\]|\\]{2,}"
-_NAMED_TRIGGERS = ("pass", "pwd", "secret", "key", "token", "credential", "signature", "connection")
-_WEAK_TRIGGERS = (
-    "sess",
-    "sid",
-    "sig",
-    "otp",
-    "pin",
-    "cvv",
-    "cvc",
-    "ssn",
-    "iban",
-    "pan",
-    "card",
-    "tax",
-    "nino",
-    "pesel",
+_NAMED_TRIGGERS = (
+    *("pass", "pwd", "secret", "key", "token", "credential", "signature", "connection", "sess", "sid", "sig", "otp"),
+    *(
+        "pin",
+        "cvv",
+        "cvc",
+        "ssn",
+        "iban",
+        "pan",
+        "card",
+        "tax",
+        "nino",
+        "pesel",
+        "bsn",
+        "cpf",
+        "aadhaar",
+        "csrf",
+        "xsrf",
+    ),
 )
-_WEAK_TRIGGERS += ("bsn", "cpf", "aadhaar", "csrf", "xsrf")
 
 _SECRET_NAME = _i(
     rf"(?:{_HEADERS}|[\w.-]{{0,64}}?(?:{_STRONG})s?|(?:[\w-]{{0,32}}[._-])?(?:{_WEAK}))"
@@ -194,7 +200,7 @@ CREDENTIALS: tuple[Rule, ...] = (
     ),
     _words(
         "named_secret",
-        _NAMED_TRIGGERS + _WEAK_TRIGGERS,
+        _NAMED_TRIGGERS,
         rf"(?P<keep>{_NAME}{_SEPARATOR})(?:{_QUOTED}|{_BARE})",
         _is_value,
     ),

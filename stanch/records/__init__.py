@@ -7,10 +7,12 @@ from stanch.records.effects import Effects, LeaseRow
 from stanch.records.intake import Conflict, Intake, New, Quarantined, Repeat
 from stanch.records.ledger import Ledger, TimelineItem
 from stanch.records.ledger_file import verify_file
+from stanch.records.originals import Hold, Opened, Originals
+from stanch.records.originals_rows import store_originals
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 
 
-class Records(Ledger, Cases, Intake, Effects, Safety, Board):
+class Records(Originals, Ledger, Cases, Intake, Effects, Safety, Board):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
@@ -34,8 +36,10 @@ __all__ = [
     "FindingRow",
     "GuardView",
     "Halt",
+    "Hold",
     "LeaseRow",
     "New",
+    "Opened",
     "Protected",
     "Quarantined",
     "Reassignment",
@@ -44,5 +48,6 @@ __all__ = [
     "Reservation",
     "TimelineItem",
     "Verification",
+    "store_originals",
     "verify_file",
 ]
