@@ -22,7 +22,7 @@ _IBAN_LENGTHS = (
 )
 _LENGTHS = {entry[:2]: int(entry[2:]) for entry in _IBAN_LENGTHS.split()}
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?=[ -]?[A-Za-z0-9]{4})", re.ASCII)
-_CARD_START = re.compile(r"(?<![\w.])[2-6](?=(?:[ -]?\d){11})", re.ASCII)
+_CARD_START = re.compile(r"(?<![\w.])[2-6](?=(?:[ -]?\d){12})", re.ASCII)
 _DOTTED_CARD = re.compile(r"(?<![\w.])[2-6]\d{3}([._/\u00a0\u2009])\d{4}\1\d{4}\1\d{4}(?![\w.])")
 # Networks by their first digits and the lengths of their numbers (ISO/IEC 7812 ranges as the networks publish them).
 _NETWORKS = (
@@ -33,7 +33,7 @@ _NETWORKS = (
     (re.compile(r"35(?:2[89]|[3-8])"), (16, 17, 18, 19)),
     (re.compile(r"6011|64[4-9]|65|62|60|81|82"), (16, 17, 18, 19)),
     (re.compile(r"220[0-4]"), (16, 17, 18, 19)),
-    (re.compile(r"50|5[6-8]|6[0-9]"), (12, 13, 14, 15, 16, 17, 18, 19)),
+    (re.compile(r"50|5[6-8]|6[0-9]"), (16, 17, 18, 19)),
 )
 _EIGHT_DIGITS = re.compile(r"\d(?:[ ./()A-Za-z-]{0,2}\d){5}")
 _NO_DOMAINS = frozenset(
@@ -111,7 +111,7 @@ def _cards(text: str) -> Iterator[Span]:
             continue
         chars, ends = _taken(text, match.start(), 20)
         digits = chars[: next((at for at, char in enumerate(chars) if not char.isdigit()), len(chars))]
-        for length in range(min(len(digits), 19), 11, -1):
+        for length in range(min(len(digits), 19), 12, -1):
             end = ends[length - 1]
             if _ends_word(text, end) and is_card(digits[:length]):
                 done = end
@@ -170,8 +170,9 @@ EMAIL = Rule(
     credential=False,
 )
 
+IBAN = Finder("iban", _ibans)
+
 NUMBERS: tuple[Rule | Finder, ...] = (
-    Finder("iban", _ibans),
     Finder("card_number", _cards),
     Rule(
         "phone",

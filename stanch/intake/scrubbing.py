@@ -6,7 +6,7 @@ import re
 from collections import Counter
 
 from stanch.intake.layers import BASE64, base64_pieces, decoded_base64, peeled
-from stanch.intake.personal import EMAIL, NUMBERS, Finder, has_numbers
+from stanch.intake.personal import EMAIL, IBAN, NUMBERS, Finder, has_numbers
 from stanch.intake.secrets import CREDENTIALS, MASK, Rule
 from stanch.intake.vendor_tokens import VENDOR_TOKENS
 
@@ -77,12 +77,20 @@ def _plain(text: str, counts: Counter[str], *, identifier: bool, depth: int) -> 
     for rule in _WORDS_OF_IDENTIFIERS if identifier else _WORDS:
         if has_token if not rule.triggers else not present.isdisjoint(rule.triggers):
             text = masked(rule, text, counts)
-    if not identifier and has_numbers(text):
-        for number in NUMBERS:
-            if not number.triggers or any(trigger in lowered for trigger in number.triggers):
-                text = masked(number, text, counts)
+    if not identifier:
+        text = _without_numbers(text, lowered, counts)
     if depth < _LAYERS and _has_word(text, _LONG_WORD):
         text = BASE64.sub(lambda match: _base64(match.group(), counts, identifier=identifier, depth=depth), text)
+    return text
+
+
+def _without_numbers(text: str, lowered: str, counts: Counter[str]) -> str:
+    text = masked(IBAN, text, counts)
+    if not has_numbers(text):
+        return text
+    for rule in NUMBERS:
+        if not rule.triggers or any(trigger in lowered for trigger in rule.triggers):
+            text = masked(rule, text, counts)
     return text
 
 

@@ -288,4 +288,3 @@ def test_no_text_is_slow_to_redact(unit: str) -> None:
     start = time.perf_counter()
     REDACTOR.report({"description": text})
     assert time.perf_counter() - start < 1.0
-
