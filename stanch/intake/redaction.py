@@ -20,8 +20,10 @@ from stanch.shapes import is_dict, is_items, is_mapping
 
 _DIGEST = re.compile(r"[0-9a-f]{32,128}")
 _QUERY_VALUE = re.compile(r"=[^&]*")
-_LONGEST = 16384
-_ROUNDS = 4
+_LONGEST = 4096
+_LONGEST_PROSE = 16384
+_PROSE = frozenset({"description", "remediation"})
+_ROUNDS = 6
 _REMEMBERED = 1024 * 1024
 _LINKS = frozenset({"src_url", "references"})
 _PATHS = frozenset({"url", "path", "path_template"})
@@ -90,7 +92,8 @@ class Redactor:
         kind, clean = _kind(name, text)
         known = self._known.get((kind, text))
         if known is None:
-            known = self._known[kind, text] = _settled(clean, text)
+            limit = _LONGEST_PROSE if name in _PROSE else _LONGEST
+            known = self._known[kind, text] = _settled(clean, text, limit=limit)
             self._room -= 200 + 2 * len(text) + len(known[0])
             if self._room < 0:
                 self._known, self._room = {}, _REMEMBERED
@@ -109,6 +112,8 @@ class Redactor:
 
 def _kind(name: str, text: str) -> tuple[str, _Clean]:
     """How the text of a field is redacted; fields of one kind share what is remembered."""
+    if name in _PROSE:
+        return "prose", scrub
     if name in _IDENTIFIERS and not ("://" in text and "?" in text):
         return "identifier", _identifier
     if name in _PATHS or name in _IDENTIFIERS:
@@ -116,12 +121,13 @@ def _kind(name: str, text: str) -> tuple[str, _Clean]:
     return ("link", _link) if name in _LINKS else ("text", scrub)
 
 
-def _settled(clean: _Clean, text: str) -> tuple[str, Counter[str]]:
+def _settled(clean: _Clean, text: str, *, limit: int) -> tuple[str, Counter[str]]:
     """Redacted until nothing changes, so that redacting again changes nothing either."""
     counts: Counter[str] = Counter()
-    text = _cut(text)
     for _ in range(_ROUNDS):
-        found = _cut(clean(text, counts))
+        if len(text) > limit:
+            text = _cut(text, limit, clean(text[:limit], Counter()))
+        found = clean(text, counts)
         if found == text:
             return text, counts
         text = found
@@ -169,12 +175,13 @@ def _is_masked(value: Any) -> bool:
     return isinstance(value, str) and MASK in value
 
 
-def _cut(text: str) -> str:
-    """Twice what any field keeps, ending between words: no secret is cut in half, no text costs more than this."""
-    if len(text) <= _LONGEST:
-        return text
-    kept = text[:_LONGEST].rsplit(None, 1)
-    return kept[0] if len(kept) > 1 else kept[0][: _LONGEST // 2]
+def _cut(text: str, limit: int, cleaned: str) -> str:
+    """Twice what any field keeps, ending between words, or in the middle of what is redacted already.
+
+    Either way no secret is cut in half and then not recognised, and no text costs more than this.
+    """
+    kept = text[:limit].rsplit(None, 1)
+    return kept[0] if len(kept) > 1 else cleaned[: limit // 2]
 
 
 def _claims(token: str) -> dict[str, str]:

@@ -218,14 +218,14 @@ CREDENTIALS: tuple[Rule, ...] = (
         "curl_user",
         ("curl",),
         _i(
-            r"(?P<keep>\bcurl\b[^\r\n]{0,512}?\s(?:-u|--user|--proxy-user|-U)[ =]?[\"']?)"
+            r"(?P<keep>(?<!\S)(?:-u|--user|--proxy-user|-U)[ =]?[\"']?)"
             r"(?!\[redacted)[^\s:\"']{1,256}:[^\s\"']{1,256}"
         ),
     ),
     Rule(
         "curl_cookie",
         ("curl",),
-        _i(r"(?P<keep>\bcurl\b[^\r\n]{0,512}?\s(?:-b|--cookie)[ =]?)(?:\"[^\"\r\n]+\"|'[^'\r\n]+'|[^\s\"'\[]\S*)"),
+        _i(r"(?P<keep>(?<!\S)(?:-b|--cookie)[ =]?)(?:\"[^\"\r\n]+\"|'[^'\r\n]+'|[^\s\"'\[]\S*)"),
     ),
     Rule(
         "url_credentials",
