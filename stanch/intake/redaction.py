@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from stanch.intake.documents import redacted_document
-from stanch.intake.scrubbing import is_harmless, scrub
+from stanch.intake.scrubbing import Manner, is_harmless, scrub
 from stanch.intake.secrets import MASK
 from stanch.shapes import is_dict, is_items, is_mapping
 
@@ -27,20 +27,21 @@ _ROUNDS = 6
 _REMEMBERED = 1024 * 1024
 _LINKS = frozenset({"src_url", "references"})
 _PATHS = frozenset({"url", "path", "path_template"})
-_IDENTIFIERS = frozenset(
-    {"uid", "user_id", "session_id", "client_id", "token_id", "account", "repo", "host", "api_id", "rule", "ip", "cve"}
-)
+_ACTORS = frozenset({"user_id", "session_id", "client_id", "token_id", "ip"})
+_NAMES = frozenset({"uid", "account", "repo", "host", "api_id", "rule", "cve"})
 _TOKENS = ("token", "token_id", "session_id")
 _HANDLES = frozenset({"user_id", "client_id", *_TOKENS})
 _UNTOUCHED = frozenset({"schema", "first_seen", "last_seen", "time"})
 _CLAIMS = {"jti": "token_id", "sub": "user_id", "client_id": "client_id", "azp": "client_id", "sid": "session_id"}
+_CREDENTIALS_ONLY = Manner(personal=False)
 _Clean = Callable[[str, Counter[str]], str]
 
 
 class Redactor:
     """Redacts reports (the words of `FindingReport`), free text and whole documents.
 
-    Users and addresses of the actor stay: containment needs them. A raw token, also in the place of an identifier,
+    Users and addresses of the actor stay: containment needs them. In other names and ids a keyed hash stands for
+    personal data, so that two problems never become one. A raw token, also in the place of an identifier,
     becomes a keyed hash and, for a JWT, the identifiers inside it: a masked identifier would be somebody to block.
     What was redacted once is remembered for the life of the object, in bounded memory: make one for each delivery.
 
@@ -50,6 +51,7 @@ class Redactor:
 
     def __init__(self, key: bytes = b"") -> None:
         self._key = key
+        self._name = Manner(stand_in=self._stand_in)
         self._known: dict[tuple[str, str], tuple[str, Counter[str]]] = {}
         self._room = _REMEMBERED
 
@@ -89,7 +91,7 @@ class Redactor:
             return text if not text or _DIGEST.fullmatch(text) else self.token_hash(text)
         if name in _UNTOUCHED or is_harmless(text):
             return text
-        kind, clean = _kind(name, text)
+        kind, clean = self._kind(name, text)
         known = self._known.get((kind, text))
         if known is None:
             limit = _LONGEST_PROSE if name in _PROSE else _LONGEST
@@ -100,6 +102,22 @@ class Redactor:
         counts.update(known[1])
         return known[0]
 
+    def _kind(self, name: str, text: str) -> tuple[str, _Clean]:
+        """How the text of a field is redacted; fields of one kind share what is remembered."""
+        if name in _PATHS or (name in _NAMES and "://" in text and "?" in text):
+            return "path", _path
+        if name in _NAMES:
+            return "name", lambda text, counts: scrub(text, counts, self._name)
+        if name in _ACTORS:
+            return "actor", _actor
+        if name in _LINKS:
+            return "link", _link
+        return ("prose" if name in _PROSE else "text"), scrub
+
+    def _stand_in(self, text: str) -> str:
+        digest = hmac.new(self._key, b"name1|" + text.lower().encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        return f"[redacted:{digest[:10]}]"
+
     def _token(self, given: Mapping[str, Any], made: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any]:
         token = next((given[name] for name in _TOKENS if given.get(name) and name not in made), None)
         if not isinstance(token, str) or not token:
@@ -108,17 +126,6 @@ class Redactor:
         bare = token.strip().split()[-1] if token.strip() else token
         named = {name: value for name, value in _claims(bare).items() if not made.get(name)}
         return {"token_hash": made.get("token_hash") or self.token_hash(bare), **named}
-
-
-def _kind(name: str, text: str) -> tuple[str, _Clean]:
-    """How the text of a field is redacted; fields of one kind share what is remembered."""
-    if name in _PROSE:
-        return "prose", scrub
-    if name in _IDENTIFIERS and not ("://" in text and "?" in text):
-        return "identifier", _identifier
-    if name in _PATHS or name in _IDENTIFIERS:
-        return "path", _path
-    return ("link", _link) if name in _LINKS else ("text", scrub)
 
 
 def _settled(clean: _Clean, text: str, *, limit: int) -> tuple[str, Counter[str]]:
@@ -134,8 +141,8 @@ def _settled(clean: _Clean, text: str, *, limit: int) -> tuple[str, Counter[str]
     return MASK, counts
 
 
-def _identifier(text: str, counts: Counter[str]) -> str:
-    return scrub(text, counts, identifier=True)
+def _actor(text: str, counts: Counter[str]) -> str:
+    return scrub(text, counts, _CREDENTIALS_ONLY)
 
 
 def _path(text: str, counts: Counter[str]) -> str:
@@ -172,7 +179,7 @@ def _link(text: str, counts: Counter[str]) -> str:
 
 
 def _is_masked(value: Any) -> bool:
-    return isinstance(value, str) and MASK in value
+    return isinstance(value, str) and "[redacted" in value
 
 
 def _cut(text: str, limit: int, cleaned: str) -> str:

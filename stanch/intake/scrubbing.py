@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from stanch.intake.layers import BASE64, base64_pieces, decoded_base64, peeled
 from stanch.intake.personal import EMAIL, IBAN, NUMBERS, Finder, has_numbers
@@ -13,7 +15,7 @@ from stanch.intake.vendor_tokens import VENDOR_TOKENS
 AnyRule = Rule | Finder
 # Whole tokens before the values of names: an early match is counted by what it is.
 _WORDS: tuple[Rule, ...] = (*CREDENTIALS[:3], *VENDOR_TOKENS, *CREDENTIALS[3:], EMAIL)
-_WORDS_OF_IDENTIFIERS = tuple(rule for rule in _WORDS if rule.credential)
+_CREDENTIAL_WORDS = tuple(rule for rule in _WORDS if rule.credential)
 _TRIGGERS = {trigger for rule in _WORDS for trigger in rule.triggers}
 # Every shape needs a digit, a mark of these, a long word or a scheme of authentication: most strings have none.
 _HARMLESS = re.compile(r"[A-Za-z ,.;!?()_/'\r\n-]*")
@@ -28,18 +30,38 @@ _LAYERS = 4
 _ROUNDS = 6
 
 
-def scrub(text: str, counts: Counter[str], *, identifier: bool = False) -> str:
+@dataclass(frozen=True)
+class Manner:
+    """How much is masked, and by what.
+
+    Args:
+        personal: whether personal data is masked too; not where somebody must be found by it.
+        stand_in: gives what stands for personal data, so that names stay apart; None masks all alike.
+    """
+
+    personal: bool = True
+    stand_in: Callable[[str], str] | None = None
+
+    def mask(self, rule: AnyRule, text: str) -> str:
+        """What stands for a match."""
+        return MASK if rule.credential or self.stand_in is None else self.stand_in(text)
+
+
+PLAIN = Manner()
+
+
+def scrub(text: str, counts: Counter[str], manner: Manner = PLAIN) -> str:
     """The text with everything private masked; the same again when it is scrubbed again.
 
     Args:
         text: decoded text, of any origin.
         counts: how often each rule struck, added to.
-        identifier: a name that is needed to act: only credentials are masked.
+        manner: how much, and by what.
     """
     if is_harmless(text):
         return text
     for _ in range(_ROUNDS):
-        found = _layered(text, counts, identifier=identifier, depth=0)
+        found = _layered(text, counts, manner=manner, depth=0)
         if found == text:
             return text
         text = found
@@ -59,48 +81,48 @@ def _has_word(text: str, length: int) -> bool:
     return len(text) >= length and max(map(len, text.split()), default=0) >= length
 
 
-def _layered(text: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
-    found = _plain(text, counts, identifier=identifier, depth=depth)
+def _layered(text: str, counts: Counter[str], *, manner: Manner, depth: int) -> str:
+    found = _plain(text, counts, manner=manner, depth=depth)
     if depth >= _LAYERS:
         return found
     inner = peeled(found)
     if inner == found:
         return found
-    cleaned = _layered(inner, counts, identifier=identifier, depth=depth + 1)
+    cleaned = _layered(inner, counts, manner=manner, depth=depth + 1)
     return found if cleaned == inner else cleaned
 
 
-def _plain(text: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
+def _plain(text: str, counts: Counter[str], *, manner: Manner, depth: int) -> str:
     lowered = text.lower()
     present = {trigger for trigger in _TRIGGERS if trigger in lowered}
     has_token = _has_word(text, _TOKEN_LENGTH)
-    for rule in _WORDS_OF_IDENTIFIERS if identifier else _WORDS:
+    for rule in _CREDENTIAL_WORDS if not manner.personal else _WORDS:
         if has_token if not rule.triggers else not present.isdisjoint(rule.triggers):
-            text = masked(rule, text, counts)
-    if not identifier:
-        text = _without_numbers(text, lowered, counts)
+            text = masked(rule, text, counts, manner)
+    if manner.personal:
+        text = _without_numbers(text, lowered, counts, manner)
     if depth < _LAYERS and _has_word(text, _LONG_WORD):
-        text = BASE64.sub(lambda match: _base64(match.group(), counts, identifier=identifier, depth=depth), text)
+        text = BASE64.sub(lambda match: _base64(match.group(), counts, manner=manner, depth=depth), text)
     return text
 
 
-def _without_numbers(text: str, lowered: str, counts: Counter[str]) -> str:
-    text = masked(IBAN, text, counts)
+def _without_numbers(text: str, lowered: str, counts: Counter[str], manner: Manner) -> str:
+    text = masked(IBAN, text, counts, manner)
     if not has_numbers(text):
         return text
     for rule in NUMBERS:
         if not rule.triggers or any(trigger in lowered for trigger in rule.triggers):
-            text = masked(rule, text, counts)
+            text = masked(rule, text, counts, manner)
     return text
 
 
-def masked(rule: AnyRule, text: str, counts: Counter[str]) -> str:
+def masked(rule: AnyRule, text: str, counts: Counter[str], manner: Manner = PLAIN) -> str:
     """The text with one rule applied."""
     parts, place = list[str](), 0
     for start, end in rule.spans(text, text.lower()):
         if start < place:
             continue
-        parts += (text[place:start], MASK)
+        parts += (text[place:start], manner.mask(rule, text[start:end]))
         place = end
     if not parts:
         return text
@@ -108,12 +130,12 @@ def masked(rule: AnyRule, text: str, counts: Counter[str]) -> str:
     return "".join(parts) + text[place:]
 
 
-def _base64(run: str, counts: Counter[str], *, identifier: bool, depth: int) -> str:
+def _base64(run: str, counts: Counter[str], *, manner: Manner, depth: int) -> str:
     for piece in base64_pieces(run):
         plain = decoded_base64(piece)
         if len(plain) < 8 or is_harmless(plain):
             continue
-        if _layered(plain, Counter(), identifier=identifier, depth=depth + 1) != plain:
+        if _layered(plain, Counter(), manner=manner, depth=depth + 1) != plain:
             counts["base64"] += 1
             return MASK
     return run

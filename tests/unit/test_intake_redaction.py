@@ -250,6 +250,17 @@ def test_who_must_be_stopped_stays_known() -> None:
     assert (found.ip, found.user_id, found.client_id) == tuple(actor.values())
 
 
+def test_personal_data_in_other_names_is_hidden_and_keeps_problems_apart() -> None:
+    def finding(uid: str) -> Any:
+        data = {"title": "t", "type": "x", "rule": "r", "resource": {"uid": f"user/{uid}"}}
+        return extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR).findings[0]
+
+    joe, joe_again, ann = (finding(f"{name}@example.com") for name in ("joe", "Joe", "ann"))
+    assert "example.com" not in joe.model_dump_json()
+    assert joe.resources[0].uid.startswith("user/[redacted:")
+    assert joe.identity == joe_again.identity != ann.identity
+
+
 def test_redactions_are_counted_by_rule() -> None:
     data = {"title": "a@example.com and b@example.com", "type": "x", "api": {"host": "a.example.com"}}
     found = extract(json.dumps(data).encode(), adapter="own", redactor=REDACTOR)
