@@ -36,7 +36,10 @@ FORMS: dict[str, tuple[str, tuple[str, ...]]] = {
     "personal": (f"mail {MAIL}, phone {PHONE}", (MAIL, "canary7secret9", "7777 9999")),
     "aws": (f"keys {AWS} / aws_secret_access_key={MARK}aBcDeFgHiJkLmNoPq1234", (MARK,)),
     "url": (f"https://joe:{MARK}@a.example.com/x?token={MARK}&mail={quote(MAIL)}", (MARK, "canary7secret9")),
-    "url encoded": (quote(f"password={MARK}&card={CARD}", safe=""), (MARK, "4929 1234", "4929%201234", "4929%25201234")),
+    "url encoded": (
+        quote(f"password={MARK}&card={CARD}", safe=""),
+        (MARK, "4929 1234", "4929%201234", "4929%25201234"),
+    ),
     "base64": (
         _b64(f"POST /login HTTP/1.1\r\nCookie: sid={MARK}\r\n\r\nmail={MAIL}"),
         (_b64(f"POST /login HTTP/1.1\r\nCookie: sid={MARK}")[:40], MARK),
