@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from importlib import import_module
 
 import phonenumbers
-from stdnum import iban, luhn
 
 from stanch.intake.secrets import Rule, Span
 
@@ -88,7 +87,7 @@ def _ibans(text: str) -> Iterator[Span]:
         if not length or match.start() < done:
             continue
         chars, ends = _taken(text, match.start(), length)
-        if len(chars) == length and _ends_word(text, ends[-1]) and _has_iban_sum(chars) and iban.is_valid(chars):
+        if len(chars) == length and _ends_word(text, ends[-1]) and _has_iban_sum(chars) and _is_valid("iban", chars):
             done = ends[-1]
             yield match.start(), done
 
@@ -101,7 +100,7 @@ def _has_iban_sum(chars: str) -> bool:
 def is_card(digits: str) -> bool:
     """Luhn, and a network that issues numbers of this length."""
     known = any(len(digits) in lengths and start.match(digits) for start, lengths in _NETWORKS)
-    return known and len(set(digits)) > 1 and luhn.is_valid(digits)
+    return known and len(set(digits)) > 1 and _is_valid("luhn", digits)
 
 
 def _cards(text: str) -> Iterator[Span]:
@@ -152,13 +151,23 @@ _NATIONAL = (
     (r"\d{6}[-+A]\d{3}[0-9A-FHJ-NPR-Y]", ("fi.hetu", "se.personnummer")),
     (r"\d{17}[0-9X]", ("cn.ric",)),
 )
-_NATIONAL_IDS = re.compile(rf"(?<![\w.-])(?:{'|'.join(f'({shape})' for shape, _ in _NATIONAL)})(?![\w-])", re.ASCII)
+_NATIONAL_IDS = re.compile(
+    rf"(?<![\w.-])(?=\d|[XYZ]\d|[A-Z]{{6}}\d)(?:{'|'.join(f'({shape})' for shape, _ in _NATIONAL)})(?![\w-])", re.ASCII
+)
+
+
+def _is_valid(module: str, text: str) -> bool:
+    """What a module of python-stdnum says; some fail on numbers that only look right, such as of places unknown to it."""
+    try:
+        return bool(import_module(f"stdnum.{module}").is_valid(text))
+    except (ArithmeticError, LookupError, TypeError, ValueError):
+        return False
 
 
 def _national_ids(text: str) -> Iterator[Span]:
     for match in _NATIONAL_IDS.finditer(text):
         _, modules = _NATIONAL[(match.lastindex or 1) - 1]
-        if any(import_module(f"stdnum.{module}").is_valid(match.group()) for module in modules):
+        if any(_is_valid(module, match.group()) for module in modules):
             yield match.span()
 
 

@@ -86,6 +86,6 @@ VENDOR_TOKENS: tuple[Rule, ...] = (
     _token(
         "vendor_token",
         (),
-        "|".join(f"{re.escape(prefix)}{tail}" for prefix, tail in _PREFIXED.items()),
+        rf"(?=[\w./+=\\-]{{16}})(?:{'|'.join(f'{re.escape(prefix)}{tail}' for prefix, tail in _PREFIXED.items())})",
     ),
 )
