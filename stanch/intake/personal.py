@@ -157,7 +157,7 @@ _NATIONAL_IDS = re.compile(
 
 
 def _is_valid(module: str, text: str) -> bool:
-    """What a module of python-stdnum says; some fail on numbers that only look right, such as of places unknown to it."""
+    """What a module of python-stdnum says; some fail on numbers that only look right, as of places they do not know."""
     try:
         return bool(import_module(f"stdnum.{module}").is_valid(text))
     except (ArithmeticError, LookupError, TypeError, ValueError):
