@@ -124,6 +124,11 @@ def seal_original(original: Original, *, keep: timedelta = KEEP) -> SealedOrigin
     )
 
 
+def seal_originals(originals: Iterable[Original], *, keep: timedelta) -> list[SealedOriginal]:
+    """Bodies sealed for `keep` (the setting `keep_originals`); none where it is zero."""
+    return [seal_original(item, keep=keep) for item in originals] if keep else []
+
+
 def quarantine_of(source: str) -> str:
     """Who holds the originals of a source that became no case."""
     return f"quarantine:{source}"

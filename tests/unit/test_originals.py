@@ -18,7 +18,7 @@ import pytest
 from stanch.errors import ConfigError, IntakeError, Refused
 from stanch.keys import Keys
 from stanch.records import Records, store_originals
-from stanch.sealing import MasterKeys, Original, SealedOriginal, open_body, seal_original
+from stanch.sealing import MasterKeys, Original, SealedOriginal, open_body, seal_original, seal_originals
 from stanch.settings import Settings
 
 KEY = b"a key for tests, 32 bytes long.."
@@ -285,7 +285,9 @@ def test_many_writers_agree_on_one_key_for_a_case(records: Records, keys: Master
 
 
 def test_how_long_is_stated() -> None:
-    assert seal_original(original(), keep=timedelta(days=3)).expires == START + 3 * DAY
+    (made,) = seal_originals([original()], keep=3 * DAY)
+    assert made.expires == START + 3 * DAY
+    assert seal_originals([original()], keep=timedelta()) == []
 
 
 def test_the_master_key_follows_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
