@@ -25,7 +25,6 @@ _KNOWN = re.compile(
     r"|\d{4}-\d\d-\d\d(?:[T ][\d:.]{5,18}(?:Z|[+-]\d\d:?\d\d)?)?"
 )
 _LONG_WORD = 16
-_TOKEN_LENGTH = 24
 _LAYERS = 4
 _ROUNDS = 6
 
@@ -95,9 +94,9 @@ def _layered(text: str, counts: Counter[str], *, manner: Manner, depth: int) -> 
 def _plain(text: str, counts: Counter[str], *, manner: Manner, depth: int) -> str:
     lowered = text.lower()
     present = {trigger for trigger in _TRIGGERS if trigger in lowered}
-    has_token = _has_word(text, _TOKEN_LENGTH)
+    is_long = _has_word(text, _LONG_WORD)
     for rule in _CREDENTIAL_WORDS if not manner.personal else _WORDS:
-        if has_token if not rule.triggers else not present.isdisjoint(rule.triggers):
+        if is_long if not rule.triggers else not present.isdisjoint(rule.triggers):
             text = masked(rule, text, counts, manner)
     if manner.personal:
         text = _without_numbers(text, lowered, counts, manner)

@@ -81,6 +81,8 @@ def test_shapes_are_masked_in_text(secret: str) -> None:
         "GB82WEST12345698765432",
         "+49 170 1234567",
         "+14155552671",
+        "sk-abcdefghij0123456789",
+        "LTAI5tAbCdEfGhIjKlMn",
     ],
 )
 def test_numbers_and_keys_are_masked(secret: str) -> None:
