@@ -51,11 +51,13 @@ def record(world: World, recording: Recording) -> None:
 
 
 def sweep(world: World) -> None:
-    """Forget deliveries and spent budgets that nobody can ask for any more; take up what was spooled."""
+    """Forget deliveries, spent budgets and originals whose time is over; take up what was spooled."""
     now = datetime.now(UTC)
     _spool.merge(world)
     world.records.forget_deliveries(now)
     world.records.forget_spent(now)
+    world.records.expire_originals(now)
+    world.records.rewrap(world.keys.sealing)
 
 
 def _row(summary: CaseSummary) -> CaseRow:

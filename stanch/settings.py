@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     Args:
         data_dir: records, spool, evidence and generated keys, where those are not placed elsewhere.
         case_key: secret from which case ids, ledger heads and button tokens are keyed.
+        seal_key, seal_key_previous: secrets under which the keys of kept originals are wrapped.
+        keep_originals: how long the body of a delivery is kept, encrypted; `0d` keeps none.
         verify_window: how long a case stays open after the fix to absorb redeliveries.
         trackers, chat, points, policies, identity, scanners: connectors by name.
     """
@@ -74,6 +76,9 @@ class Settings(BaseSettings):
     playbooks_dir: Path = Path("playbooks")
     records_url: str = ""
     case_key: str = ""
+    seal_key: str = ""
+    seal_key_previous: tuple[str, ...] = ()
+    keep_originals: Duration = timedelta(days=30)
     verify_window: Duration = timedelta(days=7)
     web: Web = Web()
     trackers: dict[str, dict[str, Any]] = Field(default_factory=dict)

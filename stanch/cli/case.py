@@ -7,9 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from stanch.cli import holds
 from stanch.cli.client import By, Json, Reason, Url, api, leave, safe, show_facts, show_json, show_rows
 
 app = typer.Typer(help="Cases.", no_args_is_help=True, pretty_exceptions_enable=False)
+app.command()(holds.hold)
+app.command()(holds.unhold)
+app.command()(holds.shred)
 Case = Annotated[str, typer.Argument(help="The case's id.")]
 
 _COLUMNS = ("case_id", "severity", "state", "owner", "title", "waiting_on", "ticket_key")

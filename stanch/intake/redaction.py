@@ -9,37 +9,41 @@ import hmac
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
-from stanch.intake.secrets import MASK, RULES, Rule, decoded_base64
+from stanch.intake.documents import redacted_document
+from stanch.intake.scrubbing import Manner, is_harmless, scrub
+from stanch.intake.secrets import MASK
 from stanch.shapes import is_dict, is_items, is_mapping
 
-_BASE64 = re.compile(r"(?<![\w+/-])[A-Za-z0-9+/_-]{20,}={0,2}(?![\w+/])")
 _DIGEST = re.compile(r"[0-9a-f]{32,128}")
-_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _QUERY_VALUE = re.compile(r"=[^&]*")
-# Most strings are a word or two: one look tells that no rule can match (rules without a trigger all need a digit).
-_POSSIBLE = re.compile("|".join([r"\d", *(re.escape(trigger) for rule in RULES for trigger in rule.triggers)]))
-_CREDENTIALS = tuple(rule for rule in RULES if rule.credential)
-_LONGEST = 16384
+_LONGEST = 4096
+_LONGEST_PROSE = 16384
+_PROSE = frozenset({"description", "remediation"})
+_ROUNDS = 6
+_REMEMBERED = 1024 * 1024
 _LINKS = frozenset({"src_url", "references"})
 _PATHS = frozenset({"url", "path", "path_template"})
-_IDENTIFIERS = frozenset(
-    {"uid", "user_id", "session_id", "client_id", "token_id", "account", "repo", "host", "api_id", "rule", "ip", "cve"}
-)
+_ACTORS = frozenset({"user_id", "session_id", "client_id", "token_id", "ip"})
+_NAMES = frozenset({"uid", "account", "repo", "host", "api_id", "rule", "cve"})
 _TOKENS = ("token", "token_id", "session_id")
 _HANDLES = frozenset({"user_id", "client_id", *_TOKENS})
 _UNTOUCHED = frozenset({"schema", "first_seen", "last_seen", "time"})
 _CLAIMS = {"jti": "token_id", "sub": "user_id", "client_id": "client_id", "azp": "client_id", "sid": "session_id"}
+_CREDENTIALS_ONLY = Manner(personal=False)
+_Clean = Callable[[str, Counter[str]], str]
 
 
 class Redactor:
-    """Redacts reports (the words of `FindingReport`) and free text.
+    """Redacts reports (the words of `FindingReport`), free text and whole documents.
 
-    Users and addresses of the actor stay: containment needs them. A raw token, also in the place of an identifier,
+    Users and addresses of the actor stay: containment needs them. In other names and ids a keyed hash stands for
+    personal data, so that two problems never become one. A raw token, also in the place of an identifier,
     becomes a keyed hash and, for a JWT, the identifiers inside it: a masked identifier would be somebody to block.
+    What was redacted once is remembered for the life of the object, in bounded memory: make one for each delivery.
 
     Args:
         key: for the hashes of tokens; a hash without a key could be guessed for short tokens.
@@ -47,6 +51,9 @@ class Redactor:
 
     def __init__(self, key: bytes = b"") -> None:
         self._key = key
+        self._name = Manner(stand_in=self._stand_in)
+        self._known: dict[tuple[str, str], tuple[str, Counter[str]]] = {}
+        self._room = _REMEMBERED
 
     def report(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
         """A redacted copy, and how often each rule struck."""
@@ -54,12 +61,12 @@ class Redactor:
         return {name: self._value(name, value, counts) for name, value in data.items()}, dict(sorted(counts.items()))
 
     def text(self, text: str, counts: Counter[str] | None = None) -> str:
-        """Free text, with what is hidden in URL encoding and base64."""
-        counts = Counter() if counts is None else counts
-        found = self._apply(RULES, text, counts)
-        if "%" in found and _ESCAPE.search(found):
-            found = self._decoded(found, counts)
-        return _BASE64.sub(lambda match: self._base64(match.group(), counts), found)
+        """Free text, with what is hidden in URL encoding, HTML entities, backslash escapes and base64."""
+        return scrub(text, Counter() if counts is None else counts)
+
+    def document(self, document: Any, *, limit: int) -> str:
+        """Any JSON value as redacted JSON text of at most about `limit` characters, for what nobody could map."""
+        return redacted_document(document, limit=limit)
 
     def token_hash(self, token: str) -> str:
         """Keyed hash of a credential: equal tokens can be told, the token cannot be found."""
@@ -68,6 +75,9 @@ class Redactor:
     def _value(self, name: str, value: Any, counts: Counter[str]) -> Any:
         if isinstance(value, str):
             return self._string(name, value, counts)
+        if isinstance(value, int) and abs(value) >= 10**11:
+            text = self._string(name, str(value), counts)
+            return text if MASK in text else value
         if is_items(value):
             return [self._value(name, item, counts) for item in value]
         if is_mapping(value):
@@ -77,18 +87,36 @@ class Redactor:
         return value
 
     def _string(self, name: str, text: str, counts: Counter[str]) -> str:
-        if not text or name in _UNTOUCHED:
-            return text
-        text = _cut(text)
         if name == "token_hash":
-            return text if _DIGEST.fullmatch(text) else self.token_hash(text)
-        if name in _IDENTIFIERS and not ("://" in text and "?" in text):
-            return self._apply(_CREDENTIALS, text, counts)
-        if name in _PATHS or name in _IDENTIFIERS:
-            return self._path(text, counts)
+            return text if not text or _DIGEST.fullmatch(text) else self.token_hash(text)
+        if name in _UNTOUCHED or is_harmless(text):
+            return text
+        kind, clean = self._kind(name, text)
+        known = self._known.get((kind, text))
+        if known is None:
+            limit = _LONGEST_PROSE if name in _PROSE else _LONGEST
+            known = self._known[kind, text] = _settled(clean, text, limit=limit)
+            self._room -= 200 + 2 * len(text) + len(known[0])
+            if self._room < 0:
+                self._known, self._room = {}, _REMEMBERED
+        counts.update(known[1])
+        return known[0]
+
+    def _kind(self, name: str, text: str) -> tuple[str, _Clean]:
+        """How the text of a field is redacted; fields of one kind share what is remembered."""
+        if name in _PATHS or (name in _NAMES and "://" in text and "?" in text):
+            return "path", _path
+        if name in _NAMES:
+            return "name", lambda text, counts: scrub(text, counts, self._name)
+        if name in _ACTORS:
+            return "actor", _actor
         if name in _LINKS:
-            return self._link(text, counts)
-        return self.text(text, counts)
+            return "link", _link
+        return ("prose" if name in _PROSE else "text"), scrub
+
+    def _stand_in(self, text: str) -> str:
+        digest = hmac.new(self._key, b"name1|" + text.lower().encode("utf-8", "replace"), hashlib.sha256).hexdigest()
+        return f"[redacted:{digest[:10]}]"
 
     def _token(self, given: Mapping[str, Any], made: Mapping[str, Any], counts: Counter[str]) -> dict[str, Any]:
         token = next((given[name] for name in _TOKENS if given.get(name) and name not in made), None)
@@ -99,74 +127,68 @@ class Redactor:
         named = {name: value for name, value in _claims(bare).items() if not made.get(name)}
         return {"token_hash": made.get("token_hash") or self.token_hash(bare), **named}
 
-    def _apply(self, rules: tuple[Rule, ...], text: str, counts: Counter[str]) -> str:
-        lowered = text.lower()
-        if not _POSSIBLE.search(lowered):
-            return text
-        for rule in rules:
-            if not rule.triggers or any(trigger in lowered for trigger in rule.triggers):
-                text = rule.pattern.sub(lambda match, rule=rule: self._mask(rule, match, counts), text)  # type: ignore[misc]
-        return text
 
-    def _mask(self, rule: Rule, match: re.Match[str], counts: Counter[str]) -> str:
-        if not rule.check(match.group()):
-            return match.group()
-        counts[rule.name] += 1
-        return (match.groupdict().get("keep") or "") + MASK
+def _settled(clean: _Clean, text: str, *, limit: int) -> tuple[str, Counter[str]]:
+    """Redacted until nothing changes, so that redacting again changes nothing either."""
+    counts: Counter[str] = Counter()
+    for _ in range(_ROUNDS):
+        if len(text) > limit:
+            text = _cut(text, limit, clean(text[:limit], Counter()))
+        found = clean(text, counts)
+        if found == text:
+            return text, counts
+        text = found
+    return MASK, counts
 
-    def _decoded(self, text: str, counts: Counter[str]) -> str:
-        plain = unquote(text)
-        found = self._apply(RULES, plain, counts)
-        return text if found == plain else found
 
-    def _base64(self, text: str, counts: Counter[str]) -> str:
-        plain = decoded_base64(text)
-        if len(plain) < 8 or self._apply(RULES, plain, Counter()) == plain:
-            return text
-        counts["base64"] += 1
+def _actor(text: str, counts: Counter[str]) -> str:
+    return scrub(text, counts, _CREDENTIALS_ONLY)
+
+
+def _path(text: str, counts: Counter[str]) -> str:
+    """A path or URL: a segment that holds something private becomes a placeholder, query values go."""
+    head, _, _ = text.partition("#")
+    head, mark, query = head.partition("?")
+    scheme, slashes, rest = head.rpartition("://")
+    authority, slash, path = rest.partition("/") if slashes else ("", "/" if rest[:1] == "/" else "", rest)
+    authority = authority.rpartition("@")[2]
+    path = path[1:] if not slashes and slash else path
+    segments = "/".join(_segment(part, counts) for part in path.split("/"))
+    masked = _QUERY_VALUE.sub("=", query)
+    return scrub(f"{scheme}{slashes}{authority}{slash}{segments}{mark}{masked}", counts)
+
+
+def _segment(part: str, counts: Counter[str]) -> str:
+    if is_harmless(part):
+        return part
+    plain = unquote(part)
+    return part if scrub(plain, counts) == plain else "{p}"
+
+
+def _link(text: str, counts: Counter[str]) -> str:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
         return MASK
-
-    def _path(self, text: str, counts: Counter[str]) -> str:
-        """A path or URL: a segment that holds something private becomes a placeholder, query values go."""
-        head, _, _ = text.partition("#")
-        head, mark, query = head.partition("?")
-        scheme, slashes, rest = head.rpartition("://")
-        authority, slash, path = rest.partition("/") if slashes else ("", "/" if rest[:1] == "/" else "", rest)
-        authority = authority.rpartition("@")[2]
-        path = path[1:] if not slashes and slash else path
-        segments = "/".join(self._segment(part, counts) for part in path.split("/"))
-        masked = _QUERY_VALUE.sub("=", query)
-        return f"{scheme}{slashes}{authority}{slash}{segments}{mark}{masked}"
-
-    def _segment(self, part: str, counts: Counter[str]) -> str:
-        if not part:
-            return part
-        plain = unquote(part)
-        return part if self.text(plain, counts) == plain else "{p}"
-
-    def _link(self, text: str, counts: Counter[str]) -> str:
-        try:
-            parts = urlsplit(text)
-        except ValueError:
-            return MASK
-        if not parts.query and "@" not in parts.netloc:
-            return self.text(text, counts)
-        query = _QUERY_VALUE.sub(f"={MASK}", parts.query)
-        counts["query_value"] += parts.query.count("=")
-        cleaned = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
-        return self.text(cleaned, counts)
+    if not parts.query and "@" not in parts.netloc:
+        return scrub(text, counts)
+    query = _QUERY_VALUE.sub(f"={MASK}", parts.query)
+    counts["query_value"] += parts.query.count("=") - parts.query.count(f"={MASK}")
+    cleaned = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, query, ""))
+    return scrub(cleaned, counts)
 
 
 def _is_masked(value: Any) -> bool:
-    return isinstance(value, str) and MASK in value
+    return isinstance(value, str) and "[redacted" in value
 
 
-def _cut(text: str) -> str:
-    """Twice what any field keeps, ending between words: no secret is cut in half, no text costs more than this."""
-    if len(text) <= _LONGEST:
-        return text
-    kept = text[:_LONGEST].rsplit(None, 1)
-    return kept[0] if len(kept) > 1 else kept[0][: _LONGEST // 2]
+def _cut(text: str, limit: int, cleaned: str) -> str:
+    """Twice what any field keeps, ending between words, or in the middle of what is redacted already.
+
+    Either way no secret is cut in half and then not recognised, and no text costs more than this.
+    """
+    kept = text[:limit].rsplit(None, 1)
+    return kept[0] if len(kept) > 1 else cleaned[: limit // 2]
 
 
 def _claims(token: str) -> dict[str, str]:

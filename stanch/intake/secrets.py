@@ -1,14 +1,20 @@
-"""What credentials and personal data look like: each rule with its cheap trigger, its pattern and its check."""
+"""What credentials look like: each rule with its cheap trigger, its pattern and its check."""
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from stanch.intake.layers import decoded_base64
 
 MASK = "[redacted]"
+Span = tuple[int, int]
+
+
+def always(_text: str) -> bool:
+    """The check of a shape that nothing else has."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -18,76 +24,163 @@ class Rule:
     Args:
         name: counted under this name.
         triggers: lower-case literals, one of which must occur before the pattern is tried; none = always.
-        pattern: group `keep`, where there is one, survives; the rest is masked.
-        check: a further test of the match, for shapes that numbers and words share.
+        pattern: group `keep`, where there is one, survives; what follows is masked.
+        check: a further test of what would be masked, for shapes that numbers and words share.
         credential: also applied to identifiers (user ids, resource names), where personal data is needed to act.
+        cut: an earlier end, from the text, the start of the match, and start and end of what would be masked.
+        folded: the same pattern for text in lower case, which is three times as fast as ignoring case.
     """
 
     name: str
     triggers: tuple[str, ...]
     pattern: re.Pattern[str]
-    check: Callable[[str], bool] = bool
+    check: Callable[[str], bool] = always
     credential: bool = True
+    cut: Callable[[str, int, int, int], int] | None = None
+    folded: re.Pattern[str] | None = None
+
+    def spans(self, text: str, lowered: str) -> Iterator[Span]:
+        """Where this shape is; `lowered` is the text in lower case."""
+        is_folded = self.folded is not None and len(lowered) == len(text)
+        found = self.folded.finditer(lowered) if self.folded and is_folded else self.pattern.finditer(text)
+        has_keep = "keep" in self.pattern.groupindex
+        for match in found:
+            start, end = match.end("keep") if has_keep else match.start(), match.end()
+            end = self.cut(text, match.start(), start, end) if self.cut else end
+            if end > start and self.check(text[start:end]):
+                yield start, end
 
 
-def _digits(text: str) -> str:
-    return "".join(char for char in text if char.isdigit())
+_PLAIN_WORD = re.compile(r"[A-Z]?[a-z]+[.,;:!?]?|[A-Z]{1,3}|-")
+_NO_SECRETS = frozenset(
+    {
+        *("true", "false", "null", "none", "nil", "undefined", "missing", "required", "invalid", "expired"),
+        *("optional", "string", "str", "int", "bool", "empty", "absent", "is", "are", "was", "were", "must"),
+        *("should", "not", "no", "yes", "in", "the", "a", "an", "of", "and", "or", "with", "for", "from", "to"),
+        *("header", "value", "param", "query", "cookie", "reused", "leaked", "exposed", "disclosed", "weak"),
+        *("default", "unknown", "redacted", "enabled", "disabled"),
+    }
+)
 
 
-def _is_pan(text: str) -> bool:
-    """Luhn, and a first digit that card networks use."""
-    digits = _digits(text)
-    if not 13 <= len(digits) <= 19 or digits[0] not in "23456" or len(set(digits)) < 2:
-        return False
-    doubled = (int(char) * 2 for char in digits[-2::-2])
-    total = sum(map(int, digits[-1::-2])) + sum(value - 9 if value > 9 else value for value in doubled)
-    return total % 10 == 0
+def _is_value(text: str) -> bool:
+    """Something, and not a word that says what a value is like."""
+    bare = text.strip("\\\"'`*.,;:!?() ")
+    return len(bare) > 1 and bare.lower() not in _NO_SECRETS and not bare.startswith(("[redacted", "${", "{{", "<"))
 
 
-def _is_iban(text: str) -> bool:
-    """ISO 13616: mod 97 of the rearranged number is 1."""
-    compact = text.replace(" ", "").upper()
-    if not 15 <= len(compact) <= 34:
-        return False
-    return int("".join(str(int(char, 36)) for char in compact[4:] + compact[:4])) % 97 == 1
+def _is_opaque(text: str) -> bool:
+    """A value that nobody would take for prose."""
+    bare = text.strip("\\\"'`*.,;:!?() ")
+    return _is_value(bare) and len(bare) >= 6 and not _PLAIN_WORD.fullmatch(bare)
+
+
+# Such as `Cookie: flag missing`; a longer second word, or one with other characters, is a value.
+_REMARK = re.compile(
+    r"(?!(?:bearer|basic|digest|token|apikey|negotiate)\b)[A-Za-z]?[a-z]+[,;]? [a-z]{2,12}(?![\w=:+/.-])"
+)
+
+
+def _is_header(text: str) -> bool:
+    """A value, not a remark."""
+    bare = text.strip("\\\"'`* ")
+    return _is_value(bare.split(maxsplit=1)[0] if bare else "") and not _REMARK.match(bare)
+
+
+_CLOSING = {"'": "'", '"': '"', "`": "`", ">": "<"}
+
+
+def _header_end(text: str, at: int, start: int, end: int) -> int:
+    """Where a header ends that stands in quotes or in a tag as a whole, as in `curl -H 'Cookie: a=b' URL`."""
+    closing = _CLOSING.get(text[at - 1 : at], "")
+    stop = text.find(closing, start, end) if closing else -1
+    return stop if stop > start else end
 
 
 def _is_token(text: str) -> bool:
     """An opaque value, not a word such as `authentication` after `bearer`."""
-    value = text.split()[-1]
-    return len(value) >= 32 or any(char.isdigit() or char in "=._" for char in value[1:-1]) or value != value.lower()
-
-
-def decoded_base64(text: str) -> str:
-    """The text inside a base64 run, or nothing where it holds none."""
-    raw = text.replace("-", "+").replace("_", "/").rstrip("=")
-    try:
-        plain = base64.b64decode(raw + "=" * (-len(raw) % 4), validate=True).decode("utf-8")
-    except (binascii.Error, ValueError):
-        return ""
-    return plain if sum(char.isprintable() or char.isspace() for char in plain) == len(plain) else ""
+    return len(text) >= 32 or any(char.isdigit() or char in "=._" for char in text[1:-1]) or text != text.lower()
 
 
 def _is_basic(text: str) -> bool:
-    return ":" in decoded_base64(text.split()[-1])
+    return ":" in decoded_base64(text)
 
 
-_HEADERS = (
-    "authorization|proxy-authorization|cookie|set-cookie|x-api-key|api-key|apikey|x-auth-token|x-csrf-token"
-    "|x-amz-security-token|x-access-token|x-session-token"
-)
-_NAMES = (
-    r"[\w.-]{0,24}(?:password|passwd|passphrase|pwd|secret|api[_-]?key|access[_-]?key|private[_-]?key|token|credential)s?"
-    r"|session[_-]?(?:id|key)?|jsessionid|phpsessid|sid|otp|pin|cvv|ssn"
-)
-_VALUE = r"""(?:\\*"(?:[^"\\]|\\(?!")){0,4096}\\*"|'[^'\n]{0,4096}'|(?!\[redacted)[^\s"'&,;<>(){}\[\]]{2,4096})"""
+def _is_aws_secret(text: str) -> bool:
+    """Forty characters as random as a key: a digest has no capitals, a path has words."""
+    kinds = (str.islower, str.isupper, str.isdigit)
+    return all(any(map(kind, text)) for kind in kinds) and len(set(text)) >= 18 and text.count("/") <= 4
 
 
 def _i(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-RULES: tuple[Rule, ...] = (
+_HEADERS = (
+    r"(?:proxy-|x-)?authorization|(?:set-)?cookie2?|(?:x-|api-)*(?:api[_-]?key|apikey)|x-goog-api-key|x-rapidapi-key"
+    r"|x-functions-key|ocp-apim-subscription-key|(?:x|private|job|deploy)-[a-z-]{0,32}token"
+    r"|x-[a-z-]{0,32}(?:secret|signature|session|credential|password)|cf-access-(?:client-secret|jwt-assertion)"
+)
+_Q = r"\\{0,8}[\"'`]"
+_LINE = r"[^\r\n\\]+(?:\\(?![rn])[^\r\n\\]*)*"
+_QUOTED = r"\\{0,8}\"(?:[^\"\\]|\\{1,8}(?!\\|\")|\\{1,8}\"(?=[^\s,}\]:]))+\\{0,8}\"|'[^'\r\n]+'|`[^`\r\n]+`"
+_STRONG = (
+    r"passw(?:or)?d|passphrase|passcode|pwd|secret|api[_-]?key|(?:access|private|account|signing|encryption|master"
+    r"|shared|subscription|storage)[_-]?(?:access[_-]?)?key|token|credential|aws[_-]?secret|signature|connection[_-]?string"
+)
+_WEAK = (
+    r"j?sess(?:ion)?[_-]?(?:id|key)?|phpsessid|asp\.net_sessionid|connect\.sid|sid|sig|otp|totp|pin|cvv2?|cvc2?|ssn|iban"
+    r"|pan|card[_-]?(?:number|no)|tax[_-]?id|nino|pesel|bsn|cpf|aadhaar|passport(?:[_-]?(?:no|number))?|csrf|xsrf"
+    r"|user:pass|x-amz-credential|x-goog-credential"
+)
+_NAME = (
+    rf"(?<!\d:)(?:(?:{_STRONG})(?:s|[_-]?(?:value|key|hash|confirm(?:ation)?|new|old|plain|text|\d))?"
+    rf"|(?<![A-Za-z0-9.-])(?:{_WEAK}))"
+)
+_SEPARATOR = r"[\"'`*\\]{0,10}\s{0,4}(?:=>|:=|[:=])\s{0,4}[`*]{0,2}"
+_BARE = r"(?!\[redacted)[^\s\"'`&,;<>(){}\[\]|\\]{2,}"
+_NAMED_TRIGGERS = (
+    *("pass", "pwd", "secret", "key", "token", "credential", "signature", "connection", "sess", "sid", "sig", "otp"),
+    *(
+        "pin",
+        "cvv",
+        "cvc",
+        "ssn",
+        "iban",
+        "pan",
+        "card",
+        "tax",
+        "nino",
+        "pesel",
+        "bsn",
+        "cpf",
+        "aadhaar",
+        "csrf",
+        "xsrf",
+    ),
+)
+
+_SECRET_NAME = _i(
+    rf"(?:{_HEADERS}|[\w.-]{{0,64}}?(?:{_STRONG})s?|(?:[\w-]{{0,32}}[._-])?(?:{_WEAK}))"
+    r"(?:[_-]?(?:value|key|hash|confirm(?:ation)?|new|old|plain|text|\d))?"
+)
+
+
+def _words(name: str, triggers: tuple[str, ...], pattern: str, check: Callable[[str], bool]) -> Rule:
+    """A rule whose pattern is written in lower case."""
+    return Rule(name, triggers, _i(pattern), check, folded=re.compile(pattern))
+
+
+def _in_quotes(rule: Rule) -> Rule:
+    return replace(rule, cut=_header_end)
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a key or header of this name has a secret as its value."""
+    return len(name) <= 128 and _SECRET_NAME.fullmatch(name) is not None
+
+
+CREDENTIALS: tuple[Rule, ...] = (
     Rule(
         "pem",
         ("-----begin",),
@@ -96,50 +189,72 @@ RULES: tuple[Rule, ...] = (
             r"[\s\S]{0,16384}?(?:-----END[^-]{0,60}-----|\Z)"
         ),
     ),
-    Rule(
-        "header",
-        ("authorization", "cookie", "key", "token"),
-        _i(rf"(?P<keep>\b(?:{_HEADERS})\\?[\"']?\s{{0,4}}:\s{{0,4}})\S[^\r\n]*"),
-        credential=False,
+    _in_quotes(
+        _words(
+            "header",
+            (
+                "authorization",
+                "cookie",
+                "key",
+                "token",
+                "secret",
+                "signature",
+                "session",
+                "credential",
+                "password",
+                "cf-a",
+            ),
+            rf"(?P<keep>(?<![\w-])(?:{_HEADERS})(?:{_Q}\s{{0,4}}[:=,]\s{{0,4}}(?={_Q})|\*{{0,2}}\s{{0,4}}:\s{{0,4}}"
+            rf"|{_Q}\s{{0,4}}[:=]\s{{0,4}}|{_Q}\s{{0,4}},\s{{0,4}}{_Q}value{_Q}\s{{0,4}}:\s{{0,4}}))"
+            rf"(?:{_QUOTED}|(?<=[^\"'`\\])(?=\S){_LINE})",
+            _is_header,
+        )
     ),
-    Rule("jwt", ("eyj",), re.compile(r"\beyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*){0,3}", re.ASCII)),
-    Rule(
-        "aws_key",
-        ("akia", "asia", "abia", "acca"),
-        re.compile(r"\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b"),
-        credential=False,
-    ),
-    Rule(
-        "github_token", ("gh", "github_pat_"), re.compile(r"\b(?:gh[pousr]_\w{30,255}|github_pat_\w{22,255})", re.ASCII)
-    ),
-    Rule("gitlab_token", ("glpat-",), re.compile(r"\bglpat-[\w-]{20,}", re.ASCII)),
-    Rule("slack_token", ("xox", "xapp-"), re.compile(r"\b(?:xox[a-z]|xapp)-[\w-]{10,}", re.ASCII)),
-    Rule("slack_hook", ("hooks.slack.com",), _i(r"(?P<keep>hooks\.slack\.com/)[\w/-]{10,}")),
-    Rule(
-        "stripe_key",
-        ("k_live_", "k_test_", "whsec_"),
-        re.compile(r"\b(?:[srp]k_(?:live|test)_\w{10,}|whsec_[\w+/=]{16,})", re.ASCII),
-    ),
-    Rule("google_key", ("aiza",), re.compile(r"\bAIza[\w-]{35}", re.ASCII)),
-    Rule("bearer", ("bearer",), _i(r"(?P<keep>\bbearer\s{1,4})[\w.~+/=-]{8,}"), _is_token),
-    Rule("basic", ("basic",), _i(r"(?P<keep>\bbasic\s{1,4})[A-Za-z0-9+/=]{4,}"), _is_basic),
+    Rule("jwt", ("eyj",), re.compile(r"(?<![A-Za-z0-9])eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*){0,3}", re.ASCII)),
+    Rule("bearer", ("bearer",), _i(r"(?P<keep>\bbearer[\s:]{1,4})[\w.~+/=-]{8,}"), _is_token),
+    Rule("basic", ("basic",), _i(r"(?P<keep>\bbasic\s{1,4})[A-Za-z0-9+/_=-]{4,}"), _is_basic),
+    Rule("okta_token", ("ssws",), _i(r"(?P<keep>\bssws\s{1,4})[\w-]{20,}")),
     Rule(
         "curl_user",
         ("curl",),
         _i(
-            r"(?P<keep>\bcurl\b[^\r\n]{0,512}?\s(?:-u|--user)[ =]?[\"']?)"
+            r"(?P<keep>(?<!\S)(?:-u|--user|--proxy-user|-U)[ =]?[\"']?)"
             r"(?!\[redacted)[^\s:\"']{1,256}:[^\s\"']{1,256}"
         ),
     ),
-    Rule("url_credentials", ("://",), re.compile(r"(?P<keep>://)[^\s/@:]{0,256}:[^\s/@]{1,256}(?=@)")),
     Rule(
-        "named_secret",
-        ("pass", "pwd", "secret", "key", "token", "credential", "sess", "sid", "otp", "pin", "cvv", "ssn"),
-        _i(rf"(?P<keep>(?<![\w.-])\\*[\"']?(?:{_NAMES})\\*[\"']?\s{{0,4}}[:=]\s{{0,4}}){_VALUE}"),
-        credential=False,
+        "curl_cookie",
+        ("curl",),
+        _i(r"(?P<keep>(?<!\S)(?:-b|--cookie)[ =]?)(?:\"[^\"\r\n]+\"|'[^'\r\n]+'|[^\s\"'\[]\S*)"),
     ),
-    Rule("email", ("@", "%40"), re.compile(r"\b[\w.+-]{1,64}(?:@|%40)[\w-]{1,63}(?:\.[\w-]{1,63})+"), credential=False),
-    Rule("iban", (), re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]){11,30}\b"), _is_iban, credential=False),
-    Rule("card_number", (), re.compile(r"(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w])"), _is_pan, credential=False),
-    Rule("phone", ("+",), re.compile(r"(?<![\w+])\+\d(?:[ ().-]{0,2}\d){7,14}(?!\w)"), credential=False),
+    Rule(
+        "url_credentials",
+        ("://",),
+        re.compile(r"(?P<keep>://)(?!\[redacted)(?:[^\s/@:]{0,256}:[^\s/@]{1,256}|[\w-]{16,256})(?=@)"),
+    ),
+    _words(
+        "named_secret",
+        _NAMED_TRIGGERS,
+        rf"(?P<keep>{_NAME}{_SEPARATOR})(?:{_QUOTED}|{_BARE})",
+        _is_value,
+    ),
+    _words(
+        "option",
+        ("--",),
+        rf"(?P<keep>--[\w-]{{0,24}}(?:{_STRONG})\s{{1,4}})(?:{_QUOTED}|(?!-){_BARE})",
+        _is_opaque,
+    ),
+    _words(
+        "markup",
+        ("</", "|", "<input"),
+        rf"(?P<keep>{_NAME}[\"'`*]{{0,3}}\s{{0,4}}(?:</\w{{1,10}}>\s{{0,8}}<\w{{1,10}}[^<>]{{0,80}}>|>|\|"
+        rf"|\"[^<>\"]{{0,80}}\svalue=\")\s{{0,4}}[`*]{{0,2}}){_BARE}",
+        _is_opaque,
+    ),
+    Rule(
+        "aws_secret",
+        ("aws", "akia", "asia", "secret"),
+        re.compile(r"(?<![A-Za-z0-9/+=_-])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=_-])"),
+        _is_aws_secret,
+    ),
 )

@@ -8,10 +8,11 @@ from stanch.records.effects import Effects, LeaseRow
 from stanch.records.intake import Conflict, Intake, New, Progress, Quarantined, Repeat
 from stanch.records.ledger import Ledger, TimelineItem
 from stanch.records.ledger_file import verify_file
+from stanch.records.originals import Hold, Opened, Originals
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 
 
-class Records(Ledger, Cases, Intake, Arrivals, Effects, Safety, Board):
+class Records(Originals, Ledger, Cases, Intake, Arrivals, Effects, Safety, Board):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
@@ -37,9 +38,11 @@ __all__ = [
     "Finish",
     "GuardView",
     "Halt",
+    "Hold",
     "Item",
     "LeaseRow",
     "New",
+    "Opened",
     "Placed",
     "Progress",
     "Protected",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,6 +14,8 @@ from stanch.records import schema
 from stanch.records.cases import FindingRow
 from stanch.records.database import Database, rows, rows_in_parts
 from stanch.records.intake import Conflict, New, Quarantined, Repeat
+from stanch.records.originals_rows import store_originals
+from stanch.sealing import MasterKeys, SealedOriginal
 
 REPEAT_WINDOW = timedelta(seconds=30)
 STORM = timedelta(minutes=10)
@@ -39,7 +41,12 @@ class Item:
 
 @dataclass(frozen=True)
 class Arrival:
-    """One delivery with everything that came out of it. `storm_limit`: new problems a minute from its source."""
+    """One delivery with everything that came out of it.
+
+    Args:
+        sealed: its body, to be kept for the cases it turns out to be about.
+        storm_limit: new problems a minute that its source may report.
+    """
 
     source: str
     delivery_id: str
@@ -47,6 +54,7 @@ class Arrival:
     at: datetime
     items: tuple[Item, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
+    sealed: SealedOriginal | None = None
     storm_limit: int = STORM_LIMIT
 
 
@@ -110,7 +118,7 @@ class _Books:
 class Arrivals(Database):
     """Deliveries on their way to cases."""
 
-    def take(self, arrivals: Sequence[Arrival]) -> list[Taken]:
+    def take(self, arrivals: Sequence[Arrival], *, keys: MasterKeys) -> list[Taken]:
         """Remember deliveries, store their findings, and say what is to be signalled; all of it or nothing."""
         with self._write() as db:
             before = self._remembered(db, arrivals)
@@ -120,6 +128,8 @@ class Arrivals(Database):
                 id(arrival): tuple(_place(books, arrival, item) for item in arrival.items) for arrival, _ in going
             }
             self._store(db, [arrival for arrival, _ in going], books)
+            bodies = [_for_cases(arrival.sealed, placed[id(arrival)]) for arrival, _ in going if arrival.sealed]
+            store_originals(db, bodies, keys=keys)
             stormy = {arrival.source for arrival, _ in going if self._storms(db, arrival, books)}
         return [
             Taken(seen, placed.get(id(arrival), ()), arrival.source in stormy)
@@ -213,6 +223,12 @@ class Arrivals(Database):
         with self._write() as db:
             values = {"held": table.c.held - held, "signalled": at, "due": None}
             db.execute(update(table).where(table.c.case_id == case_id).values(values))
+
+
+def _for_cases(sealed: SealedOriginal, placed: Iterable[Placed]) -> SealedOriginal:
+    """The body with the cases that hold its key; its source holds it where there are none."""
+    cases = tuple(dict.fromkeys(place.case_id for place in placed))
+    return replace(sealed, holders=cases) if cases else sealed
 
 
 def _goes_on(seen: New | Repeat | Conflict) -> bool:

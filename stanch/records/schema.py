@@ -206,6 +206,40 @@ quarantine = Table(
     Column("settled_at", Moment),
 )
 
+originals = Table(
+    "originals",
+    metadata,
+    _id("source"),
+    _id("delivery_id"),
+    *(_text(name) for name in ("body_digest", "media_type", "gone_why")),
+    Column("size", Integer, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("at", Moment, nullable=False),
+    Column("expires", Moment, nullable=False),
+    Column("gone", Moment),
+    Index("originals_by_end", "gone", "expires"),
+)
+
+original_keys = Table(
+    "original_keys",
+    metadata,
+    _id("source"),
+    _id("delivery_id"),
+    _id("case_id"),
+    Column("wrapped", LargeBinary, nullable=False),
+    Index("original_keys_by_case", "case_id"),
+)
+
+case_keys = Table(
+    "case_keys",
+    metadata,
+    _id("case_id"),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+holds = Table("holds", metadata, _id("case_id"), _text("by"), _text("reason"), Column("at", Moment, nullable=False))
+
 leases = Table(
     "leases",
     metadata,

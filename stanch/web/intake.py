@@ -39,7 +39,7 @@ async def _receive(source: str, request: Request, services: Services) -> dict[st
         body=await request.body(), headers=dict(request.headers), remote=request.client.host if request.client else ""
     )
     reception: Reception = request.app.state.reception
-    return await reception.receive(await _opened(services, source, arrived), size=len(arrived.body))
+    return await reception.receive(await _opened(services, source, arrived), arrived)
 
 
 async def _opened(services: Services, source: str, arrived: Arrived) -> Delivery:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
 import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,11 +16,13 @@ from stanch.contract import CaseReport, FindingReport
 from stanch.errors import DependencyError, IntakeError
 from stanch.findings import Finding, FindingStatus, case_id, view_of
 from stanch.intake.deliveries import Delivery, extract_delivery
+from stanch.intake.deliveries import Request as Arrived
 from stanch.intake.redaction import Redactor
 from stanch.intake.storms import storm_report
 from stanch.known_hosts import SettingsInventory
 from stanch.records import Arrival, Conflict, FindingRow, Finish, Item, New, Placed, Quarantined, Repeat, Taken
 from stanch.records.schema import Encoded
+from stanch.sealing import Original, SealedOriginal, seal_original
 from stanch.sources import Extraction
 from stanch.sources.envelopes import opened
 from stanch.web.problems import WebError
@@ -50,21 +51,25 @@ class Reception:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._redactor = Redactor(services.keys.redaction)
         self._case_key = services.keys.cases
+        self._redaction = services.keys.redaction
+        self._sealing = services.keys.sealing
         self._store = Store(services.client)
         self._taking: Batcher[Arrival, Taken] = Batcher(self._take, most=TOGETHER)
         self._finishing: Batcher[Finish, None] = Batcher(self._finish, most=TOGETHER)
         self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
-    async def receive(self, delivery: Delivery, *, size: int) -> dict[str, Any]:
-        """The answer for a delivery of that many bytes, once everything in it is stored.
+    async def receive(self, delivery: Delivery, arrived: Arrived) -> dict[str, Any]:
+        """The answer for a delivery, once everything in it is stored.
 
         Raises:
             IntakeError: I030, 409, its id was used for another body.
             WebError: D010, 503, nothing can be promised; sending it again is safe.
         """
-        prepared = self._prepare(delivery) if size <= INLINE else await asyncio.to_thread(self._prepare, delivery)
+        if len(arrived.body) <= INLINE:
+            prepared = self._prepare(delivery, arrived)
+        else:
+            prepared = await asyncio.to_thread(self._prepare, delivery, arrived)
         taken = await self._taken(prepared)
         if isinstance(taken.before, Conflict):
             hint = "use a new delivery id for a new body"
@@ -73,9 +78,10 @@ class Reception:
             return repeated(taken.before.result)
         return await self._stored(prepared, taken)
 
-    def _prepare(self, delivery: Delivery) -> Prepared:
+    def _prepare(self, delivery: Delivery, arrived: Arrived) -> Prepared:
         sources = self._services.policy.current.sources
-        found = extract_delivery(delivery, sources=sources, redactor=self._redactor)
+        redactor = Redactor(self._redaction)
+        found = extract_delivery(delivery, sources=sources, redactor=redactor)
         findings = tuple(finding for finding in found.findings if finding.status is not FindingStatus.ARCHIVED)
         arrival = Arrival(
             source=delivery.source_id,
@@ -83,7 +89,8 @@ class Reception:
             body_digest=delivery.body_digest,
             at=delivery.received,
             items=tuple(self._item(delivery, finding) for finding in findings),
-            quarantined=tuple(self._quarantined(delivery, found)),
+            quarantined=tuple(self._quarantined(delivery, found, redactor)),
+            sealed=self._sealed(delivery, arrived),
             storm_limit=sources.by_name[delivery.source_id].storm_limit,
         )
         return Prepared(delivery, found, findings, arrival)
@@ -100,18 +107,25 @@ class Reception:
         opens = finding.status is FindingStatus.OPEN
         return Item(row, finding.fingerprints.content, status_of(finding), count=finding.count, opens=opens)
 
-    def _quarantined(self, delivery: Delivery, found: Extraction) -> Iterator[Quarantined]:
+    def _sealed(self, delivery: Delivery, arrived: Arrived) -> SealedOriginal | None:
+        """The body as it came, readable only with the keys of its cases."""
+        keep = self._services.settings.keep_originals
+        body, media = arrived.body, arrived.header("content-type")
+        original = Original(delivery.source_id, delivery.delivery_id, body, media, delivery.received)
+        return seal_original(original, keep=keep) if keep else None
+
+    def _quarantined(self, delivery: Delivery, found: Extraction, redactor: Redactor) -> Iterator[Quarantined]:
         """What could not be mapped, redacted, for a person to look at."""
         documents = list(self._documents(delivery)) if found.quarantined else []
         for number, item in enumerate(found.quarantined):
-            text = json.dumps(documents[item.index]) if item.index < len(documents) else ""
+            document = documents[item.index] if item.index < len(documents) else ""
             yield Quarantined(
                 item_id=_item_id(delivery, number),
                 source=delivery.source_id,
                 at=delivery.received,
                 code=item.reason.value,
                 message=f"{item.message} ({item.place})" if item.place else item.message,
-                body=self._redactor.text(text[:KEPT_BODY]),
+                body=redactor.document(document, limit=KEPT_BODY),
                 delivery_id=delivery.delivery_id,
             )
 
@@ -132,7 +146,7 @@ class Reception:
             return Taken(New(), tuple(Placed(item.row.case_id) for item in prepared.arrival.items))
 
     async def _take(self, arrivals: Sequence[Arrival]) -> list[Taken]:
-        return await asyncio.to_thread(self._services.records.take, arrivals)
+        return await asyncio.to_thread(self._services.records.take, arrivals, keys=self._sealing)
 
     async def _finish(self, answers: Sequence[Finish]) -> list[None]:
         return await asyncio.to_thread(self._services.records.finish, answers)

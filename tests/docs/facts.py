@@ -152,5 +152,5 @@ def _services() -> Any:
 
     from stanch.settings import Settings
 
-    keys = SimpleNamespace(redaction=b"", cases=b"")
+    keys = SimpleNamespace(redaction=b"", cases=b"", sealing=None)
     return SimpleNamespace(settings=Settings(), keys=keys, client=None)

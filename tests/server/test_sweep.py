@@ -17,6 +17,7 @@ from stanch.keys import Keys
 from stanch.policy import PolicyStore
 from stanch.records import New, Records, Repeat
 from stanch.sandbox.temporal import EmbeddedTemporal
+from stanch.sealing import Original, seal_original
 from stanch.settings import Settings
 from stanch.temporal import schedule_sweep
 from worker import make_worker
@@ -35,10 +36,12 @@ async def test_the_schedule_is_made_once_and_old_deliveries_are_forgotten(
     keys = Keys(settings)
     records = Records(f"sqlite:///{tmp_path / 'records.db'}", keys.ledger)
     world = World(settings=settings, records=records, policy=PolicyStore(settings), keys=keys)
-    old, young = datetime.now(UTC) - timedelta(days=30), datetime.now(UTC)
+    old, young = datetime.now(UTC) - timedelta(days=31), datetime.now(UTC)
     for name, at in (("old", old), ("young", young)):
         assert isinstance(records.remember_delivery("own", name, "d", at=at), New)
         records.finish_delivery("own", name, result={"results": []})
+        made = Original("own", name, b"body", "application/json", at, ("case-a",))
+        records.add_originals([seal_original(made)], keys=keys.sealing)
     client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
     assert await schedule_sweep(client)
     assert not await schedule_sweep(client)
@@ -50,5 +53,11 @@ async def test_the_schedule_is_made_once_and_old_deliveries_are_forgotten(
                     break
                 await asyncio.sleep(0.1)
     assert records.delivery("old", source="own") is None
+    for _ in range(100):
+        kept = [row["delivery_id"] for row in records.originals_of("case-a")]
+        if kept == ["young"]:
+            break
+        await asyncio.sleep(0.1)
+    assert kept == ["young"]
     assert isinstance(records.delivery("young", source="own"), Repeat)
     records.close()

@@ -12,6 +12,7 @@ import pytest
 
 from stanch.errors import DependencyError
 from stanch.records import Arrival, Conflict, FindingRow, Finish, Item, New, Placed, Quarantined, Records, Repeat, Taken
+from stanch.sealing import MasterKeys, Original, seal_original
 
 START = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 
@@ -21,6 +22,13 @@ def records(tmp_path: Path) -> Iterator[Records]:
     made = Records(f"sqlite:///{tmp_path / 'r.db'}", b"k" * 32)
     yield made
     made.close()
+
+
+KEYS = MasterKeys(b"m" * 32)
+
+
+def take(records: Records, arrivals: Sequence[Arrival]) -> list[Taken]:
+    return records.take(arrivals, keys=KEYS)
 
 
 def item(case: str, *, content: str = "c1", status: str = "open", count: int = 1, name: str = "") -> Item:
@@ -45,7 +53,7 @@ def finished(
 
 
 def through(records: Records, arrived: Arrival) -> Taken:
-    (taken,) = records.take([arrived])
+    (taken,) = take(records, [arrived])
     finished(records, arrived, taken, due=[(place.case_id, place.due) for place in taken.placed if place.due])
     return taken
 
@@ -53,20 +61,20 @@ def through(records: Records, arrived: Arrival) -> Taken:
 def test_a_delivery_is_new_once_then_a_repeat_and_with_another_body_a_conflict(records: Records) -> None:
     first = arrival("d", item("a"))
     assert through(records, first) == Taken(New(), (Placed("a"),))
-    (again, other) = records.take([first, arrival("d", item("a"), digest="another")])
+    (again, other) = take(records, [first, arrival("d", item("a"), digest="another")])
     assert (again.before, again.placed) == (Repeat({"results": []}, True), ())
     assert isinstance(other.before, Conflict)
 
 
 def test_of_equal_deliveries_in_one_batch_one_is_new_and_the_other_unfinished(records: Records) -> None:
-    one, two = records.take([arrival("d", item("a")), arrival("d", item("a"))])
+    one, two = take(records, [arrival("d", item("a")), arrival("d", item("a"))])
     assert (one.before, two.before) == (New(), Repeat(None, False))
     assert len(records.findings("a")) == 1
 
 
 def test_a_delivery_that_never_got_an_answer_is_placed_again(records: Records) -> None:
-    records.take([arrival("d", item("a"))])
-    (again,) = records.take([arrival("d", item("a"))])
+    take(records, [arrival("d", item("a"))])
+    (again,) = take(records, [arrival("d", item("a"))])
     assert again == Taken(Repeat(None, False), (Placed("a"),))
 
 
@@ -90,13 +98,13 @@ def test_what_says_something_new_is_told_at_once(records: Records, change: dict[
 
 
 def test_nothing_is_held_back_before_its_case_has_been_told_for_sure(records: Records) -> None:
-    records.take([arrival("d0", item("a"))])  # and then Temporal did not take it
-    assert records.take([arrival("d1", item("a"))])[0].placed == (Placed("a"),)
+    take(records, [arrival("d0", item("a"))])  # and then Temporal did not take it
+    assert take(records, [arrival("d1", item("a"))])[0].placed == (Placed("a"),)
 
 
 def test_a_timer_that_was_never_set_is_asked_for_again(records: Records) -> None:
     through(records, arrival("d0", item("a")))
-    (taken,) = records.take([arrival("d1", item("a"))])
+    (taken,) = take(records, [arrival("d1", item("a"))])
     finished(records, arrival("d1", item("a")), taken)  # without the due time: it could not be arranged
     assert through(records, arrival("d2", item("a"))).placed[0].due is not None
 
@@ -104,7 +112,7 @@ def test_a_timer_that_was_never_set_is_asked_for_again(records: Records) -> None
 def test_held_repeats_are_spoken_for_by_one_signal_only_and_given_back_when_it_fails(records: Records) -> None:
     through(records, arrival("d0", item("a")))
     through(records, arrival("d1", item("a", count=7)))
-    one, two = records.take([arrival("d2", item("a", content="x")), arrival("d3", item("a", content="y"))])
+    one, two = take(records, [arrival("d2", item("a", content="x")), arrival("d3", item("a", content="y"))])
     assert [taken.placed[0].held for taken in (one, two)] == [7, 0]
     assert records.held("a")[0] == 0
     records.give_back(one.placed)
@@ -115,7 +123,7 @@ def test_a_storm_is_told_once_and_ends_by_itself(records: Records) -> None:
     def batch(name: str, count: int, at: datetime) -> Taken:
         items = tuple(item(f"{name}-{number}") for number in range(count))
         arrived = arrival(name, *items, at=at, storm_limit=10)
-        (taken,) = records.take([arrived])
+        (taken,) = take(records, [arrived])
         finished(records, arrived, taken, storm=taken.storm)
         return taken
 
@@ -131,21 +139,28 @@ def test_a_storm_is_told_once_and_ends_by_itself(records: Records) -> None:
 def test_known_problems_and_words_of_a_fix_are_no_storm(records: Records) -> None:
     items = tuple(item(f"k-{number}") for number in range(8))
     for name in ("a", "b", "c"):
-        assert not records.take([arrival(name, *items, storm_limit=10)])[0].storm
+        assert not take(records, [arrival(name, *items, storm_limit=10)])[0].storm
     closed = tuple(Item(item(f"r-{n}").row, "c", "resolved", opens=False) for n in range(50))
-    assert not records.take([arrival("d", *closed, storm_limit=10)])[0].storm
+    assert not take(records, [arrival("d", *closed, storm_limit=10)])[0].storm
 
 
 def test_all_of_a_batch_or_nothing(records: Records) -> None:
     bad = Quarantined("q", "s", START, "invalid", "m", "{}")
     object.__setattr__(bad, "body", object())  # what no column takes
     with pytest.raises((DependencyError, TypeError, AttributeError)):
-        records.take([arrival("d0", item("a")), arrival("d1", item("b"), quarantined=(bad,))])
+        take(records, [arrival("d0", item("a")), arrival("d1", item("b"), quarantined=(bad,))])
     assert records.findings("a") == []
-    assert records.take([arrival("d0", item("a"))])[0].before == New()
+    assert take(records, [arrival("d0", item("a"))])[0].before == New()
+
+
+def test_the_body_is_kept_for_the_cases_it_turned_out_to_be_about(records: Records) -> None:
+    original = Original("s", "d", b"the body", "application/json", START)
+    records.take([arrival("d", item("a"), item("b"), sealed=seal_original(original))], keys=KEYS)
+    opened = records.open_original("s", "d", actor="user:ana", reason="test", at=START, keys=KEYS)
+    assert (opened.body, opened.holders) == (b"the body", ("a", "b"))
 
 
 def test_many_threads_agree_on_who_was_first(records: Records) -> None:
     with ThreadPoolExecutor(16) as pool:
-        taken = list(pool.map(lambda _: records.take([arrival("d", item("a"))])[0], range(32)))
+        taken = list(pool.map(lambda _: take(records, [arrival("d", item("a"))])[0], range(32)))
     assert sum(isinstance(found.before, New) for found in taken) == 1
