@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from stanch.errors import IntakeError, StanchError
+from stanch.errors import ConfigError, IntakeError, StanchError
 from stanch.findings import Assurance, Origin
 from stanch.intake.auth import Auth
 from stanch.intake.bodies import Limits, decompress, parse_documents
@@ -61,6 +62,7 @@ def open_delivery(
 
     Raises:
         IntakeError: 401 (whatever could not be proven), 403, 410, 413, 415, 400, or 503 (I024).
+        ConfigError: I026 (503), none of the source's secrets can be had.
     """
     source, assurance = authenticate(
         name, request, sources=sources, resolve=resolve, now=now, certificates=certificates
@@ -91,6 +93,7 @@ def authenticate(
 
     Raises:
         IntakeError: 401 (whatever could not be proven), 403, 410, or 503 (I024).
+        ConfigError: I026 (503), none of the source's secrets can be had.
     """
     source = sources.get(name)
     if source is None or not source.admits(request.remote):
@@ -177,14 +180,12 @@ def _proven_id(auth: Auth, request: Request, documents: Sequence[Any]) -> str:
 def _resolved(references: Sequence[str], resolve: Callable[[str], str]) -> list[str]:
     """The secrets that can be had; while one is being replaced the other must go on working."""
     found: list[str] = []
-    failure: StanchError | None = None
     for reference in references:
-        try:
+        with contextlib.suppress(StanchError):  # its words name the place of the secret, and the caller is a stranger
             found.append(resolve(reference))
-        except StanchError as error:
-            failure = error
-    if failure and not found:
-        raise failure
+    if references and not found:
+        hint = "the operator finds out more with `stanch doctor`; send it again later"
+        raise ConfigError("this source cannot check its senders just now", code="I026", hint=hint)
     return found
 
 

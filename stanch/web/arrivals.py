@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import cast
+from typing import Any, cast
 
 from fastapi import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,7 +23,7 @@ class Peers:
 
     def __init__(self, app: ASGIApp) -> None:
         trusted = os.environ.get(TRUSTED, "127.0.0.1")
-        self._app = cast(ASGIApp, ProxyHeadersMiddleware(cast("object", app), trusted_hosts=trusted))  # type: ignore[arg-type]
+        self._app: Any = ProxyHeadersMiddleware(cast(Any, app), trusted_hosts=trusted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":

@@ -366,8 +366,10 @@ def test_a_missing_second_secret_does_not_stop_the_first() -> None:
     def nothing(reference: str) -> str:
         raise ConfigError("missing")
 
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as caught:
         open_delivery("own", request, sources=sources(), resolve=nothing, now=NOW)
+    assert caught.value.code == "I026"
+    assert "secret://" not in caught.value.message + caught.value.hint
 
 
 def test_secrets_and_bodies_are_not_in_repr() -> None:

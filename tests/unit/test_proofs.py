@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from proof_support import NOW, SENT, SNS, TOPIC, VECTORS, Web, judged
 
+from stanch.errors import IntakeError
 from stanch.findings import Assurance
 from stanch.intake.config import parse_sources
 from stanch.intake.deliveries import open_delivery
@@ -346,3 +347,50 @@ def test_an_unsigned_id_does_not_make_a_new_delivery_of_a_signed_one(make: Any) 
     if make is stripe:
         value = make()["Stripe-Signature"] + f",v1={'0' * 64}"
         assert first == delivered(scheme, {"Stripe-Signature": value})
+
+
+# The same answer, for the same work
+
+SOURCES = """
+version: sources/v1
+sources:
+  signed: {adapter: own, auth: {scheme: standard_webhooks, secrets: [secret://env/SHARED]}}
+  both: {adapter: own, auth: {scheme: standard_webhooks, secrets: [secret://env/SHARED, secret://env/OTHER]}}
+  slack: {adapter: own, auth: {scheme: slack, secrets: [secret://env/PLAIN]}}
+  stripe: {adapter: own, auth: {scheme: stripe, secrets: [secret://env/PLAIN]}}
+  github: {adapter: own, auth: {scheme: github, secrets: [secret://env/PLAIN]}}
+  bearer: {adapter: own, auth: {scheme: bearer, secrets: [secret://env/PLAIN]}}
+  basic: {adapter: own, auth: {scheme: basic, secrets: [secret://env/PLAIN]}}
+  link: {adapter: own, auth: {scheme: url_token, secrets: [secret://env/PLAIN]}}
+  mtls: {adapter: own, auth: {scheme: mtls, proxies: [10.0.0.0/8], subjects: [CN=a]}}
+  sns: {adapter: own, auth: {scheme: sns, topics: ["arn:aws:sns:us-east-1:111122223333:x"]}}
+  away: {adapter: own, cidrs: [192.0.2.0/24], auth: {scheme: bearer, secrets: [secret://env/PLAIN]}}
+  off: {adapter: own, state: disabled, auth: {scheme: bearer, secrets: [secret://env/PLAIN]}}
+"""
+VAULT = {"secret://env/SHARED": SHARED, "secret://env/OTHER": SHARED, "secret://env/PLAIN": SECRET}
+LONG = b'{"a": "' + b"x" * 100_000 + b'"}'
+
+
+def test_no_refusal_can_be_told_from_another_by_its_words_or_its_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    passes: list[int] = []
+    real = hmac.digest
+
+    def counted(key: bytes, message: bytes, digest: str) -> bytes:
+        passes.append(len(message) // len(LONG))
+        return real(key, message, digest)
+
+    monkeypatch.setattr(hmac, "digest", counted)
+    sources = parse_sources(SOURCES)
+    stale = sign(LONG, secret=SHARED, delivery_id="m", now=NOW - timedelta(hours=1))
+    wrong = sign(LONG + b" ", secret=SHARED, delivery_id="m", now=NOW)
+    seen = set()
+    for name in [*sources.by_name, "nosuch", "", "SIGNED"]:
+        for headers in ({}, stale, wrong, {"authorization": "Bearer x"}, {"x-hub-signature-256": "sha256=00"}):
+            passes.clear()
+            with pytest.raises(IntakeError) as caught:
+                open_delivery(name, Request(LONG, headers), sources=sources, resolve=VAULT.__getitem__, now=NOW)
+            error = caught.value
+            seen.add((error.status, error.code, error.message, error.hint, error.place, sum(passes)))
+    assert len(seen) == 1
+    (only,) = seen
+    assert (only[0], only[-1]) == (401, 2)

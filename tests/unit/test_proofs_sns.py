@@ -319,6 +319,8 @@ def test_a_subscription_is_confirmed_only_where_the_operator_said_so() -> None:
         f"https://sns.us-east-1.amazonaws.com/x?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=t1",
         f"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=t1&Extra=1",
         f"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=t1#x",
+        f"https://sns.us-east-1.amazonaws.com/?Action=DeleteTopic&Action=ConfirmSubscription&TopicArn={TOPIC}&Token=t1",
+        f"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=t1&Extra=",
         "",
         7,
     ],

@@ -38,11 +38,11 @@ CHECKS: Mapping[Scheme, Check] = {
     Scheme.SNS: Check(A, sns.proven, short),
     Scheme.GITHUB: Check(B, body_hmac.proven_github, short, hashes=True),
     Scheme.HMAC: Check(B, body_hmac.proven, short, hashes=True),
-    Scheme.BEARER: Check(B, static.proven_bearer, short),
+    Scheme.BEARER: Check(B, static.proven_bearer, static.flaw),
     Scheme.BASIC: Check(B, static.proven_basic, static.basic_flaw),
-    Scheme.HEADER: Check(B, static.proven_header, short),
+    Scheme.HEADER: Check(B, static.proven_header, static.flaw),
     Scheme.MTLS: Check(B, mtls.proven, mtls.flaw),
-    Scheme.URL_TOKEN: Check(C, static.proven_url, short),
+    Scheme.URL_TOKEN: Check(C, static.proven_url, static.flaw),
     Scheme.NONE: Check(C, lambda claim: True, short),
 }
 

@@ -78,9 +78,9 @@ def subscribe_url(message: Message) -> str:
     url = message.get("SubscribeURL")
     if not isinstance(url, str) or not _CONFIRM.fullmatch(url):
         return ""
-    asked = dict(parse_qsl(urlsplit(url).query))
+    asked = parse_qsl(urlsplit(url).query, keep_blank_values=True)
     wanted = {"Action": "ConfirmSubscription", "TopicArn": message.get("TopicArn"), "Token": message.get("Token")}
-    return url if asked == wanted else ""
+    return url if dict(asked) == wanted and len(asked) == len(wanted) else ""
 
 
 def _message(claim: Claim) -> Message | None:

@@ -14,9 +14,10 @@ from stanch.intake.proofs.claim import Claim
 from stanch.intake.proofs.compare import any_equal, digests, exact_base64, from_base64, is_fresh, raw
 
 MAX_SIGNATURES = 16
+MAX_PUBLIC = 4  # each costs a pass over the body
 _SHARED, _PUBLIC = "whsec_", "whpk_"
 _SHORTEST_KEY = 24
-_PUBLIC_KEY = 32
+_PUBLIC_KEY, _SIGNATURE = 32, 64
 
 
 def proven(claim: Claim) -> bool:
@@ -75,8 +76,9 @@ def _public_key(secret: str) -> Ed25519PublicKey | None:
 
 def _any_signed(listed: Sequence[str], secrets: Sequence[str], signed: bytes) -> bool:
     keys = [key for secret in secrets if (key := _public_key(secret))]
-    given = [exact_base64(entry[4:]) for entry in listed[:MAX_SIGNATURES] if entry.startswith("v1a,")]
-    return any(_is_signed(key, signature, signed) for key in keys for signature in given if signature)
+    found = [exact_base64(entry[4:]) for entry in listed[:MAX_SIGNATURES] if entry.startswith("v1a,")]
+    given = [signature for signature in found if len(signature) == _SIGNATURE][:MAX_PUBLIC]
+    return any(_is_signed(key, signature, signed) for key in keys for signature in given)
 
 
 def _is_signed(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:

@@ -33,6 +33,11 @@ def proven_url(claim: Claim) -> bool:
     return any_equal(keys_of(claim.terms.secrets), [raw(claim.request.parameter(PARAMETER))])
 
 
+def flaw(secret: str) -> str:
+    """What is wrong with a secret that is sent as it is."""
+    return short(secret) if secret.isascii() else "it has letters beyond ASCII, which headers do not carry safely"
+
+
 def basic_flaw(secret: str) -> str:
     """What is wrong with a secret for `basic`."""
     return short(secret) if ":" in secret else "it must be user:password"
