@@ -27,7 +27,8 @@ def fetch(url: str) -> bytes:
 
     deadline = time.monotonic() + SECONDS
     try:
-        with httpx.stream("GET", url, timeout=SECONDS, follow_redirects=False) as answer:
+        plain = {"accept-encoding": "identity"}
+        with httpx.stream("GET", url, headers=plain, timeout=SECONDS, follow_redirects=False) as answer:
             if answer.status_code >= 500:
                 raise _unreachable()
             return _read(answer, deadline) if answer.status_code == 200 else b""

@@ -60,8 +60,8 @@ def confirm(handshake: Handshake, *, source: str, visit: Fetch = fetch) -> bool:
         confirmed = bool(visit(handshake.url))
     except DependencyError:
         confirmed = False
-    if confirmed:
-        _LOG.info("source %s: subscription to %s confirmed", source, safe_text(handshake.topic))
+    if confirmed:  # at a level that is always shown: from now on somebody may send
+        _LOG.warning("source %s: subscription to %s confirmed", source, safe_text(handshake.topic))
     else:
         _LOG.warning("source %s: subscription to %s could not be confirmed", source, safe_text(handshake.topic))
     return confirmed
@@ -73,11 +73,9 @@ def _sns(document: dict[Any, Any], *, may_confirm: bool) -> Handshake | None:
         return Handshake(HandshakeKind.GONE, topic)
     if document.get("Type") != SUBSCRIBE:
         return None
-    return (
-        Handshake(HandshakeKind.CONFIRM, topic, subscribe_url(document))
-        if may_confirm
-        else Handshake(HandshakeKind.WAIT, topic)
-    )
+    if not may_confirm:
+        return Handshake(HandshakeKind.WAIT, topic)
+    return Handshake(HandshakeKind.CONFIRM, topic, subscribe_url(document))
 
 
 def _is_ping(request: Request, document: dict[Any, Any]) -> bool:

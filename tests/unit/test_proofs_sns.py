@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import threading
+import time
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -268,14 +269,37 @@ def test_the_cache_is_bounded_and_a_flood_of_failures_does_not_push_out_what_wor
 
 
 def test_an_unreachable_amazon_is_told_so_that_the_message_comes_again() -> None:
+    asked = []
+
     def away(url: str) -> bytes:
+        asked.append(url)
         raise DependencyError("away")
 
     kept = CertificateCache(away)
-    for _ in range(2):
+    for _ in range(5):
         with pytest.raises(IntakeError) as caught:
             kept.get(OWN_URL)
         assert (caught.value.status, caught.value.code) == (503, "I024")
+    assert asked == [OWN_URL]
+
+
+def test_a_slow_amazon_holds_up_one_thread_and_not_the_others() -> None:
+    release = threading.Event()
+
+    def slow(url: str) -> bytes:
+        release.wait(20)
+        return PEM
+
+    kept = CertificateCache(slow)
+    thread = threading.Thread(target=kept.get, args=(OWN_URL,))
+    thread.start()
+    started = time.monotonic()
+    with pytest.raises(IntakeError):
+        kept.get(OWN_URL)
+    assert time.monotonic() - started < 5
+    release.set()
+    thread.join()
+    assert kept.get(OWN_URL) is not None
 
 
 # Subscriptions
@@ -343,6 +367,6 @@ def test_the_outcome_of_a_confirmation_is_logged_without_its_token(caplog: pytes
         raise DependencyError("away")
 
     assert not confirm(found, source="willing", visit=away)
-    assert [record.levelname for record in caplog.records] == ["INFO", "WARNING", "WARNING"]
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 3
     assert "Token" not in caplog.text
     assert "2336412f37f" not in caplog.text

@@ -10,16 +10,21 @@ from typing import TypeVar
 from cryptography import x509
 
 from stanch.errors import DependencyError, IntakeError
-from stanch.intake.fetching import SECONDS, Fetch, fetch
+from stanch.intake.fetching import Fetch, fetch
 
 T = TypeVar("T")
 KEPT = 32
 KEPT_SECONDS = 24 * 3600.0
 FAILED_SECONDS = 60.0
+AWAY_SECONDS = 10.0
+PATIENCE_SECONDS = 1.0
 
 
 class CertificateCache:
-    """Safe to share between threads. A stranger's address costs one fetch, and only after all cheaper checks."""
+    """Safe to share between threads. A stranger's address costs one fetch, and only after all cheaper checks.
+
+    While Amazon cannot be reached one thread at a time finds that out; the others go on with other senders.
+    """
 
     def __init__(self, source: Fetch = fetch) -> None:
         self._fetch = source
@@ -27,6 +32,7 @@ class CertificateCache:
         self._fetching = threading.Lock()
         self._kept: OrderedDict[str, tuple[x509.Certificate, float]] = OrderedDict()
         self._failed: OrderedDict[str, float] = OrderedDict()
+        self._away = 0.0
 
     def get(self, url: str) -> x509.Certificate | None:
         """The certificate at an address; None where there is none.
@@ -37,10 +43,12 @@ class CertificateCache:
         kept, known = self._look(url)
         if known:
             return kept
-        if not self._fetching.acquire(timeout=SECONDS):
+        if not self._fetching.acquire(timeout=PATIENCE_SECONDS):
             raise _later()
         try:
             kept, known = self._look(url)
+            if not known and time.monotonic() < self._away:
+                raise _later()
             return kept if known else self._fetched(url)
         finally:
             self._fetching.release()
@@ -58,6 +66,7 @@ class CertificateCache:
         try:
             found = _certificate(self._fetch(url))
         except DependencyError:
+            self._away = time.monotonic() + AWAY_SECONDS
             raise _later() from None
         with self._lock:
             if found is None:
