@@ -10,24 +10,32 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
 import uvicorn
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from web_support import SECRET, Edge, FixedPolicy, Rules, finding, signed
+from web_support import SECRET, Edge, FixedPolicy, Rules, eventually, finding, signed
 
 from stanch.errors import StanchError
 from stanch.intake.config import Sources, parse_sources
 from stanch.intake.deliveries import open_delivery
+from stanch.intake.proofs import CertificateCache
 from stanch.secrets import resolve
 from stanch.web import handshakes
 from stanch.web.arrivals import arrived
 from stanch.web.problems import handle
 from stanch.web.serving import server_config
 
+TOPIC = "arn:aws:sns:us-east-1:111122223333:findings"
 TOKEN = "a-token-that-belongs-in-no-log"
 KEY, PLAIN = "secrets: [secret://env/STANCH_TEST_OWN]", "secrets: [secret://env/STANCH_TEST_TOKEN]"
 SOURCES = f"""
@@ -45,6 +53,8 @@ sources:
   remote: {{adapter: own, auth: {{scheme: mtls, proxies: [10.0.0.0/8], subjects: ["spiffe://x/scanner"]}}}}
   github: {{adapter: github, auth: {{scheme: bearer, {PLAIN}}}}}
   flare: {{adapter: cloudflare, auth: {{scheme: header, header: cf-webhook-auth, {PLAIN}}}}}
+  topic: {{adapter: own, auth: {{scheme: sns, topics: ["{TOPIC}"], confirm: true}}}}
+  asking: {{adapter: own, auth: {{scheme: sns, topics: ["{TOPIC}"]}}}}
   old: {{adapter: own, state: retired, auth: {{scheme: bearer, {PLAIN}}}}}
 """
 CLOUDFLARE = "Hello World! This is a test message sent from https://cloudflare.com. All is well."
@@ -121,19 +131,51 @@ def test_okta_gets_its_challenge_back_once_it_has_proven_itself(asked: Edge) -> 
 # What the intake route is to do with a delivery, on the same server settings as `stanch serve`
 
 
-def application(sources: Sources, visited: list[str]) -> FastAPI:
+class Amazon:
+    """A key and a certificate that signs for topics, and what was visited."""
+
+    url = "https://sns.us-east-1.amazonaws.com/SimpleNotificationService-0a1b.pem"
+
+    def __init__(self) -> None:
+        self.key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "sns.amazonaws.com")])
+        made = x509.CertificateBuilder(name, name, self.key.public_key(), serial_number=1)
+        made = made.not_valid_before(datetime.now(UTC) - timedelta(days=1))
+        made = made.not_valid_after(datetime.now(UTC) + timedelta(days=1))
+        self.pem = made.sign(self.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+        self.visited: list[str] = []
+
+    def certificate(self, url: str) -> bytes:
+        return self.pem if url == self.url else b""
+
+    def visit(self, url: str) -> bytes:
+        self.visited.append(url)
+        return b"done"
+
+    def message(self, **fields: str) -> bytes:
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        given = {"MessageId": "m-1", "TopicArn": TOPIC, "Timestamp": now, **fields}
+        signature = self.key.sign(
+            "".join(f"{k}\n{given[k]}\n" for k in sorted(given)).encode(), PKCS1v15(), hashes.SHA256()
+        )
+        more = {"SignatureVersion": "2", "SigningCertURL": self.url, "Signature": base64.b64encode(signature).decode()}
+        return json.dumps(given | more).encode()
+
+
+AMAZON = Amazon()
+
+
+def application(sources: Sources) -> FastAPI:
     app = FastAPI()
     app.add_exception_handler(StanchError, handle)
-
-    def visit(url: str) -> bytes:
-        visited.append(url)
-        return b"done"
+    certificates = CertificateCache(AMAZON.certificate)
 
     @app.post("/v1/findings/{source}")
     async def receive(source: str, request: Request) -> Response:
         taken = await arrived(request)
-        delivery = open_delivery(source, taken, sources=sources, resolve=resolve, now=datetime.now(UTC))
-        answer = handshakes.answer(sources.by_name[source], taken, delivery, visit=visit)
+        now = datetime.now(UTC)
+        delivery = open_delivery(source, taken, sources=sources, resolve=resolve, now=now, certificates=certificates)
+        answer = handshakes.answer(sources.by_name[source], taken, delivery, visit=AMAZON.visit)
         return answer or JSONResponse({"assurance": delivery.assurance.value}, 202)
 
     return app
@@ -142,7 +184,7 @@ def application(sources: Sources, visited: list[str]) -> FastAPI:
 @pytest.fixture(scope="module")
 def served() -> Iterator[httpx.Client]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(server_config(application(parse_sources(SOURCES), [])))
+    server = uvicorn.Server(server_config(application(parse_sources(SOURCES))))
     thread = threading.Thread(target=server.run, args=([listener],))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STANCH_TEST_TOKEN", TOKEN)
@@ -215,6 +257,41 @@ def test_pings_are_answered_and_findings_cannot_be_relabelled_away(
     answer = served.post(f"/v1/findings/{source}", json=body, headers=BEARER | headers)
     assert answer.status_code == status
     assert served.post(f"/v1/findings/{source}", json=body, headers={"x-github-event": "ping"}).status_code == 401
+
+
+# SNS
+
+
+def post(served: httpx.Client, source: str, body: bytes) -> httpx.Response:
+    return served.post(f"/v1/findings/{source}", content=body, headers={"content-type": "text/plain; charset=UTF-8"})
+
+
+def test_a_message_of_a_topic_is_signed_and_fresh(served: httpx.Client) -> None:
+    body = AMAZON.message(Type="Notification", Message=json.dumps(finding()))
+    answer = post(served, "topic", body)
+    assert (answer.status_code, answer.json()) == (202, {"assurance": "A"})
+    assert post(served, "topic", body.replace(b"m-1", b"m-2")).status_code == 401
+    assert (
+        post(served, "topic", AMAZON.message(Type="Notification", Message="", TopicArn=TOPIC + "x")).status_code == 401
+    )
+
+
+def test_a_subscription_is_confirmed_once_the_answer_is_out(
+    served: httpx.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = f"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336"
+    fields = {"Type": "SubscriptionConfirmation", "Message": "You have chosen", "Token": "2336"}
+    body = AMAZON.message(**fields, SubscribeURL=url)
+    assert post(served, "asking", body).json() == {"delivery_id": "sns-m-1", "handshake": "wait"}
+    assert "confirm: true" in caplog.text
+    assert AMAZON.visited == []
+    answer = post(served, "topic", body)
+    assert (answer.status_code, answer.json()["handshake"]) == (200, "confirm")
+    assert eventually(lambda: AMAZON.visited) == [url]
+    inside = AMAZON.message(**fields, SubscribeURL="http://169.254.169.254/?Action=ConfirmSubscription")
+    assert post(served, "topic", inside).status_code == 401
+    assert AMAZON.visited == [url]
+    assert "2336" not in caplog.text
 
 
 # Hostile requests, to the real edge
