@@ -155,9 +155,8 @@ class Amazon:
     def message(self, **fields: str) -> bytes:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         given = {"MessageId": "m-1", "TopicArn": TOPIC, "Timestamp": now, **fields}
-        signature = self.key.sign(
-            "".join(f"{k}\n{given[k]}\n" for k in sorted(given)).encode(), PKCS1v15(), hashes.SHA256()
-        )
+        signed_text = "".join(f"{name}\n{given[name]}\n" for name in sorted(given))
+        signature = self.key.sign(signed_text.encode(), PKCS1v15(), hashes.SHA256())
         more = {"SignatureVersion": "2", "SigningCertURL": self.url, "Signature": base64.b64encode(signature).decode()}
         return json.dumps(given | more).encode()
 
@@ -279,8 +278,8 @@ def test_a_message_of_a_topic_is_signed_and_fresh(served: httpx.Client) -> None:
 def test_a_subscription_is_confirmed_once_the_answer_is_out(
     served: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    url = f"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336"
-    fields = {"Type": "SubscriptionConfirmation", "Message": "You have chosen", "Token": "2336"}
+    url = f"https://sns.us-east-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn={TOPIC}&Token=2336412f37f"
+    fields = {"Type": "SubscriptionConfirmation", "Message": "You have chosen", "Token": "2336412f37f"}
     body = AMAZON.message(**fields, SubscribeURL=url)
     assert post(served, "asking", body).json() == {"delivery_id": "sns-m-1", "handshake": "wait"}
     assert "confirm: true" in caplog.text
@@ -291,7 +290,7 @@ def test_a_subscription_is_confirmed_once_the_answer_is_out(
     inside = AMAZON.message(**fields, SubscribeURL="http://169.254.169.254/?Action=ConfirmSubscription")
     assert post(served, "topic", inside).status_code == 401
     assert AMAZON.visited == [url]
-    assert "2336" not in caplog.text
+    assert "2336412f37f" not in caplog.text
 
 
 # Hostile requests, to the real edge
