@@ -28,6 +28,7 @@ ROOT = Path(__file__).parent
 STICKY = timedelta(seconds=1)
 GRACE = timedelta(seconds=25)
 THREADS = 32
+FAN_OUTS = 2  # batches of findings that one worker brings to their cases at a time
 PASSED_THROUGH = ("stanch", "pydantic", "pydantic_core", "cel_expr_python")
 
 
@@ -60,10 +61,11 @@ def activities_of(world: World, queue: str) -> list[Callable[..., Any]]:
     """What a worker of one queue carries out: exactly the actions of that queue and what belongs to it."""
     from activities._guard import check_action
     from activities._run import bind
-    from activities._system import chat_activities, core_activities, point_activities
+    from activities._system import chat_activities, core_activities, intake_activities, point_activities
     from stanch.catalog import Queue, catalog
 
-    own = {Queue.CORE: core_activities, Queue.CHAT: chat_activities, Queue.CONTAIN: point_activities}
+    own = {Queue.CORE: core_activities, Queue.INTAKE: intake_activities}
+    own |= {Queue.CHAT: chat_activities, Queue.CONTAIN: point_activities}
     found = implementations()
     actions = [
         bind(world, spec.name, found[spec.name], check_action) for spec in catalog().values() if spec.queue == queue
@@ -153,7 +155,7 @@ def make_worker(
         activities=activities_of(world, queue),
         activity_executor=threads,
         interceptors=interceptors,
-        max_concurrent_activities=THREADS,
+        max_concurrent_activities=FAN_OUTS if queue == Queue.INTAKE else THREADS,
         workflow_runner=SandboxedWorkflowRunner(restrictions=restrictions),
         max_cached_workflows=1000,
         sticky_queue_schedule_to_start_timeout=STICKY,

@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities import approvals, ledger, points
+from activities import approvals, intake, ledger, points
 from activities._run import heartbeats, reported
 from activities._world import World
 from stanch import contract
@@ -15,6 +15,7 @@ from stanch.contract import (
     Announce,
     ApprovalCall,
     ApprovalShown,
+    IntakeInput,
     Reconcile,
     ReconcileReply,
     Recording,
@@ -41,6 +42,20 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
             return reported(lambda: ledger.sweep(world))
 
     return [pin, record, sweep]
+
+
+def intake_activities(world: World) -> list[Callable[..., Any]]:
+    """Findings that were stored together, brought to their cases; each keeps its own heartbeat."""
+
+    @activity.defn(name=contract.DELIVER)
+    def deliver(start: IntakeInput) -> None:
+        return reported(lambda: intake.deliver(world, start))
+
+    @activity.defn(name=contract.TELL_HELD)
+    def tell_held(start: IntakeInput) -> None:
+        return reported(lambda: intake.tell_held(world, start))
+
+    return [deliver, tell_held]
 
 
 def chat_activities(world: World) -> list[Callable[..., Any]]:

@@ -48,6 +48,7 @@ class Queue(StrEnum):
     """Task queues by trust domain; only `contain` workers hold credentials that change production."""
 
     CORE = "core"
+    INTAKE = "intake"  # findings on their way to cases: few at a time, so that a flood leaves the server to others
     TICKETS = "tickets"
     CHAT = "chat"
     PROBE = "probe"

@@ -15,6 +15,7 @@ from stanch.views import ActorView, FindingView, RouteView
 CASE_WORKFLOW = "Case"
 ENFORCEMENT_WORKFLOW = "Enforcement"
 SWEEP_WORKFLOW = "Sweep"
+INTAKE_WORKFLOW = "Intake"
 
 # signals, updates and queries of a case
 REPORT = "report"
@@ -38,6 +39,8 @@ CLOSE_APPROVAL = "approval.close"
 RECONCILE = "point.reconcile"
 ANNOUNCE = "point.announce"
 SWEEP = "records.sweep"
+DELIVER = "intake.deliver"
+TELL_HELD = "intake.tell_held"
 
 SEARCH_ATTRIBUTES = {
     "StanchState": "Keyword",
@@ -62,7 +65,12 @@ def enforcement_id(point: str, shard: str = "") -> str:
 
 
 class FindingReport(Wire):
-    """One delivery of a finding to its case. The finding is already redacted."""
+    """One delivery of a finding to its case. The finding is already redacted.
+
+    Args:
+        content: equal for reports that say the same.
+        folded: ids of further deliveries of the same that this one speaks for; its finding counts them all.
+    """
 
     delivery_id: str
     source: str
@@ -70,6 +78,34 @@ class FindingReport(Wire):
     status: Literal["open", "resolved"] = "open"
     assurance: Literal["A", "B", "C"] = "A"
     requested_by: str = ""
+    content: str = ""
+    folded: tuple[str, ...] = ()
+
+
+class CaseReport(Wire):
+    """A report and the case it is for."""
+
+    case_id: str
+    report: FindingReport
+
+
+class IntakeInput(Wire):
+    """Findings that were stored together and are on their way to their cases.
+
+    Args:
+        packed: case reports, as `stanch.intake.packing` writes them.
+        source, delivery_id: of the one large delivery they came in; its progress is kept under them.
+        part: which part of that delivery, from 0. total: findings of the whole delivery.
+        held: instead, a case that is to be told of the repeats that were only counted.
+    """
+
+    packed: str = ""
+    count: int = 0
+    source: str = ""
+    delivery_id: str = ""
+    part: int = 0
+    total: int = 0
+    held: str = ""
 
 
 class TicketChange(Wire):

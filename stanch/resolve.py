@@ -76,6 +76,8 @@ def effective_mode(
 def _by_state(plan: Plan, finding: FindingView, question: Resolve, records: Records) -> Iterator[tuple[Mode, str]]:
     """Kill switch and limits; a state that cannot be read allows nothing."""
     try:
+        if records.storming(finding.source, question.now):
+            yield Mode.SEMI, "its source reports more new problems a minute than it may"
         if any(_halts(halt.scope, plan, finding) for halt in records.guard_view().halts):
             yield Mode.MANUAL, "halted"
         budgets = list(_budgets(plan, finding.api.host))

@@ -2,6 +2,7 @@
 
 from workflows.case import CaseWorkflow
 from workflows.enforcement import EnforcementWorkflow
+from workflows.intake import IntakeWorkflow
 from workflows.sweep import SweepWorkflow
 
-WORKFLOWS = (CaseWorkflow, EnforcementWorkflow, SweepWorkflow)
+WORKFLOWS = (CaseWorkflow, EnforcementWorkflow, IntakeWorkflow, SweepWorkflow)

@@ -251,6 +251,8 @@ class CaseWorkflow:
         state = self._state
         if not state.remember(state.deliveries, report.delivery_id):
             return
+        for name in report.folded:
+            state.remember(state.deliveries, name)
         now = workflow.now()
         state.delivery_count += 1
         first = state.finding is None

@@ -47,6 +47,8 @@ class SourceConfig(_File):
     max_finding_bytes: int = Field(default=256 * 1024, ge=1024, le=1024 * 1024)
     assurance: Assurance = Assurance.A  # the ceiling; what the proof earns may be lower
     kinds: tuple[Kind, ...] = ()  # empty: all
+    owner: str = ""  # who answers for this sender: a name of the directory
+    storm_limit: int = Field(default=100, ge=1, le=1_000_000)  # new problems a minute, past which nothing runs alone
 
     origins: tuple[str, ...] = Field(default=(), max_length=100)  # CloudEvents: who may ask to send
     rate: int = Field(default=120, ge=1, le=1_000_000)  # CloudEvents: deliveries a minute that are offered

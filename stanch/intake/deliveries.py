@@ -22,7 +22,16 @@ from stanch.shapes import is_dict
 from stanch.sources.extract import Setting, extract_documents
 from stanch.sources.results import Collected, Extraction, Reason
 
-__all__ = ["Delivery", "Request", "authenticate", "delivery_id", "extract_delivery", "limits_of", "open_delivery"]
+__all__ = [
+    "Delivery",
+    "Request",
+    "authenticate",
+    "delivery_id",
+    "extract_delivery",
+    "limits_of",
+    "may_wait",
+    "open_delivery",
+]
 
 MAX_ID = 128
 _BUCKET_SECONDS = 600
@@ -78,6 +87,12 @@ def open_delivery(
         received=now,
         documents=tuple(documents),
     )
+
+
+def may_wait(name: str, *, sources: Sources) -> bool:
+    """Whether opening a delivery of this source may wait for the network: such work belongs into a thread."""
+    source = sources.get(name)
+    return source is not None and source.auth.scheme is Scheme.SNS
 
 
 def authenticate(

@@ -1,16 +1,17 @@
 """The archive: ledger, read models, deliveries, halts and the built-in board, in SQLite or PostgreSQL."""
 
+from stanch.records.arrivals import Arrival, Arrivals, Finish, Item, Placed, Taken
 from stanch.records.board import Board, BoardNote, BoardTicket
 from stanch.records.cases import CaseFilter, CaseRow, Cases, FindingRow, Reassignment
 from stanch.records.chain import Bad, Entry, Verification
 from stanch.records.effects import Effects, LeaseRow
-from stanch.records.intake import Conflict, Intake, New, Quarantined, Repeat
+from stanch.records.intake import Conflict, Intake, New, Progress, Quarantined, Repeat
 from stanch.records.ledger import Ledger, TimelineItem
 from stanch.records.ledger_file import verify_file
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 
 
-class Records(Ledger, Cases, Intake, Effects, Safety, Board):
+class Records(Ledger, Cases, Intake, Arrivals, Effects, Safety, Board):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
@@ -23,6 +24,7 @@ class Records(Ledger, Cases, Intake, Effects, Safety, Board):
 
 
 __all__ = [
+    "Arrival",
     "Bad",
     "BoardNote",
     "BoardTicket",
@@ -32,16 +34,21 @@ __all__ = [
     "Conflict",
     "Entry",
     "FindingRow",
+    "Finish",
     "GuardView",
     "Halt",
+    "Item",
     "LeaseRow",
     "New",
+    "Placed",
+    "Progress",
     "Protected",
     "Quarantined",
     "Reassignment",
     "Records",
     "Repeat",
     "Reservation",
+    "Taken",
     "TimelineItem",
     "Verification",
     "verify_file",

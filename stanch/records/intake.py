@@ -12,6 +12,7 @@ from stanch.records import schema
 from stanch.records.database import Database, rows
 
 KEEP_DELIVERIES = timedelta(days=7)
+KEEP_REPORTS = timedelta(days=400)
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,17 @@ class Quarantined:
     settled_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Progress:
+    """How many findings of a large delivery have reached their cases; `failed` names those that never will, and why."""
+
+    source: str
+    delivery_id: str
+    total: int
+    done: int
+    failed: tuple[str, ...] = ()
+
+
 class Intake(Database):
     """Deliveries and quarantine."""
 
@@ -73,16 +85,38 @@ class Intake(Database):
 
     def delivery(self, delivery_id: str, *, source: str) -> Repeat | None:
         """The answer of a delivery, None where it is unknown."""
+        return self.deliveries(delivery_id).get(source)
+
+    def deliveries(self, delivery_id: str) -> dict[str, Repeat]:
+        """The answers of the deliveries that have this id, by source."""
         table = schema.deliveries
-        query = select(table.c.result, table.c.finished)
+        query = select(table.c.source, table.c.result, table.c.finished).where(table.c.delivery_id == delivery_id)
         with self._read() as db:
-            row = db.execute(query.where(table.c.source == source, table.c.delivery_id == delivery_id)).one_or_none()
-        return None if row is None else Repeat(row.result, row.finished)
+            return {row.source: Repeat(row.result, row.finished) for row in db.execute(query.limit(100))}
 
     def forget_deliveries(self, now: datetime, *, keep: timedelta = KEEP_DELIVERIES) -> int:
-        """Drop deliveries older than a week; returns how many."""
+        """Drop deliveries older than a week and what cases were told long ago; returns how many deliveries."""
         with self._write() as db:
+            db.execute(delete(schema.progress).where(schema.progress.c.at < now - keep))
+            db.execute(delete(schema.case_reports).where(schema.case_reports.c.at < now - KEEP_REPORTS))
             return db.execute(delete(schema.deliveries).where(schema.deliveries.c.at < now - keep)).rowcount
+
+    def put_progress(self, progress: Progress, *, part: int, at: datetime) -> None:
+        """Note how far one part of a large delivery has come; it only ever grows."""
+        values = {**vars(progress), "failed": list(progress.failed), "part": part, "at": at}
+        with self._write() as db:
+            self._upsert(db, schema.progress, values, unless_newer="done")
+
+    def progress(self, source: str, delivery_id: str) -> Progress | None:
+        """How far a large delivery has come; None where none of it has."""
+        table = schema.progress
+        with self._read() as db:
+            found = rows(db, select(table).where(table.c.source == source, table.c.delivery_id == delivery_id))
+        if not found:
+            return None
+        failed = tuple(item for row in found for item in row["failed"])
+        done = sum(row["done"] for row in found)
+        return Progress(source, delivery_id, total=found[0]["total"], done=done, failed=failed)
 
     def quarantine(self, item: Quarantined) -> bool:
         """Hold something that could not be mapped; False where it is held already."""

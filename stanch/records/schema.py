@@ -41,6 +41,12 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else datetime.fromisoformat(value)
 
 
+class Encoded(str):
+    """JSON text in ASCII that a `Json` column takes as it is."""
+
+    __slots__ = ()
+
+
 class Json(TypeDecorator[Any]):
     """A JSON value; ASCII escapes keep what PostgreSQL text refuses (NUL, lone surrogates)."""
 
@@ -48,6 +54,8 @@ class Json(TypeDecorator[Any]):
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        if isinstance(value, Encoded):
+            return value
         return json.dumps(value, separators=(",", ":"), sort_keys=True)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
@@ -152,6 +160,41 @@ deliveries = Table(
     Column("result", Json),
     Column("finished", Boolean, nullable=False, default=False),
     Column("at", Moment, nullable=False, index=True),
+)
+
+# What a large delivery has come to: how many of its findings have reached their cases.
+progress = Table(
+    "delivery_progress",
+    metadata,
+    _id("source"),
+    _id("delivery_id"),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("total", Integer, nullable=False),
+    Column("done", Integer, nullable=False),
+    Column("failed", Json, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
+# What was last signalled to a case, so that identical repeats are counted here and not in its history.
+case_reports = Table(
+    "case_reports",
+    metadata,
+    _id("case_id"),
+    *(_text(name) for name in ("content", "status")),
+    Column("signalled", Moment),
+    Column("held", Integer, nullable=False, default=0),
+    Column("due", Moment),
+    Column("at", Moment, nullable=False, index=True),
+)
+
+storms = Table(
+    "storms",
+    metadata,
+    _id("source"),
+    Column("minute", Moment, nullable=False),
+    Column("fresh", Integer, nullable=False),
+    Column("until", Moment),
+    Column("told", Moment),
 )
 
 quarantine = Table(

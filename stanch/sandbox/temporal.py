@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -78,6 +80,17 @@ class EmbeddedTemporal:
             *[f"--dynamic-config-value={value}" for value in values],
             *[f"--search-attribute={name}={kind}" for name, kind in SEARCH_ATTRIBUTES.items()],
         ]
+
+    def kill(self) -> None:
+        """End it without a word, as a crash would (SIGKILL to the whole session); `start` brings it back."""
+        process, self._process = self._process, None
+        if process is not None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(timeout=10)
+            if process.stdin is not None:
+                process.stdin.close()
+        while _answers(self.port):  # the leash is gone at once, the server a moment later
+            time.sleep(0.02)
 
     def stop(self) -> None:
         """Let go of the leash, which ends the server, and wait until it is gone."""

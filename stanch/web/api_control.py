@@ -13,7 +13,7 @@ from stanch.web.actions import halt, lift, resume
 from stanch.web.api_cases import Body, Text
 from stanch.web.auth import By
 from stanch.web.problems import WebError
-from stanch.web.services import Given
+from stanch.web.services import Given, Services
 
 Scope = Annotated[
     str, Field(pattern=r"^(all|(playbook|point|action|source|host):[A-Za-z0-9_.*:-]{1,253})$", max_length=300)
@@ -95,10 +95,29 @@ async def quarantine(services: Given, limit: Annotated[int, Query(ge=1, le=500)]
     return {"items": jsonable_encoder(found)}
 
 
+@router.get("/deliveries/{delivery_id}")
+async def delivery(delivery_id: str, services: Given) -> dict[str, Any]:
+    """What became of a delivery; where several sources used the id, name one of them."""
+    found = await asyncio.to_thread(services.records.deliveries, delivery_id)
+    if len(found) > 1:
+        hint = f"ask for /v1/deliveries/SOURCE/{delivery_id}"
+        raise WebError("several sources have a delivery with this id", status=409, code="W011", hint=hint)
+    return await _delivery(next(iter(found), ""), delivery_id, services)
+
+
 @router.get("/deliveries/{source}/{delivery_id}")
-async def delivery(source: str, delivery_id: str, services: Given) -> dict[str, Any]:
-    """What became of a delivery."""
-    found = await asyncio.to_thread(services.records.delivery, delivery_id, source=source)
+async def delivery_of_source(source: str, delivery_id: str, services: Given) -> dict[str, Any]:
+    """What became of a delivery of this source."""
+    return await _delivery(source, delivery_id, services)
+
+
+async def _delivery(source: str, delivery_id: str, services: Services) -> dict[str, Any]:
+    records = services.records
+    found = await asyncio.to_thread(records.delivery, delivery_id, source=source)
     if found is None:
         raise WebError("there is no such delivery", status=404, code="W005")
-    return {"delivery_id": delivery_id, "finished": found.finished, "result": found.result}
+    told: dict[str, Any] = {"delivery_id": delivery_id, "source": source, "finished": found.finished}
+    progress = await asyncio.to_thread(records.progress, source, delivery_id)
+    if progress is not None:
+        told["progress"] = {"total": progress.total, "done": progress.done, "failed": list(progress.failed)}
+    return told | {"result": found.result}

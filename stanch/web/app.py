@@ -18,6 +18,7 @@ from stanch.web.auth import authenticate
 from stanch.web.console import board, leases, login, pages
 from stanch.web.console import cases as console_cases
 from stanch.web.problems import handle
+from stanch.web.reception import Reception
 from stanch.web.services import Services
 from stanch.web.shield import BODY_LIMIT, LOOPBACK, Shield
 
@@ -38,6 +39,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.services = services
     app.state.ended_sessions = set[str]()
     app.state.deliveries = set[object]()
+    app.state.reception = Reception(services)
     for module in (intake, handshakes, api_cases, api_control, slack, tickets, health):
         app.include_router(module.router)
     for page in (login, pages, console_cases, leases, board):

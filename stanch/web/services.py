@@ -83,7 +83,7 @@ class Services:
         return next(iter(self.settings.chat.items()), ("", dict[str, Any]()))
 
 
-def services_of(request: Request) -> Services:
+async def services_of(request: Request) -> Services:
     services: Services = request.app.state.services
     return services
 

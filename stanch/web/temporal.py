@@ -14,11 +14,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from stanch import contract
 from stanch.catalog import Queue
-from stanch.contract import CaseInput, CaseView, EnforcementInput, FindingReport, Release
+from stanch.contract import CaseView, EnforcementInput, FindingReport, Release
 from stanch.leases import SuspendSpec
+from stanch.reporting import CALL, bring
 from stanch.web.problems import WebError, unreachable
 
-CALL = timedelta(seconds=5)
 LOOK = timedelta(seconds=2)
 
 
@@ -39,17 +39,7 @@ async def reaching() -> AsyncGenerator[None]:
 async def report(client: Client, case_id: str, message: FindingReport) -> None:
     """Deliver a finding to its case, opening the case where there is none; stored once this returns."""
     async with reaching():
-        await client.start_workflow(
-            contract.CASE_WORKFLOW,
-            CaseInput(case_id=case_id),
-            id=case_id,
-            task_queue=contract.queue(Queue.CORE),
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            start_signal=contract.REPORT,
-            start_signal_args=[message],
-            rpc_timeout=CALL,
-        )
+        await bring(client, case_id, message)
 
 
 async def release(client: Client, message: Release) -> None:

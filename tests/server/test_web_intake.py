@@ -20,11 +20,23 @@ def test_a_signed_finding_is_stored_by_temporal_before_it_is_accepted(edge: Edge
     assert edge.records.findings(result["case_id"])[0].finding_id == result["finding_id"]
 
 
-def test_the_same_problem_again_goes_to_the_same_case_in_a_second_signal(edge: Edge) -> None:
+def test_the_same_problem_again_is_counted_and_its_case_not_told_twice_in_a_moment(edge: Edge) -> None:
     first = edge.send(finding(uid="F-2"), delivery_id="d-2").json()["results"][0]
-    second = edge.send(finding(uid="F-2"), delivery_id="d-3").json()["results"][0]
-    assert first["case_id"] == second["case_id"]
+    again = [edge.send(finding(uid="F-2"), delivery_id=f"d-3{number}").json()["results"][0] for number in range(3)]
+    assert {item["case_id"] for item in again} == {first["case_id"]}
+    assert [item["status"] for item in again] == ["repeat"] * 3
+    assert edge.signals(first["case_id"]) == [REPORT]
+    assert edge.records.held(first["case_id"])[0] == 3
+
+
+def test_what_changed_is_told_at_once_together_with_what_was_only_counted(edge: Edge) -> None:
+    first = edge.send(finding(uid="F-2b"), delivery_id="d-3a").json()["results"][0]
+    edge.send(finding(uid="F-2b", count=5), delivery_id="d-3b")
+    worse = edge.send(finding(uid="F-2b", severity="critical"), delivery_id="d-3c").json()["results"][0]
+    assert worse == {**first, "finding_id": worse["finding_id"]}
     assert edge.signals(first["case_id"]) == [REPORT, REPORT]
+    assert edge.reports(first["case_id"])[1]["finding"]["count"] == 6
+    assert edge.records.held(first["case_id"])[0] == 0
 
 
 def test_a_repeated_delivery_gets_the_first_answer_and_signals_nothing(edge: Edge) -> None:

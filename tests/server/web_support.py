@@ -25,6 +25,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 import worker
 from activities._world import World
 from stanch.catalog import Queue
+from stanch.contract import REPORT
 from stanch.intake.config import Sources, parse_sources
 from stanch.intake.signatures import sign
 from stanch.keys import Keys
@@ -310,6 +311,20 @@ class Edge:
     def case(self, case_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.http.get(f"/v1/cases/{case_id}", headers=self.api()).json()
         return found
+
+    def reports(self, case_id: str) -> list[dict[str, Any]]:
+        """The reports that Temporal has stored for a case."""
+
+        async def look(client: Client) -> list[dict[str, Any]]:
+            found: list[dict[str, Any]] = []
+            async for event in client.get_workflow_handle(case_id).fetch_history_events():
+                told = event.workflow_execution_signaled_event_attributes
+                if told.signal_name == REPORT:
+                    found += [json.loads(payload.data) for payload in told.input.payloads]
+            return found
+
+        reports: list[dict[str, Any]] = self.in_loop(look)
+        return reports
 
     def signals(self, case_id: str) -> list[str]:
         """Names of the signals that Temporal has stored for a case."""

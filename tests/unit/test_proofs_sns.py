@@ -19,7 +19,7 @@ from proof_support import CERTIFICATE_URL, SENT, SNS, TOPIC, Web, judged, make_c
 from stanch.errors import DependencyError, IntakeError
 from stanch.findings import Assurance
 from stanch.intake.config import parse_sources
-from stanch.intake.deliveries import open_delivery
+from stanch.intake.deliveries import may_wait, open_delivery
 from stanch.intake.handshakes import Handshake, HandshakeKind, confirm, handshake_of
 from stanch.intake.proofs import CertificateCache, Scheme, Terms
 from stanch.intake.proofs import certificates as cache
@@ -328,6 +328,11 @@ def test_a_subscription_is_confirmed_only_where_the_operator_said_so() -> None:
     assert handshake("waiting", body) == Handshake(HandshakeKind.WAIT, TOPIC)
     assert handshake("willing", message(Type="UnsubscribeConfirmation")) == Handshake(HandshakeKind.GONE, TOPIC)
     assert handshake("willing", sample("notification_v2")) is None
+
+
+def test_only_sns_may_wait_for_the_network() -> None:
+    sources = parse_sources(SOURCES + "  own: {adapter: own, auth: {scheme: none}}\n")
+    assert [may_wait(name, sources=sources) for name in ("willing", "own", "nosuch")] == [True, False, False]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,100 @@
+"""Group commit: nothing waits at rest, everything that waits rides together, a failure is everybody's."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from stanch.batching import Batcher
+
+
+class Work:
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __call__(self, items: Sequence[int]) -> list[int]:
+        self.batches.append(list(items))
+        await self.gate.wait()
+        if 13 in items:
+            raise ValueError("unlucky")
+        return [item * 2 for item in items]
+
+
+async def held(batcher: Batcher[int, int], work: Work, numbers: Sequence[int]) -> list[asyncio.Task[int]]:
+    """The first number is being carried out, the others wait."""
+    work.gate.clear()
+    tasks = [asyncio.create_task(batcher.submit(numbers[0]))]
+    while not work.batches:  # noqa: ASYNC110 - one turn of the loop each
+        await asyncio.sleep(0)
+    tasks += [asyncio.create_task(batcher.submit(number)) for number in numbers[1:]]
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_an_item_alone_is_carried_out_alone_and_at_once() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10)
+    assert [await batcher.submit(1), await batcher.submit(2)] == [2, 4]
+    assert work.batches == [[1], [2]]
+    assert not batcher.busy
+
+
+async def test_what_arrives_meanwhile_rides_together() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10)
+    tasks = await held(batcher, work, [1, 2, 3, 4])
+    assert batcher.busy
+    work.gate.set()
+    assert await asyncio.gather(*tasks) == [2, 4, 6, 8]
+    assert work.batches == [[1], [2, 3, 4]]
+
+
+async def test_a_batch_is_bounded_in_count_and_weight() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=3, weight=lambda item: item, heaviest=10)
+    tasks = await held(batcher, work, [1, 6, 3, 2, 50, 1, 1, 1, 1])
+    work.gate.set()
+    await asyncio.gather(*tasks)
+    assert work.batches == [[1], [6, 3], [2], [50], [1, 1, 1], [1]]
+
+
+async def test_a_failure_is_everybodys_and_the_next_batch_goes_on() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=2)
+    tasks = await held(batcher, work, [1, 13, 2, 3])
+    work.gate.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert found[0] == 2
+    assert [type(item) for item in found[1:3]] == [ValueError, ValueError]
+    assert found[3] == 6
+
+
+async def test_a_caller_that_goes_away_takes_nobody_along() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10)
+    tasks = await held(batcher, work, [1, 2, 3])
+    tasks[1].cancel()
+    work.gate.set()
+    assert await tasks[2] == 6
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[1]
+    assert work.batches[1] == [2, 3]
+
+
+async def test_under_load_a_batch_waits_a_moment_for_more_and_at_rest_it_does_not() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10, linger=0.05)
+    tasks = await held(batcher, work, [1, 2, 3])
+    work.gate.set()
+    await asyncio.gather(*tasks)
+    began = asyncio.get_running_loop().time()
+    late = asyncio.create_task(batcher.submit(4))
+    await asyncio.sleep(0.01)
+    assert await batcher.submit(5) == 10
+    assert await late == 8
+    assert work.batches == [[1], [2, 3], [4, 5]]
+    assert asyncio.get_running_loop().time() - began < 1
