@@ -16,13 +16,15 @@ from stanch import contract
 from stanch.catalog import Queue
 from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import StanchError
+from stanch.intake.doctor import examine_sources
 from stanch.ports import Check
+from stanch.secrets import resolve
 from stanch.temporal import connect, search_attributes
 
 
 def examine(world: World) -> list[Check]:
     """All checks, none of which changes anything."""
-    return [*_temporal(), *_records(world), _policy(world), *_connectors(world)]
+    return [*_temporal(), *_records(world), _policy(world), *_sources(world), *_connectors(world)]
 
 
 def not_started(error: StanchError) -> list[Check]:
@@ -85,6 +87,10 @@ def _policy(world: World) -> Check:
     return Check(
         "policy", ok=not world.policy.problem, detail=world.policy.problem or "loaded", fix="`stanch validate`"
     )
+
+
+def _sources(world: World) -> Iterator[Check]:
+    yield from examine_sources(world.policy.current.sources, resolve)
 
 
 def _connectors(world: World) -> Iterator[Check]:

@@ -41,6 +41,7 @@ async def _serve() -> None:
     from stanch.settings import load_settings
     from stanch.temporal import connect
     from stanch.web.app import create_app
+    from stanch.web.serving import server_config
 
     web = load_settings().web
     listener = _listen(web.host, web.port)
@@ -48,8 +49,7 @@ async def _serve() -> None:
     registry = _registry()
     login_token = secrets.token_urlsafe(24)
     services = registry.web_services(client, login_token=login_token)
-    config = uvicorn.Config(create_app(services), log_level="warning", access_log=False, server_header=False)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(create_app(services)))
     running = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         if running.done():

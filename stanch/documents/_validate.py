@@ -24,7 +24,7 @@ _CODE = re.compile(r"[A-Z]\d{3}\Z")
 class Codes:
     """Codes for the kinds of mistakes that a model finds.
 
-    A validator may raise `PydanticCustomError("R204", "...")`: an error type that is a code is kept.
+    A validator may raise `PydanticCustomError("R204", "...", {"hint": "..."})`: an error type that is a code is kept.
     """
 
     unknown_key: str = "P002"
@@ -94,7 +94,7 @@ def _problem(model: type[BaseModel], document: Document, codes: Codes, detail: _
     elif kind == "missing":
         code = codes.missing
     elif _CODE.match(kind):
-        code = kind
+        code, hint = kind, str(detail.error.get("ctx", {}).get("hint", ""))
     elif kind in ("literal_error", "enum"):
         hint = _suggest(str(detail.error["input"]), re.findall(r"'([^']*)'", str(detail.error["ctx"]["expected"])))
     line, column = document.at(detail.path, key=kind in ("extra_forbidden", "missing"))

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from stanch.documents import Codes, Document, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.findings import Assurance
-from stanch.intake.signatures import Scheme
+from stanch.intake.auth import Auth, mistake, networks
+from stanch.intake.networks import within
 from stanch.sources import Library, load_library
 from stanch.views import Kind
 
 _CODES = Codes(unknown_key="S002", missing="S001", invalid="S001")
 
 SourceName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
-SecretRef = Annotated[str, StringConstraints(pattern=r"^secret://[a-z0-9-]+/\S+$")]
+_ORIGIN = re.compile(r"\*|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?", re.ASCII)
 
 
 class SourceState(StrEnum):
@@ -33,22 +33,6 @@ class SourceState(StrEnum):
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Auth(_File):
-    """How the sender is proven; two secrets while one is being replaced."""
-
-    scheme: Scheme
-    secrets: tuple[SecretRef, ...] = Field(default=(), max_length=2)
-    header: str = ""
-
-    @model_validator(mode="after")
-    def _complete(self) -> Auth:
-        if self.scheme is not Scheme.NONE and not self.secrets:
-            raise PydanticCustomError("S007", "this scheme needs a secret, such as secret://env/NAME")
-        if (self.scheme is Scheme.HEADER) != bool(self.header):
-            raise PydanticCustomError("S007", "a header name belongs to the scheme 'header', and only to it")
-        return self
 
 
 class SourceConfig(_File):
@@ -66,26 +50,24 @@ class SourceConfig(_File):
     owner: str = ""  # who answers for this sender: a name of the directory
     storm_limit: int = Field(default=100, ge=1, le=1_000_000)  # new problems a minute, past which nothing runs alone
 
+    origins: tuple[str, ...] = Field(default=(), max_length=100)  # CloudEvents: who may ask to send
+    rate: int = Field(default=120, ge=1, le=1_000_000)  # CloudEvents: deliveries a minute that are offered
+
     @field_validator("cidrs")
     @classmethod
     def _networks(cls, values: tuple[str, ...]) -> tuple[str, ...]:
-        for value in values:
-            try:
-                ipaddress.ip_network(value)
-            except ValueError:
-                raise PydanticCustomError("S008", "not a network such as 192.0.2.0/24") from None
+        return networks(values)
+
+    @field_validator("origins")
+    @classmethod
+    def _origins(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(_ORIGIN.fullmatch(value) for value in values):
+            raise mistake("S012", "not a name that a sender gives as origin", hint="write eventgrid.azure.net, or '*'")
         return values
 
     def admits(self, remote: str) -> bool:
         """Whether this address may send; an unreadable one may not where networks are named."""
-        if not self.cidrs:
-            return True
-        try:
-            address = ipaddress.ip_address(remote)
-        except ValueError:
-            return False
-        address = getattr(address, "ipv4_mapped", None) or address
-        return any(address in ipaddress.ip_network(cidr) for cidr in self.cidrs)
+        return not self.cidrs or within(remote, self.cidrs)
 
 
 class SourcesFile(_File):

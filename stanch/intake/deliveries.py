@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from stanch.errors import IntakeError, StanchError
+from stanch.errors import ConfigError, IntakeError, StanchError
 from stanch.findings import Assurance, Origin
+from stanch.intake.auth import Auth
 from stanch.intake.bodies import Limits, decompress, parse_documents
 from stanch.intake.config import SourceConfig, Sources, SourceState
+from stanch.intake.proofs import CERTIFICATES, Certificates, Claim, Scheme, dummy_check, prove, unauthorized
+from stanch.intake.proofs.timestamped import slack_time, stripe_time
 from stanch.intake.redaction import Redactor
-from stanch.intake.signatures import dummy_check, unauthorized, verify
+from stanch.intake.requests import Request
 from stanch.shapes import is_dict
 from stanch.sources.extract import Setting, extract_documents
 from stanch.sources.results import Collected, Extraction, Reason
 
+__all__ = [
+    "Delivery",
+    "Request",
+    "authenticate",
+    "delivery_id",
+    "extract_delivery",
+    "limits_of",
+    "may_wait",
+    "open_delivery",
+]
+
 MAX_ID = 128
 _BUCKET_SECONDS = 600
 _ID_HEADERS = ("webhook-id", "x-github-delivery", "x-snyk-transport-id", "idempotency-key")
-
-
-@dataclass(frozen=True)
-class Request:
-    """What arrived: the bytes are exactly those received."""
-
-    body: bytes = field(repr=False)
-    headers: Mapping[str, str] = field(repr=False)
-    remote: str = ""
-
-    def header(self, name: str) -> str:
-        """A header by its name in any case."""
-        return next((value for key, value in self.headers.items() if key.lower() == name), "")
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,13 @@ class Delivery:
 
 
 def open_delivery(
-    name: str, request: Request, *, sources: Sources, resolve: Callable[[str], str], now: datetime
+    name: str,
+    request: Request,
+    *,
+    sources: Sources,
+    resolve: Callable[[str], str],
+    now: datetime,
+    certificates: Certificates = CERTIFICATES,
 ) -> Delivery:
     """Authenticate and parse a delivery.
 
@@ -59,29 +67,59 @@ def open_delivery(
         sources: of this deployment.
         resolve: gives the secret behind a `secret://` reference.
         now: aware.
+        certificates: where those of Amazon SNS come from.
 
     Raises:
-        IntakeError: 401 (whatever could not be proven), 403, 410, 413, 415 or 400.
+        IntakeError: 401 (whatever could not be proven), 403, 410, 413, 415, 400, or 503 (I024).
+        ConfigError: I026 (503), none of the source's secrets can be had.
     """
-    source = sources.get(name)
-    if source is None:
-        dummy_check(request.body)
-        raise unauthorized()
-    assurance = _authenticated(source, request, resolve, now)
-    if source.state is not SourceState.ACTIVE:
-        status = 410 if source.state is SourceState.RETIRED else 403
-        raise IntakeError(f"this source is {source.state}", status=status, code="I022")
+    source, assurance = authenticate(
+        name, request, sources=sources, resolve=resolve, now=now, certificates=certificates
+    )
     limits = limits_of(source)
     body = decompress(request.body, request.header("content-encoding"), limits)
     documents = parse_documents(body, request.header("content-type"), limits)
     return Delivery(
         source_id=name,
-        delivery_id=delivery_id(request, documents, now=now),
+        delivery_id=_proven_id(source.auth, request, documents) or delivery_id(request, documents, now=now),
         body_digest=hashlib.sha256(request.body).hexdigest(),
-        assurance=max(assurance, source.assurance),  # A < B < C: the weaker of what is proven and what is allowed
+        assurance=assurance,
         received=now,
         documents=tuple(documents),
     )
+
+
+def may_wait(name: str, *, sources: Sources) -> bool:
+    """Whether opening a delivery of this source may wait for the network: such work belongs into a thread."""
+    source = sources.get(name)
+    return source is not None and source.auth.scheme is Scheme.SNS
+
+
+def authenticate(
+    name: str,
+    request: Request,
+    *,
+    sources: Sources,
+    resolve: Callable[[str], str],
+    now: datetime,
+    certificates: Certificates = CERTIFICATES,
+) -> tuple[SourceConfig, Assurance]:
+    """The source that a request comes from, and what its proof earns; the body is not looked into.
+
+    Raises:
+        IntakeError: 401 (whatever could not be proven), 403, 410, or 503 (I024).
+        ConfigError: I026 (503), none of the source's secrets can be had.
+    """
+    source = sources.get(name)
+    if source is None or not source.admits(request.remote):
+        dummy_check(request.body)
+        raise unauthorized()
+    terms = source.auth.terms(_resolved(source.auth.secrets, resolve))
+    assurance = prove(Claim(request=request, terms=terms, now=now, certificates=certificates))
+    if source.state is not SourceState.ACTIVE:
+        status = 410 if source.state is SourceState.RETIRED else 403
+        raise IntakeError(f"this source is {source.state}", status=status, code="I022")
+    return source, max(assurance, source.assurance)  # A < B < C: the weaker of what is proven and what is allowed
 
 
 def extract_delivery(
@@ -144,26 +182,25 @@ def _bounded(text: str) -> str:
     return text if plain else "id-" + hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _authenticated(source: SourceConfig, request: Request, resolve: Callable[[str], str], now: datetime) -> Assurance:
-    if not source.admits(request.remote):
-        dummy_check(request.body)
-        raise unauthorized()
-    secrets = _resolved(source.auth.secrets, resolve)
-    auth = source.auth
-    return verify(request.body, request.headers, scheme=auth.scheme, secrets=secrets, now=now, header=auth.header)
+def _proven_id(auth: Auth, request: Request, documents: Sequence[Any]) -> str:
+    """The id that the proof covers, where another id of the same request could be changed to send it again."""
+    if auth.scheme is Scheme.SNS:
+        return _bounded(_id_inside(documents[0]))
+    if auth.scheme not in (Scheme.SLACK, Scheme.STRIPE):
+        return ""
+    moment = slack_time(request) if auth.scheme is Scheme.SLACK else stripe_time(request, auth.header.lower())
+    return "signed-" + hashlib.sha256(moment.encode() + b"." + request.body).hexdigest()
 
 
 def _resolved(references: Sequence[str], resolve: Callable[[str], str]) -> list[str]:
     """The secrets that can be had; while one is being replaced the other must go on working."""
     found: list[str] = []
-    failure: StanchError | None = None
     for reference in references:
-        try:
+        with contextlib.suppress(StanchError):  # its words name the place of the secret, and the caller is a stranger
             found.append(resolve(reference))
-        except StanchError as error:
-            failure = error
-    if failure and not found:
-        raise failure
+    if references and not found:
+        hint = "the operator finds out more with `stanch doctor`; send it again later"
+        raise ConfigError("this source cannot check its senders just now", code="I026", hint=hint)
     return found
 
 

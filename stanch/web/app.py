@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
 from stanch.errors import StanchError
-from stanch.web import api_cases, api_control, health, intake, slack, tickets
+from stanch.web import api_cases, api_control, handshakes, health, intake, slack, tickets
 from stanch.web.auth import authenticate
 from stanch.web.console import board, leases, login, pages
 from stanch.web.console import cases as console_cases
@@ -40,7 +40,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.ended_sessions = set[str]()
     app.state.deliveries = set[object]()
     app.state.reception = Reception(services)
-    for module in (intake, api_cases, api_control, slack, tickets, health):
+    for module in (intake, handshakes, api_cases, api_control, slack, tickets, health):
         app.include_router(module.router)
     for page in (login, pages, console_cases, leases, board):
         app.include_router(page.router, include_in_schema=False)
@@ -64,10 +64,11 @@ def _hosts(services: Services) -> set[str]:
 
 def _limit(services: Services) -> Callable[[str], int]:
     def limit(path: str) -> int:
-        """Most bytes of a body; each source has its own."""
+        """Most bytes of a body. The largest source's for all: a size must not tell which sources there are."""
         if not path.startswith(FINDINGS):
             return BODY_LIMIT
-        source = services.policy.current.sources.get(path.removeprefix(FINDINGS))
-        return source.max_bytes if source is not None else BODY_LIMIT
+        return max(
+            (source.max_bytes for source in services.policy.current.sources.by_name.values()), default=BODY_LIMIT
+        )
 
     return limit

@@ -25,6 +25,8 @@ OPEN = frozenset(
         ("GET", "/login"),
         ("POST", "/login"),
         ("POST", "/v1/findings/{source}"),
+        ("GET", "/v1/findings/{source}"),
+        ("OPTIONS", "/v1/findings/{source}"),
         ("POST", "/v1/slack/interactions"),
         ("POST", "/v1/tickets/{system}"),
     }

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
 
-from stanch.intake.deliveries import Delivery, open_delivery
-from stanch.intake.deliveries import Request as Arrived
+from stanch.intake.deliveries import Delivery, may_wait, open_delivery
+from stanch.intake.requests import Request as Arrived
 from stanch.secrets import resolve
+from stanch.web import handshakes
+from stanch.web.arrivals import arrived
 from stanch.web.problems import WebError
 from stanch.web.reception import INLINE, Reception
 from stanch.web.services import Given, Services, now
@@ -29,21 +30,24 @@ async def receive(source: str, request: Request, services: Given) -> Response:
     token = object()
     busy.add(token)
     try:
-        return JSONResponse(await _receive(source, request, services), 202)
+        return await _receive(source, request, services)
     finally:
         busy.discard(token)
 
 
-async def _receive(source: str, request: Request, services: Services) -> dict[str, Any]:
-    arrived = Arrived(
-        body=await request.body(), headers=dict(request.headers), remote=request.client.host if request.client else ""
-    )
+async def _receive(source: str, request: Request, services: Services) -> Response:
+    came = await arrived(request)
+    delivery = await _opened(services, source, came)
+    config = services.policy.current.sources.by_name[source]
+    greeting = handshakes.answer(config, came, delivery)
+    if greeting is not None:
+        return greeting
     reception: Reception = request.app.state.reception
-    return await reception.receive(await _opened(services, source, arrived), arrived)
+    return JSONResponse(await reception.receive(delivery, came), 202)
 
 
-async def _opened(services: Services, source: str, arrived: Arrived) -> Delivery:
+async def _opened(services: Services, source: str, came: Arrived) -> Delivery:
     sources = services.policy.current.sources
-    if len(arrived.body) <= INLINE:
-        return open_delivery(source, arrived, sources=sources, resolve=resolve, now=now())
-    return await asyncio.to_thread(open_delivery, source, arrived, sources=sources, resolve=resolve, now=now())
+    if len(came.body) <= INLINE and not may_wait(source, sources=sources):
+        return open_delivery(source, came, sources=sources, resolve=resolve, now=now())
+    return await asyncio.to_thread(open_delivery, source, came, sources=sources, resolve=resolve, now=now())

@@ -16,8 +16,8 @@ from stanch.contract import CaseReport, FindingReport
 from stanch.errors import DependencyError, IntakeError
 from stanch.findings import Finding, FindingStatus, case_id, view_of
 from stanch.intake.deliveries import Delivery, extract_delivery
-from stanch.intake.deliveries import Request as Arrived
 from stanch.intake.redaction import Redactor
+from stanch.intake.requests import Request as Arrived
 from stanch.intake.storms import storm_report
 from stanch.known_hosts import SettingsInventory
 from stanch.records import Arrival, Conflict, FindingRow, Finish, Item, New, Placed, Quarantined, Repeat, Taken

@@ -14,8 +14,10 @@ from stanch.web.app import create_app
 from stanch.web.auth import OPEN
 
 ANYBODY = {("GET", "/healthz"), ("GET", "/login"), ("POST", "/login"), ("GET", "/static/{name}")}
+OFFERS = {("OPTIONS", "/v1/findings/{source}")}
 SELF_PROVING = {
     ("POST", "/v1/findings/{source}"),
+    ("GET", "/v1/findings/{source}"),
     ("POST", "/v1/slack/interactions"),
     ("POST", "/v1/tickets/{system}"),
 }
@@ -41,7 +43,7 @@ def filled(path: str) -> str:
 
 
 def test_only_named_routes_are_open() -> None:
-    assert OPEN == ANYBODY | SELF_PROVING
+    assert OPEN == ANYBODY | OFFERS | SELF_PROVING
 
 
 def test_every_other_route_refuses_without_credentials(edge: Edge) -> None:
@@ -60,8 +62,8 @@ def test_every_other_route_refuses_without_credentials(edge: Edge) -> None:
 
 
 def test_routes_that_prove_their_sender_refuse_without_proof(edge: Edge) -> None:
-    for _, path in SELF_PROVING:
-        answer = edge.http.post(filled(path), content=b"{}")
+    for method, path in SELF_PROVING:
+        answer = edge.http.request(method, filled(path), content=b"{}")
         assert answer.status_code == 401, path
 
 

@@ -26,12 +26,9 @@ from stanch.intake.signatures import Scheme, sign, usable, verify
 from stanch.sources import Reason
 
 NOW = datetime(2026, 3, 18, 12, tzinfo=UTC)
-DATA = Path(__file__).parent.parent / "data"
-VECTORS = json.loads((DATA / "webhooks" / "hmac_vectors.json").read_text())
 SECRET = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
 OTHER = "whsec_" + base64.b64encode(b"another key of 24 bytes!").decode()
 BODY = b'{"title":"No policy","type":"missing_security_policy","severity":"high","api":{"host":"shop.example.com"}}'
-SCHEMES = {"standard-webhooks": Scheme.STANDARD_WEBHOOKS, "github": Scheme.GITHUB}
 
 
 @pytest.mark.parametrize(
@@ -137,20 +134,6 @@ def test_no_body_crashes_the_parser(body: bytes) -> None:
         decompress(body, "gzip")
     except IntakeError:
         pass
-
-
-@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["source"])[:40])
-def test_published_vectors(vector: dict[str, Any]) -> None:
-    now = datetime.fromtimestamp(vector.get("now", 0), UTC)
-    scheme = SCHEMES[vector["scheme"]]
-    secrets = [vector["secret"]]
-    asymmetric = vector["secret"].startswith("whpk_")  # needs a library that we do not depend on: refused, not guessed
-    if vector["valid"] and not asymmetric:
-        verify(vector["body"].encode(), vector["headers"], scheme=scheme, secrets=secrets, now=now)
-        return
-    with pytest.raises(IntakeError) as caught:
-        verify(vector["body"].encode(), vector["headers"], scheme=scheme, secrets=secrets, now=now)
-    assert caught.value.status == 401
 
 
 @given(body=st.binary(max_size=300), key=st.binary(min_size=24, max_size=64))
@@ -383,8 +366,10 @@ def test_a_missing_second_secret_does_not_stop_the_first() -> None:
     def nothing(reference: str) -> str:
         raise ConfigError("missing")
 
-    with pytest.raises(ConfigError):
+    with pytest.raises(ConfigError) as caught:
         open_delivery("own", request, sources=sources(), resolve=nothing, now=NOW)
+    assert caught.value.code == "I026"
+    assert "secret://" not in caught.value.message + caught.value.hint
 
 
 def test_secrets_and_bodies_are_not_in_repr() -> None:

@@ -17,7 +17,8 @@ import pytest
 
 from stanch.errors import ConfigError, IntakeError, Refused
 from stanch.keys import Keys
-from stanch.records import Records, store_originals
+from stanch.records import Records
+from stanch.records.originals_rows import store_originals
 from stanch.sealing import MasterKeys, Original, SealedOriginal, open_body, seal_original, seal_originals
 from stanch.settings import Settings
 
