@@ -19,7 +19,7 @@ from stanch.views import FindingView, RouteView
 
 def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings) -> Resolved:
     """Answer who owns this, what is done, and how much of it may happen alone."""
-    finding = _known(question.finding, settings)
+    finding = policy.inventory.known(question.finding)
     decision = policy.routes.route(finding, question.now)
     if finding.is_test:
         return Resolved(
@@ -43,20 +43,6 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
     )
 
 
-def _known(finding: FindingView, settings: Settings) -> FindingView:
-    """The finding with what the inventory knows of its host."""
-    entry = settings.inventory_of(finding.api.host)
-    if entry is None:
-        return finding
-    api = finding.api.model_copy(
-        update={
-            "criticality": finding.api.criticality or entry.criticality or None,
-            "business_owner": finding.api.business_owner or entry.business_owner or None,
-        }
-    )
-    return finding.model_copy(update={"api": api})
-
-
 def effective_mode(
     plan: Plan, finding: FindingView, question: Resolve, *, policy: PolicySnapshot, records: Records
 ) -> tuple[Mode, str]:
@@ -67,7 +53,7 @@ def effective_mode(
     if question.assurance == "C":
         lowered.append((Mode.MANUAL, "the source proves itself by a URL only"))
     if finding.api.criticality is None:
-        lowered.append((Mode.SEMI, "the inventory does not know how critical this host is"))
+        lowered.append((Mode.SEMI, "the inventory does not know how critical this API is"))
     lowered += _by_state(plan, finding, question, records)
     mode, because = min(lowered, key=lambda item: item[0].rank)
     return mode, because if mode.rank < plan.mode.rank else ""

@@ -61,12 +61,13 @@ def is_hostile(path: str) -> bool:
     return bool(_HOSTILE.search(path)) or any(unquote(part) in (".", "..") for part in path.split("/"))
 
 
-def segments_of(path: str) -> list[str] | None:
+@lru_cache(maxsize=4096)
+def segments_of(path: str) -> tuple[str, ...] | None:
     """The decoded segments of a path without query; None where it is an attack, too long or no path at all."""
     if not path.startswith("/") or len(path) > MAX_PATH or is_hostile(path):
         return None
     parts = re.sub(r"/{2,}", "/", path).split("/")[1:]
-    return [unquote(part.split(";", 1)[0]) for part in parts] if len(parts) <= MAX_SEGMENTS else None
+    return tuple(unquote(part.split(";", 1)[0]) for part in parts) if len(parts) <= MAX_SEGMENTS else None
 
 
 def is_variable(segment: str) -> bool:

@@ -49,7 +49,7 @@ class TemplateTree:
             return None
         return self._find(segments) or self._find(_other_end(segments))
 
-    def _find(self, segments: list[str]) -> Template | None:
+    def _find(self, segments: tuple[str, ...]) -> Template | None:
         pending = [(self._root, 0)]
         while pending:  # every node is looked at once: a tree has one way to each
             node, position = pending.pop()
@@ -86,6 +86,6 @@ def _steps(node: _Node, segment: str) -> list[_Node]:
     return found if word is None else [*found, word]
 
 
-def _other_end(segments: list[str]) -> list[str]:
+def _other_end(segments: tuple[str, ...]) -> tuple[str, ...]:
     """With or without the last slash, which servers rarely tell apart."""
-    return segments[:-1] if segments[-1:] == [""] and len(segments) > 1 else [*segments, ""]
+    return segments[:-1] if segments[-1:] == ("",) and len(segments) > 1 else (*segments, "")

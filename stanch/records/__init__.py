@@ -1,5 +1,6 @@
 """The archive: ledger, read models, deliveries, halts and the built-in board, in SQLite or PostgreSQL."""
 
+from stanch.records.aliases import Aliases, AliasRow, Names
 from stanch.records.board import Board, BoardNote, BoardTicket
 from stanch.records.cases import CaseFilter, CaseRow, Cases, FindingRow, Reassignment
 from stanch.records.chain import Bad, Entry, Verification
@@ -10,7 +11,7 @@ from stanch.records.ledger_file import verify_file
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 
 
-class Records(Ledger, Cases, Intake, Effects, Safety, Board):
+class Records(Ledger, Cases, Intake, Aliases, Effects, Safety, Board):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
@@ -23,6 +24,7 @@ class Records(Ledger, Cases, Intake, Effects, Safety, Board):
 
 
 __all__ = [
+    "AliasRow",
     "Bad",
     "BoardNote",
     "BoardTicket",
@@ -35,6 +37,7 @@ __all__ = [
     "GuardView",
     "Halt",
     "LeaseRow",
+    "Names",
     "New",
     "Protected",
     "Quarantined",

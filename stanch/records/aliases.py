@@ -1,0 +1,212 @@
+"""Under which identities a problem is known: it keeps its case when its path template or its tool's id changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Executable, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stanch.records import schema
+from stanch.records.database import Database, rows, rows_in_parts
+
+if TYPE_CHECKING:
+    from stanch.findings import Finding
+
+LOCK = "aliases"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The identities of one finding.
+
+    Args:
+        source: that sent it; stable ids only mean something within it.
+        stable: from the tool's stable id, "" where it has none.
+        calculated: from rule and place; first by the template in use, then by the others.
+    """
+
+    source: str
+    stable: str = ""
+    calculated: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, finding: Finding) -> Names:
+        """Those of a finding that `complete` has been through."""
+        prints = finding.fingerprints
+        calculated = tuple(item for item in finding.identities if item != prints.identity_src)
+        return cls(finding.metadata.source_id, prints.identity_src, calculated)
+
+    @property
+    def primary(self) -> str:
+        """What the id of a new case is made from."""
+        return self.stable or next(iter(self.calculated), "")
+
+
+@dataclass(frozen=True)
+class AliasRow:
+    """One identity and its case.
+
+    Args:
+        is_stable: from a tool's stable id.
+        is_weak: only from a template that was not in use: it leads findings here that have nothing better, and never
+            those for which it is not in use either, since two operations of a specification may share it.
+    """
+
+    identity: str
+    case_id: str
+    source: str
+    at: datetime
+    is_stable: bool = False
+    is_weak: bool = False
+
+
+def rows_of(names: Names, case_id: str, *, at: datetime) -> list[AliasRow]:
+    """What is to be remembered of a finding whose case is settled."""
+    stable = [AliasRow(names.stable, case_id, names.source, at, is_stable=True)] if names.stable else []
+    return stable + [
+        AliasRow(identity, case_id, names.source, at, is_weak=position > 0)
+        for position, identity in enumerate(names.calculated)
+    ]
+
+
+def find_cases(db: Connection, names: Sequence[Names]) -> list[str | None]:
+    """The case of each finding, None where the problem is new; reads only."""
+    known = _Known.read(db, names)
+    return [known.case_of(each) for each in names]
+
+
+def remember(db: Connection, given: Iterable[AliasRow]) -> None:
+    """Add rows; an identity that is known keeps its case."""
+    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    for part in rows_in_parts(sorted(given, key=lambda row: row.identity), 100):
+        db.execute(insert(schema.aliases).values([asdict(row) for row in part]).on_conflict_do_nothing())
+
+
+def assign_cases(
+    db: Connection, names: Sequence[Names], *, mint: Callable[[str], str], at: datetime
+) -> list[tuple[str, str]]:
+    """Find or open the case of each finding, one after the other, and remember all of it.
+
+    Args:
+        db: in a write transaction; where several may run at once, hold the lock `LOCK` before.
+        names: of the findings, in their order; what the first ones settle counts for the later ones.
+        mint: makes the id of a new case from the primary identity.
+        at: for new rows.
+
+    Returns:
+        (case id, how it was found: `stable id`, `calculated`, `alias` or `new`) of each.
+    """
+    known, answers, new = _Known.read(db, names), list[tuple[str, str]](), dict[str, AliasRow]()
+    for each in names:
+        case, how = known.why(each)
+        case = case or mint(each.primary)
+        answers.append((case, how))
+        for row in rows_of(each, case, at=at):
+            if known.add(row):
+                new[row.identity] = row
+    remember(db, new.values())
+    return answers
+
+
+class _Known:
+    """The rows that matter for some findings."""
+
+    def __init__(self, by_identity: Mapping[str, AliasRow], stable: Iterable[AliasRow]) -> None:
+        self._by_identity = dict(by_identity)
+        self._holders: dict[tuple[str, str], set[str]] = {}
+        for row in (*self._by_identity.values(), *stable):
+            self._hold(row)
+
+    @classmethod
+    def read(cls, db: Connection, names: Sequence[Names]) -> _Known:
+        wanted = dict.fromkeys(item for each in names for item in (each.stable, *each.calculated) if item)
+        table = schema.aliases
+        by_identity = {
+            row.identity: row
+            for part in rows_in_parts(wanted)
+            for row in _read(db, select(table).where(table.c.identity.in_(part)))
+        }
+        cases = dict.fromkeys(row.case_id for row in by_identity.values())
+        stable = [
+            row
+            for part in rows_in_parts(cases)
+            for row in _read(db, select(table).where(table.c.case_id.in_(part), table.c.is_stable.is_(True)))
+        ]
+        return cls(by_identity, stable)
+
+    def _hold(self, row: AliasRow) -> None:
+        if row.is_stable:
+            self._holders.setdefault((row.case_id, row.source), set()).add(row.identity)
+
+    def add(self, row: AliasRow) -> bool:
+        """Take a row; False where its identity is known already."""
+        if row.identity in self._by_identity:
+            return False
+        self._by_identity[row.identity] = row
+        self._hold(row)
+        return True
+
+    def case_of(self, names: Names) -> str | None:
+        return self.why(names)[0]
+
+    def why(self, names: Names) -> tuple[str | None, str]:
+        """The case and what led to it. A stable id decides alone where it is known."""
+        own = self._by_identity.get(names.stable)
+        if own is not None:
+            return own.case_id, "stable id"
+        for position, identity in enumerate(names.calculated):
+            row = self._by_identity.get(identity)
+            if row is not None and self._may_join(names, row, first=position == 0):
+                return row.case_id, "calculated" if position == 0 else "alias"
+        return None, "new"
+
+    def _may_join(self, names: Names, row: AliasRow, *, first: bool) -> bool:
+        """Never into the case of another stable id of the same source: the tool says that these are two problems."""
+        if row.is_weak and not first:
+            return False
+        others = self._holders.get((row.case_id, names.source), set()) - {names.stable}
+        return not (names.stable and others)
+
+
+def _read(db: Connection, query: Executable) -> Iterator[AliasRow]:
+    for row in rows(db, query):
+        yield AliasRow(**row)
+
+
+class Aliases(Database):
+    """The same, each call one transaction."""
+
+    def cases_of(self, names: Sequence[Names]) -> list[str | None]:
+        """The case of each finding, None where the problem is new."""
+        with self._read() as db:
+            return find_cases(db, names)
+
+    def know(self, given: Iterable[AliasRow]) -> None:
+        """Remember rows; an identity that is known keeps its case."""
+        with self._write() as db:
+            remember(db, given)
+
+    def assign_cases(
+        self, names: Sequence[Names], *, mint: Callable[[str], str], at: datetime
+    ) -> list[tuple[str, str]]:
+        """Find or open the case of each finding and remember it, one writer at a time."""
+        with self._write() as db:
+            self._lock(db, LOCK)
+            return assign_cases(db, names, mint=mint, at=at)
+
+    def aliases_of(self, case_id: str) -> list[AliasRow]:
+        """Every identity that leads to a case, oldest first."""
+        table = schema.aliases
+        query = select(table).where(table.c.case_id == case_id).order_by(table.c.at, table.c.identity)
+        with self._read() as db:
+            return list(_read(db, query))
+
+    def known_as(self, identities: Sequence[str]) -> list[AliasRow]:
+        """The rows of some identities."""
+        table = schema.aliases
+        with self._read() as db:
+            return list(_read(db, select(table).where(table.c.identity.in_(identities))))
