@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from stanch.contract import Resolve, Resolved
@@ -10,7 +10,7 @@ from stanch.errors import DependencyError
 from stanch.guards import targets
 from stanch.plan import Limits, Mode, Plan
 from stanch.policy import PolicySnapshot
-from stanch.records import Budget, Records
+from stanch.records import Budget, Halt, Records
 from stanch.records.safety import EVERYTHING
 from stanch.routing import RouteTable
 from stanch.settings import Settings
@@ -47,22 +47,33 @@ def effective_mode(
     plan: Plan, finding: FindingView, question: Resolve, *, policy: PolicySnapshot, records: Records
 ) -> tuple[Mode, str]:
     """The lowest of playbook, environment, source assurance, inventory, limits and kill switch, and what lowered it."""
-    lowered = [(plan.mode, "")]
-    allowed = policy.guards.mode_for(finding.api.environment) if policy.guards else "manual"
-    lowered.append((Mode(allowed), f"{finding.api.environment} allows {allowed}"))
-    if question.assurance == "C":
-        lowered.append((Mode.MANUAL, "the source proves itself by a URL only"))
-    if finding.api.criticality is None:
-        lowered.append((Mode.SEMI, "the inventory does not know how critical this API is"))
+    lowered = [(plan.mode, ""), *ceilings(plan, finding, question.assurance, policy=policy)]
     lowered += _by_state(plan, finding, question, records)
     mode, because = min(lowered, key=lambda item: item[0].rank)
     return mode, because if mode.rank < plan.mode.rank else ""
 
 
+def ceilings(plan: Plan, finding: FindingView, assurance: str, *, policy: PolicySnapshot) -> list[tuple[Mode, str]]:
+    """What environment, assurance and inventory allow at most, with the reason."""
+    lowered: list[tuple[Mode, str]] = []
+    allowed = policy.guards.mode_for(finding.api.environment) if policy.guards else "manual"
+    lowered.append((Mode(allowed), f"{finding.api.environment} allows {allowed}"))
+    if assurance == "C":
+        lowered.append((Mode.MANUAL, "the source proves itself by a URL only"))
+    if finding.api.criticality is None:
+        lowered.append((Mode.SEMI, "the inventory does not know how critical this API is"))
+    return lowered
+
+
+def halted(plan: Plan, finding: FindingView, halts: Iterable[Halt]) -> bool:
+    """Whether a halt in force is about a run of this plan."""
+    return any(_halts(halt.scope, plan, finding) for halt in halts)
+
+
 def _by_state(plan: Plan, finding: FindingView, question: Resolve, records: Records) -> Iterator[tuple[Mode, str]]:
     """Kill switch and limits; a state that cannot be read allows nothing."""
     try:
-        if any(_halts(halt.scope, plan, finding) for halt in records.guard_view().halts):
+        if halted(plan, finding, records.guard_view().halts):
             yield Mode.MANUAL, "halted"
         budgets = list(_budgets(plan, finding.api.host))
         if budgets and not records.reserve(budgets, key=question.case_id, now=question.now).ok:

@@ -25,7 +25,7 @@ def validate(
     sarif: Annotated[bool, typer.Option("--sarif", help="Problems as SARIF 2.1.0, for code review tools.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
 ) -> None:
-    """Check playbooks, routes, guards, sources and text templates; exits 3 when one is not usable."""
+    """Check playbooks, routes, inventory, guards, sources and text templates; exits 3 when one is not usable."""
     files = list(files_of(paths or [path for path in DEFAULT_PATHS if path.exists()]))
     if not files:
         typer.echo("there is nothing to check: name files or folders", err=True)
@@ -79,9 +79,13 @@ def kind_of(path: Path, text: str) -> str:
         return "text"
     if path.parent.name == "adapters":
         return "adapter"
+    if any(line.startswith(("openapi:", "swagger:")) for line in text.splitlines()[:200]):
+        return "openapi"
     version = next((line for line in text.splitlines() if line.startswith("version:")), "")
     word = version.removeprefix("version:").strip().strip("'\"").partition("/")[0]
-    return {"playbook": "playbook", "routing": "routes", "guards": "guards", "sources": "sources"}.get(word, "")
+    named = {"routing": "routes"}
+    known = ("playbook", "guards", "sources", "inventory")
+    return named.get(word, word if word in known else "")
 
 
 def _own_templates(texts: dict[Path, str]) -> set[str]:
@@ -132,7 +136,7 @@ def _others(path: Path, text: str) -> list[Problem]:
     check = _CHECKS.get(kind_of(path, text))
     if check is None:
         message = "not a kind of file that is checked here"
-        hint = "start it with version: playbook/v1, routing/v1, guards/v1 or sources/v1"
+        hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1 or sources/v1"
         return [Problem("C030", message, file=str(path), line=1, column=1, hint=hint, severity="warning")]
     try:
         return check(text, path)
@@ -170,6 +174,29 @@ def _sources(text: str, path: Path) -> list[Problem]:
     return []
 
 
+def _inventory(text: str, path: Path) -> list[Problem]:
+    """With the OpenAPI files it names, and the owners of the routes beside it where these can be read."""
+    from stanch.documents import load
+    from stanch.errors import ConfigError
+    from stanch.inventory import parse_inventory, warnings_of
+    from stanch.routing import load_routes
+
+    try:
+        beside = path.parent / "routes.yaml"
+        routes = load_routes(beside.read_text("utf-8"), str(beside))
+    except (OSError, UnicodeDecodeError, ConfigError):
+        routes = None
+    found = parse_inventory(text, str(path), folder=path.parent, routes=routes)
+    return warnings_of(found.file, load(text, str(path)))
+
+
+def _openapi(text: str, path: Path) -> list[Problem]:
+    from stanch.inventory import read_openapi
+
+    read_openapi(text, str(path))
+    return []
+
+
 def _adapter(_text: str, path: Path) -> list[Problem]:
     from stanch.sources import load_adapter
 
@@ -187,6 +214,8 @@ _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
     "routes": _routes,
     "guards": _guards,
     "sources": _sources,
+    "inventory": _inventory,
+    "openapi": _openapi,
     "adapter": _adapter,
     "text": _template,
 }

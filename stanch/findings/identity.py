@@ -24,6 +24,10 @@ _VOLATILE = {
 }
 
 
+_SOURCE_PARTS = ("adapter", "source", "rule", "tool id")
+_PLACE_PARTS = ("kind", "rule", "host", "port", "method", "path template", "parameter", "resource", "actor")
+
+
 def digest_of(tag: str, parts: Iterable[str]) -> str:
     """SHA-256 over length-prefixed parts: no part can pretend to be two, an empty one still counts."""
     total = hashlib.sha256(tag.encode())
@@ -53,8 +57,8 @@ def fingerprints(finding: Finding, *, stable_id: bool) -> Fingerprints:
     one sender can never speak for another's problem.
     """
     tool_id = finding.finding_info.uid if stable_id else ""
-    source = (finding.metadata.adapter.id, finding.metadata.source_id, _rule(finding), tool_id)
-    known = Fingerprints(identity_src=digest_of("src1", source) if tool_id else "", content=_content(finding))
+    identity = digest_of("src1", _source(finding, tool_id)) if tool_id else ""
+    known = Fingerprints(identity_src=identity, content=_content(finding))
     return by_templates(finding, known)
 
 
@@ -68,6 +72,15 @@ def by_templates(finding: Finding, known: Fingerprints) -> Fingerprints:
     calculated = [digest_of("calc1", _calculated(finding, template)) for template in places]
     aliases = tuple(filter(None, (known.identity_src, *calculated)))
     return known.model_copy(update={"identity_calc": calculated[0], "aliases": aliases})
+
+
+def key_parts(finding: Finding) -> dict[str, str]:
+    """What the identity in use is made of, by name; empty where the finding has none."""
+    if finding.fingerprints.identity_src:
+        return dict(zip(_SOURCE_PARTS, _source(finding, finding.finding_info.uid), strict=True))
+    if not finding.fingerprints.identity_calc:
+        return {}
+    return dict(zip(_PLACE_PARTS, _calculated(finding, neutral(finding.api.path_template)), strict=True))
 
 
 def templates_of(finding: Finding) -> tuple[str, ...]:
@@ -107,6 +120,10 @@ def _network(text: str) -> str:
 
 def _rule(finding: Finding) -> str:
     return finding.finding_info.analytic.uid or finding.type or next(iter(finding.owasp_api), "")
+
+
+def _source(finding: Finding, tool_id: str) -> tuple[str, ...]:
+    return finding.metadata.adapter.id, finding.metadata.source_id, _rule(finding), tool_id
 
 
 def _calculated(finding: Finding, template: str) -> tuple[str, ...]:

@@ -75,8 +75,13 @@ def rows_of(names: Names, case_id: str, *, at: datetime) -> list[AliasRow]:
 
 def find_cases(db: Connection, names: Sequence[Names]) -> list[str | None]:
     """The case of each finding, None where the problem is new; reads only."""
+    return [case for case, _ in matches_of(db, names)]
+
+
+def matches_of(db: Connection, names: Sequence[Names]) -> list[tuple[str | None, str]]:
+    """The same with how it was found: `stable id`, `calculated`, `alias` or `new`."""
     known = _Known.read(db, names)
-    return [known.case_of(each) for each in names]
+    return [known.why(each) for each in names]
 
 
 def remember(db: Connection, given: Iterable[AliasRow]) -> None:
@@ -150,9 +155,6 @@ class _Known:
         self._hold(row)
         return True
 
-    def case_of(self, names: Names) -> str | None:
-        return self.why(names)[0]
-
     def why(self, names: Names) -> tuple[str | None, str]:
         """The case and what led to it. A stable id decides alone where it is known."""
         own = self._by_identity.get(names.stable)
@@ -185,6 +187,11 @@ class Aliases(Database):
         with self._read() as db:
             return find_cases(db, names)
 
+    def matches_of(self, names: Sequence[Names]) -> list[tuple[str | None, str]]:
+        """The same with how it was found."""
+        with self._read() as db:
+            return matches_of(db, names)
+
     def know(self, given: Iterable[AliasRow]) -> None:
         """Remember rows; an identity that is known keeps its case."""
         with self._write() as db:
@@ -204,9 +211,3 @@ class Aliases(Database):
         query = select(table).where(table.c.case_id == case_id).order_by(table.c.at, table.c.identity)
         with self._read() as db:
             return list(_read(db, query))
-
-    def known_as(self, identities: Sequence[str]) -> list[AliasRow]:
-        """The rows of some identities."""
-        table = schema.aliases
-        with self._read() as db:
-            return list(_read(db, select(table).where(table.c.identity.in_(identities))))

@@ -65,7 +65,7 @@ async def approvals(request: Request, services: Given) -> Response:
     found = await pending(services)
     me = request.state.caller.principal
     ordered = sorted(found, key=lambda item: me not in item.request.approvers())
-    context = {"approvals": ordered, "click": uuid4().hex, "back": "/approvals"}
+    context: dict[str, Any] = {"approvals": ordered, "click": uuid4().hex, "back": "/approvals"}
     context["importance"] = await asyncio.to_thread(standings, services, ordered)
     return page(request, "approvals.html", context)
 
