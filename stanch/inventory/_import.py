@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from stanch.inventory._foreign import read_documents
 from stanch.inventory._load import VERSION, read_below
 from stanch.inventory._model import InventoryFile
 from stanch.inventory._openapi import is_openapi, specification_of
+from stanch.inventory._resources import plain_name
 from stanch.routing import RouteTable
 
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9._/:@-]*(?<!:)\Z", re.ASCII)
@@ -81,13 +82,16 @@ class Written:
         self.unknown: dict[str, str] = {}  # owner in the inventory -> owner in the catalogue
         self._remarks: dict[str, str] = {}
         self._taken: dict[tuple[str, str], str] = {}
+        self._names: dict[str, str] = {}
         self.data: dict[str, Any] = {"version": VERSION, "apis": {}, "resources": []}
         for api in draft.apis.values():
             self.data["apis"][api.id] = self._api(api)
             self._remarks[api.id] = api.remark
         for item in draft.resources:
+            names = [name for name in item.names if self._is_new(name, item.api)]
             owner = {"owner": self._owner(item.owner)} if item.owner else {}
-            self.data["resources"].append({"match": item.names, "api": item.api, **owner})
+            if names:
+                self.data["resources"].append({"match": names, "api": item.api, **owner})
         self._checked()
 
     def _checked(self) -> None:
@@ -119,12 +123,19 @@ class Written:
             )
         return first == api.id
 
+    def _is_new(self, name: str, api_id: str) -> bool:
+        """A repository that several APIs share says nothing about any one of them."""
+        first = self._names.setdefault(plain_name(name), api_id)
+        if first != api_id:
+            self.notes.append(f"{name[:100]} belongs to '{first}' and to '{api_id}': decide and write it down")
+        return first == api_id and self._fits({}, name, resources=[{"match": name, "api": "x"}])
+
     def _is_path(self, path: str) -> bool:
         return self._fits({"paths": [path]}, path)
 
-    def _fits(self, words: dict[str, Any], what: str) -> bool:
+    def _fits(self, words: dict[str, Any], what: str, *, resources: Sequence[Mapping[str, str]] = ()) -> bool:
         try:
-            InventoryFile.model_validate({"version": VERSION, "apis": {"x": words}})
+            InventoryFile.model_validate({"version": VERSION, "apis": {"x": words}, "resources": resources})
         except ValueError:
             self.notes.append(f"left out, since the inventory could not use it: {what[:100]}")
             return False

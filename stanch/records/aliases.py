@@ -27,18 +27,21 @@ class Names:
         source: that sent it; stable ids only mean something within it.
         stable: from the tool's stable id, "" where it has none.
         calculated: from rule and place; first by the template in use, then by the others.
+        guessed: the template in use is that of the heuristic.
     """
 
     source: str
     stable: str = ""
     calculated: tuple[str, ...] = ()
+    guessed: bool = False
 
     @classmethod
     def of(cls, finding: Finding) -> Names:
         """Those of a finding that `complete` has been through."""
         prints = finding.fingerprints
         calculated = tuple(item for item in finding.identities if item != prints.identity_src)
-        return cls(finding.metadata.source_id, prints.identity_src, calculated)
+        guessed = finding.api.template_basis == "heuristic"
+        return cls(finding.metadata.source_id, prints.identity_src, calculated, guessed)
 
     @property
     def primary(self) -> str:
@@ -52,8 +55,8 @@ class AliasRow:
 
     Args:
         is_stable: from a tool's stable id.
-        is_weak: only from a template that was not in use: it leads findings here that have nothing better, and never
-            those for which it is not in use either, since two operations of a specification may share it.
+        is_weak: from a template that was not in use. Two operations of a specification may share it, so it only leads
+            findings here that have nothing better than the heuristic, and gives way to one for which it is in use.
     """
 
     identity: str
@@ -85,10 +88,22 @@ def matches_of(db: Connection, names: Sequence[Names]) -> list[tuple[str | None,
 
 
 def remember(db: Connection, given: Iterable[AliasRow]) -> None:
-    """Add rows; an identity that is known keeps its case."""
+    """Add rows; an identity that is known keeps its case, unless it was known weakly only."""
+    best: dict[str, AliasRow] = {}
+    for row in given:
+        if row.identity not in best or _beats(row, best[row.identity]):
+            best[row.identity] = row
+    table = schema.aliases
     insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
-    for part in rows_in_parts(sorted(given, key=lambda row: row.identity), 100):
-        db.execute(insert(schema.aliases).values([asdict(row) for row in part]).on_conflict_do_nothing())
+    for part in rows_in_parts(sorted(best.values(), key=lambda row: row.identity), 100):
+        statement = insert(table).values([asdict(row) for row in part])
+        changed = {name: statement.excluded[name] for name in ("case_id", "source", "at", "is_stable", "is_weak")}
+        beats = table.c.is_weak.is_(True) & statement.excluded.is_weak.is_(False)
+        db.execute(statement.on_conflict_do_update(index_elements=["identity"], set_=changed, where=beats))
+
+
+def _beats(new: AliasRow, known: AliasRow) -> bool:
+    return known.is_weak and not new.is_weak
 
 
 def assign_cases(
@@ -148,8 +163,9 @@ class _Known:
             self._holders.setdefault((row.case_id, row.source), set()).add(row.identity)
 
     def add(self, row: AliasRow) -> bool:
-        """Take a row; False where its identity is known already."""
-        if row.identity in self._by_identity:
+        """Take a row; False where its identity is known as well or better."""
+        known = self._by_identity.get(row.identity)
+        if known is not None and not _beats(row, known):
             return False
         self._by_identity[row.identity] = row
         self._hold(row)
@@ -168,7 +184,7 @@ class _Known:
 
     def _may_join(self, names: Names, row: AliasRow, *, first: bool) -> bool:
         """Never into the case of another stable id of the same source: the tool says that these are two problems."""
-        if row.is_weak and not first:
+        if row.is_weak and not (first and names.guessed):
             return False
         others = self._holders.get((row.case_id, names.source), set()) - {names.stable}
         return not (names.stable and others)
@@ -193,7 +209,7 @@ class Aliases(Database):
             return matches_of(db, names)
 
     def know(self, given: Iterable[AliasRow]) -> None:
-        """Remember rows; an identity that is known keeps its case."""
+        """Remember rows; an identity that is known keeps its case, unless it was known weakly only."""
         with self._write() as db:
             remember(db, given)
 
