@@ -193,7 +193,13 @@ class Written:
 
 
 def _scalar(value: object) -> str:
-    """A text so that YAML reads the same text: plain where that is certain, else in JSON's quotes."""
+    """A text so that YAML reads the same text: plain where that is certain, else quoted, with YAML's own escapes."""
     text = str(value)
     plain = _PLAIN.match(text) and text.lower() not in _WORDS and not re.match(r"[-+.0-9]", text)
-    return text if plain else json.dumps(text)
+    return text if plain else '"' + "".join(map(_escaped, text)) + '"'
+
+
+def _escaped(char: str) -> str:
+    if char in ('"', "\\"):
+        return "\\" + char
+    return char if " " <= char <= "~" else f"\\U{ord(char):08x}"
