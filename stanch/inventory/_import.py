@@ -12,12 +12,13 @@ from typing import Any
 from stanch.errors import ConfigError
 from stanch.inventory._backstage import add_catalogue, full_owner, is_catalogue
 from stanch.inventory._draft import Draft, DraftApi, api_id_of
-from stanch.inventory._foreign import read_documents
+from stanch.inventory._foreign import MAX_BYTES, read_documents
 from stanch.inventory._load import VERSION, read_below
 from stanch.inventory._model import InventoryFile
 from stanch.inventory._openapi import is_openapi, specification_of
 from stanch.inventory._resources import plain_name
 from stanch.routing import RouteTable
+from stanch.shapes import is_list
 
 _PLAIN = re.compile(r"[A-Za-z0-9/][A-Za-z0-9._/:@-]*(?<!:)\Z", re.ASCII)
 _NOT_NAME = re.compile(r"[^a-z0-9._-]+")
@@ -50,6 +51,8 @@ def read_draft(files: Sequence[Path], *, folder: Path) -> Draft:
 
 def _text(path: Path) -> str:
     try:
+        if path.stat().st_size > 4 * MAX_BYTES:
+            raise ConfigError(f"{path} is larger than {MAX_BYTES:,} characters", code="I110", hint="split it")
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"{path} is not readable UTF-8 text", code="I110", hint="name a text file") from None
@@ -179,9 +182,9 @@ class Written:
                 yield from self._word("owner", item["owner"], "    ")
 
     def _word(self, name: str, value: Any, indent: str) -> Iterator[str]:
-        if isinstance(value, list):
+        if is_list(value):
             yield f"{indent}{name}:"
-            yield from (f"{indent}  - {_scalar(item)}" for item in value)  # pyright: ignore[reportUnknownVariableType]
+            yield from (f"{indent}  - {_scalar(item)}" for item in value)
             return
         unknown = self.unknown.get(value) if name == "owner" else None
         remark = f"{unknown} in the catalogue; add {value} to directory in routes.yaml" if unknown else ""

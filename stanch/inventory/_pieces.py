@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 _GAP = re.compile(r"\{[^{}/]*\}")
@@ -50,8 +49,3 @@ def of_glob(pattern: str) -> Pieces | None:
     """The pieces of `arn:aws:lambda:*:function:pay-*`; None without a star."""
     fixed = tuple(pattern.split("*"))
     return Pieces(fixed) if len(fixed) > 1 else None
-
-
-def heaviest(found: Iterable[tuple[Pieces, str]]) -> list[tuple[Pieces, str]]:
-    """The most specific first; equal ones in a fixed order, whatever the order of the file."""
-    return sorted(found, key=lambda pair: (-pair[0].weight, pair[0].fixed))

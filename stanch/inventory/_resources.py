@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 from stanch.inventory._pieces import Pieces, of_glob
 
 T = TypeVar("T")
-_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*://)?(?:[^@/\s]+@)?", re.IGNORECASE)
+_SCHEME = re.compile(r"^(?:[a-z][a-z0-9+.-]*://(?:[^@/\s]+@)?|git@)?", re.IGNORECASE)
 _TAG = re.compile(r"(?:@sha256:[0-9a-f]{64})?$|:[\w.-]{1,128}(?:@sha256:[0-9a-f]{64})?$", re.IGNORECASE)
 _SSH = re.compile(r"^([\w.-]+\.[a-z]+):(?!\d+/)", re.IGNORECASE)
 MAX_NAME = 512

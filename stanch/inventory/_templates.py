@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from stanch.errors import ConfigError
 from stanch.findings.paths import is_variable, segments_of
 from stanch.inventory._pieces import Pieces, of_segment
 
-MAX_TEMPLATE = 2048
+MAX_MIXED = 200
 
 
 class Template(NamedTuple):
@@ -71,9 +72,14 @@ def _child(node: _Node, segment: str) -> _Node:
     for known, child in node.mixed:
         if known == pieces:
             return child
-    node.mixed.append((pieces, _Node()))
+    if len(node.mixed) >= MAX_MIXED:  # these are tried one after the other
+        hint = "write {x} for the whole segment"
+        message = f"more than {MAX_MIXED} segments with text around a variable at one place, such as '{segment[:80]}'"
+        raise ConfigError(message, code="I108", hint=hint)
+    child = _Node()
+    node.mixed.append((pieces, child))
     node.mixed.sort(key=lambda pair: (-pair[0].weight, pair[0].fixed))
-    return next(child for known, child in node.mixed if known == pieces)
+    return child
 
 
 def _steps(node: _Node, segment: str) -> list[_Node]:

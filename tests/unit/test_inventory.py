@@ -49,8 +49,10 @@ apis:
     paths: ["/orders/{id}", "/pay/refunds/{id}"]
   rest: {host: "*.example.com", owner: team:ops}
   jobs: {criticality: low, owner: team:ops}
+  edge: {criticality: low}
 resources:
   - {match: ["arn:aws:lambda:*:function:pay-*", acme/pay, "registry.example.net/pay/api"], api: pay}
+  - {match: nginx, api: edge}
   - {match: "arn:aws:lambda:*:function:pay-jobs-*", api: jobs, owner: team:pay}
 """
 
@@ -148,6 +150,8 @@ def test_a_path_meets_the_most_specific_template_and_an_attack_meets_none(path: 
         ("evil.example/x/acme/pay", "", ""),
         ("registry.example.net/pay/api:1.2@sha256:" + "a" * 64, "pay", ""),
         ("registry.example.net/pay/api-admin:1", "", ""),
+        ("nginx@sha256:" + "a" * 64, "edge", ""),
+        ("ssh://git@github.com/acme/pay.git", "pay", ""),
     ],
 )
 def test_a_resource_leads_to_its_api(resource: str, api: str, owner: str) -> None:
@@ -292,6 +296,13 @@ def test_ten_thousand_templates_cost_little() -> None:
         assert known is not None
         assert known.path_template == f"/v1/area{number % 100}/thing{number}/{{id}}/part/{{x}}"
     assert (time.process_time() - begun) / 2000 < 0.0005, "ten times what it takes on a small machine"
+
+
+def test_segments_that_would_be_tried_one_by_one_are_limited() -> None:
+    words = json.dumps([f"/files/{{x}}.{number}" for number in range(300)])
+    with pytest.raises(ConfigError) as caught:
+        inventory(f"version: inventory/v1\napis: {{a: {{host: a.example.com, paths: {words}}}}}")
+    assert caught.value.code == "I108"
 
 
 def test_names_from_senders_do_not_fill_memory() -> None:
