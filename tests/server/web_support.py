@@ -27,6 +27,7 @@ from activities._world import World
 from stanch.catalog import Queue
 from stanch.intake.config import Sources, parse_sources
 from stanch.intake.signatures import sign
+from stanch.inventory import ApiInventory, parse_inventory
 from stanch.keys import Keys
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.policy import PolicyStore
@@ -37,6 +38,10 @@ from stanch.settings import Settings
 from stanch.web.app import Services, create_app
 
 T = TypeVar("T")
+INVENTORY = """
+version: inventory/v1
+apis: {shop: {host: shop.example.com, criticality: critical, business_owner: "user:maria"}}
+"""
 ROUTES = """
 version: routing/v1
 namespace: test
@@ -124,6 +129,7 @@ def signed(body: bytes, *, delivery_id: str, secret: str = SECRET, at: datetime 
 class Rules:
     sources: Sources
     routes: RouteTable
+    inventory: ApiInventory
 
 
 @dataclass(frozen=True)
@@ -132,7 +138,8 @@ class FixedPolicy:
 
 
 def fixed_policy() -> FixedPolicy:
-    return FixedPolicy(Rules(parse_sources(SOURCES), load_routes(ROUTES)))
+    inventory = parse_inventory(INVENTORY, folder=Path())
+    return FixedPolicy(Rules(parse_sources(SOURCES), load_routes(ROUTES), inventory))
 
 
 class MemoryPoint:
