@@ -102,12 +102,13 @@ class ApiInventory:
         return finding.model_copy(update={"api": api.model_copy(update=update)})
 
     def _of_view(self, finding: FindingView) -> ApiFacts:
-        """By place or by resource, as at intake where both know something; there, all resources were looked at."""
+        """By place, else by resource. A host without a path may be that of a resource: then intake's choice is kept."""
         api, known = finding.api, self._of_host(finding.api.host)
         names = (finding.resource.uid, finding.resource.repo)
         found = [_at(known, api.path), *map(self._of_resource, names), self._by_id(api)]
         true = [named for named in found if named is not None]
-        chosen = next((named for named in true if named.api_id == api.id), next(iter(true), None))
+        kept = [named for named in true if named.api_id == api.id and not api.path]
+        chosen = next(iter([*kept, *true]), None)
         return _facts(chosen, None, self._section(known, chosen))
 
     def _by_id(self, api: ApiView) -> Named | None:

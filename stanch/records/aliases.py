@@ -122,6 +122,8 @@ def assign_cases(
     """
     known, answers, new = _Known.read(db, names), list[tuple[str, str]](), dict[str, AliasRow]()
     for each in names:
+        if not each.primary:
+            raise ValueError("a finding without identity would be merged with strangers")
         case, how = known.why(each)
         case = case or mint(each.primary)
         answers.append((case, how))

@@ -170,6 +170,11 @@ def test_reading_and_remembering_apart_from_each_other(records: Records) -> None
     assert [row.case_id for row in records.aliases_of("case-1")] == ["case-1"]
 
 
+def test_what_has_no_identity_gets_no_case(records: Records) -> None:
+    with pytest.raises(ValueError, match="strangers"):
+        take(records, parse_finding({"title": "t"}))
+
+
 def test_many_at_once(records: Records) -> None:
     findings = [made(f"/thing{number}/x") for number in range(1500)]
     cases = take(records, *findings)

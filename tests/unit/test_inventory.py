@@ -184,6 +184,13 @@ def test_the_view_is_completed_and_nothing_of_the_sender_is_believed() -> None:
     assert LOADED.known(carried).api.criticality is None
 
 
+def test_an_entry_of_the_place_goes_before_what_intake_once_chose() -> None:
+    stated = {"title": "x", "api": {"host": "shop.example.com", "path": "/x"}, "resource": {"repo": "acme/pay"}}
+    view = view_of(parse_finding(stated), LOADED)
+    by_resource = view.model_copy(update={"api": view.api.model_copy(update={"id": "pay"})})
+    assert LOADED.known(by_resource).api.id == "shop"
+
+
 def test_the_settings_speak_where_the_file_is_silent() -> None:
     sections = {"*.example.com": Section(criticality="low", business_owner="Tom", health_path="/up")}
     found = inventory(sections=sections)
