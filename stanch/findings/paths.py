@@ -57,8 +57,9 @@ def parse_path(text: str) -> Path:
 
 
 def is_hostile(path: str) -> bool:
-    """True where decoding or resolving the path could make it another path."""
-    return bool(_HOSTILE.search(path)) or any(unquote(part) in (".", "..") for part in path.split("/"))
+    """True where decoding or resolving the path could make it another path; `..;x` is `..` to some servers."""
+    names = (unquote(part).partition(";")[0] for part in path.split("/"))
+    return bool(_HOSTILE.search(path)) or any(name in (".", "..") for name in names)
 
 
 @lru_cache(maxsize=4096)

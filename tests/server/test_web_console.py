@@ -122,7 +122,7 @@ def test_a_case_page_shows_all_that_is_approved(whole: Edge, browser: httpx.Clie
 
 
 def test_people_see_how_critical_the_api_is_before_they_decide(whole: Edge, browser: httpx.Client) -> None:
-    case_id = new_case(whole, "C-6", api={"host": "shop.example.com", "method": "GET", "path": "/returns/7"})
+    case_id = new_case(whole, "C-rated", api={"host": "shop.example.com", "method": "GET", "path": "/returns/7"})
     eventually(lambda: whole.case(case_id)["approvals"])
     for path in (f"/cases/{case_id}", "/approvals"):
         text = browser.get(path).text
