@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stanch.cli.validate_inventory import inventory_problems, openapi_problems
+
 if TYPE_CHECKING:
     from stanch.errors import Problem
 
@@ -174,29 +176,6 @@ def _sources(text: str, path: Path) -> list[Problem]:
     return []
 
 
-def _inventory(text: str, path: Path) -> list[Problem]:
-    """With the OpenAPI files it names, and the owners of the routes beside it where these can be read."""
-    from stanch.documents import load
-    from stanch.errors import ConfigError
-    from stanch.inventory import parse_inventory, warnings_of
-    from stanch.routing import load_routes
-
-    try:
-        beside = path.parent / "routes.yaml"
-        routes = load_routes(beside.read_text("utf-8"), str(beside))
-    except (OSError, UnicodeDecodeError, ConfigError):
-        routes = None
-    found = parse_inventory(text, str(path), folder=path.parent, routes=routes)
-    return warnings_of(found.file, load(text, str(path)))
-
-
-def _openapi(text: str, path: Path) -> list[Problem]:
-    from stanch.inventory import read_openapi
-
-    read_openapi(text, str(path))
-    return []
-
-
 def _adapter(_text: str, path: Path) -> list[Problem]:
     from stanch.sources import load_adapter
 
@@ -214,8 +193,8 @@ _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
     "routes": _routes,
     "guards": _guards,
     "sources": _sources,
-    "inventory": _inventory,
-    "openapi": _openapi,
+    "inventory": inventory_problems,
+    "openapi": openapi_problems,
     "adapter": _adapter,
     "text": _template,
 }
