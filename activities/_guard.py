@@ -35,6 +35,7 @@ def check_action(world: World, job: Job, params: Params) -> None:
         if call.consent is None or not covers(call.consent, action=call.action, params=call.params):
             raise Refused("what was approved is not what would be done", code="A201", hint="ask again")
     lifting = call.action in REMOVES  # by its name: an undo of the playbook's own may be any change
+    host = str(getattr(params, "host", "")) or scene.host
     attempt = Attempt(
         action=call.action,
         mode=_mode(scene.mode),
@@ -43,7 +44,8 @@ def check_action(world: World, job: Job, params: Params) -> None:
         environment=scene.environment,
         playbook=scene.playbook,
         source=scene.source,
-        host=str(getattr(params, "host", "")) or scene.host,
+        host=host,
+        rated=_rated(world, host),
     )
     budgeted = not lifting and call.approval is None
     state = guard_state(world, key=call.key, budgets=_budgets(world, attempt) if budgeted else ())
@@ -75,6 +77,7 @@ def check_lease(world: World, lease: Lease) -> None:
         source=lease.source,
         point=lease.point,
         ttl=max(0.0, (lease.expires_at - datetime.now(UTC)).total_seconds()),
+        rated=_rated(world, str(getattr(lease.spec, "host", ""))),
     )
     state = guard_state(world, key=lease.lease_id)
     _readable(state, lifting=False)
@@ -135,6 +138,11 @@ def _active(world: World, person: str) -> bool:
 
 def _mode(mode: str) -> Any:
     return mode if mode in ("manual", "semi", "auto") else "manual"
+
+
+def _rated(world: World, host: str) -> bool:
+    """Whether the inventory knows how critical a host is; what names none was judged when the run began."""
+    return not host or world.policy.current.inventory.is_rated(host)
 
 
 def _plain(params: Params) -> dict[str, Any]:

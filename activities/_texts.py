@@ -6,7 +6,8 @@ from typing import Any
 
 from activities._world import World
 from stanch.contract import Scene
-from stanch.views import FindingView, RouteView
+from stanch.inventory import standing
+from stanch.views import ApiView, FindingView, RouteView
 
 
 def case_url(world: World, case_id: str) -> str:
@@ -15,6 +16,13 @@ def case_url(world: World, case_id: str) -> str:
 
 def case_text(world: World, scene: Scene) -> str:
     return f"Case {scene.case_id}: {case_url(world, scene.case_id)}"
+
+
+def standing_of(world: World, scene: Scene) -> tuple[tuple[str, str], ...]:
+    """How critical the API is and who answers for it, as the inventory says now; people read it before they decide."""
+    finding = scene.finding or FindingView(api=ApiView(host=scene.host))
+    pairs = standing(world.policy.current.inventory.known(finding).api)
+    return tuple((label, world.name_of(value) if value.startswith("user:") else value) for label, value in pairs)
 
 
 def context_of(world: World, scene: Scene, **more: Any) -> dict[str, Any]:

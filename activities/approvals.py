@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from activities._names import channel_of
 from activities._run import outbox
-from activities._texts import case_text
+from activities._texts import case_text, standing_of
 from activities._world import World
 from stanch.approvals import ApprovalRequest, ApprovalState, Need, Outcome, Settled
 from stanch.approvals.model import APPROVE, DENY
@@ -110,7 +110,7 @@ def _card(world: World, call: ApprovalCall, place: str) -> Message:
         channel=place,
         title="Decision needed",
         text=request.question,
-        fields=_facts(world, request),
+        fields=(*_facts(world, request), *standing_of(world, call.scene)),
         buttons=_buttons(world, request),
         context=(case_text(world, call.scene), f"Request {request.digest[:12]}"),
         case_id=request.case_id,

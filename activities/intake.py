@@ -16,7 +16,6 @@ from stanch.contract import CaseReport, FindingReport, IntakeInput
 from stanch.errors import DependencyError, Rejected
 from stanch.findings import Finding, FindingStatus, view_of
 from stanch.intake.packing import folded, unpacked
-from stanch.known_hosts import SettingsInventory
 from stanch.records import Progress
 from stanch.reporting import bring
 
@@ -84,7 +83,7 @@ def tell_held(world: World, start: IntakeInput) -> None:
     if not count or row is None:
         return
     finding = Finding.model_validate(row.body)
-    view = view_of(finding, SettingsInventory(world.settings)).model_copy(update={"count": count})
+    view = view_of(finding, world.policy.current.inventory).model_copy(update={"count": count})
     message = FindingReport(
         delivery_id=f"held/{activity.info().workflow_run_id}",
         source=row.source,

@@ -67,8 +67,7 @@ def _healthy(world: World, job: Job, params: Probe) -> Proven:
     if not host:
         raise Rejected("there is no host to look at", code="V021")
     point: PointPort = world.connector("point", world.serving("point", host, at=params.at))
-    known = world.settings.inventory_of(host)
-    path = params.path or (known.health_path if known else "/healthz")
+    path = params.path or world.policy.current.inventory.health_path(host)
     return _proven(_probes.expect_healthy(point, host, within=params.within, paths=(path,)))  # type: ignore[arg-type]
 
 

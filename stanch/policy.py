@@ -13,6 +13,7 @@ from stanch.canonical import digest
 from stanch.errors import ConfigError, StanchError
 from stanch.guards import GuardPolicy, load_guards
 from stanch.intake.config import Sources, load_sources
+from stanch.inventory import ApiInventory, load_inventory
 from stanch.playbooks.library import PlaybookSet
 from stanch.routing import RouteTable, load_routes
 from stanch.settings import Settings
@@ -31,6 +32,7 @@ class PolicySnapshot:
     playbooks: PlaybookSet
     guards: GuardPolicy | None
     sources: Sources
+    inventory: ApiInventory
     texts: Texts
     digest: str
 
@@ -72,6 +74,7 @@ class PolicyStore:
 
     def _files(self) -> Iterable[Path]:
         yield from sorted(self._settings.policy_dir.rglob("*.y*ml"))
+        yield from sorted(self._settings.policy_dir.rglob("*.json"))
         yield from sorted((self._settings.policy_dir / "texts").glob("*.j2"))
         yield from sorted(self._settings.playbooks_dir.glob("*.y*ml"))
 
@@ -91,11 +94,13 @@ class PolicyStore:
         inputs = {name: entry.inputs for name, entry in settings.playbooks.items()}
         files = {str(path): path.read_text("utf-8") for path in self._files()}
         guards = folder / "guards.yaml"
+        routes = load_routes(_needed(folder / "routes.yaml"), str(folder / "routes.yaml"))
         return PolicySnapshot(
-            routes=load_routes(_needed(folder / "routes.yaml"), str(folder / "routes.yaml")),
+            routes=routes,
             playbooks=PlaybookSet.load(settings.playbooks_dir, inputs=inputs, templates=texts.names),
             guards=load_guards(_needed(guards), str(guards)),
             sources=load_sources(folder / "sources.yaml"),
+            inventory=load_inventory(folder / "inventory.yaml", routes=routes, sections=settings.inventory),
             texts=texts,
             digest=digest(files),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from stanch.contract import Resolve, Resolved
@@ -10,7 +10,7 @@ from stanch.errors import DependencyError
 from stanch.guards import targets
 from stanch.plan import Limits, Mode, Plan
 from stanch.policy import PolicySnapshot
-from stanch.records import Budget, Records
+from stanch.records import Budget, Halt, Records
 from stanch.records.safety import EVERYTHING
 from stanch.routing import RouteTable
 from stanch.settings import Settings
@@ -19,7 +19,7 @@ from stanch.views import FindingView, RouteView
 
 def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings) -> Resolved:
     """Answer who owns this, what is done, and how much of it may happen alone."""
-    finding = _known(question.finding, settings)
+    finding = policy.inventory.known(question.finding)
     decision = policy.routes.route(finding, question.now)
     if finding.is_test:
         return Resolved(
@@ -43,34 +43,31 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
     )
 
 
-def _known(finding: FindingView, settings: Settings) -> FindingView:
-    """The finding with what the inventory knows of its host."""
-    entry = settings.inventory_of(finding.api.host)
-    if entry is None:
-        return finding
-    api = finding.api.model_copy(
-        update={
-            "criticality": finding.api.criticality or entry.criticality or None,
-            "business_owner": finding.api.business_owner or entry.business_owner or None,
-        }
-    )
-    return finding.model_copy(update={"api": api})
-
-
 def effective_mode(
     plan: Plan, finding: FindingView, question: Resolve, *, policy: PolicySnapshot, records: Records
 ) -> tuple[Mode, str]:
     """The lowest of playbook, environment, source assurance, inventory, limits and kill switch, and what lowered it."""
-    lowered = [(plan.mode, "")]
-    allowed = policy.guards.mode_for(finding.api.environment) if policy.guards else "manual"
-    lowered.append((Mode(allowed), f"{finding.api.environment} allows {allowed}"))
-    if question.assurance == "C":
-        lowered.append((Mode.MANUAL, "the source proves itself by a URL only"))
-    if finding.api.criticality is None:
-        lowered.append((Mode.SEMI, "the inventory does not know how critical this host is"))
+    lowered = [(plan.mode, ""), *ceilings(plan, finding, question.assurance, policy=policy)]
     lowered += _by_state(plan, finding, question, records)
     mode, because = min(lowered, key=lambda item: item[0].rank)
     return mode, because if mode.rank < plan.mode.rank else ""
+
+
+def ceilings(plan: Plan, finding: FindingView, assurance: str, *, policy: PolicySnapshot) -> list[tuple[Mode, str]]:
+    """What environment, assurance and inventory allow at most, with the reason."""
+    lowered: list[tuple[Mode, str]] = []
+    allowed = policy.guards.mode_for(finding.api.environment) if policy.guards else "manual"
+    lowered.append((Mode(allowed), f"{finding.api.environment} allows {allowed}"))
+    if assurance == "C":
+        lowered.append((Mode.MANUAL, "the source proves itself by a URL only"))
+    if finding.api.criticality is None:
+        lowered.append((Mode.SEMI, "the inventory does not know how critical this API is"))
+    return lowered
+
+
+def halted(plan: Plan, finding: FindingView, halts: Iterable[Halt]) -> bool:
+    """Whether a halt in force is about a run of this plan."""
+    return any(_halts(halt.scope, plan, finding) for halt in halts)
 
 
 def _by_state(plan: Plan, finding: FindingView, question: Resolve, records: Records) -> Iterator[tuple[Mode, str]]:
@@ -78,7 +75,7 @@ def _by_state(plan: Plan, finding: FindingView, question: Resolve, records: Reco
     try:
         if records.storming(finding.source, question.now):
             yield Mode.SEMI, "its source reports more new problems a minute than it may"
-        if any(_halts(halt.scope, plan, finding) for halt in records.guard_view().halts):
+        if halted(plan, finding, records.guard_view().halts):
             yield Mode.MANUAL, "halted"
         budgets = list(_budgets(plan, finding.api.host))
         if budgets and not records.reserve(budgets, key=question.case_id, now=question.now).ok:

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -46,7 +46,7 @@ class Web(Section):
 class Inventory(Section):
     """What is known of a host: how critical it is and who answers for it in the business."""
 
-    criticality: str = ""
+    criticality: Literal["", "low", "medium", "high", "critical"] = ""
     business_owner: str = ""
     health_path: str = "/healthz"
 

@@ -29,6 +29,9 @@ class GatewayView(View):
 
 
 class ApiView(View):
+    """The operation concerned; id, owner, criticality and business owner are the inventory's words only."""
+
+    id: str = ""
     host: str = ""
     subdomain: str = ""
     base_domain: str = ""
@@ -39,6 +42,7 @@ class ApiView(View):
     gateway: GatewayView = GatewayView()
     criticality: str | None = None
     business_owner: str | None = None
+    owner: str = ""
 
 
 class ActorView(View):

@@ -13,6 +13,7 @@ import typer
 from stanch.shapes import is_dict
 
 if TYPE_CHECKING:
+    from stanch.inventory import ApiInventory
     from stanch.routing import RouteTable
     from stanch.views import FindingView
 
@@ -33,6 +34,10 @@ def route_test(
     environment: Annotated[str, typer.Option(help="prod, staging ...")] = "",
     expect: Annotated[str, typer.Option(help="Exit 1 unless this owner comes out.")] = "",
     routes: RoutesOption = DEFAULT_FILE,
+    inventory: Annotated[
+        Path | None,
+        typer.Option(help="Whose owners count where no rule matches; else inventory.yaml beside the rules."),
+    ] = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say who owns a URL or finding, by when it is due, and why; nothing is sent."""
@@ -40,7 +45,8 @@ def route_test(
 
     table = load_table(routes)
     given = {"method": method.upper(), "severity": severity, "category": category, "environment": environment}
-    findings = list(findings_of(target, given))
+    apis = _inventory(inventory or routes.parent / "inventory.yaml", table)
+    findings = [_looked_up(finding, apis) for finding in findings_of(target, given)]
     now = datetime.now(UTC)
     answers = [answer(table.route(finding, now), finding) for finding in findings]
     if as_json:
@@ -108,6 +114,19 @@ def load_table(path: Path) -> RouteTable:
     except (OSError, UnicodeDecodeError):
         raise ConfigError(f"cannot read {path}", code="R000", hint="name the file with --routes") from None
     return load_routes(text, str(path))
+
+
+def _inventory(path: Path, table: RouteTable) -> ApiInventory:
+    """The inventory; an empty one where there is no such file."""
+    from stanch.inventory import load_inventory
+
+    return load_inventory(path, routes=table)
+
+
+def _looked_up(finding: FindingView, apis: ApiInventory) -> FindingView:
+    """With the words of the inventory, where it knows the place; else as written."""
+    known = apis.known(finding)
+    return known if known.api.id else finding
 
 
 def findings_of(target: str, given: Mapping[str, str]) -> Iterator[FindingView]:

@@ -57,13 +57,18 @@ def explained(found: Mapping[str, Any]) -> Iterator[str]:
     for name, value in words.items():
         if value:
             yield f"  {name:<12}{value}"
-    yield f"  {'why':<12}{found['matched'] or 'no rule matches: the default owns it'}"
+    yield f"  {'why':<12}{found['matched'] or _unmatched(found['rule'])}"
     for note in found["notes"]:
         yield f"  {'':<12}{note}"
     for name, reason in found["lost"]:
         yield f"  {'lost':<12}{name}: {reason}"
     for name, reason in found["near"]:
         yield f"  {'near miss':<12}{name}: {reason}"
+
+
+def _unmatched(rule: str) -> str:
+    """Who owns what no rule matches; the note about an owner of the inventory follows."""
+    return "no rule matches" if rule.startswith("inventory:") else "no rule matches: the default owns it"
 
 
 def one_line(found: Mapping[str, Any]) -> str:

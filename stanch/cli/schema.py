@@ -16,6 +16,7 @@ class Kind(StrEnum):
     ROUTES = "routes"
     GUARDS = "guards"
     SOURCES = "sources"
+    INVENTORY = "inventory"
     FINDING = "finding"
 
 
@@ -34,6 +35,7 @@ def _model(kind: Kind) -> Any:
     from stanch.findings import FindingReport
     from stanch.guards import GuardPolicy
     from stanch.intake.config import SourcesFile
+    from stanch.inventory import InventoryFile
     from stanch.playbooks.model import Playbook
     from stanch.routing import RoutesFile
 
@@ -42,6 +44,7 @@ def _model(kind: Kind) -> Any:
         Kind.ROUTES: RoutesFile,
         Kind.GUARDS: GuardPolicy,
         Kind.SOURCES: SourcesFile,
+        Kind.INVENTORY: InventoryFile,
         Kind.FINDING: FindingReport,
     }
     return models[kind]

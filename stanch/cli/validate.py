@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stanch.cli.validate_inventory import inventory_problems, openapi_problems
+
 if TYPE_CHECKING:
     from stanch.errors import Problem
 
@@ -25,7 +27,7 @@ def validate(
     sarif: Annotated[bool, typer.Option("--sarif", help="Problems as SARIF 2.1.0, for code review tools.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
 ) -> None:
-    """Check playbooks, routes, guards, sources and text templates; exits 3 when one is not usable."""
+    """Check playbooks, routes, inventory, guards, sources and text templates; exits 3 when one is not usable."""
     files = list(files_of(paths or [path for path in DEFAULT_PATHS if path.exists()]))
     if not files:
         typer.echo("there is nothing to check: name files or folders", err=True)
@@ -79,9 +81,13 @@ def kind_of(path: Path, text: str) -> str:
         return "text"
     if path.parent.name == "adapters":
         return "adapter"
+    if any(line.startswith(("openapi:", "swagger:")) for line in text.splitlines()[:200]):
+        return "openapi"
     version = next((line for line in text.splitlines() if line.startswith("version:")), "")
     word = version.removeprefix("version:").strip().strip("'\"").partition("/")[0]
-    return {"playbook": "playbook", "routing": "routes", "guards": "guards", "sources": "sources"}.get(word, "")
+    named = {"routing": "routes"}
+    known = ("playbook", "guards", "sources", "inventory")
+    return named.get(word, word if word in known else "")
 
 
 def _own_templates(texts: dict[Path, str]) -> set[str]:
@@ -132,7 +138,7 @@ def _others(path: Path, text: str) -> list[Problem]:
     check = _CHECKS.get(kind_of(path, text))
     if check is None:
         message = "not a kind of file that is checked here"
-        hint = "start it with version: playbook/v1, routing/v1, guards/v1 or sources/v1"
+        hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1 or sources/v1"
         return [Problem("C030", message, file=str(path), line=1, column=1, hint=hint, severity="warning")]
     try:
         return check(text, path)
@@ -187,6 +193,8 @@ _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
     "routes": _routes,
     "guards": _guards,
     "sources": _sources,
+    "inventory": inventory_problems,
+    "openapi": openapi_problems,
     "adapter": _adapter,
     "text": _template,
 }

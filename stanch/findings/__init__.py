@@ -1,6 +1,7 @@
 """The finding: canonical model, strict report form, identities, and the view that rules see."""
 
 from stanch.findings.canonical import Origin, to_finding
+from stanch.findings.complete import complete
 from stanch.findings.enums import Assurance, FindingStatus, severity_word
 from stanch.findings.fixtures import parse_finding, parse_view
 from stanch.findings.hosts import parse_host
@@ -21,6 +22,7 @@ __all__ = [
     "Origin",
     "actor_key",
     "case_id",
+    "complete",
     "parse_finding",
     "parse_host",
     "parse_path",

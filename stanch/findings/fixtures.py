@@ -29,13 +29,12 @@ def parse_finding(data: Mapping[str, Any], origin: Origin | None = None) -> Find
 def parse_view(data: Mapping[str, Any]) -> FindingView:
     """The view of a hand-written finding, believing it what else only inventory and intake decide.
 
-    For fixtures and simulation, never for deliveries: source, id, criticality and business owner are as given.
+    For fixtures and simulation, never for deliveries: source, id and the inventory's words are as given.
     """
     report = _report(data)
     view = view_of(to_finding(report))
-    api = view.api.model_copy(
-        update={"criticality": report.api.criticality, "business_owner": report.api.business_owner}
-    )
+    words = ("id", "owner", "criticality", "business_owner")
+    api = view.api.model_copy(update={name: getattr(report.api, name) for name in words})
     own = {"api": api, "source": report.source, "id": report.uid or view.id}
     return view.model_copy(update=own)
 

@@ -10,6 +10,7 @@ import json
 from collections.abc import Iterable
 
 from stanch.findings.model import Actor, Finding, Fingerprints
+from stanch.findings.paths import neutral, parse_path
 
 _VOLATILE = {
     "uid",
@@ -21,6 +22,10 @@ _VOLATILE = {
     "unmapped",
     "evidence",
 }
+
+
+_SOURCE_PARTS = ("adapter", "source", "rule", "tool id")
+_PLACE_PARTS = ("kind", "rule", "host", "port", "method", "path template", "parameter", "resource", "actor")
 
 
 def digest_of(tag: str, parts: Iterable[str]) -> str:
@@ -46,25 +51,50 @@ def finding_uid(finding: Finding, item: str) -> str:
 
 
 def fingerprints(finding: Finding, *, stable_id: bool) -> Fingerprints:
-    """Both identities and the content hash; empty where the finding says too little to have one.
+    """The identities and the content hash; empty where the finding says too little to have one.
 
     Severity, title, text, time and counts are in no identity. A stable id is only unique within its source, so that
     one sender can never speak for another's problem.
     """
     tool_id = finding.finding_info.uid if stable_id else ""
-    source = (finding.metadata.adapter.id, finding.metadata.source_id, _rule(finding), tool_id)
-    return Fingerprints(
-        identity_src=digest_of("src1", source) if tool_id else "",
-        identity_calc=digest_of("calc1", _calculated(finding)) if _has_place(finding) else "",
-        content=_content(finding),
-    )
+    identity = digest_of("src1", _source(finding, tool_id)) if tool_id else ""
+    known = Fingerprints(identity_src=identity, content=_content(finding))
+    return by_templates(finding, known)
+
+
+def by_templates(finding: Finding, known: Fingerprints) -> Fingerprints:
+    """The same with the calculated identities made again, for each template that the place may be known by."""
+    if not _has_place(finding):
+        return known.model_copy(
+            update={"identity_calc": "", "aliases": (known.identity_src,) * bool(known.identity_src)}
+        )
+    places = dict.fromkeys(neutral(text) for text in templates_of(finding))
+    calculated = [digest_of("calc1", _calculated(finding, template)) for template in places]
+    aliases = tuple(filter(None, (known.identity_src, *calculated)))
+    return known.model_copy(update={"identity_calc": calculated[0], "aliases": aliases})
+
+
+def key_parts(finding: Finding) -> dict[str, str]:
+    """What the identity in use is made of, by name; empty where the finding has none."""
+    if finding.fingerprints.identity_src:
+        return dict(zip(_SOURCE_PARTS, _source(finding, finding.finding_info.uid), strict=True))
+    if not finding.fingerprints.identity_calc:
+        return {}
+    return dict(zip(_PLACE_PARTS, _calculated(finding, neutral(finding.api.path_template)), strict=True))
+
+
+def templates_of(finding: Finding) -> tuple[str, ...]:
+    """The template in use, then the tool's own, then what the heuristic makes of the path."""
+    api = finding.api
+    others = (api.tool_template, parse_path(api.path).template)
+    return (api.path_template, *(text for text in others if text))
 
 
 def correlation(finding: Finding) -> tuple[str, ...]:
     """Keys of the stories a finding may belong to: its endpoint, its actor, its resource."""
     api = finding.api
     keys: list[tuple[str, tuple[str, ...]]] = (
-        [("endpoint", (api.host, api.method, api.path_template))] if api.host else []
+        [("endpoint", (api.host, api.method, neutral(api.path_template)))] if api.host else []
     )
     keys += [("actor", (who,)) for who in map(actor_key, finding.actors[:4]) if who]
     keys += [("resource", (item.uid,)) for item in finding.resources[:4] if item.uid]
@@ -92,12 +122,16 @@ def _rule(finding: Finding) -> str:
     return finding.finding_info.analytic.uid or finding.type or next(iter(finding.owasp_api), "")
 
 
-def _calculated(finding: Finding) -> tuple[str, ...]:
+def _source(finding: Finding, tool_id: str) -> tuple[str, ...]:
+    return finding.metadata.adapter.id, finding.metadata.source_id, _rule(finding), tool_id
+
+
+def _calculated(finding: Finding, template: str) -> tuple[str, ...]:
     api = finding.api
     resource = "" if api.host else next((item.uid for item in finding.resources), "")
     actor = next(map(actor_key, finding.actors), "") if finding.kind == "attack" else ""
     port = str(api.port or "")
-    place = (api.host, port, api.method, api.path_template, api.parameter)
+    place = (api.host, port, api.method, template, api.parameter)
     return (finding.kind, _rule(finding), *place, resource, actor)
 
 

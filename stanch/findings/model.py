@@ -93,7 +93,8 @@ class Api(Part):
     method: str = ""
     path: str = ""
     path_template: str = ""
-    template_basis: str = "none"  # declared, heuristic, none
+    template_basis: str = "none"  # spec, route_rule, declared, heuristic, none
+    tool_template: str = ""  # the tool's own, kept where another one took its place
     parameter: str = ""
     operation_id: str = ""
     environment: str = ""
@@ -143,17 +144,31 @@ class Remediation(Part):
 
 
 class Fingerprints(Part):
-    """The identities of the problem; `content` tells a changed report from an equal one."""
+    """The identities of the problem; `content` tells a changed report from an equal one.
+
+    Args:
+        identity_src: from the tool's stable id; empty where it has none.
+        identity_calc: from rule and place, by the best template that is known.
+        aliases: every identity under which the problem may already be known: the two above, and the calculated ones
+            by the tool's own template and by the heuristic.
+    """
 
     version: int = 1
     identity_src: str = ""
     identity_calc: str = ""
+    aliases: tuple[str, ...] = ()
     content: str = ""
 
     @property
     def identity(self) -> str:
         """The identity a case is made from: the tool's stable id where there is one."""
         return self.identity_src or self.identity_calc
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """All of them, that of the case first, each once."""
+        found = (self.identity, self.identity_calc, *self.aliases)
+        return tuple(dict.fromkeys(item for item in found if item))
 
 
 class Finding(Part):
@@ -208,3 +223,8 @@ class Finding(Part):
     def identity(self) -> str:
         """Identity of the problem, the input of `case_id`."""
         return self.fingerprints.identity
+
+    @property
+    def identities(self) -> tuple[str, ...]:
+        """Every identity under which the problem may be known, that of its own case first."""
+        return self.fingerprints.identities

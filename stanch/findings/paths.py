@@ -22,13 +22,15 @@ _VARIABLE = re.compile(
     r"|\+\d{7,15}",
     re.IGNORECASE,
 )
+_WHOLE = re.compile(r"\{[^{}/]*\}|:[A-Za-z_]\w*|<[^<>/]*>")
+_PART = re.compile(r"\{[^{}/]*\}")
 _HEX = re.compile(r"[0-9a-fA-F]{16,}")
 _OPAQUE = re.compile(r"[A-Za-z0-9_-]{16,}={0,2}")
 _SIGNED = re.compile(r"[\w-]{10,}(?:\.[\w-]{10,}){2,4}", re.ASCII)  # JWT and the like
 
 
 class Path(NamedTuple):
-    """A path without query and its template; `basis` is declared, heuristic or none."""
+    """A path without query and its template; `basis` is heuristic or none."""
 
     path: str = ""
     template: str = ""
@@ -55,8 +57,29 @@ def parse_path(text: str) -> Path:
 
 
 def is_hostile(path: str) -> bool:
-    """True where decoding or resolving the path could make it another path."""
-    return bool(_HOSTILE.search(path)) or any(unquote(part) in (".", "..") for part in path.split("/"))
+    """True where decoding or resolving the path could make it another path; `..;x` is `..` to some servers."""
+    names = (unquote(part).partition(";")[0] for part in path.split("/"))
+    return bool(_HOSTILE.search(path)) or any(name in (".", "..") for name in names)
+
+
+@lru_cache(maxsize=4096)
+def segments_of(path: str) -> tuple[str, ...] | None:
+    """The decoded segments of a path without query; None where it is an attack, too long or no path at all."""
+    if not path.startswith("/") or len(path) > MAX_PATH or is_hostile(path):
+        return None
+    parts = re.sub(r"/{2,}", "/", path).split("/")[1:]
+    return tuple(unquote(part.split(";", 1)[0]) for part in parts) if len(parts) <= MAX_SEGMENTS else None
+
+
+def is_variable(segment: str) -> bool:
+    """A whole segment that stands for any: `{id}`, `:id` or `<id>`."""
+    return bool(_WHOLE.fullmatch(segment))
+
+
+def neutral(template: str) -> str:
+    """The template with every variable called `{p}`: a specification that renames one means the same operation."""
+    parts = [PLACEHOLDER if is_variable(part) else _PART.sub(PLACEHOLDER, part) for part in template.split("/")]
+    return "/".join(parts)
 
 
 def declared_template(text: str) -> str:

@@ -88,6 +88,8 @@ class ApiReport(Strict):
     base_domain: Line = ""
     criticality: Short | None = None
     business_owner: Line | None = None
+    id: Short = ""
+    owner: Line = ""
 
 
 class ActorReport(Strict):

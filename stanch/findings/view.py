@@ -12,18 +12,28 @@ from stanch.views import ActorView, ApiView, FindingView, GatewayView, ResourceV
 
 MAX_TEXT = 4096
 MAX_LIST = 256
+MAX_RESOURCES = 16
 
 
 @dataclass(frozen=True)
 class ApiFacts:
-    """What the inventory knows of an API; an empty field is not known."""
+    """What the inventory knows of an API; an empty field is not known.
 
+    Args:
+        template_basis: `spec` or `route_rule`, of a `path_template` that was found.
+        why: which entry spoke, in words.
+    """
+
+    api_id: str = ""
     host: str = ""
     path_template: str = ""
+    template_basis: str = ""
     environment: str = ""
     criticality: str = ""
     business_owner: str = ""
+    owner: str = ""
     gateway: Gateway = field(default_factory=Gateway)
+    why: str = ""
 
 
 class Inventory(Protocol):
@@ -51,19 +61,30 @@ def view_of(finding: Finding, inventory: Inventory | None = None) -> FindingView
         first_seen=info.first_seen_time,
         last_seen=info.last_seen_time,
         is_test=finding.is_test,
-        api=_api(finding, _facts(finding, inventory)),
+        api=_api(finding, facts_of(finding, inventory)),
         data_classification=finding.data_classification[:MAX_LIST],
         actor=_actor(finding),
         resource=_resource(finding),
     )
 
 
-def _facts(finding: Finding, inventory: Inventory | None) -> ApiFacts:
+def facts_of(finding: Finding, inventory: Inventory | None) -> ApiFacts:
+    """What the inventory knows of a finding's place, else of the first resource that it knows."""
     if inventory is None:
         return ApiFacts()
-    api = finding.api
-    resource = next((item.uid or item.repo for item in finding.resources), "")
-    return inventory.facts(host=api.host, method=api.method, path=api.path, resource=resource) or ApiFacts()
+    api, best = finding.api, ApiFacts()
+    for name in _names(finding):
+        found = inventory.facts(host=api.host, method=api.method, path=api.path, resource=name)
+        if found is not None and found.api_id:
+            return found
+        best = found or best
+    return best
+
+
+def _names(finding: Finding) -> tuple[str, ...]:
+    """What the resources are called, at most a few; nothing where there are none."""
+    names = [text for item in finding.resources[:MAX_RESOURCES] for text in (item.uid, item.repo, item.name) if text]
+    return tuple(dict.fromkeys(names)) or ("",)
 
 
 def _api(finding: Finding, facts: ApiFacts) -> ApiView:
@@ -71,6 +92,7 @@ def _api(finding: Finding, facts: ApiFacts) -> ApiView:
     host = parse_host(api.host or facts.host)
     gateway = facts.gateway if facts.gateway != Gateway() else api.gateway
     return ApiView(
+        id=facts.api_id,
         host=host.name,
         subdomain=host.subdomain,
         base_domain=host.base_domain,
@@ -81,6 +103,7 @@ def _api(finding: Finding, facts: ApiFacts) -> ApiView:
         gateway=GatewayView.model_validate(gateway.model_dump()),
         criticality=facts.criticality or None,
         business_owner=facts.business_owner or None,
+        owner=facts.owner,
     )
 
 

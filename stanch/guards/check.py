@@ -70,6 +70,7 @@ def _judge(touch: Touch, attempt: Attempt, policy: GuardPolicy | None, state: Gu
         *protected_hits(touch, policy, state),
         *_reach(touch, attempt, policy),
         *_time(touch, attempt, policy),
+        *_rated(attempt),
     ]
 
 
@@ -169,6 +170,12 @@ def _time(touch: Touch, attempt: Attempt, policy: GuardPolicy) -> Iterator[Refus
         yield Refusal(
             code="G133", message=f"it would stand longer than {most / 3600:g} hours", hint="give a shorter ttl"
         )
+
+
+def _rated(attempt: Attempt) -> Iterator[Refusal]:
+    if attempt.mode == "auto" and not attempt.approved and not attempt.rated:
+        message = "the inventory does not know how critical this host is"
+        yield Refusal(code="G113", message=message, hint="ask for an approval, or add it to inventory.yaml")
 
 
 def _seconds(ttl: object) -> float:

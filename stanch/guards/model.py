@@ -163,6 +163,7 @@ class Attempt(Wire):
         ttl: seconds the block stands; None where it has no end.
         share: share of the endpoint's requests it would hit by the estimate, None where unknown.
         generation: of the guard state the plan was made with.
+        rated: whether the inventory knows how critical the host is; what is unknown is not changed automatically.
     """
 
     action: str
@@ -177,6 +178,7 @@ class Attempt(Wire):
     ttl: float | None = None
     share: float | None = None
     generation: int = 0
+    rated: bool = True
 
     def scopes(self) -> frozenset[str]:
         """The halt scopes this attempt falls under."""

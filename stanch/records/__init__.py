@@ -1,5 +1,6 @@
 """The archive: ledger, read models, deliveries, halts and the built-in board, in SQLite or PostgreSQL."""
 
+from stanch.records.aliases import Aliases, AliasRow, Names
 from stanch.records.arrivals import Arrival, Arrivals, Finish, Item, Placed, Taken
 from stanch.records.board import Board, BoardNote, BoardTicket
 from stanch.records.cases import CaseFilter, CaseRow, Cases, FindingRow, Reassignment
@@ -12,7 +13,7 @@ from stanch.records.originals import Hold, Opened, Originals
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 
 
-class Records(Originals, Ledger, Cases, Intake, Arrivals, Effects, Safety, Board):
+class Records(Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
@@ -25,6 +26,7 @@ class Records(Originals, Ledger, Cases, Intake, Arrivals, Effects, Safety, Board
 
 
 __all__ = [
+    "AliasRow",
     "Arrival",
     "Bad",
     "BoardNote",
@@ -41,6 +43,7 @@ __all__ = [
     "Hold",
     "Item",
     "LeaseRow",
+    "Names",
     "New",
     "Opened",
     "Placed",

@@ -10,7 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
-from stanch.records import schema
+from stanch.records import aliases, schema
+from stanch.records.aliases import Names
 from stanch.records.cases import FindingRow
 from stanch.records.database import Database, rows, rows_in_parts
 from stanch.records.intake import Conflict, New, Quarantined, Repeat
@@ -27,12 +28,15 @@ class Item:
     """One finding of a delivery.
 
     Args:
+        row: with the id that its case has if the problem is new.
+        names: its identities.
         content: equal for reports that say the same.
         status: what it asks of its case.
         opens: whether it may open a case, and so counts as new in a storm.
     """
 
     row: FindingRow
+    names: Names
     content: str
     status: str
     count: int = 1
@@ -122,19 +126,35 @@ class Arrivals(Database):
         """Remember deliveries, store their findings, and say what is to be signalled; all of it or nothing."""
         with self._write() as db:
             before = self._remembered(db, arrivals)
-            going = [(arrival, seen) for arrival, seen in zip(arrivals, before, strict=True) if _goes_on(seen)]
-            books = _Books(_reports(db, [item.row.case_id for arrival, _ in going for item in arrival.items]))
+            going = self._with_cases(
+                db, [arrival for arrival, seen in zip(arrivals, before, strict=True) if _goes_on(seen)]
+            )
+            books = _Books(_reports(db, [item.row.case_id for arrival in going.values() for item in arrival.items]))
             placed = {
-                id(arrival): tuple(_place(books, arrival, item) for item in arrival.items) for arrival, _ in going
+                name: tuple(_place(books, arrival, item) for item in arrival.items) for name, arrival in going.items()
             }
-            self._store(db, [arrival for arrival, _ in going], books)
-            bodies = [_for_cases(arrival.sealed, placed[id(arrival)]) for arrival, _ in going if arrival.sealed]
+            self._store(db, list(going.values()), books)
+            bodies = [_for_cases(arrival.sealed, placed[name]) for name, arrival in going.items() if arrival.sealed]
             store_originals(db, bodies, keys=keys)
-            stormy = {arrival.source for arrival, _ in going if self._storms(db, arrival, books)}
+            stormy = {arrival.source for arrival in going.values() if self._storms(db, arrival, books)}
         return [
             Taken(seen, placed.get(id(arrival), ()), arrival.source in stormy)
             for arrival, seen in zip(arrivals, before, strict=True)
         ]
+
+    def _with_cases(self, db: Connection, arrivals: Sequence[Arrival]) -> dict[int, Arrival]:
+        """The deliveries with each finding in the case its problem already has, by the identity of the given object."""
+        items = [item for arrival in arrivals for item in arrival.items]
+        if not items:
+            return {id(arrival): arrival for arrival in arrivals}
+        if not self._is_sqlite:
+            self._lock(db, aliases.LOCK)
+        new = {item.names.primary: item.row.case_id for item in items}
+        found = iter(aliases.assign_cases(db, [item.names for item in items], mint=new.__getitem__, at=arrivals[0].at))
+        return {
+            id(arrival): replace(arrival, items=tuple(_in_case(item, next(found)[0]) for item in arrival.items))
+            for arrival in arrivals
+        }
 
     def _remembered(self, db: Connection, arrivals: Sequence[Arrival]) -> list[New | Repeat | Conflict]:
         table = schema.deliveries
@@ -225,6 +245,10 @@ class Arrivals(Database):
             db.execute(update(table).where(table.c.case_id == case_id).values(values))
 
 
+def _in_case(item: Item, case_id: str) -> Item:
+    return item if case_id == item.row.case_id else replace(item, row=replace(item.row, case_id=case_id))
+
+
 def _for_cases(sealed: SealedOriginal, placed: Iterable[Placed]) -> SealedOriginal:
     """The body with the cases that hold its key; its source holds it where there are none."""
     cases = tuple(dict.fromkeys(place.case_id for place in placed))
@@ -249,6 +273,10 @@ def _reports(db: Connection, cases: Iterable[str]) -> dict[str, _Report]:
         for row in db.execute(query.where(table.c.case_id.in_(part))):
             found[row.case_id] = _Report(row.content, row.status, row.signalled, row.held, row.due)
     return found
+
+
+def _placed(books: _Books, arrival: Arrival) -> tuple[Placed, ...]:
+    return tuple(_place(books, arrival, item) for item in arrival.items)
 
 
 def _place(books: _Books, arrival: Arrival, item: Item) -> Placed:

@@ -43,8 +43,8 @@ def _stored(db: Connection, part: list[SealedOriginal]) -> list[SealedOriginal]:
     """Those of the bodies that were not there; one of several with the same id."""
     by_place = {(item.source, item.delivery_id): item for item in reversed(part)}
     values = [_row(by_place[place]) for place in sorted(by_place)]  # one order for all writers: none waits in a ring
-    statement = _insert(db, BODIES).values(values).on_conflict_do_nothing()
-    made = db.execute(statement.returning(BODIES.c.source, BODIES.c.delivery_id))
+    statement = _insert(db, BODIES).on_conflict_do_nothing()
+    made = db.execute(statement.returning(BODIES.c.source, BODIES.c.delivery_id), values)
     return [by_place[row.source, row.delivery_id] for row in made]
 
 
@@ -70,8 +70,7 @@ def case_keys_of(db: Connection, holders: Iterable[str], keys: MasterKeys) -> di
         {"case_id": case_id, "wrapped": keys.wrap(case_id, secrets.token_bytes(KEY_BYTES)), "at": now}
         for case_id in missing
     ]
-    for part in rows_in_parts(made):
-        db.execute(_insert(db, schema.case_keys).values(part).on_conflict_do_nothing())
+    db.execute(_insert(db, schema.case_keys).on_conflict_do_nothing(), made)
     return found | known_keys(db, missing, keys)
 
 

@@ -197,6 +197,17 @@ storms = Table(
     Column("told", Moment),
 )
 
+aliases = Table(
+    "aliases",
+    metadata,
+    _id("identity"),
+    Column("case_id", Plain, nullable=False, index=True),
+    _text("source"),
+    Column("is_stable", Boolean, nullable=False, default=False),
+    Column("is_weak", Boolean, nullable=False, default=False),
+    Column("at", Moment, nullable=False),
+)
+
 quarantine = Table(
     "quarantine",
     metadata,

@@ -14,6 +14,7 @@ from stanch.routing._overlap import Overlap, Relation, overlap, same_host
 from stanch.routing._people import People
 from stanch.routing._place import Place
 from stanch.routing._table import Decision, RouteTable, Trace, address_of
+from stanch.routing._templates import templates_of
 from stanch.routing._tests import TestResult, check
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "place_problems",
     "same_host",
     "split_url",
+    "templates_of",
     "unique",
     "why_not",
     "winner",

@@ -14,6 +14,7 @@ from stanch.routing._people import People
 from stanch.routing._times import Promise
 from stanch.views import SEVERITIES, FindingView, OwnerView, RouteView, Severity, TicketTarget
 
+INVENTORY = "inventory:"  # of a decision that no rule made
 UNEVALUATED = "route:unevaluated"  # an overlay's condition gave no value
 
 
@@ -48,9 +49,19 @@ def start(file: RoutesFile, rule: Rule | None, finding: FindingView) -> Draft:
     base = Draft((default.id,), default.owner, severity=finding.severity)
     base = _apply(base, default, owner=default.owner)
     if rule is None:
-        return base
+        return _of_inventory(base, finding)
     draft = replace(base, path=(rule.id,), assignee="", cc=(), notify=(), ticket=None)
     return _capped(_apply(draft, rule, owner=rule.owner), rule)
+
+
+def _of_inventory(draft: Draft, finding: FindingView) -> Draft:
+    """Where no rule speaks, the owner that the inventory names goes before the default; the promises are its own."""
+    api = finding.api
+    if not api.owner:
+        return draft
+    owned = replace(draft, path=(INVENTORY + (api.id or api.host),), owner=api.owner)
+    owned = replace(owned, assignee="", cc=(), notify=(), ticket=None)
+    return owned.noted(f"no rule matches: the inventory says that {api.owner} owns it")
 
 
 def refine(draft: Draft, branches: Iterable[Branch], finding: FindingView) -> Draft:

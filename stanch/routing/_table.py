@@ -78,13 +78,19 @@ class RouteTable:
         hits = self._index.find(address)
         best = winner(hits, _name, self._wins)
         rule = best.value if best else None
-        draft = start(self.file, rule, finding)
+        draft = start(self.file, rule, self._believed(finding))
         if self._goes_elsewhere(address, rule):
             draft = draft.noted("the path as written would go to another rule").tagged(ENCODED)
         draft = overlay(refine(draft, rule.refine if rule else (), finding), self.file.overlays, finding)
         view, deadlines = finish(draft, self._book, now)
         trace = _trace(address, best, hits, draft.notes)
         return Decision(view=view, trace=trace, rule=view.rule, deadlines=deadlines, digest=self.digest)
+
+    def _believed(self, finding: FindingView) -> FindingView:
+        """Without an owner whom the directory does not know."""
+        if not finding.api.owner or self.people.known(finding.api.owner):
+            return finding
+        return finding.model_copy(update={"api": finding.api.model_copy(update={"owner": ""})})
 
     def _goes_elsewhere(self, address: Address, rule: Rule | None) -> bool:
         if address.path.rstrip("/") == normal_path(address.path).rstrip("/"):

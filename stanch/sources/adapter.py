@@ -18,7 +18,9 @@ from stanch.sources.expressions import Engine, mistakes
 
 _CODES = Codes(unknown_key="S002", missing="S001", invalid="S001")
 _MODEL_PARTS = ("api", "actor", "resource", "product")
-_NEVER = frozenset({"schema", "source", "actor.token_hash", "api.criticality", "api.business_owner"})
+_NEVER = frozenset(
+    {"schema", "source", "actor.token_hash", "api.criticality", "api.business_owner", "api.id", "api.owner"}
+)
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,40}$")]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=2000)]

@@ -9,7 +9,6 @@ from uuid import uuid4
 from stanch import contract
 from stanch.contract import CaseCommand, FindingReport, Release
 from stanch.findings import Finding, view_of
-from stanch.known_hosts import SettingsInventory
 from stanch.records import LeaseRow
 from stanch.records.chain import Entry
 from stanch.web.problems import WebError
@@ -45,7 +44,7 @@ async def _start_again(services: Services, case_id: str, message: CaseCommand) -
     again = FindingReport(
         delivery_id=f"reopen/{message.command_id}",
         source=found[-1].source,
-        finding=view_of(finding, SettingsInventory(services.settings)),
+        finding=view_of(finding, services.policy.current.inventory),
         assurance=finding.metadata.assurance.value,
         requested_by=message.by,
     )

@@ -7,11 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from stanch.approvals import open_lines
-from stanch.contract import ApprovalView, CaseView
+from stanch.contract import ApprovalView, CaseSummary, CaseView
+from stanch.inventory import standing
 from stanch.records import CaseRow, LeaseRow, TimelineItem
+from stanch.views import ApiView, FindingView
 from stanch.web.problems import WebError
 from stanch.web.services import Services
 from stanch.web.temporal import view_of_case
+
+Standing = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,19 @@ async def look(services: Services, case_id: str) -> CaseLook:
 async def _accepted(services: Services, case_id: str) -> bool:
     """Whether a finding was taken for it that no worker has looked at yet."""
     return bool(await asyncio.to_thread(services.records.findings, case_id, limit=1))
+
+
+def standing_of(services: Services, row: CaseRow | CaseSummary | None, live: CaseView | None = None) -> Standing:
+    """How critical the case's API is and who answers for it, as the inventory says now."""
+    place = ApiView(host=row.host, path=row.path, method=row.method) if row is not None else ApiView()
+    finding = live.finding if live is not None else FindingView(api=place)
+    return standing(services.policy.current.inventory.known(finding).api)
+
+
+def standings(services: Services, approvals: Sequence[ApprovalView]) -> dict[str, Standing]:
+    """The same of every case that asks, by its id."""
+    cases = dict.fromkeys(item.request.case_id for item in approvals)
+    return {case_id: standing_of(services, services.records.case(case_id)) for case_id in cases}
 
 
 async def pending(services: Services, *, case_id: str = "") -> tuple[ApprovalView, ...]:

@@ -14,13 +14,12 @@ from typing import Any
 from stanch.batching import Batcher
 from stanch.contract import CaseReport, FindingReport
 from stanch.errors import DependencyError, IntakeError
-from stanch.findings import Finding, FindingStatus, case_id, view_of
+from stanch.findings import Finding, FindingStatus, case_id, complete, view_of
 from stanch.intake.deliveries import Delivery, extract_delivery
 from stanch.intake.redaction import Redactor
 from stanch.intake.requests import Request as Arrived
 from stanch.intake.storms import storm_report
-from stanch.known_hosts import SettingsInventory
-from stanch.records import Arrival, Conflict, FindingRow, Finish, Item, New, Placed, Quarantined, Repeat, Taken
+from stanch.records import Arrival, Conflict, FindingRow, Finish, Item, Names, New, Placed, Quarantined, Repeat, Taken
 from stanch.records.schema import Encoded
 from stanch.sealing import Original, SealedOriginal, seal_original
 from stanch.sources import Extraction
@@ -82,7 +81,9 @@ class Reception:
         sources = self._services.policy.current.sources
         redactor = Redactor(self._redaction)
         found = extract_delivery(delivery, sources=sources, redactor=redactor)
-        findings = tuple(finding for finding in found.findings if finding.status is not FindingStatus.ARCHIVED)
+        inventory = self._services.policy.current.inventory
+        live = [finding for finding in found.findings if finding.status is not FindingStatus.ARCHIVED]
+        findings = tuple(complete(finding, inventory) for finding in live)
         arrival = Arrival(
             source=delivery.source_id,
             delivery_id=delivery.delivery_id,
@@ -105,7 +106,8 @@ class Reception:
             delivery_id=delivery.delivery_id,
         )
         opens = finding.status is FindingStatus.OPEN
-        return Item(row, finding.fingerprints.content, status_of(finding), count=finding.count, opens=opens)
+        content, status = finding.fingerprints.content, status_of(finding)
+        return Item(row, Names.of(finding), content, status, count=finding.count, opens=opens)
 
     def _sealed(self, delivery: Delivery, arrived: Arrived) -> SealedOriginal | None:
         """The body as it came, readable only with the keys of its cases."""
@@ -200,7 +202,7 @@ class Reception:
         return [("accepted" if next(came) else "ignored") if placed.signal else "repeat" for _, placed in pairs]
 
     def _report(self, delivery: Delivery, finding: Finding, placed: Placed) -> CaseReport:
-        view = view_of(finding, SettingsInventory(self._services.settings))
+        view = view_of(finding, self._services.policy.current.inventory)
         if placed.held:
             view = view.model_copy(update={"count": view.count + placed.held})
         report = FindingReport(

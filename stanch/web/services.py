@@ -11,6 +11,7 @@ from fastapi import Depends, Request
 from temporalio.client import Client
 
 from stanch.intake.config import Sources
+from stanch.inventory import ApiInventory
 from stanch.keys import Keys
 from stanch.ports import ChatPort, TicketPort
 from stanch.records import Records
@@ -45,6 +46,9 @@ class Rules(Protocol):
 
     @property
     def routes(self) -> RouteTable: ...
+
+    @property
+    def inventory(self) -> ApiInventory: ...
 
 
 class Policy(Protocol):

@@ -338,3 +338,7 @@ def test_a_lift_approved_beside_the_block_does_not_matter(glue: Glue) -> None:
 def test_a_lease_that_is_over_is_refused(glue: Glue) -> None:
     over = lease(expires_at=datetime.now(UTC) - timedelta(seconds=1))
     assert code_of(lambda: check_lease(glue.world, over)) == "G132"
+
+
+def test_an_api_that_the_inventory_does_not_rate_is_refused_at_the_call(glue: Glue) -> None:
+    assert code_of(lambda: act(glue, "block.scope", block(host="old.example.com"))) == "G113"

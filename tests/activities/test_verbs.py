@@ -542,3 +542,15 @@ def test_a_recording_may_be_repeated(glue: Glue) -> None:
     assert [row.case_id for row in glue.records.cases(CaseFilter())] == [CASE]
     (learned,) = glue.records.reassignments()
     assert (learned.from_owner, learned.to_owner) == ("team:payments", "team:appsec")
+
+
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [("api.example.com", ["high", "Maria K."]), ("old.example.com", ["unknown"])],
+)
+def test_a_card_says_how_critical_the_api_is_and_whose(
+    glue: Glue, slack: SlackStandin, host: str, words: list[str]
+) -> None:
+    approvals.show(glue.world, ApprovalCall(scene=scene(host=host, finding=None), request=asking()))
+    text, _ = card(slack, "U01MARIA")
+    assert [word for word in ("Criticality", "Business owner", *words) if word not in text] == []

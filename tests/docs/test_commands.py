@@ -95,12 +95,15 @@ def test_settings_examples(block: Block, tmp_path: Path, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("block", of_language("yaml"), ids=str)
 def test_yaml_examples(block: Block, tmp_path: Path) -> None:
     from stanch.documents import load
+    from stanch.inventory import parse_inventory
     from stanch.sources.adapter import load_adapter
 
     if block.text.startswith("version: adapter/v1"):
         file = tmp_path / "acme.yaml"
         file.write_text(block.text, encoding="utf-8")
         assert load_adapter(file).id == "acme"
+    elif block.text.startswith("version: inventory/v1"):
+        assert parse_inventory(block.text, folder=tmp_path).templates == 4
     elif block.page == "actions.md":
         assert isinstance(load(block.text).data, list)
     else:

@@ -121,6 +121,15 @@ def test_a_case_page_shows_all_that_is_approved(whole: Edge, browser: httpx.Clie
     assert Page(text).inputs["digest"] == request["digest"]
 
 
+def test_people_see_how_critical_the_api_is_before_they_decide(whole: Edge, browser: httpx.Client) -> None:
+    case_id = new_case(whole, "C-rated", api={"host": "shop.example.com", "method": "GET", "path": "/returns/7"})
+    eventually(lambda: whole.case(case_id)["approvals"])
+    for path in (f"/cases/{case_id}", "/approvals"):
+        text = browser.get(path).text
+        assert re.search(r"<dt>Criticality</dt><dd>\s*critical", text), path
+        assert re.search(r"<dt>Business owner</dt><dd>\s*Maria", text), path
+
+
 def test_what_waits_is_only_sent_again_when_it_changes(whole: Edge, browser: httpx.Client) -> None:
     case_id = new_case(whole, "C-5", api={"host": "shop.example.com", "method": "GET", "path": "/carts/7"})
     eventually(lambda: whole.case(case_id)["approvals"])

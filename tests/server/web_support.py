@@ -28,6 +28,7 @@ from stanch.catalog import Queue
 from stanch.contract import REPORT
 from stanch.intake.config import Sources, parse_sources
 from stanch.intake.signatures import sign
+from stanch.inventory import ApiInventory, parse_inventory
 from stanch.keys import Keys
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.policy import PolicyStore
@@ -38,6 +39,10 @@ from stanch.settings import Settings
 from stanch.web.app import Services, create_app
 
 T = TypeVar("T")
+INVENTORY = """
+version: inventory/v1
+apis: {shop: {host: shop.example.com, criticality: critical, business_owner: "user:maria"}}
+"""
 ROUTES = """
 version: routing/v1
 namespace: test
@@ -125,6 +130,7 @@ def signed(body: bytes, *, delivery_id: str, secret: str = SECRET, at: datetime 
 class Rules:
     sources: Sources
     routes: RouteTable
+    inventory: ApiInventory
 
 
 @dataclass(frozen=True)
@@ -133,7 +139,8 @@ class FixedPolicy:
 
 
 def fixed_policy() -> FixedPolicy:
-    return FixedPolicy(Rules(parse_sources(SOURCES), load_routes(ROUTES)))
+    inventory = parse_inventory(INVENTORY, folder=Path())
+    return FixedPolicy(Rules(parse_sources(SOURCES), load_routes(ROUTES), inventory))
 
 
 class MemoryPoint:

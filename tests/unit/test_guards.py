@@ -386,3 +386,9 @@ def test_a_wrong_policy_is_refused_at_its_line(text: str, line: int, code: str) 
     with pytest.raises(ConfigError) as caught:
         load_guards(text)
     assert [(problem.line, problem.code) for problem in caught.value.problems] == [(line, code)]
+
+
+def test_nothing_changes_alone_where_nobody_knows_how_critical_it_is() -> None:
+    assert codes(block(), attempt(rated=False)) == ["G113"]
+    assert codes(block(), attempt(rated=False, approved=True)) == []
+    assert codes(block(), attempt(rated=False, removing=True)) == []

@@ -166,3 +166,28 @@ def test_readers_never_see_half_of_an_edit(folder: Path) -> None:
             reader.join()
     assert {entry[1:] for entry in seen if entry[0] == first} <= {()}
     assert {entry[1:] for entry in seen if entry[0] != first} <= {("tok-ceo",)}
+
+
+def test_the_inventory_and_the_files_it_names_are_reloaded(folder: Path, quick: None) -> None:
+    """A broken specification keeps the last good inventory, and says so."""
+    spec = folder / "policy" / "spec.json"
+    spec.write_text('{"openapi": "3.0.0", "paths": {"/one/{id}": {}}}')
+    words = "version: inventory/v1\napis: {a: {host: a.example.com, criticality: low, openapi: spec.json}}\n"
+    (folder / "policy" / "inventory.yaml").write_text(words)
+    store = store_of(folder)
+
+    def template(path: str) -> str:
+        found = store.current.inventory.facts(host="a.example.com", path=path)
+        return found.path_template if found else ""
+
+    before = store.current.digest
+    assert (template("/one/1"), template("/two/1")) == ("/one/{id}", "")
+    spec.write_text('{"openapi": "3.0.0", "paths": {"/two/{id}": {}}}')
+    soon(lambda: template("/two/1") == "/two/{id}")
+    assert store.current.digest != before
+    spec.write_text('{"openapi": "3.0.0", "paths": {"/three/{id}": {}}')
+    soon(lambda: store.current and store.problem)
+    assert "I110" in store.problem
+    assert template("/two/1") == "/two/{id}"
+    (folder / "policy" / "inventory.yaml").unlink()
+    soon(lambda: template("/two/1") == "")

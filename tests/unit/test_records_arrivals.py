@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,20 @@ from typing import Any
 import pytest
 
 from stanch.errors import DependencyError
-from stanch.records import Arrival, Conflict, FindingRow, Finish, Item, New, Placed, Quarantined, Records, Repeat, Taken
+from stanch.records import (
+    Arrival,
+    Conflict,
+    FindingRow,
+    Finish,
+    Item,
+    Names,
+    New,
+    Placed,
+    Quarantined,
+    Records,
+    Repeat,
+    Taken,
+)
 from stanch.sealing import MasterKeys, Original, seal_original
 
 START = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
@@ -33,7 +47,7 @@ def take(records: Records, arrivals: Sequence[Arrival]) -> list[Taken]:
 
 def item(case: str, *, content: str = "c1", status: str = "open", count: int = 1, name: str = "") -> Item:
     row = FindingRow(case_id=case, finding_id=name or f"fnd-{case}", source="s", at=START, body={"a": 1})
-    return Item(row, content, status, count=count)
+    return Item(row, Names("s", calculated=(f"identity-{case}",)), content, status, count=count)
 
 
 def arrival(name: str, *items: Item, at: datetime = START, **more: Any) -> Arrival:
@@ -140,7 +154,7 @@ def test_known_problems_and_words_of_a_fix_are_no_storm(records: Records) -> Non
     items = tuple(item(f"k-{number}") for number in range(8))
     for name in ("a", "b", "c"):
         assert not take(records, [arrival(name, *items, storm_limit=10)])[0].storm
-    closed = tuple(Item(item(f"r-{n}").row, "c", "resolved", opens=False) for n in range(50))
+    closed = tuple(replace(item(f"r-{n}"), status="resolved", opens=False) for n in range(50))
     assert not take(records, [arrival("d", *closed, storm_limit=10)])[0].storm
 
 
@@ -158,6 +172,17 @@ def test_the_body_is_kept_for_the_cases_it_turned_out_to_be_about(records: Recor
     records.take([arrival("d", item("a"), item("b"), sealed=seal_original(original))], keys=KEYS)
     opened = records.open_original("s", "d", actor="user:ana", reason="test", at=START, keys=KEYS)
     assert (opened.body, opened.holders) == (b"the body", ("a", "b"))
+
+
+def test_a_problem_keeps_its_case_when_its_template_or_its_id_changes(records: Records) -> None:
+    through(records, arrival("d0", item("a")))
+    moved = replace(
+        item("b"), names=Names("s", stable="id-7", calculated=("identity-new", "identity-a"), guessed=False)
+    )
+    assert through(records, arrival("d1", moved)).placed[0].case_id == "a"
+    known = replace(item("c"), names=Names("s", stable="id-7", calculated=("identity-c",)))
+    assert through(records, arrival("d2", known)).placed[0].case_id == "a"
+    assert len(records.findings("a")) == 3
 
 
 def test_many_threads_agree_on_who_was_first(records: Records) -> None:

@@ -76,9 +76,9 @@ def test_all_say_yes(records: Records) -> None:
     ("api", "more", "mode", "why"),
     [
         ({"environment": "lab"}, {}, Mode.SEMI, "lab allows semi"),
-        ({"criticality": None}, {}, Mode.SEMI, "how critical"),
+        ({"host": "old.example.com"}, {}, Mode.SEMI, "how critical"),
         ({}, {"assurance": "C"}, Mode.MANUAL, "URL only"),
-        ({"criticality": None}, {"assurance": "C"}, Mode.MANUAL, "URL only"),
+        ({"host": "old.example.com"}, {"assurance": "C"}, Mode.MANUAL, "URL only"),
         ({}, {"assurance": "B"}, Mode.AUTO, ""),
     ],
 )
@@ -94,7 +94,18 @@ def test_the_lowest_counts_and_is_named(
 
 def test_the_inventory_of_the_deployment_counts(records: Records) -> None:
     known = SETTINGS.model_copy(update={"inventory": {"*.example.com": Inventory(criticality="low")}})
-    assert ask(records, attack(criticality=None), settings=known).mode is Mode.AUTO
+    finding = attack(host="old.example.com", criticality=None)
+    question = Resolve(case_id="case-1", finding=finding, assurance="A", now=NOW)
+    assert resolve(PolicyStore(known).current, records, question, settings=known).mode is Mode.AUTO
+    assert ask(records, finding).mode is Mode.SEMI
+
+
+def test_only_the_inventory_of_today_is_believed_about_criticality(records: Records) -> None:
+    """What a finding carries was said by an older inventory, or by nobody."""
+    carried = {"criticality": "low", "owner": "team:devops", "id": "payments"}
+    found = ask(records, attack(host="old.example.org", **carried))
+    assert found.plan is None or found.mode is not Mode.AUTO
+    assert (found.route.owner.id, found.route.rule) == ("team:appsec", "fallback")
 
 
 @pytest.mark.parametrize(

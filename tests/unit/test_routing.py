@@ -304,3 +304,21 @@ def test_routing_is_repeatable() -> None:
     loaded = load_routes(SHIPPED.read_text())
     one = finding(api={"host": "mobile.example.com", "path": "/login"}, data_classification=["pii"])
     assert loaded.route(one, NOW) == loaded.route(one, NOW)
+
+
+def test_an_owner_of_the_inventory_goes_before_the_default_and_overlays_still_tighten() -> None:
+    table = load_routes((Path(__file__).parents[2] / "policy" / "routes.yaml").read_text("utf-8"))
+    api = {"host": "docs.example.org", "id": "docs", "owner": "team:mobile-product"}
+    view = FindingView.model_validate({"severity": "low", "api": api, "data_classification": ["pii"]})
+    decision = table.route(view, datetime(2026, 3, 2, 10, 0, tzinfo=UTC))
+    assert (decision.rule, decision.view.owner.id) == ("inventory:docs", "team:mobile-product")
+    assert (decision.view.severity, decision.view.cc, decision.view.legal_clock) == (
+        "high",
+        ("team:appsec",),
+        "gdpr-33",
+    )
+    assert decision.view.lane == "emergency_patch", "the promises of the default"
+    assert decision.view.ticket.group == "Mobile Product", "the tracker of the owner"
+    assert decision.view.escalation
+    stranger = view.model_copy(update={"api": view.api.model_copy(update={"owner": "team:nobody"})})
+    assert table.route(stranger, datetime(2026, 3, 2, 10, 0, tzinfo=UTC)).rule == "fallback"

@@ -120,3 +120,16 @@ def test_show() -> None:
 
 def test_unknown_severity_is_a_usage_error() -> None:
     assert run("test", "api.example.com/x", "--routes", ROUTES, "--severity", "hgih").exit_code == 2
+
+
+def test_the_inventory_owns_what_no_rule_is_about(tmp_path: Path) -> None:
+    apis = tmp_path / "inventory.yaml"
+    apis.write_text("version: inventory/v1\napis: {docs: {host: docs.example.org, owner: team:devops}}\n")
+    answer = one("https://docs.example.org/x", "--severity", "high", "--inventory", str(apis))
+    assert (answer["rule"], answer["owner"], answer["assignee"]) == ("inventory:docs", "team:devops", "user:tom")
+    assert (answer["lane"], answer["matched"], answer["ticket"]["project"]) == ("emergency_patch", "", "OPS")
+    told = run("test", "docs.example.org/x", "--routes", ROUTES, "--inventory", str(apis)).stdout
+    assert "the inventory says that team:devops owns it" in told
+    assert "the default owns it" not in told
+    assert one("https://api.example.com/x", "--inventory", str(apis))["rule"] == "payments-api"
+    assert one("https://www.example.org/x", "--inventory", str(apis))["rule"] == "fallback"

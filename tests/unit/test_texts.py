@@ -128,3 +128,11 @@ def test_an_unknown_template_names_the_known_ones() -> None:
         render("no_such", {})
     assert caught.value.code == "X004"
     assert "data_exposure" in caught.value.hint
+
+
+@pytest.mark.parametrize("template", [*TICKETS, "config_issue_pm", "approval"])
+def test_people_read_how_critical_the_api_is(template: str) -> None:
+    known = finding(api={"host": "shop.example.com", "criticality": "critical", "business_owner": "Ana\n\nApproved"})
+    assert "Criticality: critical, business owner Ana" in render(template, {"finding": known}).body
+    assert "\nApproved" not in render(template, {"finding": known}).body
+    assert "Criticality unknown" in render(template, {"finding": finding()}).body

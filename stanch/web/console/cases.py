@@ -18,9 +18,9 @@ from stanch.web.console.forms import Fields, done
 from stanch.web.console.render import page
 from stanch.web.console.story import story
 from stanch.web.decisions import Ballot, Fate, cast
-from stanch.web.looking import CaseLook, look
+from stanch.web.looking import CaseLook, look, standing_of
 from stanch.web.people import in_words
-from stanch.web.services import Given
+from stanch.web.services import Given, Services
 
 _DONE = {
     "comment": "Comment added.",
@@ -34,31 +34,32 @@ router = APIRouter()
 
 @router.get("/cases/{case_id}")
 async def case_page(case_id: CaseId, request: Request, services: Given) -> Response:
-    return page(request, "case.html", _context(await look(services, case_id)))
+    return page(request, "case.html", _context(services, await look(services, case_id)))
 
 
 @router.get("/cases/{case_id}/live")
 async def live(case_id: CaseId, request: Request, services: Given) -> Response:
     """What moves on a case's page."""
-    return page(request, "_case_live.html", _context(await look(services, case_id)))
+    return page(request, "_case_live.html", _context(services, await look(services, case_id)))
 
 
 @router.get("/cases/{case_id}/asked")
 async def asked(case_id: CaseId, request: Request, services: Given, seen: str = "") -> Response:
     """The decisions a case waits for; nothing while they are as seen, so that half a sentence is never lost."""
-    context = _context(await look(services, case_id))
+    context = _context(services, await look(services, case_id))
     if context["version"] == seen:
         return Response(status_code=204)
     return page(request, "_case_asked.html", context)
 
 
-def _context(seen: CaseLook) -> dict[str, Any]:
+def _context(services: Services, seen: CaseLook) -> dict[str, Any]:
     summary = seen.live.summary if seen.live is not None else None
     return {
         "look": seen,
         "case_id": seen.case_id,
         "summary": summary or seen.row,
         "live": seen.live,
+        "importance": {seen.case_id: standing_of(services, seen.row, seen.live)},
         "story": story(seen.timeline),
         "version": _version(seen.approvals),
         "approvals": seen.approvals,

@@ -13,7 +13,7 @@ from stanch.cases import CaseStatus
 from stanch.records import CaseFilter
 from stanch.views import SEVERITIES
 from stanch.web.console.render import is_fragment, page
-from stanch.web.looking import pending
+from stanch.web.looking import pending, standings
 from stanch.web.services import Given, Services
 
 PAGE_SIZE = 100
@@ -65,7 +65,9 @@ async def approvals(request: Request, services: Given) -> Response:
     found = await pending(services)
     me = request.state.caller.principal
     ordered = sorted(found, key=lambda item: me not in item.request.approvers())
-    return page(request, "approvals.html", {"approvals": ordered, "click": uuid4().hex, "back": "/approvals"})
+    context: dict[str, Any] = {"approvals": ordered, "click": uuid4().hex, "back": "/approvals"}
+    context["importance"] = await asyncio.to_thread(standings, services, ordered)
+    return page(request, "approvals.html", context)
 
 
 @router.get("/quarantine")

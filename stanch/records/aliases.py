@@ -1,0 +1,233 @@
+"""Under which identities a problem is known: it keeps its case when its path template or its tool's id changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Executable, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from stanch.records import schema
+from stanch.records.database import Database, rows, rows_in_parts
+
+if TYPE_CHECKING:
+    from stanch.findings import Finding
+
+LOCK = "aliases"
+
+
+@dataclass(frozen=True)
+class Names:
+    """The identities of one finding.
+
+    Args:
+        source: that sent it; stable ids only mean something within it.
+        stable: from the tool's stable id, "" where it has none.
+        calculated: from rule and place; first by the template in use, then by the others.
+        guessed: the template in use is that of the heuristic.
+    """
+
+    source: str
+    stable: str = ""
+    calculated: tuple[str, ...] = ()
+    guessed: bool = False
+
+    @classmethod
+    def of(cls, finding: Finding) -> Names:
+        """Those of a finding that `complete` has been through."""
+        prints = finding.fingerprints
+        calculated = tuple(item for item in finding.identities if item != prints.identity_src)
+        guessed = finding.api.template_basis == "heuristic"
+        return cls(finding.metadata.source_id, prints.identity_src, calculated, guessed)
+
+    @property
+    def primary(self) -> str:
+        """What the id of a new case is made from."""
+        return self.stable or next(iter(self.calculated), "")
+
+
+@dataclass(frozen=True)
+class AliasRow:
+    """One identity and its case.
+
+    Args:
+        is_stable: from a tool's stable id.
+        is_weak: from a template that was not in use. Two operations of a specification may share it, so it only leads
+            findings here that have nothing better than the heuristic, and gives way to one for which it is in use.
+    """
+
+    identity: str
+    case_id: str
+    source: str
+    at: datetime
+    is_stable: bool = False
+    is_weak: bool = False
+
+
+def rows_of(names: Names, case_id: str, *, at: datetime) -> list[AliasRow]:
+    """What is to be remembered of a finding whose case is settled."""
+    stable = [AliasRow(names.stable, case_id, names.source, at, is_stable=True)] if names.stable else []
+    return stable + [
+        AliasRow(identity, case_id, names.source, at, is_weak=position > 0)
+        for position, identity in enumerate(names.calculated)
+    ]
+
+
+def find_cases(db: Connection, names: Sequence[Names]) -> list[str | None]:
+    """The case of each finding, None where the problem is new; reads only."""
+    return [case for case, _ in matches_of(db, names)]
+
+
+def matches_of(db: Connection, names: Sequence[Names]) -> list[tuple[str | None, str]]:
+    """The same with how it was found: `stable id`, `calculated`, `alias` or `new`."""
+    known = _Known.read(db, names)
+    return [known.why(each) for each in names]
+
+
+def remember(db: Connection, given: Iterable[AliasRow]) -> None:
+    """Add rows; an identity that is known keeps its case, unless it was known weakly only."""
+    best: dict[str, AliasRow] = {}
+    for row in given:
+        if row.identity not in best or _beats(row, best[row.identity]):
+            best[row.identity] = row
+    table = schema.aliases
+    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
+    if not best:
+        return
+    statement = insert(table)
+    changed = {name: statement.excluded[name] for name in ("case_id", "source", "at", "is_stable", "is_weak")}
+    beats = table.c.is_weak.is_(True) & statement.excluded.is_weak.is_(False)
+    statement = statement.on_conflict_do_update(index_elements=["identity"], set_=changed, where=beats)
+    db.execute(statement, [asdict(best[identity]) for identity in sorted(best)])
+
+
+def _beats(new: AliasRow, known: AliasRow) -> bool:
+    return known.is_weak and not new.is_weak
+
+
+def assign_cases(
+    db: Connection, names: Sequence[Names], *, mint: Callable[[str], str], at: datetime
+) -> list[tuple[str, str]]:
+    """Find or open the case of each finding, one after the other, and remember all of it.
+
+    Args:
+        db: in a write transaction; where several may run at once, hold the lock `LOCK` before.
+        names: of the findings, in their order; what the first ones settle counts for the later ones.
+        mint: makes the id of a new case from the primary identity.
+        at: for new rows.
+
+    Returns:
+        (case id, how it was found: `stable id`, `calculated`, `alias` or `new`) of each.
+    """
+    known, answers, new = _Known.read(db, names), list[tuple[str, str]](), dict[str, AliasRow]()
+    for each in names:
+        if not each.primary:
+            raise ValueError("a finding without identity would be merged with strangers")
+        case, how = known.why(each)
+        case = case or mint(each.primary)
+        answers.append((case, how))
+        for row in rows_of(each, case, at=at):
+            if known.add(row):
+                new[row.identity] = row
+    remember(db, new.values())
+    return answers
+
+
+class _Known:
+    """The rows that matter for some findings."""
+
+    def __init__(self, by_identity: Mapping[str, AliasRow], stable: Iterable[AliasRow]) -> None:
+        self._by_identity = dict(by_identity)
+        self._holders: dict[tuple[str, str], set[str]] = {}
+        for row in (*self._by_identity.values(), *stable):
+            self._hold(row)
+
+    @classmethod
+    def read(cls, db: Connection, names: Sequence[Names]) -> _Known:
+        wanted = dict.fromkeys(item for each in names for item in (each.stable, *each.calculated) if item)
+        table = schema.aliases
+        by_identity = {
+            row.identity: row
+            for part in rows_in_parts(wanted)
+            for row in _read(db, select(table).where(table.c.identity.in_(part)))
+        }
+        cases = dict.fromkeys(row.case_id for row in by_identity.values())
+        stable = [
+            row
+            for part in rows_in_parts(cases)
+            for row in _read(db, select(table).where(table.c.case_id.in_(part), table.c.is_stable.is_(True)))
+        ]
+        return cls(by_identity, stable)
+
+    def _hold(self, row: AliasRow) -> None:
+        if row.is_stable:
+            self._holders.setdefault((row.case_id, row.source), set()).add(row.identity)
+
+    def add(self, row: AliasRow) -> bool:
+        """Take a row; False where its identity is known as well or better."""
+        known = self._by_identity.get(row.identity)
+        if known is not None and not _beats(row, known):
+            return False
+        self._by_identity[row.identity] = row
+        self._hold(row)
+        return True
+
+    def why(self, names: Names) -> tuple[str | None, str]:
+        """The case and what led to it. A stable id decides alone where it is known."""
+        own = self._by_identity.get(names.stable)
+        if own is not None:
+            return own.case_id, "stable id"
+        for position, identity in enumerate(names.calculated):
+            row = self._by_identity.get(identity)
+            if row is not None and self._may_join(names, row, first=position == 0):
+                return row.case_id, "calculated" if position == 0 else "alias"
+        return None, "new"
+
+    def _may_join(self, names: Names, row: AliasRow, *, first: bool) -> bool:
+        """Never into the case of another stable id of the same source: the tool says that these are two problems."""
+        if row.is_weak and not (first and names.guessed):
+            return False
+        others = self._holders.get((row.case_id, names.source), set()) - {names.stable}
+        return not (names.stable and others)
+
+
+def _read(db: Connection, query: Executable) -> Iterator[AliasRow]:
+    for row in rows(db, query):
+        yield AliasRow(**row)
+
+
+class Aliases(Database):
+    """The same, each call one transaction."""
+
+    def cases_of(self, names: Sequence[Names]) -> list[str | None]:
+        """The case of each finding, None where the problem is new."""
+        with self._read() as db:
+            return find_cases(db, names)
+
+    def matches_of(self, names: Sequence[Names]) -> list[tuple[str | None, str]]:
+        """The same with how it was found."""
+        with self._read() as db:
+            return matches_of(db, names)
+
+    def know(self, given: Iterable[AliasRow]) -> None:
+        """Remember rows; an identity that is known keeps its case, unless it was known weakly only."""
+        with self._write() as db:
+            remember(db, given)
+
+    def assign_cases(
+        self, names: Sequence[Names], *, mint: Callable[[str], str], at: datetime
+    ) -> list[tuple[str, str]]:
+        """Find or open the case of each finding and remember it, one writer at a time."""
+        with self._write() as db:
+            self._lock(db, LOCK)
+            return assign_cases(db, names, mint=mint, at=at)
+
+    def aliases_of(self, case_id: str) -> list[AliasRow]:
+        """Every identity that leads to a case, oldest first."""
+        table = schema.aliases
+        query = select(table).where(table.c.case_id == case_id).order_by(table.c.at, table.c.identity)
+        with self._read() as db:
+            return list(_read(db, query))
