@@ -1,4 +1,4 @@
-"""Turns the bytes of a delivery into JSON documents, within limits, refusing what parsers disagree about."""
+"""Turns the bytes of a delivery (JSON, NDJSON, XML) into documents within limits, refusing what is ambiguous."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ from typing import Any, NoReturn
 from pydantic_core import from_json
 
 from stanch.errors import IntakeError
+from stanch.intake.markup import looks_like_xml, parse_xml
 from stanch.shapes import is_dict, is_list
 
 _BOM = b"\xef\xbb\xbf"
-_JSON_TYPES = ("json", "text/plain", "octet-stream", "x-www-form-urlencoded", "jsonl", "ndjson", "jsonlines")
+_TYPES = ("json", "text/plain", "octet-stream", "x-www-form-urlencoded", "xml")
+_LINE_TYPES = ("ndjson", "jsonl", "json-lines", "jsonlines", "json-seq")
 
 
 @dataclass(frozen=True)
@@ -65,32 +67,37 @@ def _gunzip(body: bytes, cap: int) -> bytes:
 
 
 def parse_documents(body: bytes, content_type: str = "", limits: Limits = DEFAULT_LIMITS) -> list[Any]:
-    """The documents of a body: one object, the items of an array, or the lines of NDJSON.
+    """The documents of a body: one object, the items of an array, the lines of NDJSON, or one XML document.
 
     Raises:
-        IntakeError: 415 for a media type that is not JSON, 413 for too much, 400 for anything unclear.
+        IntakeError: 415 for a media type that is neither JSON nor XML, 413 for too much, 400 for anything unclear.
     """
     if len(body) > limits.delivery:
         raise IntakeError(f"the body has more than {limits.delivery} bytes", status=413, code="I002")
     media = content_type.split(";", 1)[0].strip().lower()
-    if media and not any(word in media for word in _JSON_TYPES):
+    if media and not any(word in media for word in _TYPES):
         raise IntakeError(
-            "the content type is not JSON",
+            "the content type is neither JSON nor XML",
             status=415,
             code="I003",
-            hint="send application/json or application/x-ndjson",
+            hint="send application/json, application/x-ndjson or application/xml",
         )
-    documents = _documents(body.removeprefix(_BOM).strip(), limits)
+    documents = _documents(body.removeprefix(_BOM).strip(), media, limits)
     if len(documents) > limits.items:
         raise IntakeError(f"the body has more than {limits.items} items", status=413, code="I002")
     return documents
 
 
-def _documents(body: bytes, limits: Limits) -> list[Any]:
+def _documents(body: bytes, media: str, limits: Limits) -> list[Any]:
+    by_line = any(word in media for word in _LINE_TYPES)
+    if not body and by_line:  # how a scanner that writes lines says that it found nothing
+        return []
     if not body:
         raise IntakeError("the body is empty", code="I005")
+    if looks_like_xml(body) or "xml" in media:
+        return [parse_xml(body, depth=limits.depth)]
     lines = body.split(b"\n") if body[:1] == b"{" else []
-    if len(lines) > 1 and lines[0].rstrip().endswith(b"}") and _complete(lines[0]):
+    if len(lines) > 1 and (by_line or (lines[0].rstrip().endswith(b"}") and _complete(lines[0]))):
         return [_parse(line, limits, place=f"line {n}") for n, line in enumerate(lines, 1) if line.strip()]
     parsed = _parse(body, limits)
     return parsed if is_list(parsed) else [parsed]

@@ -71,6 +71,14 @@ def opened(document: Any, envelopes: Sequence[Envelope], *, layers: int = _MAX_L
     return [inner for item in inside for inner in opened(item, envelopes, layers=layers - 1)]
 
 
+def event_key(document: Any) -> tuple[str, str] | None:
+    """Source and id of a CloudEvent: the same pair again is the same event."""
+    if not is_dict(document) or not document.get("specversion"):
+        return None
+    source, name = document.get("source"), document.get("id")
+    return (source, name) if isinstance(source, str) and isinstance(name, str) else None
+
+
 def holds(value: Any) -> bool:
     """JMESPath's truth; what could not be evaluated is not true."""
     return not isinstance(value, Failed) and closures.holds(value)

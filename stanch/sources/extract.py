@@ -14,7 +14,7 @@ from stanch.intake.bodies import DEFAULT_LIMITS, Limits, parse_documents
 from stanch.intake.redaction import Redactor
 from stanch.sources import own
 from stanch.sources.adapter import Adapter
-from stanch.sources.envelopes import holds, opened
+from stanch.sources.envelopes import event_key, holds, opened
 from stanch.sources.library import Library, shipped
 from stanch.sources.merging import merged
 from stanch.sources.results import Collected, Extraction, Reason
@@ -67,8 +67,16 @@ def extract(
 def extract_documents(documents: Iterable[Any], *, adapter: str | None, setting: Setting, first: int = 0) -> Extraction:
     """The findings of parsed documents; `first` is the index of the first one where they are a slice of a delivery."""
     collected, index = Collected(), first - 1
+    events: set[tuple[str, str]] = set()
     for outer in documents:
-        for document in opened(outer, setting.library.envelopes):
+        if (event := event_key(outer)) is not None and event in events:
+            collected.ignored["the same event again"] += 1
+            continue
+        events |= {event} if event else set()
+        inside = opened(outer, setting.library.envelopes)
+        if not inside:
+            collected.ignored["an envelope with nothing in it"] += 1
+        for document in inside:
             index += 1
             _take(document, adapter or AUTO, setting=setting, collected=collected, index=index)
     return collected.done(index + 1 - first)
