@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from stanch.documents import Codes, Document, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.findings.report import FindingReport
+from stanch.shapes import is_dict
 from stanch.sources.closures import Evaluate
 from stanch.sources.expressions import Engine, mistakes
+from stanch.sources.screening import Needs, needs
 
 _CODES = Codes(unknown_key="S002", missing="S001", invalid="S001")
 _MODEL_PARTS = ("api", "actor", "resource", "product")
@@ -146,7 +148,7 @@ def _compiled(made: AdapterFile, digest: str) -> Adapter:
         id=made.id,
         title=made.title,
         sha256=digest,
-        detect=engine.compile(made.detect),
+        detect=_screened(engine.compile(made.detect), needs(made.detect)),
         peel=optional(made.peel),
         foreach=tuple((scope.as_, engine.compile(scope.in_)) for scope in made.foreach),
         when=optional(made.when),
@@ -156,6 +158,19 @@ def _compiled(made: AdapterFile, digest: str) -> Adapter:
         quarantine=made.quarantine,
         ignore=made.ignore,
     )
+
+
+def _screened(detect: Evaluate, wanted: Needs) -> Evaluate:
+    """Looks at the keys first: a document is offered to every adapter, and nearly all of them have no use for it."""
+
+    def screened(document: Any) -> Any:
+        if is_dict(document):
+            keys = document.keys()
+            if not any(part <= keys for part in wanted):
+                return None
+        return detect(document)
+
+    return screened
 
 
 def _lowered(table: dict[str, Any] | tuple[Band, ...]) -> dict[str, Any] | tuple[Band, ...]:

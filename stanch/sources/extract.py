@@ -9,16 +9,15 @@ from typing import Any
 
 from stanch.errors import IntakeError
 from stanch.findings import Finding, Origin, to_finding
-from stanch.findings.report import FindingReport
 from stanch.intake.bodies import DEFAULT_LIMITS, Limits, parse_documents
 from stanch.intake.redaction import Redactor
 from stanch.sources import own
 from stanch.sources.adapter import Adapter
 from stanch.sources.envelopes import event_key, holds, opened
 from stanch.sources.library import Library, shipped
+from stanch.sources.mapping import RowFindings
 from stanch.sources.merging import merged
 from stanch.sources.results import Collected, Extraction, Reason
-from stanch.sources.rows import MAX_ROWS, checked, report_data, rows, wanted
 
 AUTO = "auto"
 
@@ -131,7 +130,8 @@ def _own(document: Any, setting: Setting, collected: Collected, index: int) -> N
     try:
         own.read(document)  # tells mistakes at their place before redaction changes any text
         data, counts = setting.redactor.report(document)
-        finding = _identified(own.read(data), setting, replace(setting.origin, adapter=own.ID), index)
+        origin = replace(setting.origin, adapter=own.ID)
+        finding = to_finding(own.read(data), origin, item=f"{origin.delivery_id}#{index}")
     except IntakeError as error:
         return collected.refuse(Reason.INVALID, f"{error} ({error.hint})", index, place=error.place)
     return _keep([finding.model_copy(update={"redactions": counts})], collected, index)
@@ -145,35 +145,9 @@ def _mapped(document: Any, adapter: Adapter, setting: Setting, collected: Collec
         return collected.refuse(Reason.NOT_A_FINDING, adapter.quarantine, index)
     if not adapter.foreach and _too_large(document, setting):
         return collected.refuse(Reason.TOO_LARGE, "the finding is larger than allowed", index)
-    found, number = list[Finding](), -1
-    for number, row in enumerate(rows(adapter, document)):
-        if number >= MAX_ROWS:
-            collected.refuse(Reason.TOO_LARGE, f"the report has more than {MAX_ROWS} rows", index)
-            break
-        if not wanted(adapter, row):
-            collected.ignored[f"{adapter.id}: filtered by when"] += 1
-            continue
-        finding = _row(adapter, row, setting=setting, collected=collected, index=index)
-        found += [finding] if finding else []
-    if number < 0:
-        collected.ignored[f"{adapter.id}: reports nothing"] += 1
-    return _keep(merged(found), collected, index)
-
-
-def _row(adapter: Adapter, row: Any, *, setting: Setting, collected: Collected, index: int) -> Finding | None:
-    data, counts = setting.redactor.report(report_data(adapter, row, collected.warnings))
-    report = checked(adapter, data, collected.warnings)
-    if report is None:
-        collected.refuse(Reason.INVALID, f"the adapter '{adapter.id}' gives no usable finding", index)
-        return None
-    stable = holds(adapter.stable_id(row))
-    origin = replace(setting.origin, adapter=adapter.id, adapter_sha256=adapter.sha256, stable_id=stable)
-    finding = _identified(report, setting, origin, index)
-    return finding.model_copy(update={"redactions": counts})
-
-
-def _identified(report: FindingReport, setting: Setting, origin: Origin, index: int) -> Finding:
-    return to_finding(report, origin, item=f"{origin.delivery_id}#{index}")
+    made = RowFindings(adapter, redactor=setting.redactor, origin=setting.origin, collected=collected, index=index)
+    made.take(document)
+    return _keep(merged(made.found), collected, index)
 
 
 def _keep(findings: Iterable[Finding], collected: Collected, index: int) -> None:

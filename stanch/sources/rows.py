@@ -22,22 +22,27 @@ _LONGEST = {"labels": 64, "cwe": 32, "cve": 64, "references": 32, "resources": 5
 Row = dict[str, Any]
 
 
-def rows(adapter: Adapter, document: Any) -> Iterator[Row]:
-    """The named levels of each repetition, `doc` among them."""
+def rows(adapter: Adapter, document: Any, warnings: Counter[str]) -> Iterator[Row]:
+    """The named levels of each repetition, `doc` among them; a level that fails repeats nothing."""
     document = adapter.peel(document) if adapter.peel else document
-    yield from _repeat(adapter, {"doc": document}, level=0)
+    if isinstance(document, Failed):
+        warnings[f"{adapter.id}: peel: {document.reason}"] += 1
+        return
+    yield from _repeat(adapter, {"doc": document}, warnings, level=0)
 
 
-def _repeat(adapter: Adapter, row: Row, *, level: int) -> Iterator[Row]:
+def _repeat(adapter: Adapter, row: Row, warnings: Counter[str], *, level: int) -> Iterator[Row]:
     if level == len(adapter.foreach):
         yield row
         return
     name, inside = adapter.foreach[level]
     found = inside(row)
-    items = found if is_list(found) else [found]
-    for item in items:
-        if item is not None and not isinstance(item, Failed):
-            yield from _repeat(adapter, row | {name: item}, level=level + 1)
+    if isinstance(found, Failed):
+        warnings[f"{adapter.id}: {name}: {found.reason}"] += 1
+        return
+    for item in found if is_list(found) else (found,):
+        if item is not None:
+            yield from _repeat(adapter, row | {name: item}, warnings, level=level + 1)
 
 
 def wanted(adapter: Adapter, row: Row) -> bool:
