@@ -88,6 +88,16 @@ def parse_documents(body: bytes, content_type: str = "", limits: Limits = DEFAUL
     return documents
 
 
+def parse_value(text: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """One JSON value or XML document that stands inside another document.
+
+    Raises:
+        IntakeError: as for a body.
+    """
+    text = text.strip()
+    return parse_xml(text, depth=limits.depth) if looks_like_xml(text) else _parse(text, limits)
+
+
 def _documents(body: bytes, media: str, limits: Limits) -> list[Any]:
     by_line = any(word in media for word in _LINE_TYPES)
     if not body and by_line:  # how a scanner that writes lines says that it found nothing

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import ipaddress
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -14,8 +13,10 @@ from urllib.parse import urlsplit
 
 from jmespath import functions
 
+from stanch.errors import IntakeError
 from stanch.findings.times import parse_time
 from stanch.findings.words import known_environment
+from stanch.intake.bodies import Limits, decompress, parse_documents, parse_value
 from stanch.shapes import is_dict, is_list
 
 Bands = Sequence[Sequence[Any]]
@@ -30,6 +31,8 @@ _OPERATION = re.compile(
 )
 _URL = re.compile(r"https?://[^\s'\"`<>]{1,2048}")
 _TAG = re.compile(r"<[/!]?[A-Za-z][^<>]{0,512}>")
+_GZIP = b"\x1f\x8b"
+_INNER = Limits(gzip_ratio=100)  # log lines repeat themselves
 _BREAK = re.compile(r"</?(?:p|br|li|div|ul|ol|h\d)\b[^<>]{0,64}>", re.IGNORECASE)
 _CWE = re.compile(r"CWE[-_: ]{0,2}(\d{1,6})\b", re.IGNORECASE)
 _FINGERPRINT = re.compile(r"[\w.:/+=-]{12,512}", re.ASCII)
@@ -163,15 +166,6 @@ class AdapterFunctions(functions.Functions):
             return None
         return text.rpartition(mark)[0] or None
 
-    @functions.signature(_ANY, _ANY, _ANY)
-    def _func_between(self, text: Any, left: Any, right: Any) -> Any:
-        """What stands between two marks in a text, the first such place."""
-        if not (isinstance(text, str) and isinstance(left, str) and isinstance(right, str)):
-            return None
-        _, mark, rest = text[:16384].partition(left)
-        found, end, _ = rest.partition(right)
-        return found.strip() or None if mark and end else None
-
     @functions.signature(_ANY)
     def _func_cwe_in(self, text: Any) -> Any:
         """All CWE numbers that a text names."""
@@ -210,18 +204,36 @@ class AdapterFunctions(functions.Functions):
 
     @functions.signature(_ANY)
     def _func_parse_json(self, text: Any) -> Any:
+        """The JSON value (or XML document) inside a text, read as strictly as a delivery."""
         try:
-            return json.loads(text) if isinstance(text, str) else None
-        except (ValueError, RecursionError):
+            return parse_value(text.encode(), _INNER) if isinstance(text, str) else None
+        except (ValueError, IntakeError):
             return None
 
     @functions.signature(_ANY)
-    def _func_parse_base64(self, text: Any) -> Any:
-        """The JSON inside base64."""
+    def _func_decoded(self, text: Any) -> Any:
+        """The text inside base64, also where it is compressed with gzip, within the limits of a delivery."""
         try:
-            return json.loads(base64.b64decode(text, validate=True)) if isinstance(text, str) else None
-        except (ValueError, RecursionError):
+            raw = base64.b64decode(text, validate=True)
+            return decompress(raw, "gzip" if raw[:2] == _GZIP else "", _INNER).decode()
+        except (TypeError, ValueError, IntakeError):
             return None
+
+    @functions.signature(_ANY)
+    def _func_json_lines(self, text: Any) -> Any:
+        """The documents of a text: one, an array of them, or one a line."""
+        try:
+            return parse_documents(text.encode(), "", _INNER)
+        except (AttributeError, ValueError, IntakeError):
+            return None
+
+    @functions.signature(_ANY, _ANY, _ANY)
+    def _func_between(self, text: Any, start: Any, end: Any) -> Any:
+        """What stands between two marks in a text; an empty first mark is its beginning."""
+        if not isinstance(text, str) or not end or start not in text:
+            return None
+        found, mark, _ = (text.split(start, 1)[1] if start else text).partition(end)
+        return found if mark and found else None
 
 
 def _uncapital(key: Any) -> Any:
