@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -15,8 +16,10 @@ from stanch.intake.markup import looks_like_xml, parse_xml
 from stanch.shapes import is_dict, is_list
 
 _BOM = b"\xef\xbb\xbf"
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # for XML only; its line ends are two bytes each
+_STOPPED = re.compile(r"line (\d+) column (\d+)")
 _TYPES = ("json", "text/plain", "octet-stream", "x-www-form-urlencoded", "xml")
-_LINE_TYPES = ("ndjson", "jsonl", "json-lines", "jsonlines", "json-seq")
+_LINE_TYPES = ("ndjson", "jsonl", "json-lines", "jsonlines")
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,8 @@ def parse_documents(body: bytes, content_type: str = "", limits: Limits = DEFAUL
             code="I003",
             hint="send application/json, application/x-ndjson or application/xml",
         )
-    documents = _documents(body.removeprefix(_BOM).strip(), media, limits)
+    text = body if body.startswith(_UTF_16) else body.removeprefix(_BOM).strip()
+    documents = _documents(text, media, limits)
     if len(documents) > limits.items:
         raise IntakeError(f"the body has more than {limits.items} items", status=413, code="I002")
     return documents
@@ -129,11 +133,17 @@ def _parse(text: bytes, limits: Limits, place: str = "") -> Any:
         parsed = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
     except _Duplicate as error:
         raise IntakeError(f"{where}{error}", code="I006", place=place) from None
-    except (ValueError, RecursionError):
-        raise IntakeError(f"{where}not valid JSON", code="I005", place=place) from None
+    except (ValueError, RecursionError) as error:
+        raise IntakeError(f"{where}not valid JSON{_position(error)}", code="I005", place=place) from None
     if _depth(parsed) > limits.depth:
         raise IntakeError(f"{where}nested deeper than {limits.depth}", code="I007", place=place)
     return parsed
+
+
+def _position(error: BaseException) -> str:
+    """Where parsing stopped, for people; what stands there is not repeated."""
+    found = _STOPPED.search(str(error))
+    return f" (stopped at line {found[1]}, column {found[2]})" if found else ""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

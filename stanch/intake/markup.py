@@ -46,7 +46,10 @@ def parse_xml(body: bytes, *, depth: int) -> dict[str, Any]:
     except DefusedXmlException:
         hint = "send the report without entities and without references to other files"
         raise IntakeError("XML with entities or external references is refused", code="I008", hint=hint) from None
-    except (ParseError, ValueError, LookupError, RecursionError):
+    except ParseError as error:
+        line, column = error.position
+        raise IntakeError(f"not well-formed XML (stopped at line {line}, column {column + 1})", code="I005") from None
+    except (ValueError, LookupError, RecursionError):
         raise IntakeError("not well-formed XML", code="I005") from None
     return tree.root
 

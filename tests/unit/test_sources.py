@@ -268,7 +268,7 @@ def test_a_file_in_the_policy_folder_replaces_a_shipped_adapter(tmp_path: Path) 
         ("table('severity', alert.score)", "table('sever', alert.score)", "S005", 12),
         ("detect: acme_version", "detekt: acme_version", "S002", 4),
         ("  title: alert.name", "  api.criticality: alert.name", "S003", 10),
-        ("id: acme", "id: own", "S001", 1),
+        ("id: acme", "id: own", "S001", 2),
         ("version: adapter/v1", "version: adapter/v2", "S001", 1),
     ],
 )
