@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stanch.errors import IntakeError
-from stanch.findings import Finding, Origin, to_finding
+from stanch.findings import Finding, FindingStatus, Origin, to_finding
 from stanch.intake.bodies import DEFAULT_LIMITS, Limits, parse_documents
 from stanch.intake.redaction import Redactor
 from stanch.sources import own
@@ -154,6 +154,8 @@ def _keep(findings: Iterable[Finding], collected: Collected, index: int) -> None
     for finding in findings:
         if finding.identity:
             collected.add(finding, index)
+        elif finding.status in (FindingStatus.RESOLVED, FindingStatus.ARCHIVED):
+            collected.ignored["over, without saying which problem"] += 1
         else:
             message = (
                 "too little to recognise it again: a stable id, or a rule (type) and a host or resource, is needed"

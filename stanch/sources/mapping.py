@@ -36,16 +36,17 @@ class RowFindings:
 
     def take(self, document: Any) -> None:
         """Map every row that the adapter wants."""
-        adapter, collected, number = self._adapter, self._collected, -1
-        for number, row in enumerate(rows(adapter, document, collected.warnings)):
-            if number >= MAX_ROWS:
-                collected.refuse(Reason.TOO_LARGE, f"the report has more than {MAX_ROWS} rows", self._index)
-                break
+        adapter, collected, before = self._adapter, self._collected, self._collected.rows
+        for row in rows(adapter, document, collected.warnings):
+            if collected.rows >= MAX_ROWS:
+                collected.refuse(Reason.TOO_LARGE, f"the delivery has more than {MAX_ROWS} rows", self._index)
+                return
+            collected.rows += 1
             if wanted(adapter, row):
                 self._add(row)
             else:
                 collected.ignored[f"{adapter.id}: filtered by when"] += 1
-        if number < 0:
+        if collected.rows == before:
             collected.ignored[f"{adapter.id}: reports nothing"] += 1
 
     def _add(self, row: Row) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from stanch.findings import Origin
 from stanch.intake.bodies import DEFAULT_LIMITS, parse_documents
 from stanch.intake.config import load_sources
 from stanch.intake.redaction import Redactor
-from stanch.sources import Extraction, extract, load_adapter, load_library, shipped
+from stanch.sources import Extraction, Reason, extract, load_adapter, load_library, shipped
 from stanch.sources.adapter import AdapterFile
 from stanch.sources.envelopes import opened
 from stanch.sources.expressions import Engine
@@ -120,6 +121,14 @@ def test_numbers_without_end_are_refused_or_ignored() -> None:
     found = extract(json.dumps(body).encode())
     assert [finding.count for finding in found.findings] == [1]
     assert found.findings[0].finding_info.first_seen_time is None
+
+
+def test_a_delivery_of_many_tiny_rows_costs_no_more_than_one_of_the_allowed_size() -> None:
+    report = {"version": "2.1.0", "runs": [{"tool": {"driver": {"name": "t"}}, "results": [{}] * 4000}]}
+    start = time.process_time()
+    found = extract(json.dumps([report] * 40).encode())
+    assert {item.reason for item in found.quarantined} == {Reason.WEAK_IDENTITY, Reason.TOO_LARGE}
+    assert time.process_time() - start < 20
 
 
 def variants(documents: list[Any]) -> Iterator[list[Any]]:
