@@ -42,7 +42,7 @@ class RowFindings:
                 collected.refuse(Reason.TOO_LARGE, f"the delivery has more than {MAX_ROWS} rows", self._index)
                 return
             collected.rows += 1
-            if wanted(adapter, row):
+            if wanted(adapter, row, collected.warnings):
                 self._add(row)
             else:
                 collected.ignored[f"{adapter.id}: filtered by when"] += 1

@@ -45,9 +45,15 @@ def _repeat(adapter: Adapter, row: Row, warnings: Counter[str], *, level: int) -
             yield from _repeat(adapter, row | {name: item}, warnings, level=level + 1)
 
 
-def wanted(adapter: Adapter, row: Row) -> bool:
+def wanted(adapter: Adapter, row: Row, warnings: Counter[str]) -> bool:
     """False for what the tool only logs, such as a request that a firewall let through."""
-    return adapter.when is None or holds(adapter.when(row))
+    return adapter.when is None or _says(adapter, "when", adapter.when(row), warnings)
+
+
+def _says(adapter: Adapter, name: str, value: Any, warnings: Counter[str]) -> bool:
+    if isinstance(value, Failed):
+        warnings[f"{adapter.id}: {name}: {value.reason}"] += 1
+    return holds(value)
 
 
 def report_data(adapter: Adapter, row: Row, warnings: Counter[str]) -> Row:
@@ -59,7 +65,7 @@ def report_data(adapter: Adapter, row: Row, warnings: Counter[str]) -> Row:
             warnings[f"{adapter.id}: {name}: {value.reason}"] += 1
         elif (clean := _clean(parts[-1], value)) is not None:
             _put(data, parts, clean)
-    if adapter.is_test is not None and holds(adapter.is_test(row)):
+    if adapter.is_test is not None and _says(adapter, "is_test", adapter.is_test(row), warnings):
         data |= {"is_test": True, "test_reason": f"marked as a test by the {adapter.id} adapter"}
     return data
 
