@@ -54,7 +54,7 @@ def extract(
         origin: what the delivery adds to each finding.
 
     Raises:
-        IntakeError: the body is no JSON within the limits. Everything else is an entry in `quarantined`.
+        IntakeError: the body is neither JSON nor XML within the limits. Everything else is an entry in `quarantined`.
     """
     return extract_documents(
         parse_documents(body, content_type, limits),
