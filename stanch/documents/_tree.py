@@ -85,14 +85,18 @@ class Document:
         if node.style == "|":
             return self._inside_block(node, offset)
         line, column = node.place
-        quote = 1 if node.style in ("'", '"') else 0
-        return line, column + quote + offset
+        if node.style not in ("'", '"'):
+            return line, column + offset
+        return line, column + 1 + _written(self._line(line)[column:], offset, quote=node.style)
+
+    def _line(self, number: int) -> str:
+        source = self.text.split("\n")
+        return source[number - 1] if number <= len(source) else ""
 
     def _inside_block(self, node: Leaf, offset: int) -> Place:
         before: str = node.value[:offset]
         line = node.place[0] + 1 + before.count("\n")
-        source = self.text.split("\n")
-        written = source[line - 1] if line <= len(source) else ""
+        written = self._line(line)
         content = node.value.split("\n")[before.count("\n")]
         indent = max(written.find(content), 0)
         return line, indent + 1 + len(before.rpartition("\n")[2])
@@ -100,6 +104,15 @@ class Document:
     def strings(self) -> Iterator[tuple[Path, str]]:
         """Every text value with its path, in file order."""
         yield from _strings(self.root, ())
+
+
+def _written(text: str, offset: int, *, quote: str) -> int:
+    """How many characters stand in the file for the first `offset` characters of a quoted text."""
+    at = 0
+    for _ in range(offset):
+        escaped = text[at : at + 2] == "''" if quote == "'" else text[at : at + 1] == "\\"
+        at += 2 if escaped else 1
+    return at
 
 
 def child(node: Node, step: str | int) -> Node | None:

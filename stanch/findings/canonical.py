@@ -113,7 +113,7 @@ def _unidentified(report: FindingReport, origin: Origin) -> Finding:
         owasp_api=categories,
         owasp_basis=basis,
         cwe=_cwe(report),
-        cve=report.cve,
+        cve=_unique(item.upper() for item in report.cve),
         labels=_unique(report.labels),
         data_classification=_unique(item.lower() for item in report.data_classification),
         evidence=tuple(map(_evidence, report.evidence)),

@@ -6,22 +6,15 @@ import base64
 import hashlib
 import hmac
 import ipaddress
-import json
 from collections.abc import Iterable
 
 from stanch.findings.model import Actor, Finding, Fingerprints
 from stanch.findings.paths import neutral, parse_path
 
-_VOLATILE = {
-    "uid",
-    "count",
-    "metadata",
-    "fingerprints",
-    "correlation",
-    "redactions",
-    "unmapped",
-    "evidence",
-}
+_VOLATILE: dict[str, bool | set[str]] = dict.fromkeys(
+    ("uid", "count", "metadata", "fingerprints", "correlation", "redactions", "unmapped", "evidence"), True
+)
+_VOLATILE["finding_info"] = {"first_seen_time", "last_seen_time"}
 
 
 _SOURCE_PARTS = ("adapter", "source", "rule", "tool id")
@@ -30,12 +23,8 @@ _PLACE_PARTS = ("kind", "rule", "host", "port", "method", "path template", "para
 
 def digest_of(tag: str, parts: Iterable[str]) -> str:
     """SHA-256 over length-prefixed parts: no part can pretend to be two, an empty one still counts."""
-    total = hashlib.sha256(tag.encode())
-    for part in parts:
-        raw = part.encode("utf-8", "surrogatepass")
-        total.update(f"|{len(raw)}:".encode())
-        total.update(raw)
-    return total.hexdigest()
+    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
+    return hashlib.sha256(b"".join((tag.encode(), *(b"|%d:%b" % (len(part), part) for part in raw)))).hexdigest()
 
 
 def case_id(identity: str, key: bytes) -> str:
@@ -47,7 +36,7 @@ def case_id(identity: str, key: bytes) -> str:
 def finding_uid(finding: Finding, item: str) -> str:
     """Our id of this report: the same again when the same delivery is sent again."""
     digest = digest_of("uid1", (finding.metadata.source_id, item, finding.identity, finding.fingerprints.content))
-    return "fnd-" + base64.b32encode(bytes.fromhex(digest)).decode().lower()[:26]
+    return "fnd-" + base64.b32encode(bytes.fromhex(digest)[:20]).decode().lower()[:26]
 
 
 def fingerprints(finding: Finding, *, stable_id: bool) -> Fingerprints:
@@ -143,7 +132,5 @@ def _has_place(finding: Finding) -> bool:
 
 
 def _content(finding: Finding) -> str:
-    stable = finding.model_dump(mode="json", exclude=_VOLATILE)
-    for name in ("first_seen_time", "last_seen_time"):
-        stable["finding_info"].pop(name)
-    return hashlib.sha256(json.dumps(stable, sort_keys=True).encode("utf-8", "surrogatepass")).hexdigest()
+    """Over the fields in the order of the model, so that equal findings give equal bytes."""
+    return hashlib.sha256(finding.model_dump_json(exclude=_VOLATILE).encode("utf-8", "replace")).hexdigest()

@@ -104,7 +104,7 @@ def _segment(raw: str) -> str:
     part = unquote(raw)
     if _VARIABLE.fullmatch(part) or _HEX.fullmatch(part) or _SIGNED.fullmatch(part) or _looks_opaque(part):
         return PLACEHOLDER
-    return raw if any(char in part for char in "?#%{}*") else part
+    return raw if not part.isprintable() or any(char in part for char in "?#%{}*\ufffd") else part
 
 
 def _looks_opaque(part: str) -> bool:

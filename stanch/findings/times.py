@@ -8,6 +8,7 @@ from typing import Any
 
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)[ T]?(\d\d:\d\d(?::\d\d)?)?(\.\d+)?\s*(Z|UTC|[+-]\d\d:?\d\d)?", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d{1,20}(?:\.\d+)?")
+_TOO_LARGE = 10**21  # beyond nanoseconds of any year; a longer number would not fit a float
 _LATEST = 253_402_300_799  # end of the year 9999, in seconds
 
 
@@ -18,7 +19,7 @@ def parse_time(value: Any) -> datetime | None:
     if isinstance(value, datetime):
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, int | float):
-        return _from_epoch(float(value))
+        return _from_epoch(float(value)) if abs(value) < _TOO_LARGE else None
     text = str(value).strip()
     if _NUMBER.fullmatch(text):
         return _from_epoch(float(text))

@@ -10,7 +10,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 _CATEGORY = re.compile(r"(?:OWASP[-_ ]?)?API[-_ ]?(?:0?([1-9])|10)(?:[:_ -]*20(?:19|23))?", re.IGNORECASE)
 _HUMP = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
-_CWE = re.compile(r"\d{1,6}")
+_CWE = re.compile(r"(?:CWE[-_: ]{0,2}|(?<![-\w.]))(\d{1,6})(?!\w)", re.IGNORECASE)  # no part of a date, CVE or -1
 
 # CWE numbers that the OWASP pages of 2023 list for a category, and reviewed additions for authentication and access.
 _BY_CWE: dict[int, tuple[int, ...]] = {
@@ -73,4 +73,4 @@ def method_of(text: str) -> str:
 def cwe_number(value: str | int) -> int | None:
     """639 for `CWE-639`, `639` and 639."""
     found = _CWE.search(str(value)[:32])
-    return int(found.group()) if found and int(found.group()) > 0 else None
+    return int(found.group(1)) or None if found else None

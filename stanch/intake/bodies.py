@@ -1,9 +1,10 @@
-"""Turns the bytes of a delivery into JSON documents, within limits, refusing what parsers disagree about."""
+"""Turns the bytes of a delivery (JSON, NDJSON, XML) into documents within limits, refusing what is ambiguous."""
 
 from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from dataclasses import dataclass
 from typing import Any, NoReturn
@@ -11,10 +12,14 @@ from typing import Any, NoReturn
 from pydantic_core import from_json
 
 from stanch.errors import IntakeError
+from stanch.intake.markup import looks_like_xml, parse_xml
 from stanch.shapes import is_dict, is_list
 
 _BOM = b"\xef\xbb\xbf"
-_JSON_TYPES = ("json", "text/plain", "octet-stream", "x-www-form-urlencoded", "jsonl", "ndjson", "jsonlines")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # for XML only; its line ends are two bytes each
+_STOPPED = re.compile(r"line (\d+) column (\d+)")
+_TYPES = ("json", "text/plain", "octet-stream", "x-www-form-urlencoded", "xml")
+_LINE_TYPES = ("ndjson", "jsonl", "json-lines", "jsonlines")
 
 
 @dataclass(frozen=True)
@@ -65,32 +70,48 @@ def _gunzip(body: bytes, cap: int) -> bytes:
 
 
 def parse_documents(body: bytes, content_type: str = "", limits: Limits = DEFAULT_LIMITS) -> list[Any]:
-    """The documents of a body: one object, the items of an array, or the lines of NDJSON.
+    """The documents of a body: one object, the items of an array, the lines of NDJSON, or one XML document.
 
     Raises:
-        IntakeError: 415 for a media type that is not JSON, 413 for too much, 400 for anything unclear.
+        IntakeError: 415 for a media type that is neither JSON nor XML, 413 for too much, 400 for anything unclear.
     """
     if len(body) > limits.delivery:
         raise IntakeError(f"the body has more than {limits.delivery} bytes", status=413, code="I002")
     media = content_type.split(";", 1)[0].strip().lower()
-    if media and not any(word in media for word in _JSON_TYPES):
+    if media and not any(word in media for word in _TYPES):
         raise IntakeError(
-            "the content type is not JSON",
+            "the content type is neither JSON nor XML",
             status=415,
             code="I003",
-            hint="send application/json or application/x-ndjson",
+            hint="send application/json, application/x-ndjson or application/xml",
         )
-    documents = _documents(body.removeprefix(_BOM).strip(), limits)
+    text = body if body.startswith(_UTF_16) else body.removeprefix(_BOM).strip()
+    documents = _documents(text, media, limits)
     if len(documents) > limits.items:
         raise IntakeError(f"the body has more than {limits.items} items", status=413, code="I002")
     return documents
 
 
-def _documents(body: bytes, limits: Limits) -> list[Any]:
+def parse_value(text: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
+    """One JSON value or XML document that stands inside another document.
+
+    Raises:
+        IntakeError: as for a body.
+    """
+    text = text.strip()
+    return parse_xml(text, depth=limits.depth) if looks_like_xml(text) else _parse(text, limits)
+
+
+def _documents(body: bytes, media: str, limits: Limits) -> list[Any]:
+    by_line = any(word in media for word in _LINE_TYPES)
+    if not body and by_line:  # how a scanner that writes lines says that it found nothing
+        return []
     if not body:
         raise IntakeError("the body is empty", code="I005")
+    if looks_like_xml(body) or "xml" in media:
+        return [parse_xml(body, depth=limits.depth)]
     lines = body.split(b"\n") if body[:1] == b"{" else []
-    if len(lines) > 1 and lines[0].rstrip().endswith(b"}") and _complete(lines[0]):
+    if len(lines) > 1 and (by_line or (lines[0].rstrip().endswith(b"}") and _complete(lines[0]))):
         return [_parse(line, limits, place=f"line {n}") for n, line in enumerate(lines, 1) if line.strip()]
     parsed = _parse(body, limits)
     return parsed if is_list(parsed) else [parsed]
@@ -112,11 +133,17 @@ def _parse(text: bytes, limits: Limits, place: str = "") -> Any:
         parsed = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
     except _Duplicate as error:
         raise IntakeError(f"{where}{error}", code="I006", place=place) from None
-    except (ValueError, RecursionError):
-        raise IntakeError(f"{where}not valid JSON", code="I005", place=place) from None
+    except (ValueError, RecursionError) as error:
+        raise IntakeError(f"{where}not valid JSON{_position(error)}", code="I005", place=place) from None
     if _depth(parsed) > limits.depth:
         raise IntakeError(f"{where}nested deeper than {limits.depth}", code="I007", place=place)
     return parsed
+
+
+def _position(error: BaseException) -> str:
+    """Where parsing stopped, for people; what stands there is not repeated."""
+    found = _STOPPED.search(str(error))
+    return f" (stopped at line {found[1]}, column {found[2]})" if found else ""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

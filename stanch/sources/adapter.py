@@ -13,11 +13,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from stanch.documents import Codes, Document, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.findings.report import FindingReport
+from stanch.shapes import is_dict
 from stanch.sources.closures import Evaluate
-from stanch.sources.expressions import Engine, mistakes
+from stanch.sources.expressions import Engine
+from stanch.sources.lint import mistakes
+from stanch.sources.screening import Needs, needs
 
 _CODES = Codes(unknown_key="S002", missing="S001", invalid="S001")
 _MODEL_PARTS = ("api", "actor", "resource", "product")
+RESERVED = frozenset({"own", "auto"})
 _NEVER = frozenset(
     {"schema", "source", "actor.token_hash", "api.criticality", "api.business_owner", "api.id", "api.owner"}
 )
@@ -80,13 +84,20 @@ def load_adapter(path: Path) -> Adapter:
     Raises:
         ConfigError: with every mistake at its line.
     """
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"{path.name} cannot be read", problems=[_unreadable(path)]) from None
     document = load(text, str(path), code="S001")
     made = validate(AdapterFile, document, _CODES)
     problems = list(_problems(made, document))
     if problems:
         raise ConfigError(f"{path.name} has {len(problems)} mistakes", problems=problems)
     return _compiled(made, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _unreadable(path: Path) -> Problem:
+    return Problem(code="S001", message="the file cannot be read as UTF-8 text", file=str(path), line=1, column=1)
 
 
 def targets() -> frozenset[str]:
@@ -111,8 +122,11 @@ def _problems(made: AdapterFile, document: Document) -> Iterator[Problem]:
         if target not in known:
             yield _problem(document, ("map", target), "S003", f"a finding has no '{target}'", key=True)
     for path, text, roots in _expressions(made):
-        for code, message in mistakes(text, roots=names if roots else None, tables=made.tables):
-            yield _problem(document, path, code, message)
+        for code, message, offset in mistakes(text, roots=names if roots else None, tables=made.tables):
+            line, column = document.inside(path, offset)
+            yield Problem(code=code, message=message, file=document.file, line=line, column=column)
+    if made.id in RESERVED:
+        yield _problem(document, ("id",), "S001", f"the id '{made.id}' is reserved")
     purposes = [bool(made.map), bool(made.quarantine), bool(made.ignore)]
     if sum(purposes) != 1:
         yield _problem(document, ("id",), "S001", "exactly one of map, quarantine and ignore is needed")
@@ -148,7 +162,7 @@ def _compiled(made: AdapterFile, digest: str) -> Adapter:
         id=made.id,
         title=made.title,
         sha256=digest,
-        detect=engine.compile(made.detect),
+        detect=_screened(engine.compile(made.detect), needs(made.detect)),
         peel=optional(made.peel),
         foreach=tuple((scope.as_, engine.compile(scope.in_)) for scope in made.foreach),
         when=optional(made.when),
@@ -158,6 +172,19 @@ def _compiled(made: AdapterFile, digest: str) -> Adapter:
         quarantine=made.quarantine,
         ignore=made.ignore,
     )
+
+
+def _screened(detect: Evaluate, wanted: Needs) -> Evaluate:
+    """Looks at the keys first: a document is offered to every adapter, and nearly all of them have no use for it."""
+
+    def screened(document: Any) -> Any:
+        if is_dict(document):
+            keys = document.keys()
+            if not any(part <= keys for part in wanted):
+                return None
+        return detect(document)
+
+    return screened
 
 
 def _lowered(table: dict[str, Any] | tuple[Band, ...]) -> dict[str, Any] | tuple[Band, ...]:

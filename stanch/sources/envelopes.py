@@ -14,7 +14,8 @@ from stanch.errors import ConfigError, Problem
 from stanch.shapes import is_dict, is_list
 from stanch.sources import closures
 from stanch.sources.closures import Evaluate
-from stanch.sources.expressions import Engine, Failed, mistakes
+from stanch.sources.expressions import Engine, Failed
+from stanch.sources.lint import mistakes
 
 _MAX_LAYERS = 4
 
@@ -52,9 +53,10 @@ def load_envelopes(path: Path) -> tuple[Envelope, ...]:
     problems: list[Problem] = []
     for number, entry in enumerate(made.envelopes):
         for name in ("when", "take"):
-            line, column = document.at(("envelopes", number, name))
-            found = mistakes(getattr(entry, name))
-            problems += [Problem(code, text, file=str(path), line=line, column=column) for code, text in found]
+            place = ("envelopes", number, name)
+            for code, text, offset in mistakes(getattr(entry, name)):
+                line, column = document.inside(place, offset)
+                problems.append(Problem(code, text, file=str(path), line=line, column=column))
     if problems:
         raise ConfigError(f"{path.name} has mistakes", problems=problems)
     engine = Engine()
@@ -69,6 +71,14 @@ def opened(document: Any, envelopes: Sequence[Envelope], *, layers: int = _MAX_L
     inside = envelope.take(document)
     inside = inside if is_list(inside) else [inside]
     return [inner for item in inside for inner in opened(item, envelopes, layers=layers - 1)]
+
+
+def event_key(document: Any) -> tuple[str, str] | None:
+    """Source and id of a CloudEvent: the same pair again is the same event."""
+    if not is_dict(document) or not document.get("specversion"):
+        return None
+    source, name = document.get("source"), document.get("id")
+    return (source, name) if isinstance(source, str) and isinstance(name, str) else None
 
 
 def holds(value: Any) -> bool:

@@ -8,17 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from stanch.errors import IntakeError
-from stanch.findings import Finding, Origin, to_finding
-from stanch.findings.report import FindingReport
+from stanch.findings import Finding, FindingStatus, Origin, to_finding
 from stanch.intake.bodies import DEFAULT_LIMITS, Limits, parse_documents
 from stanch.intake.redaction import Redactor
 from stanch.sources import own
 from stanch.sources.adapter import Adapter
-from stanch.sources.envelopes import holds, opened
+from stanch.sources.envelopes import event_key, holds, opened
 from stanch.sources.library import Library, shipped
+from stanch.sources.mapping import RowFindings
 from stanch.sources.merging import merged
 from stanch.sources.results import Collected, Extraction, Reason
-from stanch.sources.rows import MAX_ROWS, checked, report_data, rows, wanted
 
 AUTO = "auto"
 
@@ -55,7 +54,7 @@ def extract(
         origin: what the delivery adds to each finding.
 
     Raises:
-        IntakeError: the body is no JSON within the limits. Everything else is an entry in `quarantined`.
+        IntakeError: the body is neither JSON nor XML within the limits. Everything else is an entry in `quarantined`.
     """
     return extract_documents(
         parse_documents(body, content_type, limits),
@@ -67,8 +66,16 @@ def extract(
 def extract_documents(documents: Iterable[Any], *, adapter: str | None, setting: Setting, first: int = 0) -> Extraction:
     """The findings of parsed documents; `first` is the index of the first one where they are a slice of a delivery."""
     collected, index = Collected(), first - 1
+    events: set[tuple[str, str]] = set()
     for outer in documents:
-        for document in opened(outer, setting.library.envelopes):
+        if (event := event_key(outer)) is not None and event in events:
+            collected.ignored["the same event again"] += 1
+            continue
+        events |= {event} if event else set()
+        inside = opened(outer, setting.library.envelopes)
+        if not inside:
+            collected.ignored["an envelope with nothing in it"] += 1
+        for document in inside:
             index += 1
             _take(document, adapter or AUTO, setting=setting, collected=collected, index=index)
     return collected.done(index + 1 - first)
@@ -123,7 +130,8 @@ def _own(document: Any, setting: Setting, collected: Collected, index: int) -> N
     try:
         own.read(document)  # tells mistakes at their place before redaction changes any text
         data, counts = setting.redactor.report(document)
-        finding = _identified(own.read(data), setting, replace(setting.origin, adapter=own.ID), index)
+        origin = replace(setting.origin, adapter=own.ID)
+        finding = to_finding(own.read(data), origin, item=f"{origin.delivery_id}#{index}")
     except IntakeError as error:
         return collected.refuse(Reason.INVALID, f"{error} ({error.hint})", index, place=error.place)
     return _keep([finding.model_copy(update={"redactions": counts})], collected, index)
@@ -137,41 +145,17 @@ def _mapped(document: Any, adapter: Adapter, setting: Setting, collected: Collec
         return collected.refuse(Reason.NOT_A_FINDING, adapter.quarantine, index)
     if not adapter.foreach and _too_large(document, setting):
         return collected.refuse(Reason.TOO_LARGE, "the finding is larger than allowed", index)
-    found, number = list[Finding](), -1
-    for number, row in enumerate(rows(adapter, document)):
-        if number >= MAX_ROWS:
-            collected.refuse(Reason.TOO_LARGE, f"the report has more than {MAX_ROWS} rows", index)
-            break
-        if not wanted(adapter, row):
-            collected.ignored[f"{adapter.id}: filtered by when"] += 1
-            continue
-        finding = _row(adapter, row, setting=setting, collected=collected, index=index)
-        found += [finding] if finding else []
-    if number < 0:
-        collected.ignored[f"{adapter.id}: reports nothing"] += 1
-    return _keep(merged(found), collected, index)
-
-
-def _row(adapter: Adapter, row: Any, *, setting: Setting, collected: Collected, index: int) -> Finding | None:
-    data, counts = setting.redactor.report(report_data(adapter, row, collected.warnings))
-    report = checked(adapter, data, collected.warnings)
-    if report is None:
-        collected.refuse(Reason.INVALID, f"the adapter '{adapter.id}' gives no usable finding", index)
-        return None
-    stable = holds(adapter.stable_id(row))
-    origin = replace(setting.origin, adapter=adapter.id, adapter_sha256=adapter.sha256, stable_id=stable)
-    finding = _identified(report, setting, origin, index)
-    return finding.model_copy(update={"redactions": counts})
-
-
-def _identified(report: FindingReport, setting: Setting, origin: Origin, index: int) -> Finding:
-    return to_finding(report, origin, item=f"{origin.delivery_id}#{index}")
+    made = RowFindings(adapter, redactor=setting.redactor, origin=setting.origin, collected=collected, index=index)
+    made.take(document)
+    return _keep(merged(made.found), collected, index)
 
 
 def _keep(findings: Iterable[Finding], collected: Collected, index: int) -> None:
     for finding in findings:
         if finding.identity:
             collected.add(finding, index)
+        elif finding.status in (FindingStatus.RESOLVED, FindingStatus.ARCHIVED):
+            collected.ignored["over, without saying which problem"] += 1
         else:
             message = (
                 "too little to recognise it again: a stable id, or a rule (type) and a host or resource, is needed"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import ipaddress
-import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -13,8 +13,10 @@ from urllib.parse import urlsplit
 
 from jmespath import functions
 
+from stanch.errors import IntakeError
 from stanch.findings.times import parse_time
 from stanch.findings.words import known_environment
+from stanch.intake.bodies import Limits, decompress, parse_documents, parse_value
 from stanch.shapes import is_dict, is_list
 
 Bands = Sequence[Sequence[Any]]
@@ -29,8 +31,17 @@ _OPERATION = re.compile(
 )
 _URL = re.compile(r"https?://[^\s'\"`<>]{1,2048}")
 _TAG = re.compile(r"<[/!]?[A-Za-z][^<>]{0,512}>")
+_GZIP = b"\x1f\x8b"
+_INNER = Limits(gzip_ratio=100)  # log lines repeat themselves
 _BREAK = re.compile(r"</?(?:p|br|li|div|ul|ol|h\d)\b[^<>]{0,64}>", re.IGNORECASE)
-_POINTER = re.compile(r"/paths/(?P<path>[^/]+)(?:/(?P<method>[a-z]+))?")
+_CWE = re.compile(r"CWE[-_: ]{0,2}(\d{1,6})\b", re.IGNORECASE)
+_FINGERPRINT = re.compile(r"[\w.:/+=-]{12,512}", re.ASCII)
+# What some tools file among them: it says who and when, or changes with every edit of the file.
+_NO_FINGERPRINTS = ("commit", "author", "email", "date", "message", "file")
+_POINTER = re.compile(
+    r"/paths/(?P<path>[^/]+)(?:/(?P<method>get|head|post|put|patch|delete|options|trace)\b)?(?:/(?P<rest>.+))?",
+    re.DOTALL,
+)
 
 
 class AdapterFunctions(functions.Functions):
@@ -61,14 +72,15 @@ class AdapterFunctions(functions.Functions):
 
     @functions.signature(_ANY, _ANY)
     def _func_json_pointer_op(self, index: Any, number: Any) -> Any:
-        """The operation that entry `number` of a list of JSON pointers into an OpenAPI file names."""
+        """What entry `number` of a list of JSON pointers into an OpenAPI file names: operation and place in it."""
         try:
             found = _POINTER.match(index[int(number)])
         except (TypeError, ValueError, IndexError, KeyError):
             return None
         if not found:
             return None
-        return {"path": found["path"].replace("~1", "/").replace("~0", "~"), "method": found["method"]}
+        path, rest = (text and text.replace("~1", "/").replace("~0", "~") for text in found.group("path", "rest"))
+        return {"path": path, "method": found["method"], "rest": rest}
 
     @functions.signature(_ANY)
     def _func_ts(self, value: Any) -> Any:
@@ -118,12 +130,54 @@ class AdapterFunctions(functions.Functions):
         return (known_environment(value) or None) if isinstance(value, str) else None
 
     @functions.signature(_ANY)
+    def _func_camel(self, value: Any) -> Any:
+        """The same value with every key of its mappings begun in lower case."""
+        if is_dict(value):
+            return {_uncapital(key): self._func_camel(item) for key, item in value.items()}
+        return [self._func_camel(item) for item in value] if is_list(value) else value
+
+    @functions.signature(_ANY)
     def _func_lower(self, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else None
 
     @functions.signature(_ANY)
     def _func_first(self, value: Any) -> Any:
         return (value[0] if value else None) if is_list(value) else value
+
+    @functions.signature(_ANY)
+    def _func_listed(self, value: Any) -> Any:
+        """A list of the value where it is none: XML and some tools write a single item without its list."""
+        if is_list(value):
+            return value
+        return [] if value is None or value == "" else [value]
+
+    @functions.signature(_ANY, _ANY)
+    def _func_at(self, items: Any, key: Any) -> Any:
+        """The entry of a list or mapping that another value names."""
+        if is_dict(items):
+            return items.get(key) if isinstance(key, str) else None
+        place = key if isinstance(key, int) and not isinstance(key, bool) else -1
+        return items[place] if is_list(items) and 0 <= place < len(items) else None
+
+    @functions.signature(_ANY, _ANY)
+    def _func_before_last(self, text: Any, mark: Any) -> Any:
+        """A text without what follows the last mark; null where there is no mark."""
+        if not (isinstance(text, str) and isinstance(mark, str) and mark):
+            return None
+        return text.rpartition(mark)[0] or None
+
+    @functions.signature(_ANY)
+    def _func_cwe_in(self, text: Any) -> Any:
+        """All CWE numbers that a text names."""
+        found = _CWE.findall(text[:16384]) if isinstance(text, str) else []
+        return list(dict.fromkeys(found)) or None
+
+    @functions.signature(_ANY)
+    def _func_fingerprint(self, given: Any) -> Any:
+        """The value of a SARIF fingerprint mapping that can name a problem, the same in any order of its keys."""
+        named = sorted(given.items()) if is_dict(given) and all(isinstance(key, str) for key in given) else []
+        values = (_inner(value) for key, value in named if not any(word in key.lower() for word in _NO_FINGERPRINTS))
+        return next((value for value in values if _FINGERPRINT.fullmatch(value) and any(map(str.isdigit, value))), None)
 
     @functions.signature(_ANY, _ANY)
     def _func_header(self, headers: Any, name: Any) -> Any:
@@ -150,10 +204,45 @@ class AdapterFunctions(functions.Functions):
 
     @functions.signature(_ANY)
     def _func_parse_json(self, text: Any) -> Any:
+        """The JSON value (or XML document) inside a text, read as strictly as a delivery."""
         try:
-            return json.loads(text) if isinstance(text, str) else None
-        except (ValueError, RecursionError):
+            return parse_value(text.encode(), _INNER) if isinstance(text, str) else None
+        except (ValueError, IntakeError):
             return None
+
+    @functions.signature(_ANY)
+    def _func_decoded(self, text: Any) -> Any:
+        """The text inside base64, also where it is compressed with gzip, within the limits of a delivery."""
+        try:
+            raw = base64.b64decode(text, validate=True)
+            return decompress(raw, "gzip" if raw[:2] == _GZIP else "", _INNER).decode()
+        except (TypeError, ValueError, IntakeError):
+            return None
+
+    @functions.signature(_ANY)
+    def _func_json_lines(self, text: Any) -> Any:
+        """The documents of a text: one, an array of them, or one a line."""
+        try:
+            return parse_documents(text.encode(), "", _INNER)
+        except (AttributeError, ValueError, IntakeError):
+            return None
+
+    @functions.signature(_ANY, _ANY, _ANY)
+    def _func_between(self, text: Any, start: Any, end: Any) -> Any:
+        """What stands between two marks in a text; an empty first mark is its beginning."""
+        if not isinstance(text, str) or not end or start not in text:
+            return None
+        found, mark, _ = (text.split(start, 1)[1] if start else text).partition(end)
+        return found if mark and found else None
+
+
+def _uncapital(key: Any) -> Any:
+    return key[:1].lower() + key[1:] if isinstance(key, str) else key
+
+
+def _inner(value: Any) -> str:
+    value = value.get("value") if is_dict(value) else value
+    return value if isinstance(value, str) else ""
 
 
 def _pairs(headers: Any) -> list[tuple[Any, Any]]:

@@ -8,12 +8,11 @@ from functools import cache
 from pathlib import Path
 
 from stanch.errors import ConfigError, Problem
-from stanch.sources.adapter import Adapter, load_adapter
+from stanch.sources.adapter import RESERVED, Adapter, load_adapter
 from stanch.sources.envelopes import Envelope, load_envelopes
 
 _SHIPPED = Path(__file__).parent
 _ENVELOPES = "_envelopes.yaml"
-RESERVED = frozenset({"own", "auto"})
 
 
 @dataclass(frozen=True)
@@ -36,14 +35,16 @@ def load_library(folders: Iterable[Path] = ()) -> Library:
     """
     adapters = dict(shipped().adapters)
     problems: list[Problem] = []
+    own: dict[str, Path] = {}
     for path in sorted(file for folder in folders for file in folder.glob("*.yaml")):
         try:
             made = load_adapter(path)
         except ConfigError as error:
             problems.extend(error.problems)
             continue
-        if made.id in RESERVED:
-            problems.append(Problem("S001", f"the id '{made.id}' is reserved", file=str(path), line=1))
+        if made.id in own:
+            problems.append(Problem("S001", f"{own[made.id].name} has the id '{made.id}' too", file=str(path), line=1))
+        own[made.id] = path
         adapters[made.id] = made
     if problems:
         raise ConfigError("the adapters have mistakes", problems=problems)

@@ -60,6 +60,7 @@ class Collected:
     quarantined: list[Quarantined] = field(default_factory=list[Quarantined])
     ignored: Counter[str] = field(default_factory=Counter[str])
     warnings: Counter[str] = field(default_factory=Counter[str])
+    rows: int = 0  # worked through so far, in all documents together
 
     def add(self, finding: Finding, index: int) -> None:
         self.findings.append(finding)

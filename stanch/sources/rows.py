@@ -14,7 +14,7 @@ from stanch.sources.adapter import Adapter
 from stanch.sources.envelopes import holds
 from stanch.sources.expressions import Failed
 
-MAX_ROWS = 5000
+MAX_ROWS = 5000  # of one delivery: three bytes make a row, and each row costs a third of a millisecond
 _EMPTY = frozenset({"", "null", "undefined", "n/a"})
 _LISTS = frozenset({"labels", "cwe", "cve", "references", "data_classification", "resources", "actors", "evidence"})
 _LONGEST = {"labels": 64, "cwe": 32, "cve": 64, "references": 32, "resources": 50, "actors": 20, "evidence": 20}
@@ -22,27 +22,38 @@ _LONGEST = {"labels": 64, "cwe": 32, "cve": 64, "references": 32, "resources": 5
 Row = dict[str, Any]
 
 
-def rows(adapter: Adapter, document: Any) -> Iterator[Row]:
-    """The named levels of each repetition, `doc` among them."""
+def rows(adapter: Adapter, document: Any, warnings: Counter[str]) -> Iterator[Row]:
+    """The named levels of each repetition, `doc` among them; a level that fails repeats nothing."""
     document = adapter.peel(document) if adapter.peel else document
-    yield from _repeat(adapter, {"doc": document}, level=0)
+    if isinstance(document, Failed):
+        warnings[f"{adapter.id}: peel: {document.reason}"] += 1
+        return
+    yield from _repeat(adapter, {"doc": document}, warnings, level=0)
 
 
-def _repeat(adapter: Adapter, row: Row, *, level: int) -> Iterator[Row]:
+def _repeat(adapter: Adapter, row: Row, warnings: Counter[str], *, level: int) -> Iterator[Row]:
     if level == len(adapter.foreach):
         yield row
         return
     name, inside = adapter.foreach[level]
     found = inside(row)
-    items = found if is_list(found) else [found]
-    for item in items:
-        if item is not None and not isinstance(item, Failed):
-            yield from _repeat(adapter, row | {name: item}, level=level + 1)
+    if isinstance(found, Failed):
+        warnings[f"{adapter.id}: {name}: {found.reason}"] += 1
+        return
+    for item in found if is_list(found) else (found,):
+        if item is not None:
+            yield from _repeat(adapter, row | {name: item}, warnings, level=level + 1)
 
 
-def wanted(adapter: Adapter, row: Row) -> bool:
+def wanted(adapter: Adapter, row: Row, warnings: Counter[str]) -> bool:
     """False for what the tool only logs, such as a request that a firewall let through."""
-    return adapter.when is None or holds(adapter.when(row))
+    return adapter.when is None or _says(adapter, "when", adapter.when(row), warnings)
+
+
+def _says(adapter: Adapter, name: str, value: Any, warnings: Counter[str]) -> bool:
+    if isinstance(value, Failed):
+        warnings[f"{adapter.id}: {name}: {value.reason}"] += 1
+    return holds(value)
 
 
 def report_data(adapter: Adapter, row: Row, warnings: Counter[str]) -> Row:
@@ -54,7 +65,7 @@ def report_data(adapter: Adapter, row: Row, warnings: Counter[str]) -> Row:
             warnings[f"{adapter.id}: {name}: {value.reason}"] += 1
         elif (clean := _clean(parts[-1], value)) is not None:
             _put(data, parts, clean)
-    if adapter.is_test is not None and holds(adapter.is_test(row)):
+    if adapter.is_test is not None and _says(adapter, "is_test", adapter.is_test(row), warnings):
         data |= {"is_test": True, "test_reason": f"marked as a test by the {adapter.id} adapter"}
     return data
 
