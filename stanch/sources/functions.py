@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import ipaddress
 import json
@@ -13,8 +14,10 @@ from urllib.parse import urlsplit
 
 from jmespath import functions
 
+from stanch.errors import IntakeError
 from stanch.findings.times import parse_time
 from stanch.findings.words import known_environment
+from stanch.intake.bodies import Limits, decompress, parse_documents
 from stanch.shapes import is_dict, is_list
 
 Bands = Sequence[Sequence[Any]]
@@ -29,6 +32,8 @@ _OPERATION = re.compile(
 )
 _URL = re.compile(r"https?://[^\s'\"`<>]{1,2048}")
 _TAG = re.compile(r"<[/!]?[A-Za-z][^<>]{0,512}>")
+_GZIP = b"\x1f\x8b"
+_INNER = Limits(gzip_ratio=100)  # log lines repeat themselves
 _BREAK = re.compile(r"</?(?:p|br|li|div|ul|ol|h\d)\b[^<>]{0,64}>", re.IGNORECASE)
 _POINTER = re.compile(r"/paths/(?P<path>[^/]+)(?:/(?P<method>[a-z]+))?")
 
@@ -154,6 +159,29 @@ class AdapterFunctions(functions.Functions):
             return json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
             return None
+
+    @functions.signature(_ANY)
+    def _func_decoded(self, text: Any) -> Any:
+        """The text inside base64, also where it is compressed with gzip, within the limits of a delivery."""
+        try:
+            raw = base64.b64decode(text, validate=True)
+            return decompress(raw, "gzip" if raw[:2] == _GZIP else "", _INNER).decode()
+        except (TypeError, ValueError, IntakeError):
+            return None
+
+    @functions.signature(_ANY)
+    def _func_json_lines(self, text: Any) -> Any:
+        """The documents of a text: one, an array of them, or one a line."""
+        try:
+            return parse_documents(text.encode(), "", _INNER)
+        except (AttributeError, ValueError, IntakeError):
+            return None
+
+    @functions.signature(_ANY, _ANY, _ANY)
+    def _func_between(self, text: Any, start: Any, end: Any) -> Any:
+        """What stands between two marks in a text."""
+        parts = text.split(start, 1)[-1].split(end, 1) if isinstance(text, str) and start in text else []
+        return parts[0] or None if len(parts) == 2 else None
 
 
 def _pairs(headers: Any) -> list[tuple[Any, Any]]:
