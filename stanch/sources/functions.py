@@ -179,9 +179,11 @@ class AdapterFunctions(functions.Functions):
 
     @functions.signature(_ANY, _ANY, _ANY)
     def _func_between(self, text: Any, start: Any, end: Any) -> Any:
-        """What stands between two marks in a text."""
-        parts = text.split(start, 1)[-1].split(end, 1) if isinstance(text, str) and start in text else []
-        return parts[0] or None if len(parts) == 2 else None
+        """What stands between two marks in a text; an empty first mark is its beginning."""
+        if not isinstance(text, str) or not end or start not in text:
+            return None
+        found, mark, _ = (text.split(start, 1)[1] if start else text).partition(end)
+        return found if mark and found else None
 
 
 def _pairs(headers: Any) -> list[tuple[Any, Any]]:
