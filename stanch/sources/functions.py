@@ -165,7 +165,7 @@ class AdapterFunctions(functions.Functions):
         """The text inside base64, also where it is compressed with gzip, within the limits of a delivery."""
         try:
             raw = base64.b64decode(text, validate=True)
-            return decompress(raw, "gzip" if raw[:2] == _GZIP else "", _INNER).decode()
+            return decompress(raw, "gzip" if raw[:2] == _GZIP else "", _INNER).decode(errors="replace")
         except (TypeError, ValueError, IntakeError):
             return None
 

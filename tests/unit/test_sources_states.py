@@ -145,6 +145,7 @@ def test_another_problem_is_another(name: str, where: str, to: Any) -> None:
         ("microsoft_graph_alert_list_constructed.json", ["resolved", "archived", "test"]),
         ("snyk_webhook_constructed.json", ["open", "resolved"]),
         ("stackhawk_different_status.json", ["open", "archived", "archived"]),
+        ("snyk_issue_api_sca_ignored.json", ["archived"]),
         ("wiz_api_issues_constructed.json", ["open", "archived"]),
     ],
 )
@@ -228,6 +229,32 @@ def test_placeholders_are_no_targets() -> None:
     (traceable,) = items("traceable_domain_event_graphql.json")
     masked = changed(traceable, "data/explore/results/0/actorId/value", "null")
     assert read(masked).findings[0].actors[0].user_id is None
+
+
+def test_the_attacked_address_is_not_the_attacker() -> None:
+    (finding,) = findings("cloudflare_notification_l4_constructed.json")
+    assert (finding.actors, finding.resources[0].uid) == ((), "203.0.113.53")
+
+
+@pytest.mark.parametrize(
+    ("labels", "host", "resource"),
+    [
+        ({"host": "db-1"}, "", "db-1"),
+        ({"host": "api.example.com", "path": "/v1"}, "api.example.com", "api.example.com"),
+        ({"api_host": "api.example.com", "service": "pay"}, "api.example.com", "pay"),
+        ({"instance": "10.0.0.7:9100", "job": "node"}, "", "10.0.0.7:9100"),
+    ],
+)
+def test_a_machine_is_not_an_api(labels: dict[str, str], host: str, resource: str) -> None:
+    alert = {"status": "firing", "labels": {"alertname": "A", **labels}, "annotations": {}, "fingerprint": "f"}
+    (finding,) = read({"receiver": "r", "version": "4", "groupKey": "k", "alerts": [alert]}).findings
+    assert (finding.api.host, finding.resources[0].uid) == (host, resource)
+
+
+def test_weaknesses_and_posture_are_no_attacks() -> None:
+    assert [finding.kind for finding in findings("upwind_vulnerability_and_bare.json")] == ["weakness", "attack"]
+    assert [finding.kind for finding in findings("wiz_api_issues_constructed.json")] == ["attack", "policy_gap"]
+    assert findings("gcp_scc_bad_ip.json")[0].kind == "attack"
 
 
 def test_users_of_an_operating_system_are_no_users_of_an_api() -> None:
@@ -319,7 +346,7 @@ def test_a_report_of_nothing_is_understood(document: dict[str, Any]) -> None:
     [
         ("decoded(doc)", base64.b64encode(b"GET /a HTTP/1.1").decode(), "GET /a HTTP/1.1"),
         ("decoded(doc)", base64.b64encode(gzip.compress(b"a")).decode(), "a"),
-        ("decoded(doc)", base64.b64encode(b"\xff\xfe").decode(), None),
+        ("decoded(doc)", base64.b64encode(b"GET /\xff").decode(), "GET /\ufffd"),
         ("decoded(doc)", "no base64!", None),
         ("decoded(doc)", None, None),
         ("json_lines(doc)", '{"a": 1}\n{"a": 2}\n', [{"a": 1}, {"a": 2}]),
