@@ -351,7 +351,8 @@ def all_expressions() -> set[str]:
 
 def test_our_evaluation_agrees_with_the_jmespath_library() -> None:
     options = jmespath.Options(custom_functions=AdapterFunctions())
-    roots = [document for _, document in documents()]
+    one_of_each = dict(documents())  # the last document of each file: lines of one log are alike
+    roots = list(one_of_each.values())
     roots += [{"doc": root, "it": root} for root in roots] + [mutations(root, random.Random(3)) for root in roots]
     for text in all_expressions():
         ours = Engine().compile(text)
