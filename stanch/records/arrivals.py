@@ -126,13 +126,10 @@ class Arrivals(Database):
         """Remember deliveries, store their findings, and say what is to be signalled; all of it or nothing."""
         with self._write() as db:
             before = self._remembered(db, arrivals)
-            going = self._with_cases(
-                db, [arrival for arrival, seen in zip(arrivals, before, strict=True) if _goes_on(seen)]
-            )
+            open_ones = [arrival for arrival, seen in zip(arrivals, before, strict=True) if _goes_on(seen)]
+            going = self._with_cases(db, open_ones)
             books = _Books(_reports(db, [item.row.case_id for arrival in going.values() for item in arrival.items]))
-            placed = {
-                name: tuple(_place(books, arrival, item) for item in arrival.items) for name, arrival in going.items()
-            }
+            placed = {name: _placed(books, arrival) for name, arrival in going.items()}
             self._store(db, list(going.values()), books)
             bodies = [_for_cases(arrival.sealed, placed[name]) for name, arrival in going.items() if arrival.sealed]
             store_originals(db, bodies, keys=keys)

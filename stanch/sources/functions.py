@@ -215,17 +215,17 @@ class AdapterFunctions(functions.Functions):
         """The text inside base64, also where it is compressed with gzip, within the limits of a delivery."""
         try:
             raw = base64.b64decode(text, validate=True)
-            return decompress(raw, "gzip" if raw[:2] == _GZIP else "", _INNER).decode()
+            return decompress(raw, "gzip" if raw[:2] == _GZIP else "", _INNER).decode(errors="replace")
         except (TypeError, ValueError, IntakeError):
             return None
 
     @functions.signature(_ANY)
     def _func_json_lines(self, text: Any) -> Any:
-        """The documents of a text: one, an array of them, or one a line."""
+        """The documents of a text: one, an array of them, or one a line; what is no JSON stays a text, not lost."""
         try:
-            return parse_documents(text.encode(), "", _INNER)
-        except (AttributeError, ValueError, IntakeError):
-            return None
+            return parse_documents(text.encode(), "", _INNER) if isinstance(text, str) else None
+        except (ValueError, IntakeError):
+            return [text]
 
     @functions.signature(_ANY, _ANY, _ANY)
     def _func_between(self, text: Any, start: Any, end: Any) -> Any:

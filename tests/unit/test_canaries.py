@@ -22,7 +22,7 @@ KEY = b"canaries"
 
 def documents(path: Path) -> list[Any]:
     text = path.read_text(encoding="utf-8")
-    if path.suffix in (".jsonl", ".ndjson"):
+    if path.suffix in (".jsonl", ".ndjson") or '\n{"' in text:  # one document a line
         return [json.loads(line) for line in text.splitlines() if line.strip()]
     return [json.loads(text)]
 

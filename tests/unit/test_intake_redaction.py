@@ -133,7 +133,8 @@ PLANTABLE = [path for path in sorted(SAMPLES.glob("*.json")) if path.stat().st_s
 
 @pytest.mark.parametrize("path", PLANTABLE, ids=lambda path: path.name)
 def test_canaries_planted_anywhere_appear_nowhere(path: Path) -> None:
-    data = json.loads(path.read_text(encoding="utf-8"))
+    lines = path.read_text(encoding="utf-8").splitlines()
+    data = json.loads(lines[0] if path.name.startswith("nuclei") else "\n".join(lines))  # some are one document a line
     text = f"Bearer {CANARY}1 {JWT} {GITHUB_TOKEN}"
     for place in leaves(data):
         assert CANARY not in everything(extract(planted(data, place, text), redactor=REDACTOR)), place

@@ -76,7 +76,7 @@ def test_no_document_is_claimed_by_two_adapters() -> None:
 
 def test_every_adapter_is_exercised_by_a_sample_or_by_name() -> None:
     claimed = {owner for _, document in documents() for owner in claimants(document, shipped())}
-    assert set(shipped().adapters) - claimed == {"ocsf_activity", "semgrep_scan"}
+    assert set(shipped().adapters) - claimed == {"ocsf_activity"}
 
 
 def test_wallarm_schema_generations_agree() -> None:
@@ -346,7 +346,8 @@ def all_expressions() -> set[str]:
 
 def test_our_evaluation_agrees_with_the_jmespath_library() -> None:
     options = jmespath.Options(custom_functions=AdapterFunctions())
-    roots = [document for _, document in documents()]
+    one_of_each = dict(documents())  # the last document of each file: lines of one log are alike
+    roots = list(one_of_each.values())
     roots += [{"doc": root, "it": root} for root in roots] + [mutations(root, random.Random(3)) for root in roots]
     for text in all_expressions():
         ours = Engine().compile(text)
