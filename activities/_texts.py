@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from activities._world import World
-from stanch.contract import Scene
+from stanch.contract import LinkedCase, Scene
 from stanch.views import FindingView, RouteView
 
 
@@ -15,6 +15,10 @@ def case_url(world: World, case_id: str) -> str:
 
 def case_text(world: World, scene: Scene) -> str:
     return f"Case {scene.case_id}: {case_url(world, scene.case_id)}"
+
+
+def _linked(world: World, item: LinkedCase) -> dict[str, Any]:
+    return {**item.model_dump(), "url": case_url(world, item.case_id)}
 
 
 def context_of(world: World, scene: Scene, **more: Any) -> dict[str, Any]:
@@ -30,5 +34,6 @@ def context_of(world: World, scene: Scene, **more: Any) -> dict[str, Any]:
         "route": scene.route or RouteView(),
         "case": case,
         "ticket": {"key": scene.ticket_key},
+        "linked": [_linked(world, item) for item in scene.links],
         **more,
     }

@@ -7,10 +7,13 @@ from stanch.records.effects import Effects, LeaseRow
 from stanch.records.intake import Conflict, Intake, New, Quarantined, Repeat
 from stanch.records.ledger import Ledger, TimelineItem
 from stanch.records.ledger_file import verify_file
+from stanch.records.links import Link, Links, link_entries
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
+from stanch.records.scopes import Scopes
+from stanch.records.suppressions import Suppression, Suppressions
 
 
-class Records(Ledger, Cases, Intake, Effects, Safety, Board):
+class Records(Ledger, Cases, Intake, Effects, Safety, Board, Scopes, Suppressions, Links):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
@@ -35,6 +38,7 @@ __all__ = [
     "GuardView",
     "Halt",
     "LeaseRow",
+    "Link",
     "New",
     "Protected",
     "Quarantined",
@@ -42,7 +46,9 @@ __all__ = [
     "Records",
     "Repeat",
     "Reservation",
+    "Suppression",
     "TimelineItem",
     "Verification",
+    "link_entries",
     "verify_file",
 ]
