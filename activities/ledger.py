@@ -8,7 +8,7 @@ from activities import _spool
 from activities._run import outbox
 from activities._world import World
 from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
-from stanch.records import CaseRow, Reassignment, Suppression
+from stanch.records import CaseRow, Reassignment, Records, Suppression
 
 COLUMNS = (
     "case_id",
@@ -45,18 +45,18 @@ def record(world: World, recording: Recording) -> None:
         world.records.append(lines)
     if recording.summary is not None:
         world.records.put_case(_row(recording.summary))
-        _put_away(world, recording.summary)
+        put_away(world.records, recording.summary)
         for note in recording.scene.outbox:
             if note.event == "ticket.reassigned":
                 world.records.add_reassignment(_reassignment(recording.scene, recording.summary, note))
 
 
-def _put_away(world: World, summary: CaseSummary) -> None:
+def put_away(records: Records, summary: CaseSummary) -> None:
     """The case is the one who knows; written again with each summary, it changes nothing."""
     away = summary.put_away
     if away is not None:
         words = {name: getattr(away, name) for name in ("kind", "until", "reason", "by", "at")}
-        world.records.suppress(Suppression(case_id=summary.case_id, **words))
+        records.suppress(Suppression(case_id=summary.case_id, **words))
 
 
 def sweep(world: World) -> None:

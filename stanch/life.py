@@ -12,6 +12,7 @@ from stanch.cases import CaseState, CaseStatus
 from stanch.contract import FindingReport
 from stanch.interpreter.messages import RunAction
 from stanch.interpreter.state import CoreState
+from stanch.shapes import is_tuple
 from stanch.views import SEVERITIES, FindingView, RouteView
 
 MAX_SOURCES = 16
@@ -173,7 +174,7 @@ def _told(before: FindingView, after: FindingView, name: str) -> dict[str, str]:
 
 
 def _short(value: Any) -> str:
-    if isinstance(value, tuple):
+    if is_tuple(value):
         return ", ".join(map(str, value))[:MAX_SHOWN]
     dumped = getattr(value, "model_dump", None)
     if dumped is None:

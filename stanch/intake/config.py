@@ -17,6 +17,7 @@ from stanch.errors import ConfigError, Problem
 from stanch.findings import Assurance
 from stanch.intake.signatures import Scheme
 from stanch.sources import Library, load_library
+from stanch.sources.expressions import mistakes
 from stanch.views import Kind
 
 _CODES = Codes(unknown_key="S002", missing="S001", invalid="S001")
@@ -51,6 +52,27 @@ class Auth(_File):
         return self
 
 
+class FullReport(_File):
+    """What each delivery of a source shows completely, so that what is absent from two in a row is gone.
+
+    Args:
+        scope: a fixed name for what the reports cover. from_: JMESPath over the report that gives the names instead.
+        header: the sender may name the scope in the header `Stanch-Report-Scope`.
+        at: JMESPath to the time at which the report was made; its arrival counts otherwise.
+    """
+
+    scope: str = Field(default="", max_length=200)
+    from_: str = Field(default="", alias="from")
+    header: bool = False
+    at: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> FullReport:
+        if bool(self.scope) + bool(self.from_) > 1 or not (self.scope or self.from_ or self.header):
+            raise PydanticCustomError("S010", "a full report needs scope, from or header: true, and not scope and from")
+        return self
+
+
 class SourceConfig(_File):
     """One sender."""
 
@@ -63,6 +85,7 @@ class SourceConfig(_File):
     max_finding_bytes: int = Field(default=256 * 1024, ge=1024, le=1024 * 1024)
     assurance: Assurance = Assurance.A  # the ceiling; what the proof earns may be lower
     kinds: tuple[Kind, ...] = ()  # empty: all
+    full_report: FullReport | None = None
 
     @field_validator("cidrs")
     @classmethod
@@ -133,7 +156,15 @@ def parse_sources(text: str, file: str = "", *, library: Library | None = None) 
 
 def _problems(made: SourcesFile, document: Document, library: Library) -> Iterator[Problem]:
     for name, source in made.sources.items():
+        yield from _report_problems(name, source.full_report, document)
         if source.adapter not in library.names():
             line, column = document.at(("sources", name, "adapter"))
             hint = f"known: {', '.join(library.names())}"
             yield Problem("S009", "there is no such adapter", file=document.file, line=line, column=column, hint=hint)
+
+
+def _report_problems(name: str, full: FullReport | None, document: Document) -> Iterator[Problem]:
+    for word, text in (("from", full.from_), ("at", full.at)) if full else ():
+        line, column = document.at(("sources", name, "full_report", word))
+        for code, message in mistakes(text) if text else ():
+            yield Problem(code, message, file=document.file, line=line, column=column)

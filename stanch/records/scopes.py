@@ -44,7 +44,7 @@ class Scopes(Database):
         Returns:
             Cases that were missing from this report and from the one before it, in order.
         """
-        values = {"source": source, "scope": scope, "delivery_id": delivery_id, "absent": [], "at": at}
+        values: dict[str, Any] = {"source": source, "scope": scope, "delivery_id": delivery_id, "absent": [], "at": at}
         with self._joining(db) as db:
             self._lock(db, f"scope:{source}:{scope}")
             table = schema.scope_deliveries

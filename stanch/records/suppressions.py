@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select, update
+from sqlalchemy import Connection, select, update
 
 from stanch.records import schema
 from stanch.records.database import Database, rows, rows_in_parts
@@ -47,11 +47,12 @@ class Suppressions(Database):
             known: datetime | None = db.execute(select(table.c.at).where(table.c.case_id == wanted.case_id)).scalar()
             return (known is None or known < wanted.at) and self._upsert(db, table, asdict(wanted))
 
-    def unsuppress(self, case_id: str) -> bool:
-        """Take it back; False where nothing was put away."""
+    def unsuppress(self, case_id: str, *, by: str, at: datetime) -> bool:
+        """End it now, so that nobody who still knows it can bring it back; False where nothing was put away."""
         table = schema.suppressions
+        which = (table.c.case_id == case_id) & (table.c.until > at)
         with self._write() as db:
-            return db.execute(delete(table).where(table.c.case_id == case_id)).rowcount == 1
+            return db.execute(update(table).where(which).values(until=at, at=at, by=by)).rowcount == 1
 
     def suppressions_of(
         self, case_ids: Collection[str], now: datetime, *, db: Connection | None = None
