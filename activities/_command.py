@@ -1,4 +1,4 @@
-"""Runs one program of the operator's: no shell, no inherited environment, bounded in time and output, never left over."""
+"""Runs a program of the operator: no shell, no inherited environment, bounded in time and output, nothing left over."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where a scanner may look again: hosts named by the operator, plain paths, and nothing that a finding could smuggle."""
+"""Where a scanner may look again: hosts that the operator names, plain paths, nothing that a finding could smuggle."""
 
 from __future__ import annotations
 

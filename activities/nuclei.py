@@ -1,4 +1,4 @@
-"""Nuclei as a command with fixed arguments: one template of its own on one URL, and only a run that reached it counts."""
+"""Nuclei as a command with fixed arguments: one template on one URL, and only a run that reached it counts."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -18,6 +19,7 @@ from stanch.ports import Check, Connector, Look
 from stanch.shapes import is_dict
 
 TOOL = "nuclei"
+MAX_DEPTH = 8
 # The form that Nuclei itself demands of template ids.
 _TEMPLATE_ID = re.compile(r"[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*", re.ASCII)
 _FIXED = (
@@ -66,14 +68,24 @@ class Nuclei:
         template = rule_of(finding)
         if len(template) > 128 or not _TEMPLATE_ID.fullmatch(template):
             raise cannot("the finding names no template of nuclei")
+        told = finding.get("api")
+        if not target.path and is_dict(told) and told.get("path"):
+            raise cannot("the finding has no plain path that could be called")
         done = run(self.command(target, template), seconds=self._config.timeout)
         return _look(done, template, target)
 
     def command(self, target: Target, template: str) -> list[str]:
-        """Every argument; the two that come from the finding are a checked URL and a checked id."""
+        """Every argument; what comes from the finding are checked URLs and a checked id.
+
+        A template adds its own path to the URL it is given, and which URL that was the result does not say: every
+        beginning of the path is tried, so that the request that matched is surely sent again.
+
+        Raises:
+            Rejected: V024, the path is too deep for that.
+        """
         config = self._config
-        own = ["-u", target.url, "-id", template, "-t", str(config.templates)]
-        return [config.binary, *_FIXED, *config.args, *own]
+        starts = [word for url in _beginnings(target) for word in ("-u", url)]
+        return [config.binary, *_FIXED, *config.args, *starts, "-id", template, "-t", str(config.templates)]
 
     def doctor(self) -> Sequence[Check]:
         there = self._config.templates.is_dir()
@@ -83,10 +95,27 @@ class Nuclei:
         ]
 
 
+def _beginnings(target: Target) -> list[str]:
+    parts = [part for part in target.path.split("/") if part]
+    if len(parts) > MAX_DEPTH:
+        raise cannot("the path of the finding is too deep")
+    whole = [target.url] if parts else []
+    return [target.base, *("/".join((target.base, *parts[:count])) for count in range(1, len(parts))), *whole]
+
+
+def _is_here(item: Mapping[str, Any], target: Target) -> bool:
+    """Whether a result is the finding's own; one that does not say where it matched counts."""
+    try:
+        path = urlsplit(str(item.get("matched-at") or "")).path
+    except ValueError:
+        return True
+    return not item.get("matched-at") or path.rstrip("/") == target.path.rstrip("/")
+
+
 def _look(done: Done, template: str, target: Target) -> Look:
     if done.status != 0:
         raise RetrySafe(f"nuclei ended with status {done.status}", code="V027", hint="run it by hand on that host")
-    found = [item for item in _objects(done.stdout) if item.get("template-id") == template]
+    found = [item for item in _objects(done.stdout) if item.get("template-id") == template and _is_here(item, target)]
     if any(item.get("matcher-status") is not False for item in found):
         return Look(clean=False, why=f"nuclei's template {template} still matches")
     # Without a match nothing is proven unless requests were sent and answered.

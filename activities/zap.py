@@ -123,7 +123,7 @@ class Zap:
         messages = told if is_list(told) else []
         message = _mapping(messages[0]) if messages else {}
         status = str(message.get("responseHeader", "")).split(" ")[1:2]
-        if not status or not status[0].isdecimal() or int(status[0]) >= 500:
+        if not status or not status[0].isdecimal() or not 100 <= int(status[0]) < 500:
             raise RetrySafe("the API gave ZAP no answer that could be looked at")
         return str(message.get("id", ""))
 
