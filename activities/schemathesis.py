@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from stanch.shapes import is_dict, is_list
 
 TOOL = "schemathesis"
 REPORT = "report.json"
+_RULE = re.compile(r"ST\d{3}|[A-Z][A-Za-z]{2,60}", re.ASCII)  # a code, or the name of the failure
 _FIXED = (
     "--no-color",
     "--workers=1",
@@ -62,10 +64,10 @@ class Schemathesis:
         """
         target = target_of(self._config, finding, tool=TOOL)
         rule = rule_of(finding)
-        if not target.template or not rule:
+        if not target.template or not _RULE.fullmatch(rule):
             raise cannot("the finding names no operation of an API description")
         done = run(self.command(target), seconds=self._config.timeout, wanted=[REPORT])
-        return _look(done, rule, f"{target.method} {target.template}")
+        return _look(done, rule, f"{target.method} {target.template}", cases=self._config.max_examples)
 
     def command(self, target: Target) -> list[str]:
         """Every argument; what comes from the finding is behind an equals sign and of a strict form."""
@@ -83,7 +85,7 @@ class Schemathesis:
         ]
 
 
-def _look(done: Done, rule: str, operation: str) -> Look:
+def _look(done: Done, rule: str, operation: str, *, cases: int) -> Look:
     report = _report(done)
     failures = report.get("failures")
     if done.status not in (_CLEAN, _FAILED) or not is_list(failures):
@@ -95,7 +97,7 @@ def _look(done: Done, rule: str, operation: str) -> Look:
     counts: Mapping[str, Any] = tested if is_dict(tested) else {}
     if report.get("complete") is not True or counts.get("errored") != 0 or not counts.get("tested"):
         raise RetrySafe("schemathesis did not test the operation to its end, which proves nothing", code="V027")
-    return Look(clean=True, why=f"schemathesis no longer finds {rule} in {operation}")
+    return Look(clean=True, why=f"schemathesis no longer finds {rule} in {operation}, with at most {cases} cases")
 
 
 def _is_it(item: Any, rule: str, operation: str) -> bool:
