@@ -89,10 +89,15 @@ def test_scopes_and_sources_are_apart(records: Records, scope: str) -> None:
 
 def test_a_full_report_is_part_of_the_callers_transaction(records: Records, scope: str) -> None:
     reported(records, scope, 1, "a")
-    for _ in range(2):
-        with pytest.raises(RuntimeError), records._write() as db:
+
+    def broken_off() -> None:
+        with records._write() as db:
             records.full_report("zap", scope, delivery_id="half", present=(), at=NOW + 2 * HOUR, db=db)
             raise RuntimeError
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            broken_off()
     assert reported(records, scope, 3) == []
     assert reported(records, scope, 4) == ["a"]
 
