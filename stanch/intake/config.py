@@ -69,7 +69,7 @@ class FullReport(_File):
     @model_validator(mode="after")
     def _one_way(self) -> FullReport:
         if bool(self.scope) + bool(self.from_) > 1 or not (self.scope or self.from_ or self.header):
-            raise PydanticCustomError("S010", "a full report needs scope, from or header: true, and not scope and from")
+            raise PydanticCustomError("S030", "a full report needs scope, from or header: true, and not scope and from")
         return self
 
 

@@ -92,9 +92,9 @@ def test_the_reports_own_time_orders_it_and_never_lies_in_the_future(at: str, wa
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        ("{}", "S010"),
-        ("{at: created}", "S010"),
-        ("{scope: a, from: b}", "S010"),
+        ("{}", "S030"),
+        ("{at: created}", "S030"),
+        ("{scope: a, from: b}", "S030"),
         ("{from: 'site['}", "S004"),
         ("{scope: a, at: 'f(x)'}", "S005"),
         ("{scop: a}", "S002"),
