@@ -34,7 +34,8 @@ class ReplayConfig(ScanPlaces):
         shows: type of finding to texts of an answer by which anybody sees that the problem is still there; an empty
             list compares the status with that of the finding's evidence. Findings of other types are not judged.
         networks: where the hosts may be; none named means public addresses only.
-        timeout: seconds for the whole request. max_bytes: how much of an answer is looked at.
+        timeout: seconds without any progress, and for the body as a whole.
+        max_bytes: how much of an answer is looked at.
     """
 
     shows: Mapping[str, tuple[str, ...]] = Field(min_length=1)

@@ -57,7 +57,7 @@ def meaning(
         return Means.OUTDATED
     if report.status == "resolved":
         return Means.NOT_BELIEVED if report.assurance > state.assurance else Means.CLEAN
-    if state.put_away is not None and state.put_away.until > now:
+    if _is_put_away(state, report, now):
         return Means.PUT_AWAY
     if ending or (state.status is CaseStatus.VERIFYING and state.core.status.final):
         return Means.REOPEN
@@ -86,7 +86,10 @@ def next_report(
     state.delivery_count += 1
     means = meaning(state, report, now, ending=ending, is_new=is_new)
     before = state.finding or report.finding
-    state.finding, told = corrected(state, report)
+    finding, told = corrected(state, report)
+    if told and not is_new("corrections"):
+        finding, told = before.model_copy(update={"count": finding.count, "last_seen": finding.last_seen}), {}
+    state.finding = finding
     if len(state.notes) < MAX_WAITING_NOTES:  # records are down: the count says enough
         count = state.finding.count
         state.note("finding.repeated", now, source=report.source, count=count, status=report.status)
@@ -103,6 +106,13 @@ def _note(state: CaseState, report: FindingReport, now: datetime, *, means: Mean
         state.note("finding.close_not_believed", now, source=report.source, assurance=report.assurance)
     elif means in (Means.OUTDATED, Means.PUT_AWAY, Means.TEST):
         state.note(f"finding.{means.value}", now, source=report.source, status=report.status)
+
+
+def _is_put_away(state: CaseState, report: FindingReport, now: datetime) -> bool:
+    """Whether a person has put this away; an accepted risk never hides an attack, even under a tool's same id."""
+    away = state.put_away
+    is_attack_on_it = away is not None and away.kind == "risk_accepted" and report.finding.kind == "attack"
+    return away is not None and away.until > now and not is_attack_on_it
 
 
 def _is_test(state: CaseState) -> bool:
@@ -164,9 +174,14 @@ def _later(one: datetime | None, two: datetime | None) -> datetime | None:
 
 def _differs(before: FindingView, after: FindingView, name: str) -> bool:
     """An emptied text is no news: tools leave out in an update what they have said before."""
-    empty = getattr(FindingView(), name)
-    new = getattr(after, name)
-    return new not in (getattr(before, name), empty if name not in ("severity", "kind") else None)
+    old, new, empty = (_comparable(view, name) for view in (before, after, FindingView()))
+    return new != old and (new != empty or name in ("severity", "kind"))
+
+
+def _comparable(view: FindingView, name: str) -> Any:
+    """A field as it counts: of one operation, each sighting may have a path of its own."""
+    value = getattr(view, name)
+    return value.model_copy(update={"path": ""}) if name == "api" else value
 
 
 def _told(before: FindingView, after: FindingView, name: str) -> dict[str, str]:

@@ -59,7 +59,7 @@ def _put_away(records: Records, question: Resolve) -> str:
         found = records.suppressions_of([question.case_id], question.now).get(question.case_id)
     except DependencyError:
         return ""
-    return found.words if found is not None else ""
+    return found.words if found is not None and found.covers(question.finding.kind) else ""
 
 
 def _with_copies(route: RouteView, owners: tuple[str, ...]) -> RouteView:

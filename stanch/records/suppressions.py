@@ -31,6 +31,10 @@ class Suppression:
     contradicted_by: str = ""
     contradicted_at: datetime | None = None
 
+    def covers(self, kind: str) -> bool:
+        """Whether it speaks of a finding of this kind: an accepted risk never covers an attack on it."""
+        return not (kind == "attack" and self.kind == "risk_accepted")
+
     @property
     def words(self) -> str:
         """In words, such as `risk accepted until 2026-08-01 by user:ana`."""

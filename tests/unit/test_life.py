@@ -89,6 +89,26 @@ def test_what_is_put_away_opens_nothing_until_its_day() -> None:
     assert means(state, report(at=4), ending=True) == [Means.REOPEN]
 
 
+def test_an_attack_on_an_accepted_risk_is_not_put_away_with_it() -> None:
+    """A tool may call both by one id."""
+    state = case()
+    state.put_away = PutAway(kind="risk_accepted", until=NOW + HOUR, reason="r", by="user:ana", at=NOW)
+    assert means(state, report(at=3, kind="attack"), ending=True) == [Means.REOPEN]
+
+
+def test_another_path_of_the_same_operation_is_no_correction() -> None:
+    state = case(api={"host": "h", "path": "/users/7", "path_template": "/users/{p}"})
+    means(state, report(at=1, api={"host": "h", "path": "/users/8", "path_template": "/users/{p}"}))
+    assert "finding.changed" not in [note.event for note in state.notes]
+
+
+def test_runs_that_began_before_are_not_corrected() -> None:
+    state = case()
+    next_report(state, report(at=1, severity="critical", title="x"), NOW, ending=False, is_new=lambda _: False)
+    assert state.finding is not None
+    assert (state.finding.severity, state.finding.title, state.finding.count) == ("high", "t", 2)
+
+
 def test_an_update_leaves_out_nothing_that_was_said_before() -> None:
     state = case(description="long", labels=("a",))
     means(state, report(at=1))

@@ -143,6 +143,11 @@ def test_what_is_put_away_ends_on_its_day(records: Records) -> None:
     assert records.suppressions_of(["s-1"], NOW + 24 * HOUR) == {}
 
 
+def test_an_accepted_risk_covers_no_attack() -> None:
+    assert [away("s").covers(kind) for kind in ("attack", "weakness")] == [False, True]
+    assert away("s", kind="false_positive").covers("attack")
+
+
 def test_a_later_word_replaces_an_earlier_one_and_not_the_other_way(records: Records) -> None:
     records.suppress(away("s-3", at=NOW + HOUR, kind="false_positive"))
     assert not records.suppress(away("s-3"))
