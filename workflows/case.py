@@ -31,9 +31,10 @@ from stanch.interpreter.core import advance, judge_vote
 from stanch.interpreter.messages import Cancelled, Command, Event, Happened, Started, Voted
 from stanch.interpreter.state import ChangeState, CoreState
 from stanch.leases import LeaseOutcome
-from stanch.life import Means, begin_again, first_report, news_of_raise, next_report, take_over
+from stanch.life import Means, begin_again, first_report, next_report
 from stanch.playbooks.evaluator import evaluator_for
 from stanch.ports import TicketState
+from stanch.raising import news_of_raise, take_over
 from stanch.views import FindingView
 from workflows.effects import Effects, outcome_event
 from workflows.searching import make_searchable

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from stanch.cases import CaseState, CaseStatus
 from stanch.contract import CaseCommand, FindingReport, PutAway, TicketChange
 from stanch.endings import may_attest, put_away, put_away_by_ticket, taken_back
-from stanch.life import Means, first_report, next_report, raised
+from stanch.life import Means, first_report, next_report
+from stanch.raising import raised
 from stanch.views import ActorView, FindingView, RouteView
 
 NOW = datetime(2026, 5, 5, 12, tzinfo=UTC)
