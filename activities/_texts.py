@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from activities._world import World
-from stanch.contract import Scene
+from stanch.contract import LinkedCase, Scene
 from stanch.inventory import standing
 from stanch.views import ApiView, FindingView, RouteView
 
@@ -25,6 +25,10 @@ def standing_of(world: World, scene: Scene) -> tuple[tuple[str, str], ...]:
     return tuple((label, world.name_of(value) if value.startswith("user:") else value) for label, value in pairs)
 
 
+def _linked(world: World, item: LinkedCase) -> dict[str, Any]:
+    return {**item.model_dump(), "url": case_url(world, item.case_id)}
+
+
 def context_of(world: World, scene: Scene, **more: Any) -> dict[str, Any]:
     """The fields a template may use; what is not known is empty."""
     case = {
@@ -38,5 +42,6 @@ def context_of(world: World, scene: Scene, **more: Any) -> dict[str, Any]:
         "route": scene.route or RouteView(),
         "case": case,
         "ticket": {"key": scene.ticket_key},
+        "linked": [_linked(world, item) for item in scene.links],
         **more,
     }

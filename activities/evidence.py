@@ -1,4 +1,4 @@
-"""The verbs that look: traffic of an endpoint, evidence before anything changes, the scanner's second look."""
+"""The verbs that look: traffic of an endpoint, evidence before anything changes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 
 from activities._run import Job
 from activities._world import World
-from stanch.actions.traffic import Preserved, Rescan, Rescanned, Snapshot, Usage, Used
+from stanch.actions.traffic import Preserved, Snapshot, Usage, Used
 from stanch.canonical import canonical
 from stanch.errors import Rejected
-from stanch.ports import PointPort, ScannerPort
+from stanch.ports import PointPort
 
 MAX_LINES = 500
 
@@ -74,16 +74,7 @@ def keep(folder: Path, name: str, body: bytes) -> Path:
     return path
 
 
-def _rescan(world: World, job: Job, params: Rescan) -> Rescanned:
-    name = world.first("scanner")
-    if not name or job.scene.finding is None:
-        raise Rejected("no scanner is configured", code="V023", hint="add one under [scanners]")
-    port: ScannerPort = world.connector("scanner", name)
-    return Rescanned(clean=port.rescan(job.scene.finding.model_dump(mode="json")))
-
-
 IMPLEMENTATIONS: Mapping[str, Any] = {
     "traffic.usage": _usage,
     "evidence.snapshot": _snapshot,
-    "scanner.rescan": _rescan,
 }

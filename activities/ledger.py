@@ -8,7 +8,7 @@ from activities import _spool
 from activities._run import outbox
 from activities._world import World
 from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
-from stanch.records import CaseRow, Reassignment
+from stanch.records import CaseRow, Reassignment, Records, Suppression
 
 COLUMNS = (
     "case_id",
@@ -45,16 +45,26 @@ def record(world: World, recording: Recording) -> None:
         world.records.append(lines)
     if recording.summary is not None:
         world.records.put_case(_row(recording.summary))
+        put_away(world.records, recording.summary)
         for note in recording.scene.outbox:
             if note.event == "ticket.reassigned":
                 world.records.add_reassignment(_reassignment(recording.scene, recording.summary, note))
 
 
+def put_away(records: Records, summary: CaseSummary) -> None:
+    """The case is the one who knows; written again with each summary, it changes nothing."""
+    away = summary.put_away
+    if away is not None:
+        words = {name: getattr(away, name) for name in ("kind", "until", "reason", "by", "at")}
+        records.suppress(Suppression(case_id=summary.case_id, **words))
+
+
 def sweep(world: World) -> None:
-    """Forget deliveries, spent budgets and originals whose time is over; take up what was spooled."""
+    """Forget what nobody can ask for any more: deliveries, reports, budgets, originals; take up what was spooled."""
     now = datetime.now(UTC)
     _spool.merge(world)
     world.records.forget_deliveries(now)
+    world.records.forget_full_reports(now)
     world.records.forget_spent(now)
     world.records.expire_originals(now)
     world.records.rewrap(world.keys.sealing)
@@ -62,7 +72,8 @@ def sweep(world: World) -> None:
 
 def _row(summary: CaseSummary) -> CaseRow:
     values = {name: getattr(summary, name) for name in COLUMNS}
-    return CaseRow(**values, finding_count=summary.findings, outcome="; ".join(summary.problems)[:500])
+    outcome = "; ".join(filter(None, (summary.resolution, *summary.problems)))
+    return CaseRow(**values, finding_count=summary.findings, outcome=outcome[:500])
 
 
 def _reassignment(scene: Scene, summary: CaseSummary, note: LedgerNote) -> Reassignment:

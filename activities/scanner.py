@@ -9,9 +9,11 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from activities._http import http_client
+from activities._scan_places import CANNOT_LOOK
 from activities._section import read_section
 from stanch.errors import AuthBlocked, Rejected, RetrySafe
-from stanch.ports import Connector
+from stanch.ports import Connector, Look
+from stanch.sinks.text import one_line
 
 
 class ScannerConfig(BaseModel):
@@ -27,7 +29,7 @@ class ScannerConfig(BaseModel):
 
     url: str = Field(pattern=r"^https?://")
     token: SecretStr = SecretStr("")
-    timeout: float = Field(default=30.0, gt=0, le=55)
+    timeout: float = Field(default=30.0, gt=0, le=540)
 
 
 class HttpScanner:
@@ -37,8 +39,8 @@ class HttpScanner:
         self.name = name
         self._config = config
 
-    def rescan(self, finding: Mapping[str, Any]) -> bool:
-        """True when the scanner says that the finding is gone.
+    def rescan(self, finding: Mapping[str, Any]) -> Look:
+        """Ask the scanner whether the finding is gone.
 
         Raises:
             AuthBlocked: the scanner does not accept our token.
@@ -56,20 +58,21 @@ class HttpScanner:
         return _verdict(answer)
 
 
-def _verdict(answer: httpx.Response) -> bool:
+def _verdict(answer: httpx.Response) -> Look:
     if answer.status_code in (401, 403):
         raise AuthBlocked("the scanner refuses our token", hint="check the scanner's token")
     if 400 <= answer.status_code < 500 and answer.status_code != 429:
-        raise Rejected("the scanner cannot look at this finding")
+        raise Rejected("the scanner cannot look at this finding", code=CANNOT_LOOK)
     if answer.status_code != 200:
         raise RetrySafe("the scanner gave no result", retry_after=_seconds(answer.headers.get("retry-after", "")))
     try:
-        clean = answer.json()["clean"]
-    except (ValueError, KeyError, TypeError):
-        clean = None
+        told = answer.json()
+        clean, why = told["clean"], told.get("why", "")
+    except (ValueError, KeyError, TypeError, AttributeError):
+        clean, why = None, ""
     if not isinstance(clean, bool):
         raise RetrySafe("the scanner's answer is not a verdict")
-    return clean
+    return Look(clean, one_line(why, limit=300) if isinstance(why, str) else "")
 
 
 def _seconds(text: str) -> float | None:

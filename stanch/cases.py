@@ -9,15 +9,17 @@ from typing import Any
 
 from pydantic import Field
 
-from stanch.contract import CaseSummary, LedgerNote, Resolved, Scene, TicketChange
+from stanch.contract import CaseSummary, LedgerNote, PutAway, Resolved, Scene, TicketChange
 from stanch.interpreter.context import Evaluator, RunContext
 from stanch.interpreter.state import CoreState, Mutable, RunStatus, StepStatus
-from stanch.leases import LeaseOutcome
+from stanch.leases import LeaseOutcome, LeaseState
 from stanch.plan import StepKind
 from stanch.shapes import is_tuple
 from stanch.views import FindingView, View
 
 MAX_REMEMBERED = 256
+MAX_OUTCOMES = 512
+ENDED = (LeaseState.LIFTED, LeaseState.EXPIRED)
 MAX_CARRIED = 200  # ledger lines that one activity takes along
 
 
@@ -35,6 +37,10 @@ class CaseStatus(StrEnum):
     @property
     def over(self) -> bool:
         return self in (CaseStatus.VERIFYING, CaseStatus.NEEDS_PERSON, CaseStatus.CLOSED)
+
+    @property
+    def settled(self) -> bool:
+        return self in (CaseStatus.VERIFYING, CaseStatus.CLOSED)
 
 
 class TicketRef(Mutable):
@@ -64,6 +70,12 @@ class CaseState(Mutable):
     closed: datetime | None = None
     watch_until: datetime | None = None
     close_when_over: bool = False  # a person has closed it while it ran
+    resolution: str = ""  # how a person has closed it
+    put_away: PutAway | None = None
+    reported_at: dict[str, datetime] = Field(default_factory=dict)  # by source, its own time: newest that was open
+    resolved_at: dict[str, datetime] = Field(default_factory=dict)  # and newest that was resolved
+    raise_due: bool = False  # severity went up: the route is to be looked at again
+    raises: int = 0
     deliveries: list[str] = Field(default_factory=list)
     delivery_count: int = 0
     commands: list[str] = Field(default_factory=list)
@@ -120,6 +132,7 @@ class CaseState(Mutable):
             actor=self.finding.actor if self.finding else None,
             finding=self.finding if with_views else None,
             route=self.resolved.route if with_views and self.resolved else None,
+            links=self.resolved.links if with_views and self.resolved else (),
             outbox=tuple(self.notes[:MAX_CARRIED]) if with_notes else (),
         )
 
@@ -129,6 +142,16 @@ class CaseState(Mutable):
         update = {"state": change.state, "assignee": change.assignee, "group": change.group}
         self.ticket = self.ticket.model_copy(update=update)
         return before, self.ticket
+
+    def take_outcome(self, outcome: LeaseOutcome) -> bool:
+        """Remember what became of a lease; False where that was known, since points may say it more than once."""
+        known = self.outcomes.get(outcome.lease_id)
+        if known is not None and (known.state is outcome.state or known.state in ENDED):
+            return False
+        self.outcomes[outcome.lease_id] = outcome
+        while len(self.outcomes) > MAX_OUTCOMES:
+            del self.outcomes[next(iter(self.outcomes))]
+        return True
 
 
 def handed_over(before: TicketRef, after: TicketRef) -> tuple[str, str] | None:
@@ -185,7 +208,8 @@ def status_of(state: CaseState) -> CaseStatus:
     if state.resolved is None:
         return CaseStatus.NEW
     if state.resolved.plan is None:
-        return CaseStatus.VERIFYING if state.finding is not None and state.finding.is_test else CaseStatus.NEEDS_PERSON
+        is_test = state.finding is not None and state.finding.is_test
+        return CaseStatus.VERIFYING if is_test or state.resolved.quiet else CaseStatus.NEEDS_PERSON
     if waiting_approvals(core):
         return CaseStatus.APPROVAL
     kinds = {step.id: step.kind for step in (state.resolved.plan.walk().values() if state.resolved.plan else ())}
@@ -253,4 +277,6 @@ def summary_of(state: CaseState) -> CaseSummary | None:
         ticket_url=state.ticket.url,
         ticket_state=state.ticket.state,
         problems=tuple(state.core.problems[-20:]),
+        resolution=state.resolution,
+        put_away=state.put_away,
     )

@@ -70,6 +70,7 @@ class FindingReport(Wire):
     Args:
         content: equal for reports that say the same.
         folded: ids of further deliveries of the same that this one speaks for; its finding counts them all.
+        basis: how the source says that it is resolved: "" by an event, `absence` by full reports without it.
     """
 
     delivery_id: str
@@ -80,6 +81,7 @@ class FindingReport(Wire):
     requested_by: str = ""
     content: str = ""
     folded: tuple[str, ...] = ()
+    basis: str = ""
 
 
 class CaseReport(Wire):
@@ -127,13 +129,19 @@ class Decision(Wire):
 
 
 class CaseCommand(Wire):
-    """A person's word to a case: comment, close, reopen, cancel, signal; `to` is kept for a later assign."""
+    """A person's word to a case: comment, attest, close, reopen, cancel, signal; `to` is kept for a later assign.
+
+    Args:
+        resolution: of a close: fixed, false_positive, risk_accepted or duplicate; all but fixed suppress until `until`.
+    """
 
     kind: str
     by: str
     text: str = ""
     to: str = ""
     command_id: str
+    resolution: str = ""
+    until: datetime | None = None
 
 
 class LedgerNote(Wire):
@@ -148,12 +156,31 @@ class LedgerNote(Wire):
 
 
 class Resolve(Wire):
-    """Ask for route and plan."""
+    """Ask for route and plan, or for the route alone."""
 
     case_id: str
     finding: FindingView
     assurance: str
     now: datetime
+    route_only: bool = False
+
+
+class LinkedCase(Wire):
+    """Another case of the same story, as it was when the run began.
+
+    Args:
+        evidence: of a weakness behind an attack: lines to read, redacted.
+        accepted: words of an accepted risk that still stands.
+    """
+
+    case_id: str
+    kind: str = ""
+    category: str = ""
+    title: str = ""
+    owner: str = ""
+    why: str = ""
+    accepted: str = ""
+    evidence: tuple[str, ...] = ()
 
 
 class Resolved(Wire):
@@ -162,6 +189,8 @@ class Resolved(Wire):
     Args:
         plan: None where no playbook applies; then the case only has an owner and a ticket on the board.
         people: approver names to user ids. verify_window: seconds the case stays open after the fix.
+        quiet: there is nothing to do and nobody to ask; the case ends by itself.
+        links: cases of the same story.
     """
 
     route: RouteView
@@ -173,6 +202,8 @@ class Resolved(Wire):
     why: str = ""
     trace: tuple[str, ...] = ()
     verify_window: float = 7 * 86400.0
+    quiet: bool = False
+    links: tuple[LinkedCase, ...] = ()
 
 
 class Scene(Wire):
@@ -180,7 +211,7 @@ class Scene(Wire):
 
     Args:
         actor: of the finding; the guard must know whose token or address it is.
-        finding, route: only for those that write to people or read evidence; others get names alone.
+        finding, route, links: only for those that write to people or read evidence; others get names alone.
     """
 
     case_id: str
@@ -198,6 +229,7 @@ class Scene(Wire):
     actor: ActorView | None = None
     finding: FindingView | None = None
     route: RouteView | None = None
+    links: tuple[LinkedCase, ...] = ()
     outbox: tuple[LedgerNote, ...] = ()
 
 
@@ -220,6 +252,20 @@ class ActionReply(Wire):
     """What an action gave."""
 
     outputs: dict[str, Any] = Field(default_factory=dict)
+
+
+class PutAway(Wire):
+    """The problem of a case counts as settled until a day, because a person has said so.
+
+    Args:
+        kind: false_positive, risk_accepted or duplicate.
+    """
+
+    kind: str
+    until: datetime
+    reason: str
+    by: str
+    at: datetime
 
 
 class CaseSummary(Wire):
@@ -253,6 +299,8 @@ class CaseSummary(Wire):
     ticket_url: str = ""
     ticket_state: str = ""
     problems: tuple[str, ...] = ()
+    resolution: str = ""
+    put_away: PutAway | None = None
 
 
 class Recording(Wire):
@@ -354,3 +402,5 @@ class CaseView(Wire):
     route: RouteView = RouteView()
     finding: FindingView = FindingView()
     why: str = ""
+    links: tuple[LinkedCase, ...] = ()
+    requested_by: str = ""

@@ -278,11 +278,23 @@ class IdentityPort(Protocol):
     def doctor(self) -> Sequence[Check]: ...
 
 
+@dataclass(frozen=True)
+class Look:
+    """What a second look has shown; `why` says in words what was proven, and what was not."""
+
+    clean: bool
+    why: str = ""
+
+
 class ScannerPort(Protocol):
     """A scanner that can look again."""
 
-    def rescan(self, finding: Mapping[str, Any]) -> bool:
-        """True when the finding is gone."""
+    def rescan(self, finding: Mapping[str, Any]) -> Look:
+        """Whether the finding is gone; Rejected with V024 where this scanner cannot judge it.
+
+        Args:
+            finding: the words of its view, and under `tool` the adapter, the tool's rule, parameter and evidence.
+        """
         ...
 
 

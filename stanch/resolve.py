@@ -14,33 +14,58 @@ from stanch.records import Budget, Halt, Records
 from stanch.records.safety import EVERYTHING
 from stanch.routing import RouteTable
 from stanch.settings import Settings
+from stanch.stories import story_of
 from stanch.views import FindingView, RouteView
 
 
 def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings) -> Resolved:
     """Answer who owns this, what is done, and how much of it may happen alone."""
     finding = policy.inventory.known(question.finding)
-    decision = policy.routes.route(finding, question.now)
     if finding.is_test:
-        return Resolved(
-            route=decision.view, policy_digest=policy.digest, why="a test finding is recorded and nothing else"
-        )
-    choice = policy.playbooks.select(finding, decision.view)
+        route = policy.routes.route(finding, question.now).view
+        return Resolved(route=route, policy_digest=policy.digest, why="a test finding is recorded and nothing else")
+    away = _put_away(records, question)
+    if away:
+        route = policy.routes.route(finding, question.now).view
+        return Resolved(route=route, policy_digest=policy.digest, why=away, quiet=True, verify_window=0.0)
+    story = story_of(records, question, finding)
+    decision = policy.routes.route(story.finding, question.now)
+    view = _with_copies(decision.view, story.owners)
+    if question.route_only:
+        return Resolved(route=view, policy_digest=policy.digest, why="; ".join(story.why), links=story.links)
+    choice = policy.playbooks.select(finding, view)
     if choice.plan is None:
-        return Resolved(route=decision.view, policy_digest=policy.digest, why=choice.why)
+        why = "; ".join((choice.why, *story.why))
+        return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links)
     plan = choice.plan
     mode, because = effective_mode(plan, finding, question, policy=policy, records=records)
     return Resolved(
-        route=decision.view,
+        route=view,
         plan=plan,
         mode=mode,
         inputs=plan.inputs,
-        people=_people(policy.routes, plan, decision.view, question),
+        people=_people(policy.routes, plan, view, question),
         policy_digest=policy.digest,
-        why="; ".join(filter(None, (choice.why, because))),
+        why="; ".join(filter(None, (choice.why, because, *story.why))),
         trace=decision.trace.notes[:20],
         verify_window=settings.verify_window.total_seconds(),
+        links=story.links,
     )
+
+
+def _put_away(records: Records, question: Resolve) -> str:
+    """The words of a suppression that stands; one that cannot be read suppresses nothing."""
+    try:
+        found = records.suppressions_of([question.case_id], question.now).get(question.case_id)
+    except DependencyError:
+        return ""
+    return found.words if found is not None and found.covers(question.finding.kind) else ""
+
+
+def _with_copies(route: RouteView, owners: tuple[str, ...]) -> RouteView:
+    """Owners of accepted weaknesses hear of what happens here."""
+    more = tuple(name for name in owners if name not in (route.owner.id, *route.cc))
+    return route.model_copy(update={"cc": (*route.cc, *more)}) if more else route
 
 
 def effective_mode(

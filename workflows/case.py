@@ -5,47 +5,43 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 from stanch import contract
-from stanch.approvals import Verdict, open_lines
-from stanch.cases import CaseState, CaseStatus, context_of, handed_over, status_of, summary_of, waiting_approvals
+from stanch.approvals import Verdict
+from stanch.case_view import view_of
+from stanch.cases import ENDED, CaseState, CaseStatus, context_of, handed_over, status_of, summary_of
 from stanch.contract import (
-    ApprovalView,
     CaseCommand,
     CaseInput,
     CaseView,
     Decision,
     FindingReport,
+    PutAway,
     Recording,
     Resolve,
     Resolved,
     TicketChange,
 )
+from stanch.endings import end_as, may_attest, put_away, put_away_by_ticket, taken_back
 from stanch.interpreter.context import Evaluator, RunContext
 from stanch.interpreter.core import advance, judge_vote
 from stanch.interpreter.messages import Cancelled, Command, Event, Happened, Started, Voted
 from stanch.interpreter.state import ChangeState, CoreState
 from stanch.leases import LeaseOutcome
+from stanch.life import Means, begin_again, first_report, next_report
 from stanch.playbooks.evaluator import evaluator_for
 from stanch.ports import TicketState
-from stanch.views import SEVERITIES, FindingView, RouteView
-from workflows.effects import ENDED, Effects, outcome_event
+from stanch.raising import news_of_raise, take_over
+from stanch.views import FindingView
+from workflows.effects import Effects, outcome_event
+from workflows.searching import make_searchable
 
 LOCAL_ATTEMPT = timedelta(seconds=10)
 NUDGE = timedelta(days=1)
-MAX_OUTCOMES = 512
-MAX_WAITING_NOTES = 500
 STANDING = (ChangeState.OPEN, ChangeState.UNDOING, ChangeState.STUCK)
-_STATE = SearchAttributeKey.for_keyword("StanchState")
-_OWNER = SearchAttributeKey.for_keyword("StanchOwner")
-_SOURCE = SearchAttributeKey.for_keyword("StanchSource")
-_SEVERITY = SearchAttributeKey.for_int("StanchSeverity")
-_DEADLINE = SearchAttributeKey.for_datetime("StanchDeadline")
 
 
 @workflow.defn(name=contract.CASE_WORKFLOW)
@@ -102,6 +98,8 @@ class CaseWorkflow:
             if self._closing:
                 return  # a close signal for something that was never open
             await self._resolve()
+        if self._state.raise_due:
+            await self._raise()
         self._work()
         self._touch(status_of(self._state))
         if self._needs_flush():
@@ -118,22 +116,47 @@ class CaseWorkflow:
     def _has_work(self) -> bool:
         stale = self._state.status is not status_of(self._state)  # the last effect may end without a word
         waiting = bool(self._commands) or self._needs_flush() or stale
-        return waiting or self._closing or self._state.resolved is None or self._effects.broken is not None
+        asked = self._state.resolved is None or self._state.raise_due
+        return waiting or self._closing or asked or self._effects.broken is not None
 
     def _work(self) -> None:
         while self._commands:
             self._effects.carry_out(self._commands.pop(0))
         self._effects.arm()
 
+    async def _ask(self, finding: FindingView, *, route_only: bool = False) -> Resolved:
+        state = self._state
+        question = Resolve(
+            case_id=state.case_id,
+            finding=finding,
+            assurance=state.assurance,
+            now=workflow.now(),
+            route_only=route_only,
+        )
+        answer: Resolved = await workflow.execute_local_activity(
+            contract.RESOLVE, question, result_type=Resolved, start_to_close_timeout=LOCAL_ATTEMPT
+        )
+        return answer
+
+    async def _raise(self) -> None:
+        """A running case got worse: the stricter of both routes holds from here, and its owner is told."""
+        state = self._state
+        state.raise_due = False
+        if state.finding is None or state.resolved is None:
+            return
+        answer = await self._ask(state.finding, route_only=True)
+        if self._closing or not take_over(state, answer.route, workflow.now()):
+            return
+        make_searchable(state)
+        for command in news_of_raise(state):
+            self._effects.carry_out(command)
+
     async def _resolve(self) -> None:
         """Pin route, plan and people; the result lives in history, so later edits change nothing here."""
         state = self._state
         if state.finding is None:
             return
-        question = Resolve(case_id=state.case_id, finding=state.finding, assurance=state.assurance, now=workflow.now())
-        answer: Resolved = await workflow.execute_local_activity(
-            contract.RESOLVE, question, result_type=Resolved, start_to_close_timeout=LOCAL_ATTEMPT
-        )
+        answer = await self._ask(state.finding)
         if self._closing:
             return  # called off before anything was begun
         state.resolved = answer
@@ -171,7 +194,7 @@ class CaseWorkflow:
             state.watch_until = state.watch_until or now + timedelta(seconds=window)
             await self._until(self._has_work, state.watch_until - now)
             self._closing = self._closing or (self._window_is_over() and not self._commands)
-        elif state.close_when_over and not any(change.state in STANDING for change in state.core.changes):
+        elif state.close_when_over and not self._stuck():
             self._closing = True
         elif not await self._until(lambda: self._has_work() or self._may_continue_as_new(), NUDGE):
             state.note("case.waiting_for_person", workflow.now())
@@ -216,13 +239,7 @@ class CaseWorkflow:
         state.note("case.status", workflow.now(), status=status.value)
         if status is CaseStatus.RUNNING and not first:
             return  # passing through: the next resting place is what searches are for
-        updates: list[SearchAttributeUpdate[Any]] = [_STATE.value_set(status.value)]
-        if state.resolved is not None:
-            route = state.resolved.route
-            updates += [_OWNER.value_set(route.owner.id), _SEVERITY.value_set(SEVERITIES.index(route.severity) + 1)]
-            updates += [_SOURCE.value_set(state.source)]
-            updates += [_DEADLINE.value_set(route.due)] if route.due else []
-        workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]  the SDK's overloads
+        make_searchable(state)
 
     def _needs_flush(self) -> bool:
         """Lines ride along with effects; only a case that rests, or has just been routed, writes them by itself."""
@@ -253,53 +270,39 @@ class CaseWorkflow:
             return
         for name in report.folded:
             state.remember(state.deliveries, name)
-        now = workflow.now()
-        state.delivery_count += 1
-        first = state.finding is None
-        if first:
-            state.finding, state.source, state.assurance = report.finding, report.source, report.assurance
-            state.requested_by, state.opened, state.updated = report.requested_by, now, now
-            state.note("finding.accepted", now, source=report.source, finding=report.finding.id, status=report.status)
+        if state.finding is None:
+            first_report(state, report, workflow.now())
             self._closing = report.status == "resolved"
-        elif state.finding is not None:
-            count = state.finding.count + report.finding.count
-            state.finding = state.finding.model_copy(update={"count": count, "last_seen": report.finding.last_seen})
-            if len(state.notes) < MAX_WAITING_NOTES:  # records are down: the count says enough
-                state.note("finding.repeated", now, source=report.source, count=count, status=report.status)
-            self._after_repeat(report)
+            return
+        means, rises = next_report(state, report, workflow.now(), ending=self._closing, is_new=workflow.patched)
+        self._act_on(means, report)
+        state.raise_due = state.raise_due or rises
 
-    def _after_repeat(self, report: FindingReport) -> None:
-        now = workflow.now()
-        if report.status == "resolved" and report.assurance > self._state.assurance:
-            self._state.note("finding.close_not_believed", now, source=report.source, assurance=report.assurance)
-        elif report.status == "resolved":
-            self._feed(Happened(now=now, event="finding.rescan_clean"))
-        elif self._closing or (self._state.status is CaseStatus.VERIFYING and self._state.core.status.final):
-            self._reopen(report.finding, "the finding came back")
-        elif self._state.core.facts.get("finding") == "clean":
-            self._feed(Happened(now=now, event="finding.reported"))
+    def _act_on(self, means: Means, report: FindingReport) -> None:
+        if means is Means.CLEAN:
+            self._clean({"how": report.basis or "source", "source": report.source})
+        elif means in (Means.REOPEN, Means.REAL):
+            self._reopen(report.finding, "the finding came back" if means is Means.REOPEN else "no test this time")
+        elif means is Means.REPORTED:
+            self._feed(Happened(now=workflow.now(), event="finding.reported"))
+
+    def _clean(self, data: dict[str, str]) -> None:
+        """There is proof that it is gone; a case without a plan has nothing else to wait for."""
+        self._feed(Happened(now=workflow.now(), event="finding.rescan_clean", data=data))
+        resolved = self._state.resolved
+        if resolved is not None and resolved.plan is None and workflow.patched("clean-closes"):
+            self._state.note("finding.rescan_clean", workflow.now(), actor=data.get("by", "stanch"), data=data)
+            self._closing = True
 
     def _reopen(self, finding: FindingView, why: str) -> None:
-        """A new round of the same case: routed and planned afresh, on the same ticket."""
-        state = self._state
-        state.round += 1
-        count = state.finding.count if state.finding else finding.count
-        state.finding, state.resolved = finding.model_copy(update={"count": count}), None
-        state.core, state.status = CoreState(), CaseStatus.NEW
-        state.closed = state.watch_until = None
-        state.close_when_over = self._closing = False
-        self._evaluator = None
-        state.note("case.reopened", workflow.now(), why=why, round=state.round)
+        begin_again(self._state, finding, why, workflow.now())
+        self._closing, self._evaluator = False, None
 
     @workflow.signal(name=contract.LEASE_OUTCOME)
     def lease_outcome(self, outcome: LeaseOutcome) -> None:
         """A point says what became of a lease; it may say so more than once."""
-        known = self._state.outcomes.get(outcome.lease_id)
-        if known is not None and (known.state is outcome.state or known.state in ENDED):
+        if not self._state.take_outcome(outcome):
             return
-        self._state.outcomes[outcome.lease_id] = outcome
-        while len(self._state.outcomes) > MAX_OUTCOMES:
-            del self._state.outcomes[next(iter(self._state.outcomes))]
         if outcome.state in ENDED:
             self._feed(Happened(now=workflow.now(), event="lease.ended", data=outcome_event(outcome)))
 
@@ -313,7 +316,10 @@ class CaseWorkflow:
         before, after = state.take_ticket(change)
         done = TicketState.DONE.value
         data = {"by": change.by, "as": change.resolution, "key": change.key}
-        if after.state == done and before.state != done:
+        away = put_away_by_ticket(change, state.finding, now) if after.state == done and before.state != done else None
+        if away is not None and not self._stuck() and workflow.patched("tracker-puts-away"):
+            self._close(away.kind, away, f"{away.kind} by {away.by}")
+        elif after.state == done and before.state != done:
             self._feed(Happened(now=now, event="ticket.resolved", data=data))
         elif before.state == done and after.state != done:
             self._feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
@@ -328,17 +334,43 @@ class CaseWorkflow:
         state, now = self._state, workflow.now()
         if not state.remember(state.commands, command.command_id):
             return
-        data = {"text": command.text[:2000], "to": command.to}
+        data = {"text": command.text[:2000], "to": command.to, "as": command.resolution}
         state.note(f"case.{command.kind}", now, actor=command.by, data=data)
         if command.kind == "reopen" and state.status.over and state.finding is not None:
+            state.put_away = taken_back(state.put_away, by=command.by, now=now)
             self._reopen(state.finding, command.text)
-        elif command.kind == "close" and state.status.over:
-            self._closing = True
-        elif command.kind in ("cancel", "close"):
-            state.close_when_over = command.kind == "close"
+        elif command.kind == "close":
+            self._close(command.resolution, put_away(command, state.finding, now), f"by {command.by}")
+        elif command.kind == "cancel":
+            state.close_when_over = False
             self._cancel(f"by {command.by}")
+        elif command.kind == "attest":
+            self._attest(command)
         elif command.kind == "signal":
             self._feed(Happened(now=now, event=f"signal.{command.text[:64]}"))
+
+    def _close(self, resolution: str, away: PutAway | None, reason: str) -> None:
+        """End the case; what it has changed is taken back first, and what was put away stays away."""
+        state = self._state
+        end_as(state, resolution, away)
+        state.close_when_over = True
+        if not state.status.over:
+            self._cancel(reason)
+        else:
+            self._closing = True
+
+    def _attest(self, command: CaseCommand) -> None:
+        """A named person says that it is fixed; whoever has reported it cannot also be its proof."""
+        state = self._state
+        if not may_attest(state, command.by):
+            state.note("finding.attest_refused", workflow.now(), actor=command.by)
+            return
+        self._clean({"how": "attested", "by": command.by, "reason": command.text[:2000]})
+        self._closing = self._closing or (state.status.over and not self._stuck())
+
+    def _stuck(self) -> bool:
+        """Whether a run that is over has left something standing: only a person who looks can end that."""
+        return self._state.status.over and any(change.state in STANDING for change in self._state.core.changes)
 
     @workflow.update(name=contract.DECIDE)
     def decide(self, decision: Decision) -> Verdict:
@@ -367,27 +399,4 @@ class CaseWorkflow:
     @workflow.query(name=contract.VIEW)
     def view(self) -> CaseView | None:
         """The case as it stands."""
-        state = self._state
-        summary = summary_of(state)
-        if summary is None or state.finding is None:
-            return None
-        core = state.core
-        approvals = [
-            ApprovalView(
-                path=path,
-                request=core.approvals[path].request,
-                votes=core.approvals[path].votes,
-                open_lines=open_lines(core.approvals[path]),
-            )
-            for path in waiting_approvals(core)
-        ]
-        return CaseView(
-            summary=summary,
-            steps={name: step.model_dump(mode="json", exclude={"seen"}) for name, step in core.steps.items()},
-            approvals=tuple(approvals),
-            changes=tuple(change.model_dump(mode="json") for change in core.changes),
-            problems=tuple(core.problems),
-            route=state.resolved.route if state.resolved else RouteView(),
-            finding=state.finding,
-            why=state.resolved.why if state.resolved else "",
-        )
+        return view_of(self._state)

@@ -13,7 +13,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, FailureError
 from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from stanch import contract
-from stanch.cases import CaseState
+from stanch.cases import ENDED, CaseState
 from stanch.catalog import ActionSpec, Queue, catalog
 from stanch.contract import ActionCall, ActionReply, ApprovalCall, ApprovalShown, Scene
 from stanch.interpreter.messages import (
@@ -31,7 +31,6 @@ from stanch.leases import LeaseOutcome, LeaseState
 from stanch.plan import Retry
 
 HEARTBEAT = timedelta(seconds=5)
-ENDED = (LeaseState.LIFTED, LeaseState.EXPIRED)
 ANSWERS = (LeaseState.HELD, LeaseState.REFUSED)
 
 

@@ -42,6 +42,8 @@ class Rescan(Params):
 
 class Rescanned(Outputs):
     clean: bool = False
+    why: str = ""
+    scanner: str = ""
 
 
 ACTIONS = (
@@ -72,7 +74,7 @@ ACTIONS = (
         params=Rescan,
         outputs=Rescanned,
         queue=Queue.PROBE,
-        attempt=timedelta(seconds=60),
+        attempt=timedelta(minutes=10),  # what a scanner may take at most, and room to stop it
         total=timedelta(hours=1),
         example="{id: rescan, do: scanner.rescan}",
     ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
 
 from stanch.cli import holds
-from stanch.cli.client import By, Json, Reason, Url, api, leave, safe, show_facts, show_json, show_rows
+from stanch.cli.client import AS_VARIABLE, By, Json, Reason, Url, api, leave, safe, show_facts, show_json, show_rows
 
 app = typer.Typer(help="Cases.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(holds.hold)
@@ -16,6 +17,7 @@ app.command()(holds.unhold)
 app.command()(holds.shred)
 Case = Annotated[str, typer.Argument(help="The case's id.")]
 
+RESOLUTIONS = ("fixed", "false_positive", "risk_accepted", "duplicate")  # as in stanch.endings, which loads slowly
 _COLUMNS = ("case_id", "severity", "state", "owner", "title", "waiting_on", "ticket_key")
 _WHAT = ("title", "state", "severity", "owner", "assignee", "host", "path", "method", "playbook", "mode", "rule")
 _WHEN = ("due", "waiting_on", "ticket_system", "ticket_key", "ticket_url", "opened", "updated", "closed")
@@ -69,6 +71,13 @@ def _details(answer: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:
     for row in answer["leases"]:
         lease = row["lease"]
         yield safe(f"lease {lease['lease_id']}: {row['state']} at {lease['point']} until {lease['expires_at']}")
+    for link in answer.get("links") or ():
+        accepted = f" ({link['accepted']})" if link.get("accepted") else ""
+        yield safe(f"belongs to {link['other']}: {link['why']}{accepted}", limit=600)
+    away = answer.get("suppression")
+    if away:
+        attacked = f"; attacked since: {away['contradicted_by']}" if away.get("contradicted_by") else ""
+        yield safe(f"put away as {away['kind']} until {away['until']} by {away['by']}{attacked}", limit=600)
     for text in live.get("problems") or ():
         yield safe(f"problem: {text}", limit=600)
 
@@ -91,31 +100,62 @@ def _data(entry: dict[str, Any]) -> str:
 @app.command()
 def comment(case: Case, text: str, by: By = "", url: Url = "", as_json: Json = False) -> None:
     """Add a comment."""
-    _tell("comment", case, text=text, by=by, url=url, as_json=as_json)
+    _tell("comment", case, {"text": text}, by=by, url=url, as_json=as_json)
 
 
 @app.command()
-def close(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
-    """Close a case; what it has changed is taken back first."""
-    _tell("close", case, text=reason, by=by, url=url, as_json=as_json)
+def attest(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
+    """Say in your own name that a finding is fixed; not for whoever has reported it."""
+    if not reason.strip():
+        raise leave(2, "say with --reason how you know that it is fixed")
+    _tell("attest", case, {"text": reason}, by=by, url=url, as_json=as_json)
+
+
+@app.command()
+def close(
+    case: Case,
+    as_: Annotated[
+        list[str] | None,
+        typer.Option("--as", help=f"How it ends ({', '.join(RESOLUTIONS)}), and who you are, such as user:maria."),
+    ] = None,
+    until: Annotated[str, typer.Option(help="How long it stays put away, such as 90d; at most 365d.")] = "",
+    reason: Reason = "",
+    url: Url = "",
+    as_json: Json = False,
+) -> None:
+    """Close a case; what it has changed is taken back first. All but `fixed` put the finding away for a time."""
+    resolution, by = _who_and_how(as_ or [])
+    body = {"text": reason, "as": resolution, "until": until}
+    _tell("close", case, {name: value for name, value in body.items() if value}, by=by, url=url, as_json=as_json)
+
+
+def _who_and_how(words: list[str]) -> tuple[str, str]:
+    """One option says both: a resolution is a word of ours, a person has a kind before the name."""
+    people = [word for word in words if ":" in word]
+    ways = [word for word in words if ":" not in word]
+    if len(people) > 1 or len(ways) > 1:
+        raise leave(2, "one person and one resolution")
+    if ways and ways[0] not in RESOLUTIONS:
+        raise leave(2, f"--as takes {', '.join(RESOLUTIONS)}, or a person such as user:maria")
+    return (ways or [""])[0], (people or [os.environ.get(AS_VARIABLE, "")])[0]
 
 
 @app.command()
 def reopen(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
     """Open a case again, from its last finding."""
-    _tell("reopen", case, text=reason, by=by, url=url, as_json=as_json)
+    _tell("reopen", case, {"text": reason}, by=by, url=url, as_json=as_json)
 
 
 @app.command()
 def cancel(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
     """Stop a case and take back what it has changed."""
-    _tell("cancel", case, text=reason, by=by, url=url, as_json=as_json)
+    _tell("cancel", case, {"text": reason}, by=by, url=url, as_json=as_json)
 
 
-def _tell(kind: str, case: str, *, text: str, by: str, url: str, as_json: bool) -> None:
-    if kind == "comment" and not text.strip():
+def _tell(kind: str, case: str, body: dict[str, str], *, by: str, url: str, as_json: bool) -> None:
+    if kind == "comment" and not body["text"].strip():
         raise leave(2, "a comment needs text")
-    answer = api(url, by).post(f"/v1/cases/{case}/{kind}", {"text": text})
+    answer = api(url, by).post(f"/v1/cases/{case}/{kind}", body)
     if as_json:
         return show_json(answer)
     return typer.echo(safe(f"{kind}: {answer.get('status')}"))

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 20.0
 MAX_FACT = 20_000
+AS_VARIABLE = "STANCH_AS"
 TOKEN_VARIABLE = "STANCH_API_TOKEN"  # noqa: S105 - a name, not a token
 
 Url = Annotated[str, typer.Option("--url", envvar="STANCH_URL", help="Where Stanch listens; else as in stanch.toml.")]
-By = Annotated[str, typer.Option("--as", envvar="STANCH_AS", help="Who you are, such as user:maria.")]
+By = Annotated[str, typer.Option("--as", envvar=AS_VARIABLE, help="Who you are, such as user:maria.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as JSON.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; kept in the ledger.")]
 

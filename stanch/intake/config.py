@@ -9,7 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from stanch.documents import Codes, Document, load, validate
 from stanch.errors import ConfigError, Problem
@@ -17,6 +18,7 @@ from stanch.findings import Assurance
 from stanch.intake.auth import Auth, mistake, networks
 from stanch.intake.networks import within
 from stanch.sources import Library, load_library
+from stanch.sources.lint import mistakes
 from stanch.views import Kind
 
 _CODES = Codes(unknown_key="S002", missing="S001", invalid="S001")
@@ -33,6 +35,27 @@ class SourceState(StrEnum):
 
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FullReport(_File):
+    """What each delivery of a source shows completely, so that what is absent from two in a row is gone.
+
+    Args:
+        scope: a fixed name for what the reports cover. from_: JMESPath over the report that gives the names instead.
+        header: the sender may name the scope in the header `Stanch-Report-Scope`.
+        at: JMESPath to the time at which the report was made; its arrival counts otherwise.
+    """
+
+    scope: str = Field(default="", max_length=200)
+    from_: str = Field(default="", alias="from")
+    header: bool = False
+    at: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> FullReport:
+        if bool(self.scope) + bool(self.from_) > 1 or not (self.scope or self.from_ or self.header):
+            raise PydanticCustomError("S030", "a full report needs scope, from or header: true, and not scope and from")
+        return self
 
 
 class SourceConfig(_File):
@@ -52,6 +75,7 @@ class SourceConfig(_File):
 
     origins: tuple[str, ...] = Field(default=(), max_length=100)  # CloudEvents: who may ask to send
     rate: int = Field(default=120, ge=1, le=1_000_000)  # CloudEvents: deliveries a minute that are offered
+    full_report: FullReport | None = None
 
     @field_validator("cidrs")
     @classmethod
@@ -117,7 +141,15 @@ def parse_sources(text: str, file: str = "", *, library: Library | None = None) 
 
 def _problems(made: SourcesFile, document: Document, library: Library) -> Iterator[Problem]:
     for name, source in made.sources.items():
+        yield from _report_problems(name, source.full_report, document)
         if source.adapter not in library.names():
             line, column = document.at(("sources", name, "adapter"))
             hint = f"known: {', '.join(library.names())}"
             yield Problem("S009", "there is no such adapter", file=document.file, line=line, column=column, hint=hint)
+
+
+def _report_problems(name: str, full: FullReport | None, document: Document) -> Iterator[Problem]:
+    for word, text in (("from", full.from_), ("at", full.at)) if full else ():
+        line, column = document.at(("sources", name, "full_report", word))
+        for code, message, offset in mistakes(text) if text else ():
+            yield Problem(code, message, file=document.file, line=line, column=column + offset)

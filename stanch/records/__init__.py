@@ -9,11 +9,14 @@ from stanch.records.effects import Effects, LeaseRow
 from stanch.records.intake import Conflict, Intake, New, Progress, Quarantined, Repeat
 from stanch.records.ledger import Ledger, TimelineItem
 from stanch.records.ledger_file import verify_file
+from stanch.records.links import Link, Links, link_entries
 from stanch.records.originals import Hold, Opened, Originals
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
+from stanch.records.scopes import Scopes
+from stanch.records.suppressions import Suppression, Suppressions
 
 
-class Records(Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board):
+class Records(Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board, Scopes, Suppressions, Links):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
@@ -43,6 +46,7 @@ __all__ = [
     "Hold",
     "Item",
     "LeaseRow",
+    "Link",
     "Names",
     "New",
     "Opened",
@@ -54,8 +58,10 @@ __all__ = [
     "Records",
     "Repeat",
     "Reservation",
+    "Suppression",
     "Taken",
     "TimelineItem",
     "Verification",
+    "link_entries",
     "verify_file",
 ]

@@ -138,6 +138,14 @@ class Cases(Database):
         with self._read() as db:
             return [FindingRow(**row) for row in rows(db, query)]
 
+    def newest_finding(self, case_id: str) -> FindingRow | None:
+        """The case's newest finding."""
+        table = schema.findings
+        newest = select(table).where(table.c.case_id == case_id).order_by(table.c.at.desc(), table.c.finding_id.desc())
+        with self._read() as db:
+            found = rows(db, newest.limit(1))
+        return FindingRow(**found[0]) if found else None
+
     def link_ticket(self, case_id: str, *, system: str, key: str, at: datetime, url: str = "") -> None:
         """Remember whose ticket this is."""
         values = {"system": system, "key": key, "case_id": case_id, "url": url, "at": at}

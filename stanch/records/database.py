@@ -53,6 +53,15 @@ class Database:
         with _translated(), self._engine.connect().execution_options(stanch_write=True) as db, db.begin():
             yield db
 
+    @contextmanager
+    def _joining(self, db: Connection | None) -> Generator[Connection]:
+        """The caller's transaction, or one of its own where there is none."""
+        if db is not None:
+            yield db
+            return
+        with self._write() as own:
+            yield own
+
     @property
     def _is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"

@@ -151,6 +151,53 @@ findings = Table(
     Column("body", Json, nullable=False),
 )
 
+suppressions = Table(
+    "suppressions",
+    metadata,
+    _id("case_id"),
+    *(_text(name) for name in ("kind", "reason", "by", "contradicted_by")),
+    Column("until", Moment, nullable=False, index=True),
+    Column("at", Moment, nullable=False),
+    Column("contradicted_at", Moment),
+)
+
+# Where each case's problem is, so that attack and weakness on one operation find each other.
+operations = Table(
+    "operations",
+    metadata,
+    _id("case_id"),
+    *(_text(name) for name in ("kind", "host", "method", "path", "category")),
+    Column("at", Moment, nullable=False, index=True),
+    Index("operations_by_place", "host", "path"),
+)
+
+links = Table(
+    "links", metadata, _id("case_id"), _id("other"), _text("why"), Column("at", Moment, nullable=False, index=True)
+)
+
+# What the full reports of a source have shown: the newest of each scope, and which cases were in it.
+scopes = Table("scopes", metadata, _id("source"), _id("scope"), Column("at", Moment, nullable=False))
+
+scope_cases = Table(
+    "scope_cases",
+    metadata,
+    _id("source"),
+    _id("scope"),
+    _id("case_id"),
+    Column("misses", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+scope_deliveries = Table(
+    "scope_deliveries",
+    metadata,
+    _id("source"),
+    _id("scope"),
+    _id("delivery_id"),
+    Column("absent", Json, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
 deliveries = Table(
     "deliveries",
     metadata,

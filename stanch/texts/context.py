@@ -61,6 +61,18 @@ class ApprovalText(Shown):
     params: tuple[tuple[str, str], ...] = ()
 
 
+class LinkedText(Shown):
+    """Another case of the same story: the weakness behind an attack, the attack on a weakness."""
+
+    case_id: str = ""
+    url: str = ""
+    kind: str = ""
+    title: str = ""
+    why: str = ""
+    accepted: str = ""
+    evidence: tuple[str, ...] = ()
+
+
 class Context(Shown):
     """Every field, empty where nobody filled it."""
 
@@ -73,6 +85,7 @@ class Context(Shown):
     text: str = ""
     step: str = ""
     waiting_since: datetime | str = ""
+    linked: tuple[LinkedText, ...] = ()
 
 
 def complete(given: Mapping[str, Any]) -> dict[str, Any]:

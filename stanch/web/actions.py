@@ -11,39 +11,60 @@ from stanch.contract import CaseCommand, FindingReport, Release
 from stanch.findings import Finding, view_of
 from stanch.records import LeaseRow
 from stanch.records.chain import Entry
+from stanch.web.endings import Ending, put_away_closed, take_back
 from stanch.web.problems import WebError
 from stanch.web.services import Services, now
 from stanch.web.temporal import over, release, report, signal_case
 
 CONTROL = "control"  # ledger lines that belong to no case
-KINDS = ("comment", "close", "reopen", "cancel")
 MAX_TEXT = 2000
 
 
-async def command(services: Services, case_id: str, *, kind: str, by: str, text: str, command_id: str = "") -> None:
+async def command(
+    services: Services,
+    case_id: str,
+    *,
+    kind: str,
+    by: str,
+    text: str,
+    command_id: str = "",
+    ending: Ending | None = None,
+) -> None:
     """A person's word to a case.
 
     Raises:
         WebError: W010, the case is over (reopen starts it again from its last finding); D010.
     """
-    message = CaseCommand(kind=kind, by=by, text=text[:MAX_TEXT], command_id=command_id or uuid4().hex)
+    ending = ending or Ending()
+    message = CaseCommand(
+        kind=kind,
+        by=by,
+        text=text[:MAX_TEXT],
+        command_id=command_id or uuid4().hex,
+        resolution=ending.resolution,
+        until=ending.until,
+    )
     try:
         await signal_case(services.client, case_id, contract.CASE_COMMAND, message)
     except WebError as error:
-        if kind != "reopen" or error.status != 409:
+        if error.status != 409:
             raise
-        await _start_again(services, case_id, message)
+        if kind == "reopen":
+            await _start_again(services, case_id, message)
+        elif not await put_away_closed(services, case_id, message):
+            raise
 
 
 async def _start_again(services: Services, case_id: str, message: CaseCommand) -> None:
     """The workflow of a closed case is gone: a new one starts with the newest finding, asked for by this person."""
-    found = await asyncio.to_thread(services.records.findings, case_id)
-    if not found:
+    found = await asyncio.to_thread(services.records.newest_finding, case_id)
+    if found is None:
         raise over()
-    finding = Finding.model_validate(found[-1].body)
+    await take_back(services, case_id, by=message.by)
+    finding = Finding.model_validate(found.body)
     again = FindingReport(
         delivery_id=f"reopen/{message.command_id}",
-        source=found[-1].source,
+        source=found.source,
         finding=view_of(finding, services.policy.current.inventory),
         assurance=finding.metadata.assurance.value,
         requested_by=message.by,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Header, Path, Query
@@ -13,12 +13,14 @@ from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from stanch.contract import ApprovalView
+from stanch.durations import Duration
 from stanch.records import CaseFilter
-from stanch.web.actions import MAX_TEXT, command
+from stanch.web.actions import MAX_TEXT
 from stanch.web.auth import By
 from stanch.web.decisions import Answer, Ballot, Fate, cast
 from stanch.web.looking import look, pending
 from stanch.web.problems import WebError
+from stanch.web.saying import Said, Word, say
 from stanch.web.services import Given
 
 CaseId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,80}$")]
@@ -42,9 +44,15 @@ class DecisionBody(Body):
 
 
 class WordBody(Body):
-    """What a person says while doing something."""
+    """What a person says while doing something.
+
+    Args:
+        as_: of a close: fixed, false_positive, risk_accepted or duplicate. until: how long it holds, such as `90d`.
+    """
 
     text: Text = ""
+    as_: Annotated[str, Field(alias="as", max_length=40)] = ""
+    until: Duration | None = None
 
 
 class Listing(Body):
@@ -92,6 +100,8 @@ async def show_case(case_id: CaseId, services: Given) -> dict[str, Any]:
     """A case: how it was last recorded, how its workflow sees it now, its leases and open approvals."""
     seen = await look(services, case_id)
     return {
+        "links": jsonable_encoder(seen.links),
+        "suppression": jsonable_encoder(seen.suppression),
         "case_id": case_id,
         "case": jsonable_encoder(seen.row),
         "live": jsonable_encoder(seen.live),
@@ -150,14 +160,13 @@ def _told(answer: Answer) -> Response:
 @router.post("/cases/{case_id}/{kind}", status_code=202)
 async def tell(
     case_id: CaseId,
-    kind: Literal["comment", "close", "reopen", "cancel"],
+    kind: Said,
     body: WordBody,
     services: Given,
     caller: By,
     click: ClickId = "",
 ) -> dict[str, str]:
     """Say something to a case; `close` before the end undoes what the case has changed."""
-    if kind == "comment" and not body.text.strip():
-        raise WebError("a comment needs text", status=422, code="W006", place="body.text")
-    await command(services, case_id, kind=kind, by=caller.name, text=body.text, command_id=click)
+    word = Word(kind=kind, text=body.text, resolution=body.as_, lasts=body.until, command_id=click)
+    await say(services, case_id, word, caller=caller)
     return {"status": "accepted", "case_id": case_id}

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from stanch.approvals import open_lines
 from stanch.contract import ApprovalView, CaseSummary, CaseView
 from stanch.inventory import standing
-from stanch.records import CaseRow, LeaseRow, TimelineItem
+from stanch.records import CaseRow, LeaseRow, Link, Suppression, TimelineItem
 from stanch.views import ApiView, FindingView
 from stanch.web.problems import WebError
-from stanch.web.services import Services
+from stanch.web.services import Services, now
 from stanch.web.temporal import view_of_case
 
 Standing = tuple[tuple[str, str], ...]
@@ -28,6 +28,8 @@ class CaseLook:
     timeline: Sequence[TimelineItem]
     leases: Sequence[LeaseRow]
     approvals: Sequence[ApprovalView]
+    links: Sequence[Link]
+    suppression: Suppression | None
 
 
 async def look(services: Services, case_id: str) -> CaseLook:
@@ -37,16 +39,18 @@ async def look(services: Services, case_id: str) -> CaseLook:
         WebError: W005, there is no such case.
     """
     records = services.records
-    live, row, timeline, leases = await asyncio.gather(
+    live, row, timeline, leases, links, away = await asyncio.gather(
         view_of_case(services.client, case_id),
         asyncio.to_thread(records.case, case_id),
         asyncio.to_thread(records.timeline, case_id),
         asyncio.to_thread(records.leases, live=False, case_id=case_id),
+        asyncio.to_thread(records.links, case_id, now()),
+        asyncio.to_thread(records.suppressions_of, [case_id], now()),
     )
     if row is None and live is None and not timeline and not await _accepted(services, case_id):
         raise WebError("there is no such case", status=404, code="W005")
     approvals = live.approvals if live is not None else await pending(services, case_id=case_id)
-    return CaseLook(case_id, row, live, timeline, leases, approvals)
+    return CaseLook(case_id, row, live, timeline, leases, approvals, links, away.get(case_id))
 
 
 async def _accepted(services: Services, case_id: str) -> bool:

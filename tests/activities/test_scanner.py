@@ -39,31 +39,31 @@ def api() -> Iterator[ShopApi]:
 def test_exposure_is_gone_when_the_api_stops_leaking(api: ShopApi) -> None:
     with Scanner(api_url=api.url) as scanner:
         look = client(scanner.url)
-        assert look.rescan(EXPOSURE) is False
+        assert look.rescan(EXPOSURE).clean is False
         assert scanner.ledger.entries("rescan")[0]["why"] == "personal data: address, birth_date, email, pan, phone"
         api.fix_exposure()
-        assert look.rescan(EXPOSURE) is True
+        assert look.rescan(EXPOSURE).clean is True
         api.break_down()
-        assert look.rescan(EXPOSURE) is False
+        assert look.rescan(EXPOSURE).clean is False
 
 
 def test_policy_gap_follows_the_real_attachment(api: ShopApi) -> None:
     attached: set[str] = set()
     with Scanner(api_url=api.url, policy_attached=attached.__contains__) as scanner:
         look = client(scanner.url)
-        assert look.rescan(GAP) is False
+        assert look.rescan(GAP).clean is False
         attached.add(HOST)
-        assert look.rescan(GAP) is True
+        assert look.rescan(GAP).clean is True
     with Scanner(api_url=api.url) as scanner:
-        assert client(scanner.url).rescan(GAP) is False
+        assert client(scanner.url).rescan(GAP).clean is False
 
 
 def test_other_findings_are_gone_when_their_owner_says_so(api: ShopApi) -> None:
     scanner = Scanner(api_url=api.url)
     with scanner:
-        assert client(scanner.url).rescan(CONFIG) is False
+        assert client(scanner.url).rescan(CONFIG).clean is False
         scanner.mark_fixed("f-3")
-        assert client(scanner.url).rescan(CONFIG) is True
+        assert client(scanner.url).rescan(CONFIG).clean is True
 
 
 class Strange(Standin):

@@ -16,6 +16,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
+from activities.ledger import put_away
 from stanch import contract
 from stanch.approvals import Verdict, Vote
 from stanch.catalog import Queue
@@ -65,13 +66,14 @@ class World:
         self.client = client
         settings = Settings(data_dir=folder, policy_dir=ROOT / "policy", playbooks_dir=ROOT / "playbooks")
         self._settings = settings
-        self._records = Records(settings.url_of_records, Keys(settings).ledger)
+        self.records = Records(settings.url_of_records, Keys(settings).ledger)
         self._policy = PolicyStore(settings)
         self.calls: list[ActionCall] = []
         self.shown: list[ApprovalCall] = []
         self.closed: list[ApprovalCall] = []
         self.lines: dict[tuple[str, int], LedgerNote] = {}
         self.failing: set[str] = set()
+        self.planless: set[str] = set()
 
     # -- what tests look at -----------------------------------------------------------------------------------------
 
@@ -110,11 +112,14 @@ class World:
     def workers(self) -> list[Worker]:
         @activity.defn(name=contract.RESOLVE)
         async def pin(question: Resolve) -> Resolved:
-            return resolve(self._policy.current, self._records, question, settings=self._settings)
+            found = resolve(self._policy.current, self.records, question, settings=self._settings)
+            return found.model_copy(update={"plan": None}) if question.case_id in self.planless else found
 
         @activity.defn(name=contract.RECORD)
         async def record(recording: Recording) -> None:
             self._note(recording.scene.case_id, recording.scene.outbox)
+            if recording.summary is not None:
+                put_away(self.records, recording.summary)
 
         @activity.defn(name=contract.SHOW_APPROVAL)
         async def show(call: ApprovalCall) -> ApprovalShown:
@@ -144,7 +149,7 @@ class World:
         ]
 
     def close(self) -> None:
-        self._records.close()
+        self.records.close()
 
 
 @asynccontextmanager
@@ -171,7 +176,16 @@ class Case:
         self._requested_by = requested_by
         self.handle: WorkflowHandle[Any, Any] = world.client.get_workflow_handle(self.id)
 
-    async def report(self, delivery: str, *, status: Literal["open", "resolved"] = "open", times: int = 1) -> None:
+    async def report(
+        self,
+        delivery: str,
+        *,
+        status: Literal["open", "resolved"] = "open",
+        times: int = 1,
+        said: Mapping[str, Any] | None = None,
+        **more: Any,
+    ) -> None:
+        """Deliver the finding; `said` changes what it says, the rest what is said of it."""
         api = ApiView(
             host="api.example.com", path=f"/{self._name}/7", path_template=f"/{self._name}/{{id}}", method="GET"
         )
@@ -184,12 +198,16 @@ class Case:
             category="API3:2023",
             api=api,
         )
-        report = FindingReport(
-            delivery_id=delivery,
-            source="own",
-            finding=finding,
-            status=status,
-            requested_by=self._requested_by,
+        finding = FindingView.model_validate({**finding.model_dump(), **(said or {})})
+        report = FindingReport.model_validate(
+            {
+                "delivery_id": delivery,
+                "source": "own",
+                "finding": finding,
+                "status": status,
+                "requested_by": self._requested_by,
+                **more,
+            }
         )
         for _ in range(times):
             await self.world.client.start_workflow(
@@ -204,6 +222,15 @@ class Case:
     async def view(self) -> CaseView:
         view: CaseView = await self.handle.query(contract.VIEW, result_type=CaseView)
         return view
+
+    async def facts(self) -> dict[str, str]:
+        """What the run has been told of ticket and finding, in the order of its ledger."""
+        await self.view()
+        facts: dict[str, str] = {}
+        for note in self.world.ledger(self.id):
+            facts |= {"finding": "clean"} if note.event == "finding.rescan_clean" else {}
+            facts |= {"finding": "open"} if note.event == "finding.reported" else {}
+        return facts
 
     async def until(self, state: str, *, seconds: float = 40.0) -> CaseView:
         """Poll until the case is in a state and rests there."""

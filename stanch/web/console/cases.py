@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from stanch.contract import ApprovalView
-from stanch.web.actions import command
+from stanch.durations import parse_duration
+from stanch.endings import PUTS_AWAY, RESOLUTIONS
 from stanch.web.api_cases import CaseId
 from stanch.web.auth import By
 from stanch.web.console.forms import Fields, done
@@ -20,10 +22,13 @@ from stanch.web.console.story import story
 from stanch.web.decisions import Ballot, Fate, cast
 from stanch.web.looking import CaseLook, look, standing_of
 from stanch.web.people import in_words
+from stanch.web.problems import WebError
+from stanch.web.saying import Said, Word, say
 from stanch.web.services import Given, Services
 
 _DONE = {
     "comment": "Comment added.",
+    "attest": "Noted that it is fixed, in your name.",
     "close": "Asked to close; what the case has changed is taken back first.",
     "reopen": "Asked to open the case again.",
     "cancel": "Asked to stop; what the case has changed is taken back.",
@@ -64,6 +69,7 @@ def _context(services: Services, seen: CaseLook) -> dict[str, Any]:
         "version": _version(seen.approvals),
         "approvals": seen.approvals,
         "click": uuid4().hex,
+        "resolutions": RESOLUTIONS,
         "back": f"/cases/{seen.case_id}",
         "standing": [row for row in seen.leases if row.state.value in ("requested", "held")],
         "ended": [row for row in seen.leases if row.state.value not in ("requested", "held")],
@@ -97,15 +103,33 @@ async def decide(case_id: CaseId, services: Given, caller: By, fields: Fields) -
 @router.post("/cases/{case_id}/{kind}")
 async def tell(
     case_id: CaseId,
-    kind: Literal["comment", "close", "reopen", "cancel"],
+    kind: Said,
     services: Given,
     caller: By,
     fields: Fields,
 ) -> Response:
     """Say something to a case."""
-    back, text = f"/cases/{case_id}", fields.get("text", "")
-    if kind == "comment" and not text.strip():
-        return done(services, back, "A comment needs text.", bad=True)
-    click = fields.get("click", "")
-    await command(services, case_id, kind=kind, by=caller.person(), text=text, command_id=f"{click}:{kind}")
+    back = f"/cases/{case_id}"
+    is_close = kind == "close"
+    word = Word(
+        kind=kind,
+        text=fields.get("text", ""),
+        resolution=fields.get("as", "") if is_close else "",
+        lasts=_lasts(fields.get("until", "")) if is_close and fields.get("as") in PUTS_AWAY else None,
+        command_id=f"{fields.get('click', '')}:{kind}",
+    )
+    try:
+        await say(services, case_id, word, caller=caller)
+    except WebError as error:
+        if error.status not in (409, 422) and error.code != "W013":
+            raise
+        return done(services, back, f"{error.message[:1].upper()}{error.message[1:]}.", bad=True)
     return done(services, back, _DONE[kind])
+
+
+def _lasts(text: str) -> timedelta | None:
+    """How long, as chosen in the form."""
+    try:
+        return parse_duration(text) if text else None
+    except ValueError:
+        raise WebError("that is no duration", status=422, code="W006", place="until") from None
