@@ -1,7 +1,8 @@
 """The archive: ledger, read models, deliveries, halts and the built-in board, in SQLite or PostgreSQL."""
 
 from stanch.records.aliases import Aliases, AliasRow, Names
-from stanch.records.arrivals import Arrival, Arrivals, Finish, Item, Placed, Taken
+from stanch.records.arrivals import Arrivals
+from stanch.records.arriving import Arrival, Finish, Item, Placed, Taken
 from stanch.records.board import Board, BoardNote, BoardTicket
 from stanch.records.cases import CaseFilter, CaseRow, Cases, FindingRow, Reassignment
 from stanch.records.chain import Bad, Entry, Verification

@@ -2,124 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from stanch.records import aliases, schema
-from stanch.records.aliases import Names
+from stanch.records.arriving import PUT_AWAY, Arrival, Finish, Item, Placed, Taken
 from stanch.records.cases import FindingRow
-from stanch.records.database import Database, rows, rows_in_parts
-from stanch.records.intake import Conflict, New, Quarantined, Repeat
+from stanch.records.database import rows
+from stanch.records.intake import Conflict, New, Repeat
+from stanch.records.links import Link, Links
 from stanch.records.originals_rows import store_originals
+from stanch.records.placing import Books, books_of, placed
+from stanch.records.scopes import Scopes
 from stanch.sealing import MasterKeys, SealedOriginal
 
-REPEAT_WINDOW = timedelta(seconds=30)
 STORM = timedelta(minutes=10)
-STORM_LIMIT = 100
 
 
-@dataclass(frozen=True)
-class Item:
-    """One finding of a delivery.
-
-    Args:
-        row: with the id that its case has if the problem is new.
-        names: its identities.
-        content: equal for reports that say the same.
-        status: what it asks of its case.
-        opens: whether it may open a case, and so counts as new in a storm.
-    """
-
-    row: FindingRow
-    names: Names
-    content: str
-    status: str
-    count: int = 1
-    opens: bool = True
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One delivery with everything that came out of it.
-
-    Args:
-        sealed: its body, to be kept for the cases it turns out to be about.
-        storm_limit: new problems a minute that its source may report.
-    """
-
-    source: str
-    delivery_id: str
-    body_digest: str
-    at: datetime
-    items: tuple[Item, ...] = ()
-    quarantined: tuple[Quarantined, ...] = ()
-    sealed: SealedOriginal | None = None
-    storm_limit: int = STORM_LIMIT
-
-
-@dataclass(frozen=True)
-class Placed:
-    """What becomes of one finding.
-
-    Args:
-        signal: False where it was only counted: its case was told the same less than 30 seconds ago.
-        held: earlier repeats that this signal speaks for too.
-        due: when its case must be told of what was counted; None where that is arranged already.
-    """
-
-    case_id: str
-    signal: bool = True
-    held: int = 0
-    due: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What records say of a delivery; `placed` has one entry for each item, unless it is answered from memory."""
-
-    before: New | Repeat | Conflict
-    placed: tuple[Placed, ...] = ()
-    storm: bool = False
-
-
-@dataclass(frozen=True)
-class Finish:
-    """The answer of a delivery, and what its cases have now been told: (case, content, status)."""
-
-    source: str
-    delivery_id: str
-    result: Mapping[str, Any]
-    at: datetime
-    signalled: tuple[tuple[str, str, str], ...] = ()
-    due: tuple[tuple[str, datetime], ...] = ()
-    storm: bool = False
-
-
-@dataclass
-class _Report:
-    content: str = ""
-    status: str = ""
-    signalled: datetime | None = None
-    held: int = 0
-    due: datetime | None = None
-
-
-@dataclass
-class _Books:
-    """What one transaction knows and changes of the reports of cases."""
-
-    known: dict[str, _Report]
-    counted: Counter[str] = field(default_factory=Counter[str])
-    fresh: Counter[str] = field(default_factory=Counter[str])
-    opened: dict[str, datetime] = field(default_factory=dict[str, datetime])
-
-
-class Arrivals(Database):
+class Arrivals(Scopes, Links):
     """Deliveries on their way to cases."""
 
     def take(self, arrivals: Sequence[Arrival], *, keys: MasterKeys) -> list[Taken]:
@@ -128,16 +31,36 @@ class Arrivals(Database):
             before = self._remembered(db, arrivals)
             open_ones = [arrival for arrival, seen in zip(arrivals, before, strict=True) if _goes_on(seen)]
             going = self._with_cases(db, open_ones)
-            books = _Books(_reports(db, [item.row.case_id for arrival in going.values() for item in arrival.items]))
-            placed = {name: _placed(books, arrival) for name, arrival in going.items()}
-            self._store(db, list(going.values()), books)
-            bodies = [_for_cases(arrival.sealed, placed[name]) for name, arrival in going.items() if arrival.sealed]
-            store_originals(db, bodies, keys=keys)
-            stormy = {arrival.source for arrival in going.values() if self._storms(db, arrival, books)}
+            books = books_of(db, going.values())
+            taken = {name: Taken(New(), placed(books, arrival)) for name, arrival in going.items()}
+            self._store(db, going.values(), books)
+            for name, arrival in going.items():
+                taken[name] = self._followed(db, arrival, taken[name], books)
+            store_originals(db, list(_bodies(going, taken)), keys=keys)
+            links = tuple(self._linked(db, going.values()))
+        first = next(iter(going), 0)  # whoever is first writes the lines of all
         return [
-            Taken(seen, placed.get(id(arrival), ()), arrival.source in stormy)
+            replace(taken.get(id(arrival), Taken(seen)), before=seen, links=links if id(arrival) == first else ())
             for arrival, seen in zip(arrivals, before, strict=True)
         ]
+
+    def _followed(self, db: Connection, arrival: Arrival, taken: Taken, books: Books) -> Taken:
+        """What follows from the delivery as a whole: a storm, and what a full report no longer shows."""
+        storm, absent = self._storms(db, arrival, books), tuple[str, ...]()
+        if arrival.scope is not None:
+            shown = {item.row.case_id for item in arrival.items if item.status != "resolved"}
+            scope, name = arrival.scope, arrival.delivery_id
+            absent = self.full_report(arrival.source, scope.name, delivery_id=name, present=shown, at=scope.at, db=db)
+        return replace(taken, storm=storm, absent=absent)
+
+    def _linked(self, db: Connection, arrivals: Iterable[Arrival]) -> list[Link]:
+        places = [
+            replace(item.place, case_id=item.row.case_id)
+            for arrival in arrivals
+            for item in arrival.items
+            if item.place is not None and item.opens
+        ]
+        return self.link(db, self.links_for(db, places))
 
     def _with_cases(self, db: Connection, arrivals: Sequence[Arrival]) -> dict[int, Arrival]:
         """The deliveries with each finding in the case its problem already has, by the identity of the given object."""
@@ -166,8 +89,8 @@ class Arrivals(Database):
             new.discard(key)
         return found
 
-    def _store(self, db: Connection, arrivals: Sequence[Arrival], books: _Books) -> None:
-        findings = [asdict(item.row) for arrival in arrivals for item in arrival.items]
+    def _store(self, db: Connection, arrivals: Iterable[Arrival], books: Books) -> None:
+        findings = [vars(item.row) for arrival in arrivals for item in arrival.items if item.status != PUT_AWAY]
         if findings:
             db.execute(self._insert(schema.findings).on_conflict_do_nothing(), findings)
         opened = [{"case_id": case, "at": at, "held": 0} for case, at in books.opened.items()]
@@ -182,7 +105,7 @@ class Arrivals(Database):
         if quarantined:
             db.execute(self._insert(schema.quarantine).on_conflict_do_nothing(), quarantined)
 
-    def _storms(self, db: Connection, arrival: Arrival, books: _Books) -> bool:
+    def _storms(self, db: Connection, arrival: Arrival, books: Books) -> bool:
         """True once where a source reports more new problems a minute than it may; told again while it goes on."""
         fresh = books.fresh.pop(arrival.source, 0)
         if not fresh:
@@ -246,6 +169,13 @@ def _in_case(item: Item, case_id: str) -> Item:
     return item if case_id == item.row.case_id else replace(item, row=replace(item.row, case_id=case_id))
 
 
+def _bodies(going: Mapping[int, Arrival], taken: Mapping[int, Taken]) -> Iterator[SealedOriginal]:
+    """The bodies, each for the cases it turned out to be about."""
+    for name, arrival in going.items():
+        if arrival.sealed is not None:
+            yield _for_cases(arrival.sealed, taken[name].placed)
+
+
 def _for_cases(sealed: SealedOriginal, placed: Iterable[Placed]) -> SealedOriginal:
     """The body with the cases that hold its key; its source holds it where there are none."""
     cases = tuple(dict.fromkeys(place.case_id for place in placed))
@@ -261,43 +191,6 @@ def _seen(db: Connection, arrival: Arrival) -> Repeat | Conflict:
     query = select(table.c.body_digest, table.c.result, table.c.finished)
     row = db.execute(query.where(table.c.source == arrival.source, table.c.delivery_id == arrival.delivery_id)).one()
     return Repeat(row.result, row.finished) if row.body_digest == arrival.body_digest else Conflict()
-
-
-def _reports(db: Connection, cases: Iterable[str]) -> dict[str, _Report]:
-    table, found = schema.case_reports, dict[str, _Report]()
-    query = select(table.c.case_id, table.c.content, table.c.status, table.c.signalled, table.c.held, table.c.due)
-    for part in rows_in_parts(dict.fromkeys(cases)):
-        for row in db.execute(query.where(table.c.case_id.in_(part))):
-            found[row.case_id] = _Report(row.content, row.status, row.signalled, row.held, row.due)
-    return found
-
-
-def _placed(books: _Books, arrival: Arrival) -> tuple[Placed, ...]:
-    return tuple(_place(books, arrival, item) for item in arrival.items)
-
-
-def _place(books: _Books, arrival: Arrival, item: Item) -> Placed:
-    case = item.row.case_id
-    report = books.known.get(case)
-    if report is None:
-        books.known[case] = _Report()
-        books.opened[case] = arrival.at
-        books.fresh[arrival.source] += item.opens
-        return Placed(case)
-    if not _is_repeat(report, item, arrival.at):
-        taken, report.held = report.held, 0
-        books.counted[case] -= taken  # this signal speaks for them, and no other does
-        return Placed(case, held=taken)
-    books.counted[case] += item.count
-    due = None
-    if report.due is None or report.due < arrival.at - REPEAT_WINDOW:  # nobody will tell the case by itself
-        due = report.due = (report.signalled or arrival.at) + REPEAT_WINDOW
-    return Placed(case, signal=False, due=due)
-
-
-def _is_repeat(report: _Report, item: Item, at: datetime) -> bool:
-    same = report.content == item.content and report.status == item.status
-    return same and report.signalled is not None and at - report.signalled < REPEAT_WINDOW
 
 
 def _keep_answers(db: Connection, answers: Sequence[Finish]) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, or_, select
 
 from stanch.affinity import compatible, operation
+from stanch.findings import Finding
 from stanch.records import schema
 from stanch.records.cases import FindingRow
 from stanch.records.chain import Entry
@@ -18,6 +19,8 @@ from stanch.records.suppressions import Suppression, standing
 
 WINDOW = timedelta(hours=24)
 MAX_LINKS = 50  # of one case; the operation's list has the rest
+MAX_NEAR = 5000  # cases looked at for one transaction
+MAX_HOSTS = 400  # named in one query
 ATTACK = "attack"
 OTHERS = ("weakness", "exposure", "policy_gap")
 EPISODE = "links"  # ledger lines of links belong to no run
@@ -49,8 +52,8 @@ class Link:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where a case's problem is."""
+class Place:
+    """Where a case's problem is. `path` is a template; `at` is when it was last reported."""
 
     case_id: str
     kind: str
@@ -76,17 +79,20 @@ class _Known:
 class Links(Database):
     """Links between cases, and the operations that they are found by."""
 
-    def links_for(self, db: Connection, found: Iterable[FindingRow]) -> list[Link]:
+    def links_for(self, db: Connection, places: Sequence[Place]) -> list[Link]:
         """Place new findings, and find the cases that they belong with; both directions, none stored before.
 
         Args:
             db: an open write transaction.
-            found: findings as they are stored, canonical, in any number.
+            places: of findings, in any number.
         """
+        if not places:
+            return []
+        self._put_places(db, places)
+        near = _counterparts(db, places)
         fresh: dict[tuple[str, str], Link] = {}
-        for place in filter(None, map(_place, found)):
-            self._put_place(db, place)
-            for other in self._counterparts(db, place):
+        for place in places:
+            for other in near(place):
                 why = f"{place.kind} and {other.kind} on {place.words}"
                 for one, two in ((place, other), (other, place)):
                     fresh[one.case_id, two.case_id] = Link(one.case_id, two.case_id, why, place.at)
@@ -104,9 +110,11 @@ class Links(Database):
         return new
 
     def connect_findings(self, found: Sequence[FindingRow], *, db: Connection | None = None) -> list[Link]:
-        """Both of the above in one: place findings, store their links, give the new ones."""
+        """Both of the above in one for stored findings: place them, store their links, give the new ones."""
+        given = (place_of(Finding.model_validate(row.body), case_id=row.case_id, at=row.at) for row in found)
+        places = [place for place in given if place is not None]
         with self._joining(db) as db:
-            return self.link(db, self.links_for(db, found))
+            return self.link(db, self.links_for(db, places))
 
     def links(self, case_id: str, now: datetime) -> list[Link]:
         """The case's links, newest first, with what is known of each other case."""
@@ -119,20 +127,44 @@ class Links(Database):
             known = _known(db, [row["other"] for row in found], now)
         return [_told(row, known) for row in found]
 
-    def _put_place(self, db: Connection, place: _Place) -> None:
-        values = {name: getattr(place, name) for name in ("case_id", "kind", "host", "method", "category", "at")}
-        self._upsert(db, schema.operations, values | {"path": operation(place.path)}, unless_newer="at")
-
-    def _counterparts(self, db: Connection, place: _Place) -> list[_Place]:
-        """The other side on the same operation: seen within a day, or not over yet."""
+    def _put_places(self, db: Connection, places: Sequence[Place]) -> None:
+        """Remember where each case's problem is, the newest word of it."""
         table = schema.operations
-        kinds = OTHERS if place.kind == ATTACK else (ATTACK,)
-        here = and_(table.c.host == place.host, table.c.path == operation(place.path), table.c.kind.in_(kinds))
-        query = select(table).where(here, table.c.case_id != place.case_id, _recent(place.at))
-        if place.method:
-            query = query.where(table.c.method.in_((place.method, "")))
-        query = query.order_by(table.c.at.desc(), table.c.case_id).limit(MAX_LINKS)
-        return [_Place(**row) for row in rows(db, query)]
+        newest = {place.case_id: place for place in sorted(places, key=lambda place: place.at)}
+        values = [vars(place) | {"path": operation(place.path)} for _, place in sorted(newest.items())]
+        statement = self._insert(table)
+        changed = {name: statement.excluded[name] for name in values[0] if name != "case_id"}
+        newer = table.c.at <= statement.excluded.at
+        db.execute(statement.on_conflict_do_update(index_elements=["case_id"], set_=changed, where=newer), values)
+
+
+def _counterparts(db: Connection, places: Sequence[Place]) -> Callable[[Place], list[Place]]:
+    """Gives the other side on the same operation: seen within a day, or not over yet."""
+    table = schema.operations
+    near: dict[tuple[str, str], list[Place]] = {}
+    recent = _recent(min(place.at for place in places))
+    kinds = {kind for place in places for kind in _others(place)}
+    hosts = sorted({place.host for place in places})
+    for part in rows_in_parts(dict.fromkeys(operation(place.path) for place in places)):
+        query = select(table).where(table.c.path.in_(part), table.c.kind.in_(sorted(kinds)), recent)
+        if len(hosts) <= MAX_HOSTS:
+            query = query.where(table.c.host.in_(hosts))
+        for row in db.execute(query.order_by(table.c.at.desc(), table.c.case_id).limit(MAX_NEAR)).mappings():
+            near.setdefault((row["host"], row["path"]), []).append(Place(**row))
+
+    def of(place: Place) -> list[Place]:
+        here = near.get((place.host, operation(place.path)), [])
+        return [other for other in here if other.case_id != place.case_id and _meets(place, other)][:MAX_LINKS]
+
+    return of
+
+
+def _others(place: Place) -> tuple[str, ...]:
+    return OTHERS if place.kind == ATTACK else (ATTACK,)
+
+
+def _meets(place: Place, other: Place) -> bool:
+    return other.kind in _others(place) and (not place.method or other.method in (place.method, ""))
 
 
 def link_entries(links: Iterable[Link]) -> list[Entry]:
@@ -156,21 +188,19 @@ def uses(link: Link, category: str) -> bool:
     return link.is_open and link.other_kind in OTHERS and compatible(category, link.other_category)
 
 
-def _place(row: FindingRow) -> _Place | None:
+def place_of(finding: Finding, *, case_id: str, at: datetime) -> Place | None:
     """None for what has no operation, or takes no side; what never acts is linked to nothing."""
-    body = row.body
-    api: Mapping[str, Any] = body.get("api") or {}
-    kind, host = str(body.get("kind", "")), str(api.get("host") or "")
-    if kind not in (ATTACK, *OTHERS) or not host or body.get("is_test"):
+    api = finding.api
+    if finding.kind not in (ATTACK, *OTHERS) or not api.host or finding.is_test:
         return None
-    return _Place(
-        case_id=row.case_id,
-        kind=kind,
-        host=host,
-        method=str(api.get("method") or ""),
-        path=str(api.get("path_template") or api.get("path") or ""),
-        category=next(iter(body.get("owasp_api") or ()), ""),
-        at=row.at,
+    return Place(
+        case_id=case_id,
+        kind=finding.kind,
+        host=api.host,
+        method=api.method,
+        path=api.path_template or api.path,
+        category=next(iter(finding.owasp_api), ""),
+        at=at,
     )
 
 

@@ -17,9 +17,12 @@ from stanch.errors import DependencyError, IntakeError
 from stanch.findings import Finding, FindingStatus, case_id, complete, view_of
 from stanch.intake.deliveries import Delivery, extract_delivery
 from stanch.intake.redaction import Redactor
+from stanch.intake.reports import SCOPE_HEADER, Scope, absent, scope_of
 from stanch.intake.requests import Request as Arrived
 from stanch.intake.storms import storm_report
 from stanch.records import Arrival, Conflict, FindingRow, Finish, Item, Names, New, Placed, Quarantined, Repeat, Taken
+from stanch.records.arriving import PUT_AWAY
+from stanch.records.links import link_entries, place_of
 from stanch.records.schema import Encoded
 from stanch.sealing import Original, SealedOriginal, seal_original
 from stanch.sources import Extraction
@@ -82,8 +85,7 @@ class Reception:
         redactor = Redactor(self._redaction)
         found = extract_delivery(delivery, sources=sources, redactor=redactor)
         inventory = self._services.policy.current.inventory
-        live = [finding for finding in found.findings if finding.status is not FindingStatus.ARCHIVED]
-        findings = tuple(complete(finding, inventory) for finding in live)
+        findings = tuple(complete(finding, inventory) for finding in found.findings)
         arrival = Arrival(
             source=delivery.source_id,
             delivery_id=delivery.delivery_id,
@@ -92,6 +94,7 @@ class Reception:
             items=tuple(self._item(delivery, finding) for finding in findings),
             quarantined=tuple(self._quarantined(delivery, found, redactor)),
             sealed=self._sealed(delivery, arrived),
+            scope=self._scope(delivery, arrived, found),
             storm_limit=sources.by_name[delivery.source_id].storm_limit,
         )
         return Prepared(delivery, found, findings, arrival)
@@ -106,8 +109,26 @@ class Reception:
             delivery_id=delivery.delivery_id,
         )
         opens = finding.status is FindingStatus.OPEN
-        content, status = finding.fingerprints.content, status_of(finding)
-        return Item(row, Names.of(finding), content, status, count=finding.count, opens=opens)
+        status = PUT_AWAY if finding.status is FindingStatus.ARCHIVED else status_of(finding)
+        return Item(
+            row,
+            names=Names.of(finding),
+            content=finding.fingerprints.content,
+            status=status,
+            kind=finding.kind,
+            place=place_of(finding, case_id=row.case_id, at=row.at),
+            count=finding.count,
+            opens=opens,
+        )
+
+    def _scope(self, delivery: Delivery, arrived: Arrived, found: Extraction) -> Scope | None:
+        """What a full report covers; None for every other delivery."""
+        full = self._services.policy.current.sources.by_name[delivery.source_id].full_report
+        if full is None:
+            return None
+        headers = {SCOPE_HEADER: arrived.header(SCOPE_HEADER)}
+        documents = list(self._documents(delivery))
+        return scope_of(full, headers, documents, quarantined=len(found.quarantined), received=delivery.received)
 
     def _sealed(self, delivery: Delivery, arrived: Arrived) -> SealedOriginal | None:
         """The body as it came, readable only with the keys of its cases."""
@@ -155,9 +176,8 @@ class Reception:
 
     async def _stored(self, prepared: Prepared, taken: Taken) -> dict[str, Any]:
         due = {placed.case_id: placed.due for placed in taken.placed if placed.due is not None}
-        if taken.storm:
-            await self._tell_storm(prepared)
         try:
+            await self._tell(prepared, taken)
             statuses = await self._put(prepared, taken)
         except WebError:
             with contextlib.suppress(DependencyError):
@@ -199,7 +219,7 @@ class Reception:
         else:
             stored = await self._store.put(reports) if reports else []
         came = iter(stored)
-        return [("accepted" if next(came) else "ignored") if placed.signal else "repeat" for _, placed in pairs]
+        return [_status(placed, came) for _, placed in pairs]
 
     def _report(self, delivery: Delivery, finding: Finding, placed: Placed) -> CaseReport:
         view = view_of(finding, self._services.policy.current.inventory)
@@ -215,31 +235,51 @@ class Reception:
         )
         return CaseReport(case_id=placed.case_id, report=report)
 
-    async def _tell_storm(self, prepared: Prepared) -> None:
-        """One item for whoever answers for the source."""
-        name = prepared.delivery.source_id
-        source = self._services.policy.current.sources.by_name[name]
-        storm = storm_report(name, source, at=now(), key=self._case_key)
-        await self._store.put([storm])
+    async def _tell(self, prepared: Prepared, taken: Taken) -> None:
+        """What follows from the delivery besides its findings: lines for links, word of a storm, and of absence."""
+        if taken.links:
+            with contextlib.suppress(DependencyError):  # the case pages show links without them
+                await asyncio.to_thread(self._services.records.append, link_entries(taken.links))
+        if taken.storm:
+            name = prepared.delivery.source_id
+            source = self._services.policy.current.sources.by_name[name]
+            await self._store.put([storm_report(name, source, at=now(), key=self._case_key)])
+        gone = await asyncio.to_thread(self._gone, prepared, taken.absent) if taken.absent else []
+        for part in range(0, len(gone), LARGE):
+            await self._store.put(gone[part : part + LARGE])
+
+    def _gone(self, prepared: Prepared, cases: Sequence[str]) -> list[CaseReport]:
+        """Word to cases that two full reports in a row do not show."""
+        delivery, scope = prepared.delivery, prepared.arrival.scope
+        found = [row for case in cases if (row := self._services.records.newest_finding(case)) is not None]
+        inventory = self._services.policy.current.inventory
+        return [
+            CaseReport(
+                case_id=row.case_id,
+                report=absent(
+                    row.case_id,
+                    scope,
+                    view_of(Finding.model_validate(row.body), inventory),
+                    source=delivery.source_id,
+                    delivery_id=delivery.delivery_id,
+                    assurance=delivery.assurance,
+                ),
+            )
+            for row in found
+            if scope is not None
+        ]
 
     def _result(self, prepared: Prepared, taken: Taken, statuses: Sequence[str]) -> dict[str, Any]:
         """The answer with the result of every finding, in the order of the delivery."""
-        named = dict(
-            zip((finding.uid for finding in prepared.findings), zip(taken.placed, statuses, strict=True), strict=True)
-        )
-        results = [*self._findings(prepared.found, named), *_held(prepared.found, prepared.arrival.quarantined)]
+        findings = zip(prepared.findings, prepared.found.indexes, taken.placed, statuses, strict=True)
+        results = [
+            *(_told(finding, index, placed, status) for finding, index, placed, status in findings),
+            *_held(prepared.found, prepared.arrival.quarantined),
+        ]
         listed = [item for _, item in sorted(results, key=lambda pair: pair[0])]
         result: dict[str, Any] = {"delivery_id": prepared.delivery.delivery_id, "results": listed}
         ignored = dict(prepared.found.ignored)
         return result | ({"ignored": ignored} if ignored else {})
-
-    def _findings(
-        self, found: Extraction, named: Mapping[str, tuple[Placed, str]]
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
-        for finding, index in zip(found.findings, found.indexes, strict=True):
-            item = named.get(finding.uid)
-            case, status = (item[0].case_id, item[1]) if item else (self._own_case(finding), "ignored")
-            yield index, {"case_id": case, "finding_id": finding.uid, "status": status}
 
     def _own_case(self, finding: Finding) -> str:
         return case_id(finding.identity, self._case_key)
@@ -264,6 +304,18 @@ def repeated(result: Mapping[str, Any]) -> dict[str, Any]:
     """The first answer again, telling that nothing new was opened."""
     listed = [item | {"status": "repeat"} if item["status"] == "accepted" else item for item in result["results"]]
     return answer({**result, "results": listed})
+
+
+def _status(placed: Placed, came: Iterator[bool]) -> str:
+    """The word for one finding; `came` says of each that was signalled whether a case was there to hear it."""
+    if placed.why:
+        return "ignored"
+    return ("accepted" if next(came) else "ignored") if placed.signal else "repeat"
+
+
+def _told(finding: Finding, index: int, placed: Placed, status: str) -> tuple[int, dict[str, Any]]:
+    result = {"case_id": placed.case_id, "finding_id": finding.uid, "status": status}
+    return index, result | ({"reason": placed.why} if placed.why else {})
 
 
 def _held(found: Extraction, rows: Sequence[Quarantined]) -> Iterator[tuple[int, dict[str, Any]]]:

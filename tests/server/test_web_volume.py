@@ -17,7 +17,7 @@ from web_support import SECRET, Edge, eventually, finding, signed
 
 from stanch.contract import REPORT
 from stanch.errors import DependencyError
-from stanch.records import arrivals
+from stanch.records import placing
 from stanch.sandbox.temporal import EmbeddedTemporal
 
 
@@ -122,7 +122,7 @@ def _count(edge: Edge, case_id: str) -> int:
 def test_a_case_is_told_of_what_was_only_counted_when_the_window_ends(
     whole: Edge, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrivals, "REPEAT_WINDOW", timedelta(seconds=3))
+    monkeypatch.setattr(placing, "REPEAT_WINDOW", timedelta(seconds=3))
     case_id = whole.send(finding(uid="V6"), delivery_id="v6-0").json()["results"][0]["case_id"]
     for number in range(5):
         again = whole.send(finding(uid="V6"), delivery_id=f"v6-{number + 1}").json()["results"][0]

@@ -239,7 +239,7 @@ def test_a_report_of_nothing_is_understood(document: dict[str, Any]) -> None:
     ("expression", "value", "given"),
     [
         ("decoded(doc)", base64.b64encode(b"GET /a HTTP/1.1").decode(), "GET /a HTTP/1.1"),
-        ("decoded(doc)", base64.b64encode(gzip.compress(b"a")).decode(), "a"),
+        ("decoded(doc)", base64.b64encode(gzip.compress(b"a", mtime=0)).decode(), "a"),
         ("decoded(doc)", base64.b64encode(b"GET /\xff").decode(), "GET /\ufffd"),
         ("decoded(doc)", "no base64!", None),
         ("decoded(doc)", None, None),

@@ -1,0 +1,114 @@
+"""What intake and records tell each other of deliveries: what arrived, what became of it, what was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from stanch.records.aliases import Names
+from stanch.records.cases import FindingRow
+from stanch.records.intake import Conflict, New, Quarantined, Repeat
+from stanch.records.links import Link, Place
+from stanch.sealing import SealedOriginal
+
+if TYPE_CHECKING:
+    from stanch.intake.reports import Scope
+
+STORM_LIMIT = 100
+PUT_AWAY = "put_away"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One finding of a delivery.
+
+    Args:
+        row: with the id that its case has if the problem is new.
+        names: its identities.
+        content: equal for reports that say the same.
+        status: what it asks of its case; `put_away` asks for nothing, since its tool has suppressed it.
+        kind: of the finding.
+        place: where its problem is, if it may be linked.
+        opens: whether it may open a case, and so counts as new in a storm.
+    """
+
+    row: FindingRow
+    names: Names
+    content: str
+    status: str
+    kind: str = ""
+    place: Place | None = None
+    count: int = 1
+    opens: bool = True
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One delivery with everything that came out of it.
+
+    Args:
+        sealed: its body, to be kept for the cases it turns out to be about.
+        scope: what it covers, where it is a full report.
+        storm_limit: new problems a minute that its source may report.
+    """
+
+    source: str
+    delivery_id: str
+    body_digest: str
+    at: datetime
+    items: tuple[Item, ...] = ()
+    quarantined: tuple[Quarantined, ...] = ()
+    sealed: SealedOriginal | None = None
+    scope: Scope | None = None
+    storm_limit: int = STORM_LIMIT
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What becomes of one finding.
+
+    Args:
+        signal: False where its case is not to be told: it was told the same less than 30 seconds ago, or `why`.
+        held: earlier repeats that this signal speaks for too.
+        due: when its case must be told of what was counted; None where that is arranged already.
+        why: nothing is done with it, in words: its tool or a person has put it away.
+    """
+
+    case_id: str
+    signal: bool = True
+    held: int = 0
+    due: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What records say of a delivery.
+
+    Args:
+        placed: one entry for each item, unless it is answered from memory.
+        storm: its source storms, and nobody has been told.
+        absent: cases that this full report and the one before it do not show any more.
+        links: new ones, for the ledger.
+    """
+
+    before: New | Repeat | Conflict
+    placed: tuple[Placed, ...] = ()
+    storm: bool = False
+    absent: tuple[str, ...] = ()
+    links: tuple[Link, ...] = ()
+
+
+@dataclass(frozen=True)
+class Finish:
+    """The answer of a delivery, and what its cases have now been told: (case, content, status)."""
+
+    source: str
+    delivery_id: str
+    result: Mapping[str, Any]
+    at: datetime
+    signalled: tuple[tuple[str, str, str], ...] = ()
+    due: tuple[tuple[str, datetime], ...] = ()
+    storm: bool = False

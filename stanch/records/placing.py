@@ -1,0 +1,97 @@
+"""Decides what becomes of each finding of a delivery: its case is told, it is only counted, or it is put away."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from stanch.records import schema
+from stanch.records.arriving import PUT_AWAY, Arrival, Item, Placed
+from stanch.records.database import rows_in_parts
+from stanch.records.suppressions import Suppression, standing
+
+REPEAT_WINDOW = timedelta(seconds=30)
+
+
+@dataclass
+class Report:
+    """What a case was last told, and what it has not been told since."""
+
+    content: str = ""
+    status: str = ""
+    signalled: datetime | None = None
+    held: int = 0
+    due: datetime | None = None
+
+
+@dataclass
+class Books:
+    """What one transaction knows and changes of the reports of cases."""
+
+    known: dict[str, Report]
+    put_away: dict[str, Suppression] = field(default_factory=dict[str, Suppression])
+    counted: Counter[str] = field(default_factory=Counter[str])
+    fresh: Counter[str] = field(default_factory=Counter[str])
+    opened: dict[str, datetime] = field(default_factory=dict[str, datetime])
+
+
+def books_of(db: Connection, arrivals: Iterable[Arrival]) -> Books:
+    """What records know of the cases of some deliveries."""
+    items = [(item, arrival.at) for arrival in arrivals for item in arrival.items]
+    if not items:
+        return Books({})
+    cases = dict.fromkeys(item.row.case_id for item, _ in items)
+    return Books(_reports(db, cases), standing(db, cases, min(at for _, at in items)))
+
+
+def _reports(db: Connection, cases: Iterable[str]) -> dict[str, Report]:
+    table, found = schema.case_reports, dict[str, Report]()
+    query = select(table.c.case_id, table.c.content, table.c.status, table.c.signalled, table.c.held, table.c.due)
+    for part in rows_in_parts(cases):
+        for row in db.execute(query.where(table.c.case_id.in_(part))):
+            found[row.case_id] = Report(row.content, row.status, row.signalled, row.held, row.due)
+    return found
+
+
+def placed(books: Books, arrival: Arrival) -> tuple[Placed, ...]:
+    """What becomes of each finding, one after the other; the books say afterwards what has changed."""
+    return tuple(_place(books, arrival, item) for item in arrival.items)
+
+
+def _place(books: Books, arrival: Arrival, item: Item) -> Placed:
+    case = item.row.case_id
+    why = _put_away(books, item)
+    if why:
+        return Placed(case, signal=False, why=why)
+    report = books.known.get(case)
+    if report is None:
+        books.known[case] = Report()
+        books.opened[case] = arrival.at
+        books.fresh[arrival.source] += item.opens
+        return Placed(case)
+    if not _is_repeat(report, item, arrival.at):
+        taken, report.held = report.held, 0
+        books.counted[case] -= taken  # this signal speaks for them, and no other does
+        return Placed(case, held=taken)
+    books.counted[case] += item.count
+    due = None
+    if report.due is None or report.due < arrival.at - REPEAT_WINDOW:  # nobody will tell the case by itself
+        due = report.due = (report.signalled or arrival.at) + REPEAT_WINDOW
+    return Placed(case, signal=False, due=due)
+
+
+def _put_away(books: Books, item: Item) -> str:
+    """Why nothing is done with a finding, in words."""
+    if item.status == PUT_AWAY:
+        return "its tool has put it away"
+    found = books.put_away.get(item.row.case_id)
+    return found.words if found is not None and found.covers(item.kind) and item.status != "resolved" else ""
+
+
+def _is_repeat(report: Report, item: Item, at: datetime) -> bool:
+    same = report.content == item.content and report.status == item.status
+    return same and report.signalled is not None and at - report.signalled < REPEAT_WINDOW
