@@ -15,7 +15,6 @@ from stanch.contract import (
     Announce,
     ApprovalCall,
     ApprovalShown,
-    IntakeInput,
     Reconcile,
     ReconcileReply,
     Recording,
@@ -23,6 +22,7 @@ from stanch.contract import (
     Resolved,
 )
 from stanch.resolve import resolve
+from stanch.wire_intake import IntakeInput
 
 
 def core_activities(world: World) -> list[Callable[..., Any]]:

@@ -12,12 +12,13 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities._world import World
-from stanch.contract import CaseReport, FindingReport, IntakeInput
+from stanch.contract import FindingReport
 from stanch.errors import DependencyError, Rejected
 from stanch.findings import Finding, FindingStatus, view_of
 from stanch.intake.packing import folded, unpacked
 from stanch.records import Progress
 from stanch.reporting import bring
+from stanch.wire_intake import CaseReport, IntakeInput
 
 CHUNK = 16
 PARALLEL = 4

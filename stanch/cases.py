@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import Field
 
-from stanch.contract import CaseSummary, LedgerNote, PutAway, Resolved, Scene, TicketChange
+from stanch.contract import CaseSummary, FindingReport, LedgerNote, PutAway, Resolved, Scene, TicketChange
 from stanch.interpreter.context import Evaluator, RunContext
 from stanch.interpreter.state import CoreState, Mutable, RunStatus, StepStatus
 from stanch.leases import LeaseOutcome, LeaseState
@@ -112,6 +112,13 @@ class CaseState(Mutable):
         names.append(name)
         del names[:-MAX_REMEMBERED]
         return True
+
+    def hears(self, report: FindingReport) -> bool:
+        """True the first time a delivery comes; those it speaks for are known from then on too."""
+        is_new = self.remember(self.deliveries, report.delivery_id)
+        for name in report.folded if is_new else ():
+            self.remember(self.deliveries, name)
+        return is_new
 
     def scene(self, *, with_notes: bool = True, with_views: bool = False) -> Scene:
         """What activities are told; only those that need the finding get it, since each copy stays in history."""

@@ -266,10 +266,8 @@ class CaseWorkflow:
     def report(self, report: FindingReport) -> None:
         """A finding was delivered; a repeat is counted, a close signal ends waiting, a regression reopens."""
         state = self._state
-        if not state.remember(state.deliveries, report.delivery_id):
+        if not state.hears(report):
             return
-        for name in report.folded:
-            state.remember(state.deliveries, name)
         if state.finding is None:
             first_report(state, report, workflow.now())
             self._closing = report.status == "resolved"

@@ -9,7 +9,7 @@ from temporalio.common import RetryPolicy
 
 from stanch import contract
 from stanch.catalog import Queue
-from stanch.contract import IntakeInput
+from stanch.wire_intake import IntakeInput
 
 BEAT = timedelta(seconds=30)
 LONGEST = timedelta(hours=1)

@@ -7,7 +7,8 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
-from stanch.contract import CaseReport, FindingReport
+from stanch.contract import FindingReport
+from stanch.wire_intake import CaseReport
 
 MAX_PACKED = 1_000_000  # characters; a server refuses a payload of 2 MiB
 MAX_UNPACKED = 64 * 1024 * 1024

@@ -35,15 +35,16 @@ class Manner:
 
     Args:
         personal: whether personal data is masked too; not where somebody must be found by it.
-        stand_in: gives what stands for what is private, so that names stay apart; None masks all alike.
+        stand_in: gives what stands for personal data, so that names stay apart; None masks all alike. No identity may
+            depend on a credential, which is changed when it leaks.
     """
 
     personal: bool = True
     stand_in: Callable[[str], str] | None = None
 
-    def mask(self, text: str) -> str:
+    def mask(self, rule: AnyRule, text: str) -> str:
         """What stands for a match."""
-        return MASK if self.stand_in is None else self.stand_in(text)
+        return MASK if rule.credential or self.stand_in is None else self.stand_in(text)
 
 
 PLAIN = Manner()
@@ -121,7 +122,7 @@ def masked(rule: AnyRule, text: str, counts: Counter[str], manner: Manner = PLAI
     for start, end in rule.spans(text, text.lower()):
         if start < place:
             continue
-        parts += (text[place:start], manner.mask(text[start:end]))
+        parts += (text[place:start], manner.mask(rule, text[start:end]))
         place = end
     if not parts:
         return text

@@ -121,6 +121,10 @@ _HEADERS = (
     r"|x-functions-key|ocp-apim-subscription-key|(?:x|private|job|deploy)-[a-z-]{0,32}token"
     r"|x-[a-z-]{0,32}(?:secret|signature|session|credential|password)|cf-access-(?:client-secret|jwt-assertion)"
 )
+_HEADER_TRIGGERS = (
+    *("authorization", "cookie", "key", "token", "secret"),
+    *("signature", "session", "credential", "password", "cf-a"),
+)
 _Q = r"\\{0,8}[\"'`]"
 _LINE = r"[^\r\n\\]+(?:\\(?![rn])[^\r\n\\]*)*"
 _QUOTED = r"\\{0,8}\"(?:[^\"\\]|\\{1,8}(?!\\|\")|\\{1,8}\"(?=[^\s,}\]:]))+\\{0,8}\"|'[^'\r\n]+'|`[^`\r\n]+`"
@@ -134,7 +138,7 @@ _WEAK = (
     r"|user:pass|x-amz-credential|x-goog-credential"
 )
 _NAME = (
-    rf"(?<!\d:)(?:(?:{_STRONG})(?:s|[_-]?(?:value|key|hash|confirm(?:ation)?|new|old|plain|text|\d))?"
+    rf"(?<!\d:)(?<!aws::iam::)(?:(?:{_STRONG})(?:s|[_-]?(?:value|key|hash|confirm(?:ation)?|new|old|plain|text|\d))?"
     rf"|(?<![A-Za-z0-9.-])(?:{_WEAK}))"
 )
 _SEPARATOR = r"[\"'`*\\]{0,10}\s{0,4}(?:=>|:=|[:=])\s{0,4}[`*]{0,2}"
@@ -192,18 +196,7 @@ CREDENTIALS: tuple[Rule, ...] = (
     _in_quotes(
         _words(
             "header",
-            (
-                "authorization",
-                "cookie",
-                "key",
-                "token",
-                "secret",
-                "signature",
-                "session",
-                "credential",
-                "password",
-                "cf-a",
-            ),
+            _HEADER_TRIGGERS,
             rf"(?P<keep>(?<![\w-])(?:{_HEADERS})(?:{_Q}\s{{0,4}}[:=,]\s{{0,4}}(?={_Q})|\*{{0,2}}\s{{0,4}}:\s{{0,4}}"
             rf"|{_Q}\s{{0,4}}[:=]\s{{0,4}}|{_Q}\s{{0,4}},\s{{0,4}}{_Q}value{_Q}\s{{0,4}}:\s{{0,4}}))"
             rf"(?:{_QUOTED}|(?<=[^\"'`\\])(?=\S){_LINE})",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stanch.contract import CaseReport, FindingReport
+from stanch.contract import FindingReport
 from stanch.findings import case_id
 from stanch.findings.identity import digest_of
 from stanch.intake.config import SourceConfig
 from stanch.views import ApiView, FindingView, ResourceView
+from stanch.wire_intake import CaseReport
 
 TYPE = "intake_storm"
 

@@ -14,7 +14,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from stanch.canonical import canonical, rfc3339
-from stanch.records.schema import storable
+from stanch.records.columns import storable
 from stanch.shapes import is_items, is_mapping
 
 START = "0" * 64

@@ -25,9 +25,10 @@ from stanch.records.chain import (
     seal_head,
     seal_root,
 )
+from stanch.records.columns import storable
 from stanch.records.database import Database, rows_in_parts
 from stanch.records.ledger_file import write_ledger
-from stanch.records.schema import cases, heads, ledger, root, storable
+from stanch.records.schema import cases, heads, ledger, root
 
 UNCERTAIN = "UNCERTAIN"
 _HEAD = tuple(heads.c[name] for name in Head._fields)

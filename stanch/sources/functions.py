@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import html
 import ipaddress
-import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from stanch.findings.times import parse_time
 from stanch.findings.words import known_environment
 from stanch.intake.bodies import Limits, decompress, parse_documents, parse_value
 from stanch.shapes import is_dict, is_list
+from stanch.sources.reading import header_pairs, inner, number_in, uncapital
 
 Bands = Sequence[Sequence[Any]]
 Tables = Mapping[str, Mapping[str, Any] | Bands]
@@ -105,7 +105,7 @@ class AdapterFunctions(functions.Functions):
         table = self._tables.get(name)
         if isinstance(table, Mapping):
             return table.get(str(value).strip().lower(), table.get("_")) if value is not None else table.get("_")
-        number = _number(value)
+        number = number_in(value)
         if table is None or number is None:
             return None
         return next((word for least, word in table if number >= least), None)
@@ -113,7 +113,7 @@ class AdapterFunctions(functions.Functions):
     @functions.signature(_ANY, _ANY)
     def _func_ratio(self, value: Any, most: Any) -> Any:
         """A number of a scale as 0.0 to 1.0."""
-        number, scale = _number(value), _number(most)
+        number, scale = number_in(value), number_in(most)
         return None if number is None or not scale else min(max(number / scale, 0.0), 1.0)
 
     @functions.signature(_ANY)
@@ -133,7 +133,7 @@ class AdapterFunctions(functions.Functions):
     def _func_camel(self, value: Any) -> Any:
         """The same value with every key of its mappings begun in lower case."""
         if is_dict(value):
-            return {_uncapital(key): self._func_camel(item) for key, item in value.items()}
+            return {uncapital(key): self._func_camel(item) for key, item in value.items()}
         return [self._func_camel(item) for item in value] if is_list(value) else value
 
     @functions.signature(_ANY)
@@ -176,13 +176,13 @@ class AdapterFunctions(functions.Functions):
     def _func_fingerprint(self, given: Any) -> Any:
         """The value of a SARIF fingerprint mapping that can name a problem, the same in any order of its keys."""
         named = sorted(given.items()) if is_dict(given) and all(isinstance(key, str) for key in given) else []
-        values = (_inner(value) for key, value in named if not any(word in key.lower() for word in _NO_FINGERPRINTS))
+        values = (inner(value) for key, value in named if not any(word in key.lower() for word in _NO_FINGERPRINTS))
         return next((value for value in values if _FINGERPRINT.fullmatch(value) and any(map(str.isdigit, value))), None)
 
     @functions.signature(_ANY, _ANY)
     def _func_header(self, headers: Any, name: Any) -> Any:
         """A header by name in any case, from a mapping or a list of {name, value}."""
-        pairs = headers.items() if is_dict(headers) else _pairs(headers)
+        pairs = headers.items() if is_dict(headers) else header_pairs(headers)
         return next((value for key, value in pairs if str(key).lower() == str(name).lower()), None)
 
     @functions.signature(_ANY)
@@ -234,25 +234,3 @@ class AdapterFunctions(functions.Functions):
             return None
         found, mark, _ = (text.split(start, 1)[1] if start else text).partition(end)
         return found if mark and found else None
-
-
-def _uncapital(key: Any) -> Any:
-    return key[:1].lower() + key[1:] if isinstance(key, str) else key
-
-
-def _inner(value: Any) -> str:
-    value = value.get("value") if is_dict(value) else value
-    return value if isinstance(value, str) else ""
-
-
-def _pairs(headers: Any) -> list[tuple[Any, Any]]:
-    rows: list[Any] = headers if is_list(headers) else []
-    return [(row.get("name"), row.get("value")) for row in rows if is_dict(row)]
-
-
-def _number(value: Any) -> float | None:
-    try:
-        number = float(str(value))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

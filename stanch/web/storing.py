@@ -15,11 +15,11 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from stanch import contract
 from stanch.batching import Batcher
 from stanch.catalog import Queue
-from stanch.contract import CaseReport, IntakeInput
 from stanch.intake.packing import folded, packed, parts
 from stanch.reporting import CALL, bring
 from stanch.web.services import now
 from stanch.web.temporal import reaching
+from stanch.wire_intake import CaseReport, IntakeInput
 
 DIRECT = 4  # calls at a time; with more, one call for many is faster than many calls
 LARGE = 20  # findings in one delivery; more are fanned out by a workflow

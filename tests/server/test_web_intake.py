@@ -130,8 +130,8 @@ def test_a_body_that_grows_too_large_is_cut_off_while_it_arrives(edge: Edge) -> 
 
 
 def test_other_content_types_are_refused(edge: Edge) -> None:
-    raw = b"<finding/>"
-    headers = signed(raw, delivery_id="d-12") | {"content-type": "application/xml"}
+    raw = b"%PDF-1.7"
+    headers = signed(raw, delivery_id="d-12") | {"content-type": "application/pdf"}
     assert edge.http.post("/v1/findings/own", content=raw, headers=headers).status_code == 415
 
 

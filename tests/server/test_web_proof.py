@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from web_support import SECRET, Edge, FixedPolicy, Rules, eventually, finding, signed
+from web_support import SECRET, Edge, FixedPolicy, eventually, finding, signed
 
 from stanch.errors import StanchError
 from stanch.intake.config import Sources, parse_sources
@@ -67,7 +68,7 @@ def asked(edge: Edge) -> Iterator[Edge]:
     before = edge.services.policy
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STANCH_TEST_TOKEN", TOKEN)
-        patch.setattr(edge.services, "policy", FixedPolicy(Rules(parse_sources(SOURCES), before.current.routes)))
+        patch.setattr(edge.services, "policy", FixedPolicy(replace(before.current, sources=parse_sources(SOURCES))))
         yield edge
 
 

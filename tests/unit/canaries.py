@@ -64,7 +64,7 @@ def strings(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any,
 
 
 _FREE_KEY = re.compile(
-    r"header|cookie|url|uri|path|request|response|payload|body|desc|message|title|text|detail|evidence|remed|solution"
+    r"header|cookie|url|(?<!sec)uri|path|request|response|payload|body|desc|message|title|text|detail|evidence|remed|solution"
     r"|recommend|summary|note|comment|query|raw|reason|attack|param|poc|curl",
     re.IGNORECASE,
 )

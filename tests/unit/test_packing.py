@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stanch.contract import CaseReport, FindingReport
+from stanch.contract import FindingReport
 from stanch.intake import packing
 from stanch.intake.packing import folded, packed, parts, unpacked
 from stanch.views import FindingView
+from stanch.wire_intake import CaseReport
 
 
 def told(

@@ -1,0 +1,138 @@
+"""Makes of an authenticated delivery what records take in: findings with their identities, quarantine, sealed body."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stanch.findings import Finding, FindingStatus, case_id, complete
+from stanch.intake.deliveries import Delivery, extract_delivery
+from stanch.intake.redaction import Redactor
+from stanch.intake.reports import SCOPE_HEADER, Scope, scope_of
+from stanch.intake.requests import Request as Arrived
+from stanch.records import Arrival, FindingRow, Item, Names, Quarantined
+from stanch.records.arriving import PUT_AWAY
+from stanch.records.columns import Encoded
+from stanch.records.links import place_of
+from stanch.sealing import Original, SealedOriginal, seal_original
+from stanch.sources import Extraction
+from stanch.sources.envelopes import opened
+from stanch.web.services import Services
+
+KEPT_BODY = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A delivery with what came out of it. `findings` and the items of `arrival` go in pairs."""
+
+    delivery: Delivery
+    found: Extraction
+    findings: tuple[Finding, ...]
+    arrival: Arrival
+
+
+class Preparation:
+    """Prepares deliveries with the policy of the moment; works on nothing but what it is given.
+
+    Args:
+        services: policy, settings and keys of this process.
+    """
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._case_key = services.keys.cases
+        self._redaction = services.keys.redaction
+
+    def prepare(self, delivery: Delivery, arrived: Arrived) -> Prepared:
+        """Everything that can be done with a delivery without asking anybody."""
+        sources = self._services.policy.current.sources
+        redactor = Redactor(self._redaction)
+        found = extract_delivery(delivery, sources=sources, redactor=redactor)
+        inventory = self._services.policy.current.inventory
+        findings = tuple(complete(finding, inventory) for finding in found.findings)
+        arrival = Arrival(
+            source=delivery.source_id,
+            delivery_id=delivery.delivery_id,
+            body_digest=delivery.body_digest,
+            at=delivery.received,
+            items=tuple(self._item(delivery, finding) for finding in findings),
+            quarantined=tuple(self._quarantined(delivery, found, redactor)),
+            sealed=self._sealed(delivery, arrived),
+            scope=self._scope(delivery, arrived, found),
+            storm_limit=sources.by_name[delivery.source_id].storm_limit,
+        )
+        return Prepared(delivery, found, findings, arrival)
+
+    def _item(self, delivery: Delivery, finding: Finding) -> Item:
+        row = FindingRow(
+            case_id=self._own_case(finding),
+            finding_id=finding.uid,
+            source=delivery.source_id,
+            at=delivery.received,
+            body=Encoded(finding.model_dump_json(ensure_ascii=True)),  # type: ignore[arg-type]
+            delivery_id=delivery.delivery_id,
+        )
+        opens = finding.status is FindingStatus.OPEN
+        status = PUT_AWAY if finding.status is FindingStatus.ARCHIVED else asks(finding)
+        return Item(
+            row,
+            names=Names.of(finding),
+            content=finding.fingerprints.content,
+            status=status,
+            kind=finding.kind,
+            place=place_of(finding, case_id=row.case_id, at=row.at),
+            count=finding.count,
+            opens=opens,
+        )
+
+    def _scope(self, delivery: Delivery, arrived: Arrived, found: Extraction) -> Scope | None:
+        """What a full report covers; None for every other delivery."""
+        full = self._services.policy.current.sources.by_name[delivery.source_id].full_report
+        if full is None:
+            return None
+        headers = {SCOPE_HEADER: arrived.header(SCOPE_HEADER)}
+        documents = list(self._documents(delivery))
+        return scope_of(full, headers, documents, quarantined=len(found.quarantined), received=delivery.received)
+
+    def _sealed(self, delivery: Delivery, arrived: Arrived) -> SealedOriginal | None:
+        """The body as it came, readable only with the keys of its cases."""
+        keep = self._services.settings.keep_originals
+        body, media = arrived.body, arrived.header("content-type")
+        original = Original(delivery.source_id, delivery.delivery_id, body, media, delivery.received)
+        return seal_original(original, keep=keep) if keep else None
+
+    def _quarantined(self, delivery: Delivery, found: Extraction, redactor: Redactor) -> Iterator[Quarantined]:
+        """What could not be mapped, redacted, for a person to look at."""
+        documents = list(self._documents(delivery)) if found.quarantined else []
+        for number, item in enumerate(found.quarantined):
+            document = documents[item.index] if item.index < len(documents) else ""
+            yield Quarantined(
+                item_id=_item_id(delivery, number),
+                source=delivery.source_id,
+                at=delivery.received,
+                code=item.reason.value,
+                message=f"{item.message} ({item.place})" if item.place else item.message,
+                body=redactor.document(document, limit=KEPT_BODY),
+                delivery_id=delivery.delivery_id,
+            )
+
+    def _documents(self, delivery: Delivery) -> Iterator[Any]:
+        envelopes = self._services.policy.current.sources.library.envelopes
+        for outer in delivery.documents:
+            yield from opened(outer, envelopes)
+
+    def _own_case(self, finding: Finding) -> str:
+        return case_id(finding.identity, self._case_key)
+
+
+def asks(finding: Finding) -> Literal["open", "resolved"]:
+    """What a finding asks of its case."""
+    return "resolved" if finding.status is FindingStatus.RESOLVED else "open"
+
+
+def _item_id(delivery: Delivery, number: int) -> str:
+    parts = f"{delivery.source_id}\0{delivery.delivery_id}\0{delivery.body_digest}\0{number}"
+    return "qrt-" + hashlib.sha256(parts.encode()).hexdigest()[:24]
