@@ -121,9 +121,17 @@ _HEADERS = (
     r"|x-functions-key|ocp-apim-subscription-key|(?:x|private|job|deploy)-[a-z-]{0,32}token"
     r"|x-[a-z-]{0,32}(?:secret|signature|session|credential|password)|cf-access-(?:client-secret|jwt-assertion)"
 )
-_HEADER_TRIGGERS = (
-    *("authorization", "cookie", "key", "token", "secret"),
-    *("signature", "session", "credential", "password", "cf-a"),
+_TELLING = (
+    "authorization",
+    "cookie",
+    "key",
+    "token",
+    "secret",
+    "signature",
+    "session",
+    "credential",
+    "password",
+    "cf-a",
 )
 _Q = r"\\{0,8}[\"'`]"
 _LINE = r"[^\r\n\\]+(?:\\(?![rn])[^\r\n\\]*)*"
@@ -196,7 +204,7 @@ CREDENTIALS: tuple[Rule, ...] = (
     _in_quotes(
         _words(
             "header",
-            _HEADER_TRIGGERS,
+            _TELLING,
             rf"(?P<keep>(?<![\w-])(?:{_HEADERS})(?:{_Q}\s{{0,4}}[:=,]\s{{0,4}}(?={_Q})|\*{{0,2}}\s{{0,4}}:\s{{0,4}}"
             rf"|{_Q}\s{{0,4}}[:=]\s{{0,4}}|{_Q}\s{{0,4}},\s{{0,4}}{_Q}value{_Q}\s{{0,4}}:\s{{0,4}}))"
             rf"(?:{_QUOTED}|(?<=[^\"'`\\])(?=\S){_LINE})",
