@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Executable, select
+from sqlalchemy import Connection, Executable, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from stanch.records import schema
-from stanch.records.database import Database, rows, rows_in_parts
+from stanch.records.database import Database, rows_in_parts
 
 if TYPE_CHECKING:
     from stanch.findings import Finding
@@ -93,15 +94,18 @@ def remember(db: Connection, given: Iterable[AliasRow]) -> None:
     for row in given:
         if row.identity not in best or _beats(row, best[row.identity]):
             best[row.identity] = row
+    if best:
+        db.execute(_keep(db.dialect.name), [vars(best[identity]) for identity in sorted(best)])
+
+
+@cache
+def _keep(dialect: str) -> Any:
+    """Inserts rows; replaces only those that are known weakly by others that are not."""
     table = schema.aliases
-    insert = sqlite.insert if db.dialect.name == "sqlite" else postgresql.insert
-    if not best:
-        return
-    statement = insert(table)
+    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
     changed = {name: statement.excluded[name] for name in ("case_id", "source", "at", "is_stable", "is_weak")}
     beats = table.c.is_weak.is_(True) & statement.excluded.is_weak.is_(False)
-    statement = statement.on_conflict_do_update(index_elements=["identity"], set_=changed, where=beats)
-    db.execute(statement, [asdict(best[identity]) for identity in sorted(best)])
+    return statement.on_conflict_do_update(index_elements=["identity"], set_=changed, where=beats)
 
 
 def _beats(new: AliasRow, known: AliasRow) -> bool:
@@ -148,18 +152,9 @@ class _Known:
     @classmethod
     def read(cls, db: Connection, names: Sequence[Names]) -> _Known:
         wanted = dict.fromkeys(item for each in names for item in (each.stable, *each.calculated) if item)
-        table = schema.aliases
-        by_identity = {
-            row.identity: row
-            for part in rows_in_parts(wanted)
-            for row in _read(db, select(table).where(table.c.identity.in_(part)))
-        }
+        by_identity = {row.identity: row for part in rows_in_parts(wanted) for row in _read(db, _NAMED, part)}
         cases = dict.fromkeys(row.case_id for row in by_identity.values())
-        stable = [
-            row
-            for part in rows_in_parts(cases)
-            for row in _read(db, select(table).where(table.c.case_id.in_(part), table.c.is_stable.is_(True)))
-        ]
+        stable = [row for part in rows_in_parts(cases) for row in _read(db, _STABLE, part)]
         return cls(by_identity, stable)
 
     def _hold(self, row: AliasRow) -> None:
@@ -194,8 +189,15 @@ class _Known:
         return not (names.stable and others)
 
 
-def _read(db: Connection, query: Executable) -> Iterator[AliasRow]:
-    for row in rows(db, query):
+_table = schema.aliases
+_LISTED: Any = bindparam("listed", expanding=True)
+_NAMED = select(_table).where(_table.c.identity.in_(_LISTED))
+_STABLE = select(_table).where(_table.c.case_id.in_(_LISTED), _table.c.is_stable.is_(True))
+_OF_CASE = select(_table).where(_table.c.case_id.in_(_LISTED)).order_by(_table.c.at, _table.c.identity)
+
+
+def _read(db: Connection, query: Executable, listed: Sequence[str]) -> Iterator[AliasRow]:
+    for row in db.execute(query, {"listed": list(listed)}).mappings():
         yield AliasRow(**row)
 
 
@@ -227,7 +229,5 @@ class Aliases(Database):
 
     def aliases_of(self, case_id: str) -> list[AliasRow]:
         """Every identity that leads to a case, oldest first."""
-        table = schema.aliases
-        query = select(table).where(table.c.case_id == case_id).order_by(table.c.at, table.c.identity)
         with self._read() as db:
-            return list(_read(db, query))
+            return list(_read(db, _OF_CASE, [case_id]))

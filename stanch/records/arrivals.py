@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from stanch.records import aliases, schema
 from stanch.records.arriving import PUT_AWAY, Arrival, Finish, Item, Placed, Taken
 from stanch.records.cases import FindingRow
-from stanch.records.database import rows
+from stanch.records.database import insert_new, rows
 from stanch.records.intake import Conflict, New, Repeat
 from stanch.records.links import Link, Links
 from stanch.records.originals_rows import store_originals
@@ -20,6 +20,23 @@ from stanch.records.scopes import Scopes
 from stanch.sealing import MasterKeys, SealedOriginal
 
 STORM = timedelta(minutes=10)
+
+_deliveries, _reports, _storms = schema.deliveries, schema.case_reports, schema.storms
+_this_delivery = (_deliveries.c.source == bindparam("of")) & (_deliveries.c.delivery_id == bindparam("which"))
+_of_case = update(_reports).where(_reports.c.case_id == bindparam("which"))
+_DELIVERY = select(_deliveries.c.body_digest, _deliveries.c.result, _deliveries.c.finished).where(_this_delivery)
+_ANSWER = (
+    update(_deliveries)
+    .where(_this_delivery & _deliveries.c.finished.is_(False))
+    .values(result=bindparam("answer"), finished=True)
+)
+_HOLD = _of_case.values(held=_reports.c.held + bindparam("more"))
+_DUE = _of_case.values(due=bindparam("when"))
+_TOLD = _of_case.values(
+    content=bindparam("what"), status=bindparam("asks"), signalled=bindparam("when"), at=bindparam("when"), due=None
+)
+_STORM = select(_storms).where(_storms.c.source == bindparam("of"))
+_STORM_TOLD = update(_storms).where(_storms.c.source == bindparam("of")).values(told=bindparam("when"))
 
 
 class Arrivals(Scopes, Links):
@@ -77,10 +94,9 @@ class Arrivals(Scopes, Links):
         }
 
     def _remembered(self, db: Connection, arrivals: Sequence[Arrival]) -> list[New | Repeat | Conflict]:
-        table = schema.deliveries
         names = ("source", "delivery_id", "body_digest", "at")
         values = [{name: getattr(arrival, name) for name in names} | {"result": None} for arrival in arrivals]
-        statement = self._insert(table).on_conflict_do_nothing().returning(table.c.source, table.c.delivery_id)
+        statement = insert_new(schema.deliveries, db.dialect.name, returning=True)
         new = {tuple(row) for row in db.execute(statement, values)}
         found: list[New | Repeat | Conflict] = []
         for arrival in arrivals:
@@ -92,33 +108,30 @@ class Arrivals(Scopes, Links):
     def _store(self, db: Connection, arrivals: Iterable[Arrival], books: Books) -> None:
         findings = [vars(item.row) for arrival in arrivals for item in arrival.items if item.status != PUT_AWAY]
         if findings:
-            db.execute(self._insert(schema.findings).on_conflict_do_nothing(), findings)
+            db.execute(insert_new(schema.findings, db.dialect.name), findings)
         opened = [{"case_id": case, "at": at, "held": 0} for case, at in books.opened.items()]
         if opened:
-            db.execute(self._insert(schema.case_reports).on_conflict_do_nothing(), opened)
+            db.execute(insert_new(schema.case_reports, db.dialect.name), opened)
         counted = [{"which": case, "more": more} for case, more in books.counted.items() if more]
         if counted:
-            table = schema.case_reports
-            held = table.c.held + bindparam("more")
-            db.execute(update(table).where(table.c.case_id == bindparam("which")).values(held=held), counted)
+            db.execute(_HOLD, counted)
         quarantined = [vars(item) for arrival in arrivals for item in arrival.quarantined]
         if quarantined:
-            db.execute(self._insert(schema.quarantine).on_conflict_do_nothing(), quarantined)
+            db.execute(insert_new(schema.quarantine, db.dialect.name), quarantined)
 
     def _storms(self, db: Connection, arrival: Arrival, books: Books) -> bool:
         """True once where a source reports more new problems a minute than it may; told again while it goes on."""
         fresh = books.fresh.pop(arrival.source, 0)
         if not fresh:
             return False
-        table = schema.storms
-        row = db.execute(select(table).where(table.c.source == arrival.source)).one_or_none()
+        row = db.execute(_STORM, {"of": arrival.source}).one_or_none()
         minute = arrival.at.replace(second=0, microsecond=0)
         total = fresh + (row.fresh if row is not None and row.minute == minute else 0)
         until, told = (row.until, row.told) if row is not None else (None, None)
         is_storm = total > arrival.storm_limit
         until = arrival.at + STORM if is_storm else until
         values = {"source": arrival.source, "minute": minute, "fresh": total, "until": until, "told": told}
-        self._upsert(db, table, values)
+        self._upsert(db, schema.storms, values)
         return is_storm and (told is None or told < arrival.at - STORM)
 
     def finish(self, answers: Sequence[Finish]) -> list[None]:
@@ -128,8 +141,7 @@ class Arrivals(Scopes, Links):
             _keep_signals(db, answers)
             for answer in answers:
                 if answer.storm:
-                    table = schema.storms
-                    db.execute(update(table).where(table.c.source == answer.source).values(told=answer.at))
+                    db.execute(_STORM_TOLD, {"of": answer.source, "when": answer.at})
         return [None] * len(answers)
 
     def storming(self, source: str, now: datetime) -> bool:
@@ -150,12 +162,10 @@ class Arrivals(Scopes, Links):
 
     def give_back(self, placed: Sequence[Placed]) -> None:
         """Repeats that signals were to speak for, which then could not be sent, are counted as held again."""
-        table = schema.case_reports
         values = [{"which": item.case_id, "more": item.held} for item in placed if item.held]
         if values:
-            changed = update(table).where(table.c.case_id == bindparam("which"))
             with self._write() as db:
-                db.execute(changed.values(held=table.c.held + bindparam("more")), values)
+                db.execute(_HOLD, values)
 
     def told(self, case_id: str, *, held: int, at: datetime) -> None:
         """The case has been told of that many repeats."""
@@ -187,41 +197,23 @@ def _goes_on(seen: New | Repeat | Conflict) -> bool:
 
 
 def _seen(db: Connection, arrival: Arrival) -> Repeat | Conflict:
-    table = schema.deliveries
-    query = select(table.c.body_digest, table.c.result, table.c.finished)
-    row = db.execute(query.where(table.c.source == arrival.source, table.c.delivery_id == arrival.delivery_id)).one()
+    row = db.execute(_DELIVERY, {"of": arrival.source, "which": arrival.delivery_id}).one()
     return Repeat(row.result, row.finished) if row.body_digest == arrival.body_digest else Conflict()
 
 
 def _keep_answers(db: Connection, answers: Sequence[Finish]) -> None:
-    table = schema.deliveries
-    which = (table.c.source == bindparam("of")) & (table.c.delivery_id == bindparam("which"))
     given = [{"of": answer.source, "which": answer.delivery_id, "answer": dict(answer.result)} for answer in answers]
-    changed = update(table).where(which & table.c.finished.is_(False))
-    db.execute(changed.values(result=bindparam("answer"), finished=True), given)
+    db.execute(_ANSWER, given)
 
 
 def _keep_signals(db: Connection, answers: Sequence[Finish]) -> None:
-    table = schema.case_reports
-    which = table.c.case_id == bindparam("which")
     told = [
         {"which": case, "what": content, "asks": status, "when": answer.at}
         for answer in answers
         for case, content, status in answer.signalled
     ]
     if told:
-        changed = (
-            update(table)
-            .where(which)
-            .values(
-                content=bindparam("what"),
-                status=bindparam("asks"),
-                signalled=bindparam("when"),
-                at=bindparam("when"),
-                due=None,
-            )
-        )
-        db.execute(changed, told)
+        db.execute(_TOLD, told)
     due = [{"which": case, "when": when} for answer in answers for case, when in answer.due]
     if due:
-        db.execute(update(table).where(which).values(due=bindparam("when")), due)
+        db.execute(_DUE, due)

@@ -7,6 +7,7 @@ import sqlite3
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, func, make_url, select
@@ -66,22 +67,14 @@ class Database:
     def _is_sqlite(self) -> bool:
         return self._engine.dialect.name == "sqlite"
 
-    def _insert(self, table: Table) -> sqlite.Insert | postgresql.Insert:
-        return sqlite.insert(table) if self._is_sqlite else postgresql.insert(table)
-
     def _insert_new(self, db: Connection, table: Table, values: Mapping[str, Any]) -> bool:
         """Insert unless the row is there; True where it was not."""
-        statement = self._insert(table).values(**values).on_conflict_do_nothing()
-        return db.execute(statement.returning(*table.primary_key)).first() is not None
+        return db.execute(insert_new(table, db.dialect.name, returning=True), values).first() is not None
 
     def _upsert(self, db: Connection, table: Table, values: Mapping[str, Any], *, unless_newer: str = "") -> bool:
         """Insert or replace by primary key, but never replace a row whose `unless_newer` column is ahead."""
-        statement = self._insert(table).values(**values)
-        keys = [column.name for column in table.primary_key]
-        changed = {name: statement.excluded[name] for name in values if name not in keys}
-        guard = table.c[unless_newer] <= statement.excluded[unless_newer] if unless_newer else None
-        replaced = statement.on_conflict_do_update(index_elements=keys, set_=changed, where=guard)
-        return db.execute(replaced.returning(*table.primary_key)).first() is not None
+        statement = upsert(table, db.dialect.name, names=tuple(values), unless_newer=unless_newer)
+        return db.execute(statement.returning(*table.primary_key), values).first() is not None
 
     def _lock(self, db: Connection, name: str) -> None:
         """Hold a named lock until the transaction ends (SQLite has one writer anyway)."""
@@ -99,6 +92,30 @@ class Database:
                 self._insert_new(db, meta, {"name": name, "value": value})
             found = {row["name"]: row["value"] for row in rows(db, select(meta).where(meta.c.name.in_(wanted)))}
         _check_meta(found, wanted)
+
+
+# Statements are made once: building one and finding it in the cache costs several times what the database does.
+
+
+@cache
+def insert_new(table: Table, dialect: str, *, returning: bool = False) -> Any:
+    """Inserts rows unless they are there; `returning` gives the primary keys of those that were not."""
+    statement = _insert_into(table, dialect).on_conflict_do_nothing()
+    return statement.returning(*table.primary_key) if returning else statement
+
+
+@cache
+def upsert(table: Table, dialect: str, *, names: tuple[str, ...], unless_newer: str = "") -> Any:
+    """Inserts rows or replaces them by primary key, but never one whose `unless_newer` column is ahead."""
+    statement = _insert_into(table, dialect)
+    keys = [column.name for column in table.primary_key]
+    changed = {name: statement.excluded[name] for name in names if name not in keys}
+    guard = table.c[unless_newer] <= statement.excluded[unless_newer] if unless_newer else None
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=guard)
+
+
+def _insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def rows(db: Connection, query: Executable) -> list[dict[str, Any]]:

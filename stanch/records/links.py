@@ -7,20 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, or_, select
 
 from stanch.affinity import compatible, operation
 from stanch.findings import Finding
 from stanch.records import schema
 from stanch.records.cases import FindingRow
 from stanch.records.chain import Entry
-from stanch.records.database import Database, rows, rows_in_parts
+from stanch.records.database import Database, rows, rows_in_parts, upsert
 from stanch.records.suppressions import Suppression, standing
 
 WINDOW = timedelta(hours=24)
 MAX_LINKS = 50  # of one case; the operation's list has the rest
 MAX_NEAR = 5000  # cases looked at for one transaction
-MAX_HOSTS = 400  # named in one query
 ATTACK = "attack"
 OTHERS = ("weakness", "exposure", "policy_gap")
 EPISODE = "links"  # ledger lines of links belong to no run
@@ -129,28 +128,21 @@ class Links(Database):
 
     def _put_places(self, db: Connection, places: Sequence[Place]) -> None:
         """Remember where each case's problem is, the newest word of it."""
-        table = schema.operations
         newest = {place.case_id: place for place in sorted(places, key=lambda place: place.at)}
         values = [vars(place) | {"path": operation(place.path)} for _, place in sorted(newest.items())]
-        statement = self._insert(table)
-        changed = {name: statement.excluded[name] for name in values[0] if name != "case_id"}
-        newer = table.c.at <= statement.excluded.at
-        db.execute(statement.on_conflict_do_update(index_elements=["case_id"], set_=changed, where=newer), values)
+        db.execute(upsert(schema.operations, db.dialect.name, names=tuple(values[0]), unless_newer="at"), values)
 
 
 def _counterparts(db: Connection, places: Sequence[Place]) -> Callable[[Place], list[Place]]:
     """Gives the other side on the same operation: seen within a day, or not over yet."""
-    table = schema.operations
     near: dict[tuple[str, str], list[Place]] = {}
-    recent = _recent(min(place.at for place in places))
-    kinds = {kind for place in places for kind in _others(place)}
-    hosts = sorted({place.host for place in places})
-    for part in rows_in_parts(dict.fromkeys(operation(place.path) for place in places)):
-        query = select(table).where(table.c.path.in_(part), table.c.kind.in_(sorted(kinds)), recent)
-        if len(hosts) <= MAX_HOSTS:
-            query = query.where(table.c.host.in_(hosts))
-        for row in db.execute(query.order_by(table.c.at.desc(), table.c.case_id).limit(MAX_NEAR)).mappings():
-            near.setdefault((row["host"], row["path"]), []).append(Place(**row))
+    kinds = sorted({kind for place in places for kind in _others(place)})
+    now = min(place.at for place in places)
+    given: dict[str, Any] = {"kinds": kinds, "now": now, "recent": now - WINDOW}
+    for hosts in rows_in_parts(dict.fromkeys(place.host for place in places)):
+        for paths in rows_in_parts(dict.fromkeys(operation(place.path) for place in places)):
+            for row in db.execute(_NEAR, given | {"hosts": hosts, "paths": paths}).mappings():
+                near.setdefault((row["host"], row["path"]), []).append(Place(**row))
 
     def of(place: Place) -> list[Place]:
         here = near.get((place.host, operation(place.path)), [])
@@ -204,17 +196,28 @@ def place_of(finding: Finding, *, case_id: str, at: datetime) -> Place | None:
     )
 
 
-def _recent(at: datetime) -> ColumnElement[bool]:
+def _recent() -> ColumnElement[bool]:
     """Within the window, or open still, or put away as a risk that is accepted: then the weakness is there."""
     places, cases, away = schema.operations, schema.cases, schema.suppressions
     running = select(cases.c.case_id).where(cases.c.case_id == places.c.case_id, cases.c.closed.is_(None))
     accepted = select(away.c.case_id).where(
-        away.c.case_id == places.c.case_id, away.c.kind == "risk_accepted", away.c.until > at
+        away.c.case_id == places.c.case_id, away.c.kind == "risk_accepted", away.c.until > bindparam("now")
     )
-    return or_(places.c.at > at - WINDOW, running.exists(), accepted.exists())
+    return or_(places.c.at > bindparam("recent"), running.exists(), accepted.exists())
 
 
-def _stored(db: Connection, case_ids: Iterable[str]) -> set[tuple[str, str]]:
+def _listed(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    return column.in_(bindparam(name, expanding=True))
+
+
+_places = schema.operations
+_here = (_listed(_places.c.host, "hosts"), _listed(_places.c.path, "paths"), _listed(_places.c.kind, "kinds"))
+_NEAR = select(_places).where(*_here, _recent()).order_by(_places.c.at.desc(), _places.c.case_id).limit(MAX_NEAR)
+
+
+def _stored(db: Connection, case_ids: Sequence[str]) -> set[tuple[str, str]]:
+    if not case_ids:
+        return set()
     table = schema.links
     found: set[tuple[str, str]] = set()
     for part in rows_in_parts(sorted(set(case_ids))):

@@ -7,18 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, exists, select, tuple_, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, select, tuple_, update
 
 from stanch.errors import IntakeError
 from stanch.records import schema
-from stanch.records.database import rows, rows_in_parts
+from stanch.records.database import insert_new, rows, rows_in_parts
 from stanch.sealing import KEY_BYTES, MasterKeys, SealedOriginal, wrap_data_key
 
 PART = 100
 BODIES = schema.originals
 KEYS = schema.original_keys
+_ADD_KEYS = KEYS.insert()
 Place = tuple[str, str]
+_kept = schema.case_keys.c
+_KEPT = select(_kept.case_id, _kept.wrapped).where(_kept.case_id.in_(bindparam("cases", expanding=True)))
 
 
 def store_originals(db: Connection, originals: Sequence[SealedOriginal], *, keys: MasterKeys) -> int:
@@ -34,8 +36,8 @@ def store_originals(db: Connection, originals: Sequence[SealedOriginal], *, keys
     new = [item for part in rows_in_parts(originals, PART) for item in _stored(db, part)]
     case_keys = case_keys_of(db, {holder for item in new for holder in item.holders}, keys)
     wrapped = [_wrapped(item, holder, case_keys[holder]) for item in new for holder in item.holders if item.sealed]
-    for part in rows_in_parts(wrapped):
-        db.execute(KEYS.insert(), part)
+    if wrapped:
+        db.execute(_ADD_KEYS, wrapped)
     return len(new)
 
 
@@ -43,8 +45,7 @@ def _stored(db: Connection, part: list[SealedOriginal]) -> list[SealedOriginal]:
     """Those of the bodies that were not there; one of several with the same id."""
     by_place = {(item.source, item.delivery_id): item for item in reversed(part)}
     values = [_row(by_place[place]) for place in sorted(by_place)]  # one order for all writers: none waits in a ring
-    statement = _insert(db, BODIES).on_conflict_do_nothing()
-    made = db.execute(statement.returning(BODIES.c.source, BODIES.c.delivery_id), values)
+    made = db.execute(insert_new(BODIES, db.dialect.name, returning=True), values)
     return [by_place[row.source, row.delivery_id] for row in made]
 
 
@@ -52,10 +53,6 @@ def _row(item: SealedOriginal) -> dict[str, Any]:
     names = ("source", "delivery_id", "body_digest", "size", "media_type", "at", "expires", "sealed")
     gone = {"gone": item.at, "gone_why": "too large"} if item.sealed is None else {"gone": None, "gone_why": ""}
     return {name: getattr(item, name) for name in names} | gone
-
-
-def _insert(db: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if db.dialect.name == "sqlite" else postgresql.insert(table)
 
 
 def case_keys_of(db: Connection, holders: Iterable[str], keys: MasterKeys) -> dict[str, bytes]:
@@ -66,19 +63,17 @@ def case_keys_of(db: Connection, holders: Iterable[str], keys: MasterKeys) -> di
     if not missing:
         return found
     now = datetime.now(UTC)
-    made = [
-        {"case_id": case_id, "wrapped": keys.wrap(case_id, secrets.token_bytes(KEY_BYTES)), "at": now}
-        for case_id in missing
-    ]
-    db.execute(_insert(db, schema.case_keys).on_conflict_do_nothing(), made)
-    return found | known_keys(db, missing, keys)
+    made = {case_id: secrets.token_bytes(KEY_BYTES) for case_id in missing}
+    new = [{"case_id": case_id, "wrapped": keys.wrap(case_id, key), "at": now} for case_id, key in made.items()]
+    stored = {row.case_id for row in db.execute(insert_new(schema.case_keys, db.dialect.name, returning=True), new)}
+    lost = [case_id for case_id in missing if case_id not in stored]  # another writer was first
+    return found | {case_id: made[case_id] for case_id in stored} | known_keys(db, lost, keys)
 
 
 def known_keys(db: Connection, holders: Sequence[str], keys: MasterKeys) -> dict[str, bytes]:
-    table, found = schema.case_keys, dict[str, bytes]()
+    found: dict[str, bytes] = {}
     for part in rows_in_parts(holders):
-        query = select(table.c.case_id, table.c.wrapped).where(table.c.case_id.in_(part))
-        found |= {row.case_id: keys.unwrap(row.case_id, row.wrapped) for row in db.execute(query)}
+        found |= {row.case_id: keys.unwrap(row.case_id, row.wrapped) for row in db.execute(_KEPT, {"cases": part})}
     return found
 
 

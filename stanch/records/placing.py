@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
 from stanch.records import schema
 from stanch.records.arriving import PUT_AWAY, Arrival, Item, Placed
@@ -15,6 +15,11 @@ from stanch.records.database import rows_in_parts
 from stanch.records.suppressions import Suppression, standing
 
 REPEAT_WINDOW = timedelta(seconds=30)
+
+_reports = schema.case_reports.c
+_REPORTS = select(*(_reports[name] for name in ("case_id", "content", "status", "signalled", "held", "due"))).where(
+    _reports.case_id.in_(bindparam("cases", expanding=True))
+)
 
 
 @dataclass
@@ -45,14 +50,13 @@ def books_of(db: Connection, arrivals: Iterable[Arrival]) -> Books:
     if not items:
         return Books({})
     cases = dict.fromkeys(item.row.case_id for item, _ in items)
-    return Books(_reports(db, cases), standing(db, cases, min(at for _, at in items)))
+    return Books(_known(db, cases), standing(db, cases, min(at for _, at in items)))
 
 
-def _reports(db: Connection, cases: Iterable[str]) -> dict[str, Report]:
-    table, found = schema.case_reports, dict[str, Report]()
-    query = select(table.c.case_id, table.c.content, table.c.status, table.c.signalled, table.c.held, table.c.due)
+def _known(db: Connection, cases: Iterable[str]) -> dict[str, Report]:
+    found: dict[str, Report] = {}
     for part in rows_in_parts(cases):
-        for row in db.execute(query.where(table.c.case_id.in_(part))):
+        for row in db.execute(_REPORTS, {"cases": part}):
             found[row.case_id] = Report(row.content, row.status, row.signalled, row.held, row.due)
     return found
 

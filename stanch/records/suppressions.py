@@ -6,10 +6,10 @@ from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from stanch.records import schema
-from stanch.records.database import Database, rows, rows_in_parts
+from stanch.records.database import Database, rows_in_parts
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ class Suppression:
     def words(self) -> str:
         """In words, such as `risk accepted until 2026-08-01 by user:ana`."""
         return f"{self.kind.replace('_', ' ')} until {self.until:%Y-%m-%d} by {self.by}"
+
+
+_table = schema.suppressions
+_STANDING = select(_table).where(
+    _table.c.case_id.in_(bindparam("cases", expanding=True)), _table.c.until > bindparam("now")
+)
 
 
 class Suppressions(Database):
@@ -84,9 +90,8 @@ class Suppressions(Database):
 
 def standing(db: Connection, case_ids: Collection[str], now: datetime) -> dict[str, Suppression]:
     """The suppressions of these cases that stand."""
-    table = schema.suppressions
     found: dict[str, Suppression] = {}
     for part in rows_in_parts(sorted(case_ids)):
-        query = select(table).where(table.c.case_id.in_(part), table.c.until > now)
-        found |= {row["case_id"]: Suppression(**row) for row in rows(db, query)}
+        given = {"cases": part, "now": now}
+        found |= {row["case_id"]: Suppression(**row) for row in db.execute(_STANDING, given).mappings()}
     return found
