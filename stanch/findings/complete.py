@@ -17,6 +17,9 @@ def complete(finding: Finding, inventory: Inventory | None) -> Finding:
     facts = facts_of(finding, inventory)
     template, basis = (facts.path_template, facts.template_basis) if facts.path_template else _own(finding.api)
     replaced = "" if basis == "declared" else _declared(finding.api)
+    before = finding.api
+    if (before.path_template, before.template_basis, before.tool_template) == (template, basis, replaced):
+        return finding  # it was made with this template
     api = finding.api.model_copy(update={"path_template": template, "template_basis": basis, "tool_template": replaced})
     placed = finding.model_copy(update={"api": api})
     update = {"fingerprints": by_templates(placed, finding.fingerprints), "correlation": correlation(placed)}

@@ -37,6 +37,29 @@ _CREDENTIALS_ONLY = Manner(personal=False)
 _Clean = Callable[[str, Counter[str]], str]
 
 
+class CleanTexts:
+    """Texts in which there was nothing to redact, in bounded memory; texts of tools come again with every report.
+
+    A text with something private in it is never kept here. Safe to share between threads.
+    """
+
+    def __init__(self, room: int = 4 * _REMEMBERED) -> None:
+        self._size = self._room = room
+        self._texts: set[tuple[str, str]] = set()
+
+    def __contains__(self, item: tuple[str, str]) -> bool:
+        return item in self._texts
+
+    def add(self, kind: str, text: str) -> None:
+        """Keep a text that was looked through."""
+        if len(text) > _LONGEST:
+            return
+        self._room -= 200 + 2 * len(text)
+        if self._room < 0:
+            self._texts, self._room = set(), self._size
+        self._texts.add((kind, text))
+
+
 class Redactor:
     """Redacts reports (the words of `FindingReport`), free text and whole documents.
 
@@ -47,10 +70,12 @@ class Redactor:
 
     Args:
         key: for the hashes of tokens; a hash without a key could be guessed for short tokens.
+        clean: what earlier deliveries had that needed nothing.
     """
 
-    def __init__(self, key: bytes = b"") -> None:
+    def __init__(self, key: bytes = b"", *, clean: CleanTexts | None = None) -> None:
         self._key = key
+        self._clean = CleanTexts(0) if clean is None else clean
         self._name = Manner(stand_in=self._stand_in)
         self._known: dict[tuple[str, str], tuple[str, Counter[str]]] = {}
         self._room = _REMEMBERED
@@ -92,10 +117,14 @@ class Redactor:
         if name in _UNTOUCHED or is_harmless(text):
             return text
         kind, clean = self._kind(name, text)
+        if (kind, text) in self._clean:
+            return text
         known = self._known.get((kind, text))
         if known is None:
             limit = _LONGEST_PROSE if name in _PROSE else _LONGEST
             known = self._known[kind, text] = _settled(clean, text, limit=limit)
+            if known[0] == text and not known[1]:
+                self._clean.add(kind, text)
             self._room -= 200 + 2 * len(text) + len(known[0])
             if self._room < 0:
                 self._known, self._room = {}, _REMEMBERED

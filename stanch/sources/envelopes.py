@@ -16,6 +16,7 @@ from stanch.sources import closures
 from stanch.sources.closures import Evaluate
 from stanch.sources.expressions import Engine, Failed
 from stanch.sources.lint import mistakes
+from stanch.sources.screening import Needs, needs
 
 _MAX_LAYERS = 4
 
@@ -35,11 +36,17 @@ class _EnvelopesFile(BaseModel):
 
 @dataclass(frozen=True)
 class Envelope:
-    """`when` recognises it, `take` gives the document or documents inside."""
+    """`when` recognises it, `take` gives the document or documents inside; `keys` rule it out at a glance."""
 
     id: str
     when: Evaluate
     take: Evaluate
+    keys: Needs
+
+    def is_around(self, document: Any) -> bool:
+        """Whether a document is such an envelope."""
+        has = document.keys()
+        return any(need <= has for need in self.keys) and holds(self.when(document))
 
 
 def load_envelopes(path: Path) -> tuple[Envelope, ...]:
@@ -60,13 +67,18 @@ def load_envelopes(path: Path) -> tuple[Envelope, ...]:
     if problems:
         raise ConfigError(f"{path.name} has mistakes", problems=problems)
     engine = Engine()
-    return tuple(Envelope(item.id, engine.compile(item.when), engine.compile(item.take)) for item in made.envelopes)
+    return tuple(
+        Envelope(item.id, engine.compile(item.when), engine.compile(item.take), needs(item.when))
+        for item in made.envelopes
+    )
 
 
 def opened(document: Any, envelopes: Sequence[Envelope], *, layers: int = _MAX_LAYERS) -> list[Any]:
     """The documents inside, or the document itself where no envelope is around it."""
-    envelope = next((item for item in envelopes if holds(item.when(document))), None) if layers else None
-    if envelope is None or not is_dict(document):
+    if not layers or not is_dict(document):
+        return [document]
+    envelope = next((item for item in envelopes if item.is_around(document)), None)
+    if envelope is None:
         return [document]
     inside = envelope.take(document)
     inside = inside if is_list(inside) else [inside]

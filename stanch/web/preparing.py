@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from stanch.findings import Finding, FindingStatus, case_id, complete
 from stanch.intake.deliveries import Delivery, extract_delivery
-from stanch.intake.redaction import Redactor
+from stanch.intake.redaction import CleanTexts, Redactor
 from stanch.intake.reports import SCOPE_HEADER, Scope, scope_of
 from stanch.intake.requests import Request as Arrived
 from stanch.records import Arrival, FindingRow, Item, Names, Quarantined
@@ -45,11 +45,12 @@ class Preparation:
         self._services = services
         self._case_key = services.keys.cases
         self._redaction = services.keys.redaction
+        self._clean = CleanTexts()
 
     def prepare(self, delivery: Delivery, arrived: Arrived) -> Prepared:
         """Everything that can be done with a delivery without asking anybody."""
         sources = self._services.policy.current.sources
-        redactor = Redactor(self._redaction)
+        redactor = Redactor(self._redaction, clean=self._clean)
         found = extract_delivery(delivery, sources=sources, redactor=redactor)
         inventory = self._services.policy.current.inventory
         findings = tuple(complete(finding, inventory) for finding in found.findings)
