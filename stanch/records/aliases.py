@@ -190,10 +190,13 @@ class _Known:
 
 
 _table = schema.aliases
-_LISTED: Any = bindparam("listed", expanding=True)
-_NAMED = select(_table).where(_table.c.identity.in_(_LISTED))
-_STABLE = select(_table).where(_table.c.case_id.in_(_LISTED), _table.c.is_stable.is_(True))
-_OF_CASE = select(_table).where(_table.c.case_id.in_(_LISTED)).order_by(_table.c.at, _table.c.identity)
+_NAMED = select(_table).where(_table.c.identity.in_(bindparam("listed", expanding=True)))
+_STABLE = select(_table).where(_table.c.case_id.in_(bindparam("listed", expanding=True)), _table.c.is_stable.is_(True))
+_OF_CASE = (
+    select(_table)
+    .where(_table.c.case_id.in_(bindparam("listed", expanding=True)))
+    .order_by(_table.c.at, _table.c.identity)
+)
 
 
 def _read(db: Connection, query: Executable, listed: Sequence[str]) -> Iterator[AliasRow]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from stanch.records.links import Link, Links
 from stanch.records.originals_rows import store_originals
 from stanch.records.placing import Books, books_of, placed
 from stanch.records.scopes import Scopes
-from stanch.sealing import MasterKeys, SealedOriginal
+from stanch.sealing import MasterKeys, Original, seal_originals
 
 STORM = timedelta(minutes=10)
 
@@ -42,18 +42,15 @@ _STORM_TOLD = update(_storms).where(_storms.c.source == bindparam("of")).values(
 class Arrivals(Scopes, Links):
     """Deliveries on their way to cases."""
 
-    def take(self, arrivals: Sequence[Arrival], *, keys: MasterKeys) -> list[Taken]:
+    def take(self, arrivals: Sequence[Arrival]) -> list[Taken]:
         """Remember deliveries, store their findings, and say what is to be signalled; all of it or nothing."""
         with self._write() as db:
             before = self._remembered(db, arrivals)
             open_ones = [arrival for arrival, seen in zip(arrivals, before, strict=True) if _goes_on(seen)]
             going = self._with_cases(db, open_ones)
             books = books_of(db, going.values())
-            taken = {name: Taken(New(), placed(books, arrival)) for name, arrival in going.items()}
+            taken = {name: self._placed(db, arrival, books) for name, arrival in going.items()}
             self._store(db, going.values(), books)
-            for name, arrival in going.items():
-                taken[name] = self._followed(db, arrival, taken[name], books)
-            store_originals(db, list(_bodies(going, taken)), keys=keys)
             links = tuple(self._linked(db, going.values()))
         first = next(iter(going), 0)  # whoever is first writes the lines of all
         return [
@@ -61,14 +58,34 @@ class Arrivals(Scopes, Links):
             for arrival, seen in zip(arrivals, before, strict=True)
         ]
 
-    def _followed(self, db: Connection, arrival: Arrival, taken: Taken, books: Books) -> Taken:
-        """What follows from the delivery as a whole: a storm, and what a full report no longer shows."""
-        storm, absent = self._storms(db, arrival, books), tuple[str, ...]()
-        if arrival.scope is not None:
-            shown = {item.row.case_id for item in arrival.items if item.status != "resolved"}
-            scope, name = arrival.scope, arrival.delivery_id
-            absent = self.full_report(arrival.source, scope.name, delivery_id=name, present=shown, at=scope.at, db=db)
-        return replace(taken, storm=storm, absent=absent)
+    def _placed(self, db: Connection, arrival: Arrival, books: Books) -> Taken:
+        known = books.fresh
+        found = placed(books, arrival)
+        return Taken(New(), found, arrival, storm=self._storms(db, arrival, books.fresh - known))
+
+    def follow(self, taken: Sequence[Taken], *, keys: MasterKeys, keep: timedelta) -> list[tuple[str, ...]]:
+        """Keep the bodies of deliveries, and count full reports: nothing of it decides where findings go.
+
+        Args:
+            taken: from `take`.
+            keys: of this deployment, to seal bodies with.
+            keep: how long bodies are kept.
+
+        Returns:
+            For each, the cases that this full report and the one before it do not show any more.
+        """
+        bodies = (_body(found) for found in taken)
+        sealed = seal_originals((body for body in bodies if body is not None), keep=keep)
+        with self._write() as db:
+            store_originals(db, sealed, keys=keys)
+            return [self._absent(db, found.arrival) for found in taken]
+
+    def _absent(self, db: Connection, arrival: Arrival | None) -> tuple[str, ...]:
+        if arrival is None or arrival.scope is None:
+            return ()
+        shown = {item.row.case_id for item in arrival.items if item.status != "resolved"}
+        scope, name = arrival.scope, arrival.delivery_id
+        return self.full_report(arrival.source, scope.name, delivery_id=name, present=shown, at=scope.at, db=db)
 
     def _linked(self, db: Connection, arrivals: Iterable[Arrival]) -> list[Link]:
         places = [
@@ -119,9 +136,8 @@ class Arrivals(Scopes, Links):
         if quarantined:
             db.execute(insert_new(schema.quarantine, db.dialect.name), quarantined)
 
-    def _storms(self, db: Connection, arrival: Arrival, books: Books) -> bool:
+    def _storms(self, db: Connection, arrival: Arrival, fresh: int) -> bool:
         """True once where a source reports more new problems a minute than it may; told again while it goes on."""
-        fresh = books.fresh.pop(arrival.source, 0)
         if not fresh:
             return False
         row = db.execute(_STORM, {"of": arrival.source}).one_or_none()
@@ -179,17 +195,11 @@ def _in_case(item: Item, case_id: str) -> Item:
     return item if case_id == item.row.case_id else replace(item, row=replace(item.row, case_id=case_id))
 
 
-def _bodies(going: Mapping[int, Arrival], taken: Mapping[int, Taken]) -> Iterator[SealedOriginal]:
-    """The bodies, each for the cases it turned out to be about."""
-    for name, arrival in going.items():
-        if arrival.sealed is not None:
-            yield _for_cases(arrival.sealed, taken[name].placed)
-
-
-def _for_cases(sealed: SealedOriginal, placed: Iterable[Placed]) -> SealedOriginal:
+def _body(taken: Taken) -> Original | None:
     """The body with the cases that hold its key; its source holds it where there are none."""
-    cases = tuple(dict.fromkeys(place.case_id for place in placed))
-    return replace(sealed, holders=cases) if cases else sealed
+    if taken.arrival is None or taken.arrival.original is None:
+        return None
+    return replace(taken.arrival.original, case_ids=tuple(dict.fromkeys(place.case_id for place in taken.placed)))
 
 
 def _goes_on(seen: New | Repeat | Conflict) -> bool:

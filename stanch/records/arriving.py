@@ -11,7 +11,7 @@ from stanch.records.aliases import Names
 from stanch.records.cases import FindingRow
 from stanch.records.intake import Conflict, New, Quarantined, Repeat
 from stanch.records.links import Link, Place
-from stanch.sealing import SealedOriginal
+from stanch.sealing import Original
 
 if TYPE_CHECKING:
     from stanch.intake.reports import Scope
@@ -49,7 +49,7 @@ class Arrival:
     """One delivery with everything that came out of it.
 
     Args:
-        sealed: its body, to be kept for the cases it turns out to be about.
+        original: its body, to be sealed and kept for the cases it turns out to be about.
         scope: what it covers, where it is a full report.
         storm_limit: new problems a minute that its source may report.
     """
@@ -60,7 +60,7 @@ class Arrival:
     at: datetime
     items: tuple[Item, ...] = ()
     quarantined: tuple[Quarantined, ...] = ()
-    sealed: SealedOriginal | None = None
+    original: Original | None = None
     scope: Scope | None = None
     storm_limit: int = STORM_LIMIT
 
@@ -89,15 +89,15 @@ class Taken:
 
     Args:
         placed: one entry for each item, unless it is answered from memory.
+        arrival: with each finding in the case its problem has; None where it is answered from memory.
         storm: its source storms, and nobody has been told.
-        absent: cases that this full report and the one before it do not show any more.
         links: new ones, for the ledger.
     """
 
     before: New | Repeat | Conflict
     placed: tuple[Placed, ...] = ()
+    arrival: Arrival | None = None
     storm: bool = False
-    absent: tuple[str, ...] = ()
     links: tuple[Link, ...] = ()
 
 

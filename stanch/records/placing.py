@@ -40,7 +40,7 @@ class Books:
     known: dict[str, Report]
     put_away: dict[str, Suppression] = field(default_factory=dict[str, Suppression])
     counted: Counter[str] = field(default_factory=Counter[str])
-    fresh: Counter[str] = field(default_factory=Counter[str])
+    fresh: int = 0
     opened: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
 
@@ -75,7 +75,7 @@ def _place(books: Books, arrival: Arrival, item: Item) -> Placed:
     if report is None:
         books.known[case] = Report()
         books.opened[case] = arrival.at
-        books.fresh[arrival.source] += item.opens
+        books.fresh += item.opens
         return Placed(case)
     if not _is_repeat(report, item, arrival.at):
         taken, report.held = report.held, 0

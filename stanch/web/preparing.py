@@ -16,7 +16,7 @@ from stanch.records import Arrival, FindingRow, Item, Names, Quarantined
 from stanch.records.arriving import PUT_AWAY
 from stanch.records.columns import Encoded
 from stanch.records.links import place_of
-from stanch.sealing import Original, SealedOriginal, seal_original
+from stanch.sealing import Original
 from stanch.sources import Extraction
 from stanch.sources.envelopes import opened
 from stanch.web.services import Services
@@ -61,7 +61,7 @@ class Preparation:
             at=delivery.received,
             items=tuple(self._item(delivery, finding) for finding in findings),
             quarantined=tuple(self._quarantined(delivery, found, redactor)),
-            sealed=self._sealed(delivery, arrived),
+            original=self._original(delivery, arrived),
             scope=self._scope(delivery, arrived, found),
             storm_limit=sources.by_name[delivery.source_id].storm_limit,
         )
@@ -98,12 +98,12 @@ class Preparation:
         documents = list(self._documents(delivery))
         return scope_of(full, headers, documents, quarantined=len(found.quarantined), received=delivery.received)
 
-    def _sealed(self, delivery: Delivery, arrived: Arrived) -> SealedOriginal | None:
-        """The body as it came, readable only with the keys of its cases."""
-        keep = self._services.settings.keep_originals
+    def _original(self, delivery: Delivery, arrived: Arrived) -> Original | None:
+        """The body as it came, to be sealed with the keys of its cases."""
+        if not self._services.settings.keep_originals:
+            return None
         body, media = arrived.body, arrived.header("content-type")
-        original = Original(delivery.source_id, delivery.delivery_id, body, media, delivery.received)
-        return seal_original(original, keep=keep) if keep else None
+        return Original(delivery.source_id, delivery.delivery_id, body, media, delivery.received)
 
     def _quarantined(self, delivery: Delivery, found: Extraction, redactor: Redactor) -> Iterator[Quarantined]:
         """What could not be mapped, redacted, for a person to look at."""

@@ -40,6 +40,7 @@ class Reception:
         self._sealing = services.keys.sealing
         self._store = Store(services.client)
         self._taking: Batcher[Arrival, Taken] = Batcher(self._take, most=TOGETHER)
+        self._following: Batcher[Taken, tuple[str, ...]] = Batcher(self._follow, most=TOGETHER)
         self._finishing: Batcher[Finish, None] = Batcher(self._finish, most=TOGETHER)
         self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
@@ -74,16 +75,33 @@ class Reception:
             return Taken(New(), tuple(Placed(item.row.case_id) for item in prepared.arrival.items))
 
     async def _take(self, arrivals: Sequence[Arrival]) -> list[Taken]:
-        return await asyncio.to_thread(self._services.records.take, arrivals, keys=self._sealing)
+        return await asyncio.to_thread(self._services.records.take, arrivals)
+
+    async def _follow(self, taken: Sequence[Taken]) -> list[tuple[str, ...]]:
+        keep = self._services.settings.keep_originals
+        return await asyncio.to_thread(self._services.records.follow, taken, keys=self._sealing, keep=keep)
+
+    async def _followed(self, taken: Taken) -> tuple[str, ...]:
+        """Keep the body while Temporal stores the findings; evidence that cannot be kept holds up nothing."""
+        if taken.arrival is None:
+            return ()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._following.submit(taken)
+        except (DependencyError, TimeoutError):
+            _LOG.warning("records cannot be used: the body of a delivery is not kept")
+            return ()
 
     async def _finish(self, answers: Sequence[Finish]) -> list[None]:
         return await asyncio.to_thread(self._services.records.finish, answers)
 
     async def _stored(self, prepared: Prepared, taken: Taken) -> dict[str, Any]:
         due = {placed.case_id: placed.due for placed in taken.placed if placed.due is not None}
+        keeping = asyncio.create_task(self._followed(taken))
         try:
             await self._tell(prepared, taken)
             statuses = await self._put(prepared, taken)
+            await self._tell_gone(prepared, await keeping)
         except WebError:
             with contextlib.suppress(DependencyError):
                 await asyncio.to_thread(self._services.records.give_back, taken.placed)
@@ -141,7 +159,7 @@ class Reception:
         return CaseReport(case_id=placed.case_id, report=report)
 
     async def _tell(self, prepared: Prepared, taken: Taken) -> None:
-        """What follows from the delivery besides its findings: lines for links, word of a storm, and of absence."""
+        """What comes before the findings: lines for links, word of a storm."""
         if taken.links:
             with contextlib.suppress(DependencyError):  # the case pages show links without them
                 await asyncio.to_thread(self._services.records.append, link_entries(taken.links))
@@ -149,7 +167,10 @@ class Reception:
             name = prepared.delivery.source_id
             source = self._services.policy.current.sources.by_name[name]
             await self._store.put([storm_report(name, source, at=now(), key=self._services.keys.cases)])
-        gone = await asyncio.to_thread(self._gone, prepared, taken.absent) if taken.absent else []
+
+    async def _tell_gone(self, prepared: Prepared, cases: Sequence[str]) -> None:
+        """Word of absence from two full reports, to the cases that may still be there."""
+        gone = await asyncio.to_thread(self._gone, prepared, cases) if cases else []
         for part in range(0, len(gone), LARGE):
             await self._store.put(gone[part : part + LARGE])
 
