@@ -25,7 +25,7 @@ DIRECT = 4  # calls at a time; with more, one call for many is faster than many 
 LARGE = 20  # findings in one delivery; more are fanned out by a workflow
 MOST = 500
 HEAVIEST = 1_000_000  # characters of JSON in one call
-LINGER = 0.015  # seconds; a call takes about as long, so under load this halves the calls and delays nobody much
+LINGER = 0.04  # seconds; under load a call costs the server what hundreds of findings in it cost
 
 
 class Store:
