@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from stanch.intake.layers import decoded_base64
+from stanch.intake.secret_names import HEADERS, STRONG, WEAK
 
 MASK = "[redacted]"
 Span = tuple[int, int]
@@ -116,11 +117,6 @@ def _i(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
-_HEADERS = (
-    r"(?:proxy-|x-)?authorization|(?:set-)?cookie2?|(?:x-|api-)*(?:api[_-]?key|apikey)|x-goog-api-key|x-rapidapi-key"
-    r"|x-functions-key|ocp-apim-subscription-key|(?:x|private|job|deploy)-[a-z-]{0,32}token"
-    r"|x-[a-z-]{0,32}(?:secret|signature|session|credential|password)|cf-access-(?:client-secret|jwt-assertion)"
-)
 _TELLING = (
     "authorization",
     "cookie",
@@ -136,18 +132,9 @@ _TELLING = (
 _Q = r"\\{0,8}[\"'`]"
 _LINE = r"[^\r\n\\]+(?:\\(?![rn])[^\r\n\\]*)*"
 _QUOTED = r"\\{0,8}\"(?:[^\"\\]|\\{1,8}(?!\\|\")|\\{1,8}\"(?=[^\s,}\]:]))+\\{0,8}\"|'[^'\r\n]+'|`[^`\r\n]+`"
-_STRONG = (
-    r"passw(?:or)?d|passphrase|passcode|pwd|secret|api[_-]?key|(?:access|private|account|signing|encryption|master"
-    r"|shared|subscription|storage)[_-]?(?:access[_-]?)?key|token|credential|aws[_-]?secret|signature|connection[_-]?string"
-)
-_WEAK = (
-    r"j?sess(?:ion)?[_-]?(?:id|key)?|phpsessid|asp\.net_sessionid|connect\.sid|sid|sig|otp|totp|pin|cvv2?|cvc2?|ssn|iban"
-    r"|pan|card[_-]?(?:number|no)|tax[_-]?id|nino|pesel|bsn|cpf|aadhaar|passport(?:[_-]?(?:no|number))?|csrf|xsrf"
-    r"|user:pass|x-amz-credential|x-goog-credential"
-)
 _NAME = (
-    rf"(?<!\d:)(?<!aws::iam::)(?:(?:{_STRONG})(?:s|[_-]?(?:value|key|hash|confirm(?:ation)?|new|old|plain|text|\d))?"
-    rf"|(?<![A-Za-z0-9.-])(?:{_WEAK}))"
+    rf"(?<!\d:)(?<!aws::iam::)(?:(?:{STRONG})(?:s|[_-]?(?:value|key|hash|confirm(?:ation)?|new|old|plain|text|\d))?"
+    rf"|(?<![A-Za-z0-9.-])(?:{WEAK}))"
 )
 _SEPARATOR = r"[\"'`*\\]{0,10}\s{0,4}(?:=>|:=|[:=])\s{0,4}[`*]{0,2}"
 _BARE = r"(?!\[redacted)[^\s\"'`&,;<>(){}\[\]|\\]{2,}"
@@ -173,7 +160,7 @@ _NAMED_TRIGGERS = (
 )
 
 _SECRET_NAME = _i(
-    rf"(?:{_HEADERS}|[\w.-]{{0,64}}?(?:{_STRONG})s?|(?:[\w-]{{0,32}}[._-])?(?:{_WEAK}))"
+    rf"(?:{HEADERS}|[\w.-]{{0,64}}?(?:{STRONG})s?|(?:[\w-]{{0,32}}[._-])?(?:{WEAK}))"
     r"(?:[_-]?(?:value|key|hash|confirm(?:ation)?|new|old|plain|text|\d))?"
 )
 
@@ -205,7 +192,7 @@ CREDENTIALS: tuple[Rule, ...] = (
         _words(
             "header",
             _TELLING,
-            rf"(?P<keep>(?<![\w-])(?:{_HEADERS})(?:{_Q}\s{{0,4}}[:=,]\s{{0,4}}(?={_Q})|\*{{0,2}}\s{{0,4}}:\s{{0,4}}"
+            rf"(?P<keep>(?<![\w-])(?:{HEADERS})(?:{_Q}\s{{0,4}}[:=,]\s{{0,4}}(?={_Q})|\*{{0,2}}\s{{0,4}}:\s{{0,4}}"
             rf"|{_Q}\s{{0,4}}[:=]\s{{0,4}}|{_Q}\s{{0,4}},\s{{0,4}}{_Q}value{_Q}\s{{0,4}}:\s{{0,4}}))"
             rf"(?:{_QUOTED}|(?<=[^\"'`\\])(?=\S){_LINE})",
             _is_header,
@@ -242,7 +229,7 @@ CREDENTIALS: tuple[Rule, ...] = (
     _words(
         "option",
         ("--",),
-        rf"(?P<keep>--[\w-]{{0,24}}(?:{_STRONG})\s{{1,4}})(?:{_QUOTED}|(?!-){_BARE})",
+        rf"(?P<keep>--[\w-]{{0,24}}(?:{STRONG})\s{{1,4}})(?:{_QUOTED}|(?!-){_BARE})",
         _is_opaque,
     ),
     _words(
