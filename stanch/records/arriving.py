@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from stanch.records.aliases import Names
 from stanch.records.cases import FindingRow
 from stanch.records.intake import Conflict, New, Quarantined, Repeat
-from stanch.records.links import Link, Place
+from stanch.records.links import Link
+from stanch.records.places import Place
 from stanch.sealing import Original
 
 if TYPE_CHECKING:

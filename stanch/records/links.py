@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, or_, select
+from sqlalchemy import Connection, select
 
 from stanch.affinity import compatible, operation
 from stanch.findings import Finding
@@ -15,13 +15,9 @@ from stanch.records import schema
 from stanch.records.cases import FindingRow
 from stanch.records.chain import Entry
 from stanch.records.database import Database, rows, rows_in_parts, upsert
+from stanch.records.places import MAX_LINKS, OTHERS, Place, counterparts, place_of
 from stanch.records.suppressions import Suppression, standing
 
-WINDOW = timedelta(hours=24)
-MAX_LINKS = 50  # of one case; the operation's list has the rest
-MAX_NEAR = 5000  # cases looked at for one transaction
-ATTACK = "attack"
-OTHERS = ("weakness", "exposure", "policy_gap")
 EPISODE = "links"  # ledger lines of links belong to no run
 
 
@@ -50,23 +46,6 @@ class Link:
     accepted: str = ""
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a case's problem is. `path` is a template; `at` is when it was last reported."""
-
-    case_id: str
-    kind: str
-    host: str
-    method: str
-    path: str
-    category: str
-    at: datetime
-
-    @property
-    def words(self) -> str:
-        return f"{self.method or 'any method'} {self.host}{self.path}"
-
-
 @dataclass
 class _Known:
     """What records have of the other cases."""
@@ -88,7 +67,7 @@ class Links(Database):
         if not places:
             return []
         self._put_places(db, places)
-        near = _counterparts(db, places)
+        near = counterparts(db, places)
         fresh: dict[tuple[str, str], Link] = {}
         for place in places:
             for other in near(place):
@@ -133,32 +112,6 @@ class Links(Database):
         db.execute(upsert(schema.operations, db.dialect.name, names=tuple(values[0]), unless_newer="at"), values)
 
 
-def _counterparts(db: Connection, places: Sequence[Place]) -> Callable[[Place], list[Place]]:
-    """Gives the other side on the same operation: seen within a day, or not over yet."""
-    near: dict[tuple[str, str], list[Place]] = {}
-    kinds = sorted({kind for place in places for kind in _others(place)})
-    now = min(place.at for place in places)
-    given: dict[str, Any] = {"kinds": kinds, "now": now, "recent": now - WINDOW}
-    for hosts in rows_in_parts(dict.fromkeys(place.host for place in places)):
-        for paths in rows_in_parts(dict.fromkeys(operation(place.path) for place in places)):
-            for row in db.execute(_NEAR, given | {"hosts": hosts, "paths": paths}).mappings():
-                near.setdefault((row["host"], row["path"]), []).append(Place(**row))
-
-    def of(place: Place) -> list[Place]:
-        here = near.get((place.host, operation(place.path)), [])
-        return [other for other in here if other.case_id != place.case_id and _meets(place, other)][:MAX_LINKS]
-
-    return of
-
-
-def _others(place: Place) -> tuple[str, ...]:
-    return OTHERS if place.kind == ATTACK else (ATTACK,)
-
-
-def _meets(place: Place, other: Place) -> bool:
-    return other.kind in _others(place) and (not place.method or other.method in (place.method, ""))
-
-
 def link_entries(links: Iterable[Link]) -> list[Entry]:
     """The ledger's `case.linked` lines; written once each, whoever writes them."""
     return [
@@ -178,41 +131,6 @@ def link_entries(links: Iterable[Link]) -> list[Entry]:
 def uses(link: Link, category: str) -> bool:
     """Whether an attack of this category may be using what the other case is about, and that is still there."""
     return link.is_open and link.other_kind in OTHERS and compatible(category, link.other_category)
-
-
-def place_of(finding: Finding, *, case_id: str, at: datetime) -> Place | None:
-    """None for what has no operation, or takes no side; what never acts is linked to nothing."""
-    api = finding.api
-    if finding.kind not in (ATTACK, *OTHERS) or not api.host or finding.is_test:
-        return None
-    return Place(
-        case_id=case_id,
-        kind=finding.kind,
-        host=api.host,
-        method=api.method,
-        path=api.path_template or api.path,
-        category=next(iter(finding.owasp_api), ""),
-        at=at,
-    )
-
-
-def _recent() -> ColumnElement[bool]:
-    """Within the window, or open still, or put away as a risk that is accepted: then the weakness is there."""
-    places, cases, away = schema.operations, schema.cases, schema.suppressions
-    running = select(cases.c.case_id).where(cases.c.case_id == places.c.case_id, cases.c.closed.is_(None))
-    accepted = select(away.c.case_id).where(
-        away.c.case_id == places.c.case_id, away.c.kind == "risk_accepted", away.c.until > bindparam("now")
-    )
-    return or_(places.c.at > bindparam("recent"), running.exists(), accepted.exists())
-
-
-def _listed(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
-    return column.in_(bindparam(name, expanding=True))
-
-
-_places = schema.operations
-_here = (_listed(_places.c.host, "hosts"), _listed(_places.c.path, "paths"), _listed(_places.c.kind, "kinds"))
-_NEAR = select(_places).where(*_here, _recent()).order_by(_places.c.at.desc(), _places.c.case_id).limit(MAX_NEAR)
 
 
 def _stored(db: Connection, case_ids: Sequence[str]) -> set[tuple[str, str]]:

@@ -15,7 +15,7 @@ from stanch.intake.requests import Request as Arrived
 from stanch.records import Arrival, FindingRow, Item, Names, Quarantined
 from stanch.records.arriving import PUT_AWAY
 from stanch.records.columns import Encoded
-from stanch.records.links import place_of
+from stanch.records.places import place_of
 from stanch.sealing import Original
 from stanch.sources import Extraction
 from stanch.sources.envelopes import opened
