@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from stanch.errors import StanchError
+
 T = TypeVar("T")
 R = TypeVar("R")
 
@@ -15,7 +17,8 @@ class Batcher(Generic[T, R]):
     """Carries out items together, one batch at a time; an item that comes alone waits for nobody.
 
     Args:
-        work: takes the items of a batch and gives as many results, or raises for all of them.
+        work: takes the items of a batch and gives as many results, or raises. An expected error (a dependency that is
+            down) is everybody's; for any other, which one item may have caused, each item is carried out alone.
         most: items in one batch.
         weight: of one item, in the unit of `heaviest`.
         heaviest: weight of one batch; a single item may be heavier.
@@ -46,7 +49,11 @@ class Batcher(Generic[T, R]):
         return self._running is not None
 
     async def submit(self, item: T) -> R:
-        """The item's result, once its batch is done; what the batch raises is raised for each of its items."""
+        """The item's result, once its batch is done.
+
+        Raises:
+            StanchError: for the whole batch. Exception: this item alone makes the work fail.
+        """
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._running is None:
@@ -77,6 +84,10 @@ class Batcher(Generic[T, R]):
         try:
             results = await self._work([item for item, _ in batch])
         except Exception as error:
+            if len(batch) > 1 and not isinstance(error, StanchError):
+                for one in batch:
+                    await self._carry_out([one])
+                return
             for _, future in batch:
                 if not future.done():  # a caller that went away has cancelled its own
                     future.set_exception(error)

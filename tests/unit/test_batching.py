@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from stanch.batching import Batcher
+from stanch.errors import DependencyError
 
 
 class Work:
@@ -21,6 +22,8 @@ class Work:
         await self.gate.wait()
         if 13 in items:
             raise ValueError("unlucky")
+        if 17 in items:
+            raise DependencyError("down")
         return [item * 2 for item in items]
 
 
@@ -62,15 +65,27 @@ async def test_a_batch_is_bounded_in_count_and_weight() -> None:
     assert work.batches == [[1], [6, 3], [2], [50], [1, 1, 1], [1]]
 
 
-async def test_a_failure_is_everybodys_and_the_next_batch_goes_on() -> None:
+async def test_a_dependency_that_is_down_is_everybodys_and_the_next_batch_goes_on() -> None:
     work = Work()
     batcher: Batcher[int, int] = Batcher(work, most=2)
-    tasks = await held(batcher, work, [1, 13, 2, 3])
+    tasks = await held(batcher, work, [1, 17, 2, 3])
     work.gate.set()
     found = await asyncio.gather(*tasks, return_exceptions=True)
     assert found[0] == 2
-    assert [type(item) for item in found[1:3]] == [ValueError, ValueError]
+    assert [type(item) for item in found[1:3]] == [DependencyError, DependencyError]
     assert found[3] == 6
+    assert work.batches == [[1], [17, 2], [3]]
+
+
+async def test_an_item_that_makes_the_work_fail_takes_nobody_along() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10)
+    tasks = await held(batcher, work, [1, 2, 13, 3])
+    work.gate.set()
+    found = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [found[0], found[1], found[3]] == [2, 4, 6]
+    assert isinstance(found[2], ValueError)
+    assert work.batches == [[1], [2, 13, 3], [2], [13], [3]]
 
 
 async def test_a_caller_that_goes_away_takes_nobody_along() -> None:
