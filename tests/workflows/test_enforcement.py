@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
@@ -252,10 +253,11 @@ async def test_cancelling_the_writer_does_not_drop_its_leases(yard: Yard, now: N
     lease = yard.lease(point, "/a", case="case-1", now=await now())
     handle = await yard.hold(lease)
     await until(lambda: point.states(lease) == [HELD])
+    await asyncio.sleep(1)  # the writer hears a moment after the point that its attempt went well
     await handle.cancel()
     assert [held.lease_id for held in await handle.query(contract.LEASES, result_type=list[Lease])] == [lease.lease_id]
     await yard.release(lease)
-    await until(lambda: point.states(lease) == [HELD, LIFTED])
+    await until(lambda: point.states(lease) == [HELD, LIFTED], seconds=120)
 
 
 async def test_an_empty_writer_ends(yard: Yard, now: Now) -> None:
