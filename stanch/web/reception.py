@@ -28,6 +28,7 @@ from stanch.wire_intake import CaseReport
 INLINE = 16 * 1024  # bytes; a smaller body is worked on at once, since handing it to a thread costs as much
 IN_A_ROW = 32  # small bodies worked on before anything else gets its turn
 PATIENCE = 3.0  # seconds that records may take before intake goes on without them
+A_FINDING = 0.004  # seconds more for each finding of a delivery: thousands take their time and are not a failure
 TOGETHER = 256  # deliveries in one transaction
 _LOG = logging.getLogger("stanch.intake")
 
@@ -72,7 +73,7 @@ class Reception:
     async def _taken(self, prepared: Prepared) -> Taken:
         """What records say. Without them intake goes on: the cases themselves know what they have been told."""
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(_patience(prepared.arrival)):
                 return await self._taking.submit(prepared.arrival)
         except (DependencyError, TimeoutError):
             if prepared.arrival.quarantined:  # kept nowhere else
@@ -92,7 +93,7 @@ class Reception:
         if taken.arrival is None:
             return ()
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(_patience(taken.arrival)):
                 return await self._following.submit(taken)
         except (DependencyError, TimeoutError):
             _LOG.warning("records cannot be used: the body of a delivery is not kept")
@@ -200,3 +201,7 @@ class Reception:
             for row in found
             if scope is not None
         ]
+
+
+def _patience(arrival: Arrival) -> float:
+    return PATIENCE + A_FINDING * len(arrival.items)
