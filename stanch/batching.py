@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from stanch.errors import StanchError
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class _Waiting(Generic[T, R]):
+    item: T
+    future: asyncio.Future[R]
+    keys: frozenset[Hashable]
 
 
 class Batcher(Generic[T, R]):
@@ -23,6 +31,8 @@ class Batcher(Generic[T, R]):
         weight: of one item, in the unit of `heaviest`.
         heaviest: weight of one batch; a single item may be heavier.
         linger: seconds to wait for more before a batch, while batches are not of single items anyway.
+        keys: what an item is about. Items that share a key ride in one batch or wait for each other: until whoever
+            submitted an item gives its keys free (`release`), no later batch has any of them.
     """
 
     def __init__(
@@ -33,20 +43,28 @@ class Batcher(Generic[T, R]):
         weight: Callable[[T], int] = lambda _: 0,
         heaviest: int = 1,
         linger: float = 0.0,
+        keys: Callable[[T], Iterable[Hashable]] = lambda _: (),
     ) -> None:
         self._work = work
         self._most = most
         self._weight = weight
         self._heaviest = heaviest
         self._linger = linger
+        self._keys = keys
         self._last = 0
-        self._waiting: deque[tuple[T, asyncio.Future[R]]] = deque()
+        self._waiting: deque[_Waiting[T, R]] = deque()
+        self._held: Counter[Hashable] = Counter()
+        self._holders: dict[int, frozenset[Hashable]] = {}
         self._running: asyncio.Task[None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether a batch is being carried out."""
         return self._running is not None
+
+    def must_wait(self, item: T) -> bool:
+        """Whether somebody else holds a key of this item."""
+        return any(key in self._held for key in self._keys(item))
 
     async def submit(self, item: T) -> R:
         """The item's result, once its batch is done.
@@ -55,43 +73,82 @@ class Batcher(Generic[T, R]):
             StanchError: for the whole batch. Exception: this item alone makes the work fail.
         """
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
+        self._waiting.append(_Waiting(item, future, frozenset(self._keys(item))))
+        self._start()
         return await future
+
+    def release(self, item: T) -> None:
+        """Give the keys of an item free; nothing where it holds none."""
+        for key in self._holders.pop(id(item), ()):
+            self._held[key] -= 1
+            if not self._held[key]:
+                del self._held[key]
+        self._start()
+
+    def _start(self) -> None:
+        if self._running is None and self._waiting:
+            self._running = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         try:
             while self._waiting:
                 if self._linger and self._last > 1 and len(self._waiting) < self._most:
                     await asyncio.sleep(self._linger)
-                await self._carry_out(self._next())
+                batch = self._next()
+                if not batch:
+                    return  # all of them wait for keys
+                await self._carry_out(batch)
         finally:
             self._running = None
 
-    def _next(self) -> list[tuple[T, asyncio.Future[R]]]:
-        batch = [self._waiting.popleft()]
-        total = self._weight(batch[0][0])
+    def _next(self) -> list[_Waiting[T, R]]:
+        batch: list[_Waiting[T, R]] = []
+        behind: list[_Waiting[T, R]] = []
+        taken: set[Hashable] = set()
+        total = 0
         while self._waiting and len(batch) < self._most:
-            total += self._weight(self._waiting[0][0])
-            if total > self._heaviest:
+            one = self._waiting.popleft()
+            if one.future.done():
+                continue  # its caller went away
+            if any(key in self._held or key in taken for key in one.keys):
+                behind.append(one)
+                taken |= one.keys  # whoever came later does not overtake it
+                continue
+            total += self._weight(one.item)
+            if batch and total > self._heaviest:
+                behind.append(one)
                 break
-            batch.append(self._waiting.popleft())
+            batch.append(one)
+        self._waiting.extendleft(reversed(behind))
+        self._hold(batch)
         self._last = len(batch)
         return batch
 
-    async def _carry_out(self, batch: Sequence[tuple[T, asyncio.Future[R]]]) -> None:
+    def _hold(self, batch: Sequence[_Waiting[T, R]]) -> None:
+        for one in batch:
+            if one.keys:
+                self._holders[id(one.item)] = one.keys
+                self._held.update(one.keys)
+
+    async def _carry_out(self, batch: Sequence[_Waiting[T, R]]) -> None:
         try:
-            results = await self._work([item for item, _ in batch])
+            results = await self._work([one.item for one in batch])
         except Exception as error:
             if len(batch) > 1 and not isinstance(error, StanchError):
                 for one in batch:
                     await self._carry_out([one])
                 return
-            for _, future in batch:
-                if not future.done():  # a caller that went away has cancelled its own
-                    future.set_exception(error)
+            for one in batch:
+                if self._is_waited_for(one):
+                    one.future.set_exception(error)
             return
-        for (_, future), result in zip(batch, results, strict=True):
-            if not future.done():
-                future.set_result(result)
+        for one, result in zip(batch, results, strict=True):
+            if self._is_waited_for(one):
+                one.future.set_result(result)
+
+    def _is_waited_for(self, one: _Waiting[T, R]) -> bool:
+        """False where the caller went away, which has cancelled its future; nobody else gives its keys free."""
+        if one.future.done():
+            self.release(one.item)
+            return False
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime
 
 from stanch.contract import FindingReport
@@ -43,3 +44,27 @@ def storm_report(name: str, source: SourceConfig, *, at: datetime, key: bytes) -
         delivery_id=f"storm/{identity[:20]}/{int(at.timestamp())}", source=name, finding=finding, content=identity
     )
     return CaseReport(case_id=case_id(identity, key), report=report)
+
+
+class Pace:
+    """How many new problems each source reports in the running minute, as far as this process can tell."""
+
+    def __init__(self) -> None:
+        self._minutes: dict[str, datetime] = {}
+        self._counts: Counter[str] = Counter()
+
+    def count(self, source: str, fresh: int, *, at: datetime) -> int:
+        """Add new problems; gives the source's total of this minute."""
+        self._turn(source, at)
+        self._counts[source] += fresh
+        return self._counts[source]
+
+    def learn(self, source: str, total: int, *, at: datetime) -> None:
+        """What records say, where other processes count too."""
+        self._turn(source, at)
+        self._counts[source] = max(self._counts[source], total)
+
+    def _turn(self, source: str, at: datetime) -> None:
+        minute = at.replace(second=0, microsecond=0)
+        if self._minutes.get(source) != minute:
+            self._minutes[source], self._counts[source] = minute, 0

@@ -2,7 +2,7 @@
 
 from stanch.records.aliases import Aliases, AliasRow, Names
 from stanch.records.arrivals import Arrivals
-from stanch.records.arriving import Arrival, Finish, Item, Placed, Taken
+from stanch.records.arriving import Arrival, Finish, Item, Kept, Placed, Taken
 from stanch.records.board import Board, BoardNote, BoardTicket
 from stanch.records.cases import CaseFilter, CaseRow, Cases, FindingRow, Reassignment
 from stanch.records.chain import Bad, Entry, Verification
@@ -46,6 +46,7 @@ __all__ = [
     "Halt",
     "Hold",
     "Item",
+    "Kept",
     "LeaseRow",
     "Link",
     "Names",

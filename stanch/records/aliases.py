@@ -45,6 +45,10 @@ class Names:
         return cls(finding.metadata.source_id, prints.identity_src, calculated, guessed)
 
     @property
+    def all(self) -> tuple[str, ...]:
+        return (self.stable, *self.calculated) if self.stable else self.calculated
+
+    @property
     def primary(self) -> str:
         """What the id of a new case is made from."""
         return self.stable or next(iter(self.calculated), "")
@@ -77,13 +81,8 @@ def rows_of(names: Names, case_id: str, *, at: datetime) -> list[AliasRow]:
     ]
 
 
-def find_cases(db: Connection, names: Sequence[Names]) -> list[str | None]:
-    """The case of each finding, None where the problem is new; reads only."""
-    return [case for case, _ in matches_of(db, names)]
-
-
 def matches_of(db: Connection, names: Sequence[Names]) -> list[tuple[str | None, str]]:
-    """The same with how it was found: `stable id`, `calculated`, `alias` or `new`."""
+    """The case of each finding, None where the problem is new, and how it was found; reads only."""
     known = _Known.read(db, names)
     return [known.why(each) for each in names]
 
@@ -112,32 +111,33 @@ def _beats(new: AliasRow, known: AliasRow) -> bool:
     return known.is_weak and not new.is_weak
 
 
-def assign_cases(
+@dataclass(frozen=True)
+class Settled:
+    """The case of a finding, how it was found (`stable id`, `calculated`, `alias` or `new`), and what to remember."""
+
+    case_id: str
+    how: str
+    rows: tuple[AliasRow, ...] = ()
+
+
+def settle_cases(
     db: Connection, names: Sequence[Names], *, mint: Callable[[str], str], at: datetime
-) -> list[tuple[str, str]]:
-    """Find or open the case of each finding, one after the other, and remember all of it.
+) -> Iterator[Settled]:
+    """Find or open the case of each finding, one after the other; what the first ones settle counts for the later ones.
 
     Args:
-        db: in a write transaction; where several may run at once, hold the lock `LOCK` before.
-        names: of the findings, in their order; what the first ones settle counts for the later ones.
+        db: only read from.
+        names: of the findings, in their order.
         mint: makes the id of a new case from the primary identity.
         at: for new rows.
-
-    Returns:
-        (case id, how it was found: `stable id`, `calculated`, `alias` or `new`) of each.
     """
-    known, answers, new = _Known.read(db, names), list[tuple[str, str]](), dict[str, AliasRow]()
+    known = _Known.read(db, names)
     for each in names:
         if not each.primary:
             raise ValueError("a finding without identity would be merged with strangers")
         case, how = known.why(each)
         case = case or mint(each.primary)
-        answers.append((case, how))
-        for row in rows_of(each, case, at=at):
-            if known.add(row):
-                new[row.identity] = row
-    remember(db, new.values())
-    return answers
+        yield Settled(case, how, tuple(row for row in rows_of(each, case, at=at) if known.add(row)))
 
 
 class _Known:
@@ -151,7 +151,7 @@ class _Known:
 
     @classmethod
     def read(cls, db: Connection, names: Sequence[Names]) -> _Known:
-        wanted = dict.fromkeys(item for each in names for item in (each.stable, *each.calculated) if item)
+        wanted = dict.fromkeys(item for each in names for item in each.all if item)
         by_identity = {row.identity: row for part in rows_in_parts(wanted) for row in _read(db, _NAMED, part)}
         cases = dict.fromkeys(row.case_id for row in by_identity.values())
         stable = [row for part in rows_in_parts(cases) for row in _read(db, _STABLE, part)]
@@ -207,20 +207,10 @@ def _read(db: Connection, query: Executable, listed: Sequence[str]) -> Iterator[
 class Aliases(Database):
     """The same, each call one transaction."""
 
-    def cases_of(self, names: Sequence[Names]) -> list[str | None]:
-        """The case of each finding, None where the problem is new."""
-        with self._read() as db:
-            return find_cases(db, names)
-
     def matches_of(self, names: Sequence[Names]) -> list[tuple[str | None, str]]:
-        """The same with how it was found."""
+        """The case of each finding, None where the problem is new, and how it was found."""
         with self._read() as db:
             return matches_of(db, names)
-
-    def know(self, given: Iterable[AliasRow]) -> None:
-        """Remember rows; an identity that is known keeps its case, unless it was known weakly only."""
-        with self._write() as db:
-            remember(db, given)
 
     def assign_cases(
         self, names: Sequence[Names], *, mint: Callable[[str], str], at: datetime
@@ -228,7 +218,9 @@ class Aliases(Database):
         """Find or open the case of each finding and remember it, one writer at a time."""
         with self._write() as db:
             self._lock(db, LOCK)
-            return assign_cases(db, names, mint=mint, at=at)
+            settled = list(settle_cases(db, names, mint=mint, at=at))
+            remember(db, (row for each in settled for row in each.rows))
+        return [(each.case_id, each.how) for each in settled]
 
     def aliases_of(self, case_id: str) -> list[AliasRow]:
         """Every identity that leads to a case, oldest first."""

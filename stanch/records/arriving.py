@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from stanch.records.aliases import Names
+from stanch.records.aliases import AliasRow, Names
 from stanch.records.cases import FindingRow
 from stanch.records.intake import Conflict, New, Quarantined, Repeat
 from stanch.records.links import Link
@@ -86,20 +86,43 @@ class Placed:
 
 @dataclass(frozen=True)
 class Taken:
-    """What records say of a delivery.
+    """What records say of a delivery, and what they are to keep of it.
 
     Args:
         placed: one entry for each item, unless it is answered from memory.
         arrival: with each finding in the case its problem has; None where it is answered from memory.
-        storm: its source storms, and nobody has been told.
-        links: new ones, for the ledger.
+        aliases: identities that now lead to these cases.
+        opened: cases that nothing was known of.
+        counted: repeats that cases are not told of now; less where a signal speaks for earlier ones.
+        fresh: new problems among the items.
+        near: other cases are on the same operation, so that links must be there before anybody is told.
     """
 
     before: New | Repeat | Conflict
     placed: tuple[Placed, ...] = ()
     arrival: Arrival | None = None
+    aliases: tuple[AliasRow, ...] = ()
+    opened: tuple[str, ...] = ()
+    counted: Mapping[str, int] = field(default_factory=dict[str, int])
+    fresh: int = 0
+    near: bool = False
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was seen while a delivery was written down.
+
+    Args:
+        storm: its source storms, and nobody has been told.
+        fresh: new problems of its source in this minute, with all processes that write into these records.
+        links: new ones, for the ledger; of all deliveries written together, in the first one's.
+        gone: the cases that this full report and the one before it do not show any more.
+    """
+
     storm: bool = False
+    fresh: int = 0
     links: tuple[Link, ...] = ()
+    gone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,6 +89,16 @@ def counterparts(db: Connection, places: Sequence[Place]) -> Callable[[Place], l
         return [other for other in here if other.case_id != place.case_id and _meets(place, other)][:MAX_LINKS]
 
     return of
+
+
+def met(places: Iterable[Place]) -> Iterator[Place]:
+    """Those of the places where both sides of a story are among them."""
+    here: dict[tuple[str, str], list[Place]] = {}
+    for place in places:
+        here.setdefault((place.host, operation(place.path)), []).append(place)
+    for found in here.values():
+        if len(found) > 1 and len({place.kind == ATTACK for place in found}) == 2:
+            yield from found
 
 
 def _others(place: Place) -> tuple[str, ...]:

@@ -35,13 +35,20 @@ class Report:
 
 @dataclass
 class Books:
-    """What one transaction knows and changes of the reports of cases."""
+    """What is known of the cases of some deliveries, and put down while one delivery after the other is placed."""
 
     known: dict[str, Report]
     put_away: dict[str, Suppression] = field(default_factory=dict[str, Suppression])
+
+
+@dataclass
+class Changes:
+    """What one delivery changes of the reports of cases."""
+
+    placed: list[Placed] = field(default_factory=list[Placed])
     counted: Counter[str] = field(default_factory=Counter[str])
+    opened: list[str] = field(default_factory=list[str])
     fresh: int = 0
-    opened: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
 
 def books_of(db: Connection, arrivals: Iterable[Arrival]) -> Books:
@@ -61,12 +68,15 @@ def _known(db: Connection, cases: Iterable[str]) -> dict[str, Report]:
     return found
 
 
-def placed(books: Books, arrival: Arrival) -> tuple[Placed, ...]:
-    """What becomes of each finding, one after the other; the books say afterwards what has changed."""
-    return tuple(_place(books, arrival, item) for item in arrival.items)
+def changes_of(books: Books, arrival: Arrival) -> Changes:
+    """What becomes of each finding, one after the other; the books know of it for the deliveries after this one."""
+    changes = Changes()
+    for item in arrival.items:
+        changes.placed.append(_place(books, changes, item, at=arrival.at))
+    return changes
 
 
-def _place(books: Books, arrival: Arrival, item: Item) -> Placed:
+def _place(books: Books, changes: Changes, item: Item, *, at: datetime) -> Placed:
     case = item.row.case_id
     why = _put_away(books, item)
     if why:
@@ -74,17 +84,17 @@ def _place(books: Books, arrival: Arrival, item: Item) -> Placed:
     report = books.known.get(case)
     if report is None:
         books.known[case] = Report()
-        books.opened[case] = arrival.at
-        books.fresh += item.opens
+        changes.opened.append(case)
+        changes.fresh += item.opens
         return Placed(case)
-    if not _is_repeat(report, item, arrival.at):
+    if not _is_repeat(report, item, at):
         taken, report.held = report.held, 0
-        books.counted[case] -= taken  # this signal speaks for them, and no other does
+        changes.counted[case] -= taken  # this signal speaks for them, and no other does
         return Placed(case, held=taken)
-    books.counted[case] += item.count
+    changes.counted[case] += item.count
     due = None
-    if report.due is None or report.due < arrival.at - REPEAT_WINDOW:  # nobody will tell the case by itself
-        due = report.due = (report.signalled or arrival.at) + REPEAT_WINDOW
+    if report.due is None or report.due < at - REPEAT_WINDOW:  # nobody will tell the case by itself
+        due = report.due = (report.signalled or at) + REPEAT_WINDOW
     return Placed(case, signal=False, due=due)
 
 

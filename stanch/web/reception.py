@@ -1,4 +1,4 @@
-"""From an authenticated delivery to its answer: findings, records, Temporal, in this order; repeats change nothing."""
+"""From an authenticated delivery to its answer: ask records, tell Temporal, write down; repeats change nothing."""
 
 from __future__ import annotations
 
@@ -6,45 +6,51 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
+from stanch.affinity import operation
 from stanch.batching import Batcher
-from stanch.contract import FindingReport
 from stanch.errors import DependencyError, IntakeError
-from stanch.findings import Finding, view_of
 from stanch.intake.deliveries import Delivery
-from stanch.intake.reports import absent
 from stanch.intake.requests import Request as Arrived
-from stanch.intake.storms import storm_report
-from stanch.records import Arrival, Conflict, Finish, New, Placed, Repeat, Taken, link_entries
+from stanch.intake.storms import Pace
+from stanch.records import Arrival, Conflict, Finish, Kept, New, Placed, Repeat, Taken
 from stanch.web.answering import answer, repeated, result_of, signalled, status_word
-from stanch.web.preparing import Preparation, Prepared, asks
+from stanch.web.preparing import Preparation, Prepared
 from stanch.web.problems import WebError
-from stanch.web.services import Services, now
+from stanch.web.services import Services
 from stanch.web.storing import LARGE, Store
-from stanch.wire_intake import CaseReport
+from stanch.web.telling import Telling
 
 INLINE = 16 * 1024  # bytes; a smaller body is worked on at once, since handing it to a thread costs as much
 IN_A_ROW = 32  # small bodies worked on before anything else gets its turn
 PATIENCE = 3.0  # seconds that records may take before intake goes on without them
+A_TURN = 9.0  # seconds more where the same problem is just on its way to its case
 A_FINDING = 0.004  # seconds more for each finding of a delivery: thousands take their time and are not a failure
 TOGETHER = 256  # deliveries in one transaction
 _LOG = logging.getLogger("stanch.intake")
 
 
 class Reception:
-    """Takes deliveries of one process; those that come at the same time share transactions and calls."""
+    """Takes deliveries of one process; those that come at the same time share transactions and calls.
+
+    Records are only asked before a finding goes to Temporal; they are written while Temporal stores it, and both are
+    awaited before the answer. Deliveries of one problem or operation take turns, so that each sees what was kept.
+    """
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._preparation = Preparation(services)
         self._sealing = services.keys.sealing
         self._store = Store(services.client)
+        self._telling = Telling(services, self._store)
+        self._pace = Pace()
         self._preparing: Batcher[tuple[Delivery, Arrived], Prepared] = Batcher(self._prepare, most=IN_A_ROW)
-        self._taking: Batcher[Arrival, Taken] = Batcher(self._take, most=TOGETHER)
-        self._following: Batcher[Taken, tuple[str, ...]] = Batcher(self._follow, most=TOGETHER)
+        self._looking: Batcher[Arrival, Taken] = Batcher(self._look, most=TOGETHER, keys=claims)
+        self._keeping: Batcher[Taken, Kept] = Batcher(self._keep, most=TOGETHER)
         self._finishing: Batcher[Finish, None] = Batcher(self._finish, most=TOGETHER)
+        self._remembering: set[asyncio.Task[None]] = set()
         self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
     async def receive(self, delivery: Delivery, arrived: Arrived) -> dict[str, Any]:
@@ -58,13 +64,33 @@ class Reception:
             prepared = await self._preparing.submit((delivery, arrived))
         else:
             prepared = await asyncio.to_thread(self._preparation.prepare, delivery, arrived)
+        try:
+            result, finish = await self._received(prepared)
+        except BaseException:
+            self._looking.release(prepared.arrival)
+            raise
+        self._settle(prepared, finish)
+        return result
+
+    async def _received(self, prepared: Prepared) -> tuple[dict[str, Any], Finish | None]:
+        """The answer, and what is to be remembered of it."""
         taken = await self._taken(prepared)
         if isinstance(taken.before, Conflict):
             hint = "use a new delivery id for a new body"
             raise IntakeError("this delivery id was used for another body", status=409, code="I030", hint=hint)
         if isinstance(taken.before, Repeat) and taken.before.finished:
-            return repeated(taken.before.result)
-        return await self._stored(prepared, taken)
+            return repeated(taken.before.result), None
+        result, finish = await self._stored(prepared, taken)
+        self.answered.update((finish.source, str(item["status"])) for item in result["results"])
+        return answer(result), finish
+
+    def _settle(self, prepared: Prepared, finish: Finish | None) -> None:
+        """Remember the answer after it was given; until then nobody else looks at these problems."""
+        if finish is None:
+            return self._looking.release(prepared.arrival)
+        task = asyncio.create_task(self._remember(prepared, finish))
+        self._remembering.add(task)
+        return task.add_done_callback(self._remembering.discard)
 
     async def _prepare(self, given: Sequence[tuple[Delivery, Arrived]]) -> list[Prepared]:
         """Small bodies, one after the other; an odd one takes no other along (`Batcher`)."""
@@ -72,76 +98,102 @@ class Reception:
 
     async def _taken(self, prepared: Prepared) -> Taken:
         """What records say. Without them intake goes on: the cases themselves know what they have been told."""
+        arrival = prepared.arrival
+        turn = A_TURN if self._looking.must_wait(arrival) else 0.0
         try:
-            async with asyncio.timeout(_patience(prepared.arrival)):
-                return await self._taking.submit(prepared.arrival)
+            async with asyncio.timeout(_patience(arrival) + turn):
+                return await self._looking.submit(arrival)
         except (DependencyError, TimeoutError):
-            if prepared.arrival.quarantined:  # kept nowhere else
-                raise WebError("records cannot be reached", status=503, code="D010", hint="send it again") from None
+            if arrival.quarantined:  # kept nowhere else
+                raise _not_kept() from None
             _LOG.warning("records cannot be used: a delivery is taken without them")
-            return Taken(New(), tuple(Placed(item.row.case_id) for item in prepared.arrival.items))
+            return Taken(New(), tuple(Placed(item.row.case_id) for item in arrival.items))
 
-    async def _take(self, arrivals: Sequence[Arrival]) -> list[Taken]:
-        return await asyncio.to_thread(self._services.records.take, arrivals)
+    async def _look(self, arrivals: Sequence[Arrival]) -> list[Taken]:
+        return await asyncio.to_thread(self._services.records.look, arrivals)
 
-    async def _follow(self, taken: Sequence[Taken]) -> list[tuple[str, ...]]:
+    async def _keep(self, taken: Sequence[Taken]) -> list[Kept]:
         keep = self._services.settings.keep_originals
-        return await asyncio.to_thread(self._services.records.follow, taken, keys=self._sealing, keep=keep)
+        return await asyncio.to_thread(self._services.records.keep, taken, keys=self._sealing, keep=keep)
 
-    async def _followed(self, taken: Taken) -> tuple[str, ...]:
-        """Keep the body while Temporal stores the findings; evidence that cannot be kept holds up nothing."""
-        if taken.arrival is None:
-            return ()
+    async def _kept(self, taken: Taken) -> Kept:
+        """Write a delivery down. Where that fails the cases know what they have been told, and intake goes on."""
+        arrival = taken.arrival
+        if arrival is None:
+            return Kept()
         try:
-            async with asyncio.timeout(_patience(taken.arrival)):
-                return await self._following.submit(taken)
+            async with asyncio.timeout(_patience(arrival)):
+                kept = await self._keeping.submit(taken)
         except (DependencyError, TimeoutError):
-            _LOG.warning("records cannot be used: the body of a delivery is not kept")
-            return ()
+            if arrival.quarantined:
+                raise _not_kept() from None
+            _LOG.warning("records cannot be used: a delivery is not written down")
+            return Kept()
+        self._pace.learn(arrival.source, kept.fresh, at=arrival.at)
+        return kept
 
     async def _finish(self, answers: Sequence[Finish]) -> list[None]:
         return await asyncio.to_thread(self._services.records.finish, answers)
 
-    async def _stored(self, prepared: Prepared, taken: Taken) -> dict[str, Any]:
-        due = {placed.case_id: placed.due for placed in taken.placed if placed.due is not None}
-        keeping = asyncio.create_task(self._followed(taken))
+    async def _stored(self, prepared: Prepared, taken: Taken) -> tuple[dict[str, Any], Finish]:
+        keeping = asyncio.create_task(self._kept(taken))
         try:
-            await self._tell(prepared, taken)
-            statuses = await self._put(prepared, taken)
-            await self._tell_gone(prepared, await keeping)
+            if self._is_kept_first(taken):
+                await self._telling.seen(prepared, await keeping)
+                statuses = await self._put(prepared, taken)
+            else:
+                statuses = await self._put(prepared, taken)
+                await self._telling.seen(prepared, await keeping)
+            kept = await keeping
+            await self._telling.gone(prepared, kept.gone)
         except WebError:
-            with contextlib.suppress(DependencyError):
-                await asyncio.to_thread(self._services.records.give_back, taken.placed)
+            await self._give_back(keeping, taken)
             raise
+        due = {placed.case_id: placed.due for placed in taken.placed if placed.due is not None}
         for case, when in due.items():
             await self._store.tell_later(case, when)
         result = result_of(prepared, taken, statuses)
         arrival = prepared.arrival
-        finish = Finish(
+        return result, Finish(
             source=arrival.source,
             delivery_id=arrival.delivery_id,
             result=result,
             at=arrival.at,
             signalled=tuple(signalled(arrival.items, taken.placed, statuses)),
             due=tuple(due.items()),
-            storm=taken.storm,
+            storm=kept.storm,
         )
-        await self._remember(finish)
-        self.answered.update((arrival.source, str(item["status"])) for item in result["results"])
-        return answer(result)
 
-    async def _remember(self, finish: Finish) -> None:
+    def _is_kept_first(self, taken: Taken) -> bool:
+        """Whether records must be written before anybody is told: a case that begins reads links and storms there."""
+        arrival = taken.arrival
+        if arrival is None:
+            return False
+        total = self._pace.count(arrival.source, taken.fresh, at=arrival.at)
+        return taken.near or bool(arrival.quarantined) or total > arrival.storm_limit
+
+    async def _give_back(self, keeping: asyncio.Task[Kept], taken: Taken) -> None:
+        with contextlib.suppress(WebError):
+            await keeping
+        with contextlib.suppress(DependencyError):
+            await asyncio.to_thread(self._services.records.give_back, taken.placed)
+
+    async def _remember(self, prepared: Prepared, finish: Finish) -> None:
         """Keep the answer; where that fails a repeat is worked on again, and its cases know it."""
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._finishing.submit(finish)
         except (DependencyError, TimeoutError):
             _LOG.warning("records cannot be used: an answer is not kept for repeats")
+        finally:
+            self._looking.release(prepared.arrival)
 
     async def _put(self, prepared: Prepared, taken: Taken) -> list[str]:
         """Hand what is to be signalled to Temporal; the status of each finding."""
         pairs = list(zip(prepared.findings, taken.placed, strict=True))
-        reports = [self._report(prepared.delivery, finding, placed) for finding, placed in pairs if placed.signal]
+        reports = [
+            self._telling.report(prepared.delivery, finding, placed) for finding, placed in pairs if placed.signal
+        ]
         if len(reports) > LARGE:
             delivery = prepared.delivery
             await self._store.put_large(reports, source=delivery.source_id, delivery_id=delivery.delivery_id)
@@ -151,57 +203,19 @@ class Reception:
         came = iter(stored)
         return [status_word(placed, came) for _, placed in pairs]
 
-    def _report(self, delivery: Delivery, finding: Finding, placed: Placed) -> CaseReport:
-        view = view_of(finding, self._services.policy.current.inventory)
-        if placed.held:
-            view = view.model_copy(update={"count": view.count + placed.held})
-        report = FindingReport(
-            delivery_id=f"{delivery.delivery_id}/{finding.uid}",
-            source=delivery.source_id,
-            finding=view,
-            status=asks(finding),
-            assurance=delivery.assurance.value,
-            content=finding.fingerprints.content,
-        )
-        return CaseReport(case_id=placed.case_id, report=report)
-
-    async def _tell(self, prepared: Prepared, taken: Taken) -> None:
-        """What comes before the findings: lines for links, word of a storm."""
-        if taken.links:
-            with contextlib.suppress(DependencyError):  # the case pages show links without them
-                await asyncio.to_thread(self._services.records.append, link_entries(taken.links))
-        if taken.storm:
-            name = prepared.delivery.source_id
-            source = self._services.policy.current.sources.by_name[name]
-            await self._store.put([storm_report(name, source, at=now(), key=self._services.keys.cases)])
-
-    async def _tell_gone(self, prepared: Prepared, cases: Sequence[str]) -> None:
-        """Word of absence from two full reports, to the cases that may still be there."""
-        gone = await asyncio.to_thread(self._gone, prepared, cases) if cases else []
-        for part in range(0, len(gone), LARGE):
-            await self._store.put(gone[part : part + LARGE])
-
-    def _gone(self, prepared: Prepared, cases: Sequence[str]) -> list[CaseReport]:
-        """Word to cases that two full reports in a row do not show."""
-        delivery, scope = prepared.delivery, prepared.arrival.scope
-        found = [row for case in cases if (row := self._services.records.newest_finding(case)) is not None]
-        inventory = self._services.policy.current.inventory
-        return [
-            CaseReport(
-                case_id=row.case_id,
-                report=absent(
-                    row.case_id,
-                    scope,
-                    view_of(Finding.model_validate(row.body), inventory),
-                    source=delivery.source_id,
-                    delivery_id=delivery.delivery_id,
-                    assurance=delivery.assurance,
-                ),
-            )
-            for row in found
-            if scope is not None
-        ]
-
 
 def _patience(arrival: Arrival) -> float:
     return PATIENCE + A_FINDING * len(arrival.items)
+
+
+def claims(arrival: Arrival) -> Iterator[Hashable]:
+    """What a delivery is about, so that it waits for its turn: itself, its problems, and the operations they are on."""
+    yield "delivery", arrival.source, arrival.delivery_id
+    for item in arrival.items:
+        yield from item.names.all
+        if item.place is not None:
+            yield item.place.host, operation(item.place.path)
+
+
+def _not_kept() -> WebError:
+    return WebError("records cannot be reached", status=503, code="D010", hint="send it again")

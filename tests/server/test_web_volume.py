@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -153,26 +154,56 @@ def _unusable(*_: object, **__: object) -> Sequence[object]:
     raise DependencyError("records cannot be used", code="D010")
 
 
+@pytest.mark.parametrize("down", [("look",), ("keep", "finish"), ("look", "keep", "finish")])
 def test_with_records_down_findings_are_taken_and_repeats_known_to_their_case(
-    whole: Edge, monkeypatch: pytest.MonkeyPatch
+    whole: Edge, monkeypatch: pytest.MonkeyPatch, down: tuple[str, ...]
 ) -> None:
-    for name in ("take", "finish"):
+    for name in down:
         monkeypatch.setattr(whole.records, name, _unusable)
-    raw = json.dumps(finding(uid="V8")).encode()
+    tag = "-".join(down)
+    raw = json.dumps(finding(uid=f"V8-{tag}")).encode()
     answers = [
-        whole.http.post("/v1/findings/own", content=raw, headers=signed(raw, delivery_id="v8-0")) for _ in range(3)
+        whole.http.post("/v1/findings/own", content=raw, headers=signed(raw, delivery_id=f"v8-{tag}")) for _ in range(3)
     ]
     assert {answer.status_code for answer in answers} == {202}
     (case_id,) = {answer.json()["results"][0]["case_id"] for answer in answers}
     assert eventually(lambda: whole.case(case_id)["live"]["summary"]["deliveries"] == 1)
 
 
+@pytest.mark.parametrize("down", ["look", "keep"])
 def test_with_records_down_what_could_only_be_kept_there_is_not_taken(
-    edge: Edge, monkeypatch: pytest.MonkeyPatch
+    edge: Edge, monkeypatch: pytest.MonkeyPatch, down: str
 ) -> None:
-    monkeypatch.setattr(edge.records, "take", _unusable)
-    answer = edge.send([finding(uid="V9"), finding(severity="terrible")], delivery_id="v9-0")
+    monkeypatch.setattr(edge.records, down, _unusable)
+    answer = edge.send([finding(uid=f"V9-{down}"), finding(severity="terrible")], delivery_id=f"v9-{down}")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+
+
+def test_of_the_same_delivery_sent_by_many_at_once_one_is_stored(alone: Edge) -> None:
+    raw = json.dumps(finding(uid="V11")).encode()
+    headers = signed(raw, delivery_id="v11-0")
+    with ThreadPoolExecutor(12) as pool:
+        answers = list(pool.map(lambda _: alone.http.post("/v1/findings/own", content=raw, headers=headers), range(24)))
+    assert {answer.status_code for answer in answers} == {202}
+    (case_id,) = {answer.json()["results"][0]["case_id"] for answer in answers}
+    assert len(alone.records.findings(case_id)) == 1
+    told = [report["delivery_id"] for report in eventually(lambda: alone.reports(case_id))]
+    assert len(set(told)) == 1
+
+
+def test_one_problem_reported_by_many_at_once_opens_one_case_and_is_counted(alone: Edge) -> None:
+    def send(number: int) -> dict[str, Any]:
+        told: dict[str, Any] = alone.send([finding(uid="V12")], delivery_id=f"v12-{number}").json()
+        return told
+
+    with ThreadPoolExecutor(12) as pool:
+        results = [answer["results"][0] for answer in pool.map(send, range(30))]
+    (case_id,) = {result["case_id"] for result in results}
+    statuses = Counter(result["status"] for result in results)
+    assert statuses["accepted"] >= 1
+    assert statuses["accepted"] + statuses["repeat"] == 30
+    assert statuses["repeat"] == alone.records.held(case_id)[0]
+    assert statuses["accepted"] == len(eventually(lambda: alone.reports(case_id)))
 
 
 def test_while_temporal_is_away_nothing_of_a_large_delivery_is_taken_and_later_all_of_it(

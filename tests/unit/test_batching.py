@@ -97,7 +97,7 @@ async def test_a_caller_that_goes_away_takes_nobody_along() -> None:
     assert await tasks[2] == 6
     with pytest.raises(asyncio.CancelledError):
         await tasks[1]
-    assert work.batches[1] == [2, 3]
+    assert work.batches[1] == [3]  # what nobody waits for any more is not begun
 
 
 async def test_under_load_a_batch_waits_a_moment_for_more_and_at_rest_it_does_not() -> None:
@@ -113,3 +113,45 @@ async def test_under_load_a_batch_waits_a_moment_for_more_and_at_rest_it_does_no
     assert await late == 8
     assert work.batches == [[1], [2, 3], [4, 5]]
     assert asyncio.get_running_loop().time() - began < 1
+
+
+async def test_items_that_share_a_key_ride_together_or_wait_until_it_is_given_free() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10, keys=lambda number: {number % 10})
+    tasks = await held(batcher, work, [1, 11, 2, 21])
+    work.gate.set()
+    assert await tasks[0] == 2
+    assert await tasks[2] == 4
+    assert work.batches == [[1], [2]]
+    assert batcher.must_wait(31)
+    assert not batcher.must_wait(3)
+    batcher.release(1)
+    assert await asyncio.gather(tasks[1], tasks[3]) == [22, 42]
+    assert work.batches[2] == [11, 21]
+
+
+async def test_nobody_overtakes_who_waits_for_the_same_key() -> None:
+    work = Work()
+    batcher: Batcher[tuple[int, ...], tuple[int, ...]] = Batcher(_same, most=10, keys=lambda item: item)
+    await batcher.submit((1,))
+    first = asyncio.create_task(batcher.submit((1, 2)))
+    second = asyncio.create_task(batcher.submit((2, 3)))
+    third = await batcher.submit((4,))
+    assert third == (4,)
+    assert not second.done()
+    batcher.release((9,))  # holds nothing: nothing happens
+    assert not first.done()
+    assert not work.batches
+
+
+async def _same(items: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
+    return items
+
+
+async def test_the_keys_of_somebody_who_went_away_are_free_again() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10, keys=lambda number: {number % 10})
+    tasks = await held(batcher, work, [1, 11])
+    tasks[0].cancel()
+    work.gate.set()
+    assert await tasks[1] == 22

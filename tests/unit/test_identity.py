@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from stanch.findings import Finding, Origin, case_id, complete, parse_finding, to_finding
 from stanch.findings.report import FindingReport
 from stanch.inventory import ApiInventory, parse_inventory
-from stanch.records import AliasRow, Names, Records
+from stanch.records import Names, Records
 from stanch.sources import extract
 
 SAMPLES = Path(__file__).parents[1] / "data" / "samples"
@@ -160,14 +160,14 @@ def test_what_comes_first_in_a_batch_counts_for_the_rest(records: Records) -> No
     assert cases[2] == cases[3] != cases[0]
 
 
-def test_reading_and_remembering_apart_from_each_other(records: Records) -> None:
+def test_what_is_only_read_is_not_remembered(records: Records) -> None:
     names = Names.of(complete(made("/latest/report"), SPEC))
-    assert records.cases_of([names]) == [None]
     assert records.matches_of([names]) == [(None, "new")]
-    records.know([AliasRow(names.primary, "case-1", "scan", NOW)])
-    records.know([AliasRow(names.primary, "case-2", "scan", NOW)])
-    assert records.cases_of([names, Names("scan"), names]) == ["case-1", None, "case-1"]
-    assert [row.case_id for row in records.aliases_of("case-1")] == ["case-1"]
+    assert records.matches_of([names]) == [(None, "new")]
+    records.assign_cases([names], mint=lambda _: "case-1", at=NOW)
+    records.assign_cases([names], mint=lambda _: "case-2", at=NOW)
+    assert records.matches_of([names, Names("scan")]) == [("case-1", "calculated"), (None, "new")]
+    assert records.aliases_of("case-2") == []
 
 
 def test_what_has_no_identity_gets_no_case(records: Records) -> None:

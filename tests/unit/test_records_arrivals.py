@@ -18,6 +18,7 @@ from stanch.records import (
     FindingRow,
     Finish,
     Item,
+    Kept,
     Names,
     New,
     Placed,
@@ -26,6 +27,7 @@ from stanch.records import (
     Repeat,
     Taken,
 )
+from stanch.records.places import Place
 from stanch.sealing import MasterKeys, Original
 
 START = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
@@ -42,7 +44,9 @@ KEYS = MasterKeys(b"m" * 32)
 
 
 def take(records: Records, arrivals: Sequence[Arrival]) -> list[Taken]:
-    return records.take(arrivals)
+    taken = records.look(arrivals)
+    records.keep([found for found in taken if found.arrival], keys=KEYS, keep=timedelta(days=1))
+    return taken
 
 
 def item(case: str, *, content: str = "c1", status: str = "open", count: int = 1, name: str = "") -> Item:
@@ -134,29 +138,39 @@ def test_held_repeats_are_spoken_for_by_one_signal_only_and_given_back_when_it_f
     assert records.held("a")[0] == 7
 
 
+def kept(records: Records, *arrivals: Arrival) -> list[Kept]:
+    return records.keep(records.look(arrivals), keys=KEYS, keep=timedelta(days=1))
+
+
 def test_a_storm_is_told_once_and_ends_by_itself(records: Records) -> None:
-    def batch(name: str, count: int, at: datetime) -> Taken:
+    def batch(name: str, count: int, at: datetime) -> Kept:
         items = tuple(item(f"{name}-{number}") for number in range(count))
         arrived = arrival(name, *items, at=at, storm_limit=10)
-        (taken,) = take(records, [arrived])
-        finished(records, arrived, taken, storm=taken.storm)
-        return taken
+        (taken,) = records.look([arrived])
+        (seen,) = records.keep([taken], keys=KEYS, keep=timedelta(days=1))
+        finished(records, arrived, taken, storm=seen.storm)
+        return seen
 
-    assert not batch("a", 10, START).storm
+    assert batch("a", 10, START) == Kept(storm=False, fresh=10)
     assert not records.storming("s", START)
-    assert batch("b", 1, START).storm
+    assert batch("b", 1, START) == Kept(storm=True, fresh=11)
     assert not batch("c", 20, START + timedelta(minutes=1)).storm, "it has been told"
     assert records.storming("s", START + timedelta(minutes=10))
     assert not records.storming("s", START + timedelta(minutes=12))
     assert batch("d", 11, START + timedelta(minutes=30)).storm
 
 
+def test_of_deliveries_kept_together_one_tells_of_the_storm(records: Records) -> None:
+    came = [arrival(f"d{number}", item(f"c{number}"), storm_limit=3) for number in range(5)]
+    assert [seen.storm for seen in kept(records, *came)] == [True, False, False, False, False]
+
+
 def test_known_problems_and_words_of_a_fix_are_no_storm(records: Records) -> None:
     items = tuple(item(f"k-{number}") for number in range(8))
     for name in ("a", "b", "c"):
-        assert not take(records, [arrival(name, *items, storm_limit=10)])[0].storm
+        assert not kept(records, arrival(name, *items, storm_limit=10))[0].storm
     closed = tuple(replace(item(f"r-{n}"), status="resolved", opens=False) for n in range(50))
-    assert not take(records, [arrival("d", *closed, storm_limit=10)])[0].storm
+    assert not kept(records, arrival("d", *closed, storm_limit=10))[0].storm
 
 
 def test_all_of_a_batch_or_nothing(records: Records) -> None:
@@ -170,8 +184,7 @@ def test_all_of_a_batch_or_nothing(records: Records) -> None:
 
 def test_the_body_is_kept_for_the_cases_it_turned_out_to_be_about(records: Records) -> None:
     original = Original("s", "d", b"the body", "application/json", START)
-    taken = records.take([arrival("d", item("a"), item("b"), original=original)])
-    assert records.follow(taken, keys=KEYS, keep=timedelta(days=1)) == [()]
+    kept(records, arrival("d", item("a"), item("b"), original=original))
     opened = records.open_original("s", "d", actor="user:ana", reason="test", at=START, keys=KEYS)
     assert (opened.body, opened.holders) == (b"the body", ("a", "b"))
 
@@ -187,7 +200,27 @@ def test_a_problem_keeps_its_case_when_its_template_or_its_id_changes(records: R
     assert len(records.findings("a")) == 3
 
 
-def test_many_threads_agree_on_who_was_first(records: Records) -> None:
-    with ThreadPoolExecutor(16) as pool:
-        taken = list(pool.map(lambda _: take(records, [arrival("d", item("a"))])[0], range(32)))
-    assert sum(isinstance(found.before, New) for found in taken) == 1
+def test_writing_the_same_down_twice_changes_nothing(records: Records) -> None:
+    taken = records.look([arrival("d", item("a"))])
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: records.keep(taken, keys=KEYS, keep=timedelta(days=1)), range(8)))
+    assert len(records.findings("a")) == 1
+    assert records.look([arrival("d", item("a"))])[0].before == Repeat(None, False)
+
+
+def test_looking_writes_nothing(records: Records) -> None:
+    assert records.look([arrival("d", item("a"))])[0].before == New()
+    assert records.look([arrival("d", item("a"))])[0].before == New()
+    assert records.findings("a") == []
+
+
+def test_both_sides_of_a_story_in_one_batch_are_near_each_other(records: Records) -> None:
+    attack, weakness = (
+        replace(item(kind), kind=kind, place=Place(kind, kind, "api.example.com", "GET", path, "", START))
+        for kind, path in (("attack", "/o/{id}"), ("weakness", "/o/{order}"))
+    )
+    apart = replace(item("w2"), place=Place("w2", "weakness", "api.example.com", "GET", "/p", "", START))
+    found = records.look([arrival("d0", attack), arrival("d1", weakness), arrival("d2", apart)])
+    assert [taken.near for taken in found] == [True, True, False]
+    records.keep(found[1:2], keys=KEYS, keep=timedelta(days=1))
+    assert records.look([arrival("d3", replace(attack, names=Names("s", calculated=("other",))))])[0].near
