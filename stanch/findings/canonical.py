@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from types import MappingProxyType
 
 from stanch.findings.enums import (
     SEVERITY_IDS,
@@ -35,7 +37,7 @@ from stanch.findings.model import (
     Resource,
 )
 from stanch.findings.paths import declared_template, parse_path
-from stanch.findings.report import ActorReport, ApiReport, EvidenceReport, FindingReport
+from stanch.findings.report import ActorReport, ApiReport, EvidenceReport, FindingReport, GatewayReport, ProductReport
 from stanch.findings.words import categories_of_cwe, cwe_number, environment_of, method_of, rule_family
 from stanch.views import Kind
 
@@ -56,6 +58,11 @@ _CLASS_BY_KIND: dict[Kind, FindingClass] = {
 _KIND_BY_CLASS: dict[int, Kind] = {2002: "weakness", 2003: "policy_gap", 2004: "attack", 2006: "exposure"}
 _HTTPS = re.compile(r"https://[^\s<>\"']+")
 _SKEW = timedelta(hours=24)
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+# Models are frozen: what most reports do not say is made once.
+_UNNAMED, _NO_PRODUCT = ProductReport(), Product()
+_UNKNOWN, _NO_GATEWAY = GatewayReport(), Gateway()
+_NO_REMEDIATION = Remediation()
 
 
 @dataclass(frozen=True)
@@ -71,22 +78,29 @@ class Origin:
     assurance: Assurance = Assurance.C
 
 
-def to_finding(report: FindingReport, origin: Origin | None = None, *, item: str = "") -> Finding:
+def to_finding(
+    report: FindingReport,
+    origin: Origin | None = None,
+    *,
+    item: str = "",
+    redactions: Mapping[str, int] = _NOTHING,
+) -> Finding:
     """The canonical finding of a report, with identities; a raw token must have been replaced before.
 
     Args:
         report: what the sender states.
         origin: what the delivery adds.
         item: distinguishes this report inside its delivery (delivery id and index).
+        redactions: how often each rule of redaction struck in it.
     """
     origin = origin or Origin()
-    finding = _unidentified(report, origin)
+    finding = _unidentified(report, origin, redactions)
     finding = finding.model_copy(update={"fingerprints": fingerprints(finding, stable_id=origin.stable_id)})
     update = {"uid": finding_uid(finding, item or origin.delivery_id), "correlation": correlation(finding)}
     return finding.model_copy(update=update)
 
 
-def _unidentified(report: FindingReport, origin: Origin) -> Finding:
+def _unidentified(report: FindingReport, origin: Origin, redactions: Mapping[str, int]) -> Finding:
     activity, status = _STATUS[report.status]
     kind = _kind(report)
     categories, basis = _categories(report)
@@ -117,8 +131,15 @@ def _unidentified(report: FindingReport, origin: Origin) -> Finding:
         labels=_unique(report.labels),
         data_classification=_unique(item.lower() for item in report.data_classification),
         evidence=tuple(map(_evidence, report.evidence)),
-        remediation=Remediation(desc=report.remediation, references=_links(report.references)),
+        remediation=_remediation(report),
+        redactions=dict(redactions),
     )
+
+
+def _remediation(report: FindingReport) -> Remediation:
+    if not report.remediation and not report.references:
+        return _NO_REMEDIATION
+    return Remediation(desc=report.remediation, references=_links(report.references))
 
 
 def _kind(report: FindingReport) -> Kind:
@@ -151,15 +172,29 @@ def _clamped(value: datetime | None, now: datetime | None) -> datetime | None:
 
 
 def _metadata(report: FindingReport, origin: Origin) -> Metadata:
-    product = report.product
     return Metadata(
-        product=Product(vendor_name=product.vendor, name=product.name, version=product.version),
-        adapter=Adapter(id=origin.adapter, sha256=origin.adapter_sha256),
+        product=_product(report.product),
+        adapter=_adapter(origin.adapter, origin.adapter_sha256),
         source_id=origin.source_id,
         delivery_id=origin.delivery_id,
         received_time=origin.received,
         assurance=origin.assurance,
     )
+
+
+def _product(product: ProductReport) -> Product:
+    if product == _UNNAMED:
+        return _NO_PRODUCT
+    return Product(vendor_name=product.vendor, name=product.name, version=product.version)
+
+
+@lru_cache(maxsize=256)
+def _adapter(name: str, sha256: str) -> Adapter:
+    return Adapter(id=name, sha256=sha256)
+
+
+def _gateway(gateway: GatewayReport) -> Gateway:
+    return _NO_GATEWAY if gateway == _UNKNOWN else Gateway.model_validate(gateway.model_dump())
 
 
 def _api(api: ApiReport) -> Api:
@@ -180,7 +215,7 @@ def _api(api: ApiReport) -> Api:
         parameter=api.parameter,
         operation_id=api.operation_id,
         environment=environment_of(api.environment),
-        gateway=Gateway.model_validate(api.gateway.model_dump()),
+        gateway=_gateway(api.gateway),
     )
 
 

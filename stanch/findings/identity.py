@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
 import ipaddress
@@ -15,7 +14,8 @@ _VOLATILE: dict[str, bool | set[str]] = dict.fromkeys(
     ("uid", "count", "metadata", "fingerprints", "correlation", "redactions", "unmapped", "evidence"), True
 )
 _VOLATILE["finding_info"] = {"first_seen_time", "last_seen_time"}
-
+_BASE32 = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS = [one + other for one in _BASE32 for other in _BASE32]
 
 _SOURCE_PARTS = ("adapter", "source", "rule", "tool id")
 _PLACE_PARTS = ("kind", "rule", "host", "port", "method", "path template", "parameter", "resource", "actor")
@@ -30,13 +30,19 @@ def digest_of(tag: str, parts: Iterable[str]) -> str:
 def case_id(identity: str, key: bytes) -> str:
     """`case-` and 26 base32 characters of a keyed hash: ids are never encrypted, so they must tell nothing."""
     raw = hmac.new(key, f"case1|{identity}".encode(), hashlib.sha256).digest()
-    return "case-" + base64.b32encode(raw).decode().lower()[:26]
+    return "case-" + _word(raw)
 
 
 def finding_uid(finding: Finding, item: str) -> str:
     """Our id of this report: the same again when the same delivery is sent again."""
     digest = digest_of("uid1", (finding.metadata.source_id, item, finding.identity, finding.fingerprints.content))
-    return "fnd-" + base64.b32encode(bytes.fromhex(digest)[:20]).decode().lower()[:26]
+    return "fnd-" + _word(bytes.fromhex(digest))
+
+
+def _word(raw: bytes) -> str:
+    """The first 26 base32 characters (RFC 4648) in lower case, two at a time; the library's way is ten times slower."""
+    number = int.from_bytes(raw[:17], "big") >> 6
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10)])
 
 
 def fingerprints(finding: Finding, *, stable_id: bool) -> Fingerprints:
@@ -47,8 +53,7 @@ def fingerprints(finding: Finding, *, stable_id: bool) -> Fingerprints:
     """
     tool_id = finding.finding_info.uid if stable_id else ""
     identity = digest_of("src1", _source(finding, tool_id)) if tool_id else ""
-    known = Fingerprints(identity_src=identity, content=_content(finding))
-    return by_templates(finding, known)
+    return by_templates(finding, Fingerprints(identity_src=identity, content=_content(finding)))
 
 
 def by_templates(finding: Finding, known: Fingerprints) -> Fingerprints:

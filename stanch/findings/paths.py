@@ -76,6 +76,7 @@ def is_variable(segment: str) -> bool:
     return bool(_WHOLE.fullmatch(segment))
 
 
+@lru_cache(maxsize=4096)
 def neutral(template: str) -> str:
     """The template with every variable called `{p}`: a specification that renames one means the same operation."""
     parts = [PLACEHOLDER if is_variable(part) else _PART.sub(PLACEHOLDER, part) for part in template.split("/")]

@@ -34,13 +34,18 @@ __all__ = [
 ]
 
 MAX_ID = 128
+_EXPANSION = 6  # characters of JSON that one byte of a body may be written as (\u00e9 are three for one, 1e15 four)
 _BUCKET_SECONDS = 600
 _ID_HEADERS = ("webhook-id", "x-github-delivery", "x-snyk-transport-id", "idempotency-key")
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """An authenticated, parsed delivery. Its documents are not redacted: never store them."""
+    """An authenticated, parsed delivery. Its documents are not redacted: never store them.
+
+    Args:
+        size: bytes of the body without its content encoding.
+    """
 
     source_id: str
     delivery_id: str
@@ -48,6 +53,7 @@ class Delivery:
     assurance: Assurance
     received: datetime
     documents: tuple[Any, ...] = field(repr=False)
+    size: int = 0
 
 
 def open_delivery(
@@ -86,6 +92,7 @@ def open_delivery(
         assurance=assurance,
         received=now,
         documents=tuple(documents),
+        size=len(body),
     )
 
 
@@ -141,7 +148,8 @@ def extract_delivery(
         received=delivery.received,
         assurance=delivery.assurance,
     )
-    setting = Setting(sources.library, redactor, limits_of(source), origin)
+    longest = _EXPANSION * delivery.size
+    setting = Setting(sources.library, redactor, limits_of(source), origin, longest)
     documents = delivery.documents[start:stop]
     found = extract_documents(documents, adapter=source.adapter, setting=setting, first=start)
     return _allowed(found, source) if source.kinds else found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from stanch.documents import Codes, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.shapes import is_dict, is_list
-from stanch.sources import closures
+from stanch.sources import closures, own
 from stanch.sources.closures import Evaluate
 from stanch.sources.expressions import Engine, Failed
 from stanch.sources.lint import mistakes
@@ -35,6 +35,24 @@ class _EnvelopesFile(BaseModel):
 
 
 @dataclass(frozen=True)
+class Envelopes:
+    """Those that may stand around a document; the first that fits counts.
+
+    Args:
+        telling: keys of which every envelope has at least one; None where one needs no key.
+    """
+
+    listed: tuple[Envelope, ...]
+    telling: frozenset[str] | None
+
+    def around(self, document: dict[str, Any]) -> Envelope | None:
+        """The envelope around a document; most are ruled out by their keys alone."""
+        if self.telling is not None and self.telling.isdisjoint(document):
+            return None
+        return next((item for item in self.listed if item.is_around(document)), None)
+
+
+@dataclass(frozen=True)
 class Envelope:
     """`when` recognises it, `take` gives the document or documents inside; `keys` rule it out at a glance."""
 
@@ -49,7 +67,7 @@ class Envelope:
         return any(need <= has for need in self.keys) and holds(self.when(document))
 
 
-def load_envelopes(path: Path) -> tuple[Envelope, ...]:
+def load_envelopes(path: Path) -> Envelopes:
     """Read the envelopes file.
 
     Raises:
@@ -67,17 +85,24 @@ def load_envelopes(path: Path) -> tuple[Envelope, ...]:
     if problems:
         raise ConfigError(f"{path.name} has mistakes", problems=problems)
     engine = Engine()
-    return tuple(
+    listed = tuple(
         Envelope(item.id, engine.compile(item.when), engine.compile(item.take), needs(item.when))
         for item in made.envelopes
     )
+    return Envelopes(listed, _telling(need for item in listed for need in item.keys))
 
 
-def opened(document: Any, envelopes: Sequence[Envelope], *, layers: int = _MAX_LAYERS) -> list[Any]:
+def _telling(needed: Iterable[frozenset[str]]) -> frozenset[str] | None:
+    """One key of each set, one that our own format does not have where there is one; None where a set is empty."""
+    sets = list(needed)
+    return frozenset(min(words, key=lambda word: (word in own.WORDS, word)) for words in sets) if all(sets) else None
+
+
+def opened(document: Any, envelopes: Envelopes, *, layers: int = _MAX_LAYERS) -> list[Any]:
     """The documents inside, or the document itself where no envelope is around it."""
     if not layers or not is_dict(document):
         return [document]
-    envelope = next((item for item in envelopes if item.is_around(document)), None)
+    envelope = envelopes.around(document)
     if envelope is None:
         return [document]
     inside = envelope.take(document)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from stanch.errors import IntakeError
@@ -24,12 +25,22 @@ AUTO = "auto"
 
 @dataclass(frozen=True)
 class Setting:
-    """What an extraction needs besides the body."""
+    """What an extraction needs besides the body.
+
+    Args:
+        longest: characters of JSON that no document as it came can exceed; 0 where that is not known.
+    """
 
     library: Library
     redactor: Redactor
     limits: Limits
     origin: Origin
+    longest: int = 0
+
+    @cached_property
+    def own_origin(self) -> Origin:
+        """Where reports in our own format come from."""
+        return replace(self.origin, adapter=own.ID)
 
 
 def extract(
@@ -66,6 +77,7 @@ def extract(
 def extract_documents(documents: Iterable[Any], *, adapter: str | None, setting: Setting, first: int = 0) -> Extraction:
     """The findings of parsed documents; `first` is the index of the first one where they are a slice of a delivery."""
     collected, index = Collected(), first - 1
+    unmeasured = replace(setting, longest=0) if setting.longest else setting
     events: set[tuple[str, str]] = set()
     for outer in documents:
         if (event := event_key(outer)) is not None and event in events:
@@ -75,9 +87,10 @@ def extract_documents(documents: Iterable[Any], *, adapter: str | None, setting:
         inside = opened(outer, setting.library.envelopes)
         if not inside:
             collected.ignored["an envelope with nothing in it"] += 1
+        within = setting if inside and inside[0] is outer else unmeasured
         for document in inside:
             index += 1
-            _take(document, adapter or AUTO, setting=setting, collected=collected, index=index)
+            _take(document, adapter or AUTO, setting=within, collected=collected, index=index)
     return collected.done(index + 1 - first)
 
 
@@ -128,13 +141,14 @@ def _own(document: Any, setting: Setting, collected: Collected, index: int) -> N
     if _too_large(document, setting):
         return collected.refuse(Reason.TOO_LARGE, "the finding is larger than allowed", index)
     try:
-        own.read(document)  # tells mistakes at their place before redaction changes any text
+        report = own.read(document)  # tells mistakes at their place before redaction changes any text
         data, counts = setting.redactor.report(document)
-        origin = replace(setting.origin, adapter=own.ID)
-        finding = to_finding(own.read(data), origin, item=f"{origin.delivery_id}#{index}")
+        report = report if data == document else own.read(data)
     except IntakeError as error:
         return collected.refuse(Reason.INVALID, f"{error} ({error.hint})", index, place=error.place)
-    return _keep([finding.model_copy(update={"redactions": counts})], collected, index)
+    origin = setting.own_origin
+    finding = to_finding(report, origin, item=f"{origin.delivery_id}#{index}", redactions=counts)
+    return _keep([finding], collected, index)
 
 
 def _mapped(document: Any, adapter: Adapter, setting: Setting, collected: Collected, index: int) -> None:
@@ -164,4 +178,6 @@ def _keep(findings: Iterable[Finding], collected: Collected, index: int) -> None
 
 
 def _too_large(document: Any, setting: Setting) -> bool:
+    if setting.longest and setting.longest <= setting.limits.finding:
+        return False
     return len(json.dumps(document)) > setting.limits.finding

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stanch.errors import ConfigError, Problem
 from stanch.sources.adapter import RESERVED, Adapter, load_adapter
-from stanch.sources.envelopes import Envelope, load_envelopes
+from stanch.sources.envelopes import Envelopes, load_envelopes
 
 _SHIPPED = Path(__file__).parent
 _ENVELOPES = "_envelopes.yaml"
@@ -20,7 +20,7 @@ class Library:
     """The adapters by id, and the envelopes that may stand around any of their documents."""
 
     adapters: dict[str, Adapter]
-    envelopes: tuple[Envelope, ...]
+    envelopes: Envelopes
 
     def names(self) -> tuple[str, ...]:
         """What a source may name as its adapter."""

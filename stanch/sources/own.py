@@ -11,7 +11,7 @@ from stanch.findings.report import FindingReport
 from stanch.shapes import is_dict
 
 ID = "own"
-_WORDS = frozenset(FindingReport.model_fields) - {"schema_"} | {"schema", "id"}
+WORDS = frozenset(FindingReport.model_fields) - {"schema_"} | {"schema", "id"}
 _TELLING = frozenset({"title", "type", "rule", "category", "kind", "api", "severity"})
 
 
@@ -21,14 +21,14 @@ def claims(document: Any) -> bool:
         return False
     if str(document.get("schema", "")).startswith("finding/"):
         return True
-    return len(_TELLING & document.keys()) >= 2 and document.keys() <= _WORDS and _shaped(document)
+    return len(_TELLING & document.keys()) >= 2 and document.keys() <= WORDS and _shaped(document)
 
 
 def resembles(document: Any) -> bool:
     """True for a document that is most likely ours with a mistake in it: better told than quarantined."""
     if not is_dict(document) or not isinstance(document.get("api", {}), dict):
         return False
-    known = _WORDS & document.keys()
+    known = WORDS & document.keys()
     return len(_TELLING & known) >= 3 and len(known) >= 0.8 * len(document)
 
 

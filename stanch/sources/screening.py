@@ -37,7 +37,9 @@ def _needs(node: Any) -> Needs:
 
 
 def _equal(left: Any, right: Any) -> Needs:
-    """Null equals no constant."""
-    if right["type"] == "literal" and right["value"] is not None:
-        return _needs(left)
-    return _ANYTHING
+    """Null equals no constant, and has a type of its own."""
+    if right["type"] != "literal" or right["value"] is None:
+        return _ANYTHING
+    if left["type"] == "function_expression":
+        return _needs(left["children"][0]) if left["value"] == "type" and right["value"] != "null" else _ANYTHING
+    return _needs(left)
