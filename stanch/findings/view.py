@@ -13,6 +13,8 @@ from stanch.views import ActorView, ApiView, FindingView, GatewayView, ResourceV
 MAX_TEXT = 4096
 MAX_LIST = 256
 MAX_RESOURCES = 16
+_UNKNOWN, _NO_GATEWAY = Gateway(), GatewayView()  # models are frozen: what most findings do not say is made once
+_NOBODY, _NO_RESOURCE = ActorView(), ResourceView()
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def _api(finding: Finding, facts: ApiFacts) -> ApiView:
         path_template=facts.path_template or api.path_template,
         method=api.method,
         environment=facts.environment or api.environment or "prod",
-        gateway=GatewayView.model_validate(gateway.model_dump()),
+        gateway=_NO_GATEWAY if gateway == _UNKNOWN else GatewayView.model_validate(gateway.model_dump()),
         criticality=facts.criticality or None,
         business_owner=facts.business_owner or None,
         owner=facts.owner,
@@ -109,11 +111,11 @@ def _api(finding: Finding, facts: ApiFacts) -> ApiView:
 
 def _actor(finding: Finding) -> ActorView:
     if not finding.actors:
-        return ActorView()
+        return _NOBODY
     return ActorView.model_validate(finding.actors[0].model_dump(include=set(ActorView.model_fields)))
 
 
 def _resource(finding: Finding) -> ResourceView:
     if not finding.resources:
-        return ResourceView()
+        return _NO_RESOURCE
     return ResourceView.model_validate(finding.resources[0].model_dump(include=set(ResourceView.model_fields)))

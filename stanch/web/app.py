@@ -21,8 +21,8 @@ from stanch.web.problems import handle
 from stanch.web.reception import Reception
 from stanch.web.services import Services
 from stanch.web.shield import BODY_LIMIT, LOOPBACK, Shield
+from stanch.web.straight import FINDINGS, Straight
 
-FINDINGS = "/v1/findings/"
 __all__ = ["Services", "create_app"]
 
 
@@ -47,6 +47,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     for kind in (StanchError, RPCError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, handle)
+    app.add_middleware(Straight)
     app.add_middleware(Shield, hosts=_hosts(services), limit=_limit(services))
     return app
 
