@@ -49,7 +49,7 @@ class Arrivals(Looking, Scopes, Links):
             keep: how long bodies are kept.
         """
         sealed = seal_originals((body for found in taken if (body := _body(found)) is not None), keep=keep)
-        with self._write() as db:
+        with self._write(lasting=any(map(_is_only_here, taken))) as db:
             self._store(db, taken)
             store_originals(db, sealed, keys=keys)
             links = tuple(self._linked(db, taken))
@@ -120,7 +120,7 @@ class Arrivals(Looking, Scopes, Links):
 
     def finish(self, answers: Sequence[Finish]) -> list[None]:
         """Keep answers for repeats, and what cases have been told; the first answer of a delivery stays."""
-        with self._write() as db:
+        with self._write(lasting=False) as db:  # what is lost is worked on again, and its cases know it
             _keep_answers(db, answers)
             _keep_signals(db, answers)
             for answer in answers:
@@ -164,6 +164,12 @@ def _body(taken: Taken) -> Original | None:
     if taken.arrival is None or taken.arrival.original is None:
         return None
     return replace(taken.arrival.original, case_ids=tuple(dict.fromkeys(place.case_id for place in taken.placed)))
+
+
+def _is_only_here(taken: Taken) -> bool:
+    """Whether something of a delivery is promised that no case is told: what was quarantined, put away or counted."""
+    arrival = taken.arrival
+    return arrival is not None and (bool(arrival.quarantined) or not all(place.signal for place in taken.placed))
 
 
 def _store_reports(db: Connection, taken: Sequence[Taken]) -> None:

@@ -50,8 +50,17 @@ class Database:
             yield db
 
     @contextmanager
-    def _write(self) -> Generator[Connection]:
-        with _translated(), self._engine.connect().execution_options(stanch_write=True) as db, db.begin():
+    def _write(self, *, lasting: bool = True) -> Generator[Connection]:
+        """A write transaction.
+
+        Args:
+            lasting: whether it is on the disk when this ends. What is also stored elsewhere, or can be had again, need
+                not wait for that: it survives the end of the process, but a power cut may take the last of it.
+        """
+        options = {"stanch_write": True, "stanch_lasting": lasting}
+        with _translated(), self._engine.connect().execution_options(**options) as db, db.begin():
+            if not lasting and not self._is_sqlite:
+                db.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             yield db
 
     @contextmanager
@@ -168,10 +177,19 @@ def _sqlite_engine(url: URL) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        write = connection.get_execution_options().get("stanch_write")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("stanch_write"):
+            _synchronous(connection, "FULL" if options["stanch_lasting"] else "NORMAL")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("stanch_write") else "BEGIN")
 
     return engine
+
+
+def _synchronous(connection: Connection, level: str) -> None:
+    """With a write-ahead log, NORMAL loses no consistency, only the last transactions of a power cut."""
+    if connection.info.get("synchronous", "FULL") != level:
+        connection.exec_driver_sql(f"PRAGMA synchronous={level}")
+        connection.info["synchronous"] = level
 
 
 def _write_ahead(connection: Any) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from stanch.errors import DependencyError
 from stanch.records import (
@@ -224,3 +225,24 @@ def test_both_sides_of_a_story_in_one_batch_are_near_each_other(records: Records
     assert [taken.near for taken in found] == [True, True, False]
     records.keep(found[1:2], keys=KEYS, keep=timedelta(days=1))
     assert records.look([arrival("d3", replace(attack, names=Names("s", calculated=("other",))))])[0].near
+
+
+@pytest.mark.parametrize(
+    ("came", "level"),
+    [
+        (arrival("d", item("new")), "NORMAL"),
+        (arrival("d", item("a")), "FULL"),  # only counted: no case knows of it
+        (arrival("d", quarantined=(Quarantined("q", "s", START, "invalid", "m", "{}"),)), "FULL"),
+    ],
+)
+def test_the_disk_is_waited_for_where_nobody_else_has_what_came(
+    records: Records, came: Arrival, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    through(records, arrival("d0", item("a")))
+    records.keep([], keys=KEYS, keep=timedelta(days=1))  # the connection is at NORMAL
+    said: list[str] = []
+    event.listen(records._engine, "before_cursor_execute", lambda *given: said.append(given[2]))
+    taken = records.look([came])
+    records.keep(taken, keys=KEYS, keep=timedelta(days=1))
+    changes = [line.rpartition("=")[2] for line in said if "synchronous" in line]
+    assert changes == ([level] if level == "FULL" else [])
