@@ -37,9 +37,14 @@ class Looking(Database):
 
 
 def _taken(db: Connection, arrivals: Sequence[Arrival]) -> Iterator[Taken]:
+    if not arrivals:
+        return
     settled = _settled(db, arrivals)
     placed = [_in_cases(arrival, found) for arrival, found in zip(arrivals, settled, strict=True)]
-    books, near = books_of(db, placed), _near(db, placed)
+    # Of a case that is opened now nothing is known; should a person have put it away all the same, it will know that.
+    known = {each.case_id for found in settled for each in found if each.how != "new"}
+    books = books_of(db, known, min(arrival.at for arrival in arrivals))
+    near = _near(db, placed)
     for arrival, found in zip(placed, settled, strict=True):
         changes = changes_of(books, arrival)
         yield Taken(

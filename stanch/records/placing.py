@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -51,13 +51,9 @@ class Changes:
     fresh: int = 0
 
 
-def books_of(db: Connection, arrivals: Iterable[Arrival]) -> Books:
-    """What records know of the cases of some deliveries."""
-    items = [(item, arrival.at) for arrival in arrivals for item in arrival.items]
-    if not items:
-        return Books({})
-    cases = dict.fromkeys(item.row.case_id for item, _ in items)
-    return Books(_known(db, cases), standing(db, cases, min(at for _, at in items)))
+def books_of(db: Connection, cases: Collection[str], now: datetime) -> Books:
+    """What records know of some cases."""
+    return Books(_known(db, cases), standing(db, cases, now)) if cases else Books({})
 
 
 def _known(db: Connection, cases: Iterable[str]) -> dict[str, Report]:
