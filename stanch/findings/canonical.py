@@ -95,9 +95,9 @@ def to_finding(
     """
     origin = origin or Origin()
     finding = _unidentified(report, origin, redactions)
-    finding = finding.model_copy(update={"fingerprints": fingerprints(finding, stable_id=origin.stable_id)})
-    update = {"uid": finding_uid(finding, item or origin.delivery_id), "correlation": correlation(finding)}
-    return finding.model_copy(update=update)
+    made = fingerprints(finding, stable_id=origin.stable_id)
+    uid = finding_uid(made, source=origin.source_id, item=item or origin.delivery_id)
+    return finding.model_copy(update={"fingerprints": made, "uid": uid, "correlation": correlation(finding)})
 
 
 def _unidentified(report: FindingReport, origin: Origin, redactions: Mapping[str, int]) -> Finding:

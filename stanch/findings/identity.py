@@ -33,9 +33,9 @@ def case_id(identity: str, key: bytes) -> str:
     return "case-" + _word(raw)
 
 
-def finding_uid(finding: Finding, item: str) -> str:
+def finding_uid(made: Fingerprints, *, source: str, item: str) -> str:
     """Our id of this report: the same again when the same delivery is sent again."""
-    digest = digest_of("uid1", (finding.metadata.source_id, item, finding.identity, finding.fingerprints.content))
+    digest = digest_of("uid1", (source, item, made.identity, made.content))
     return "fnd-" + _word(bytes.fromhex(digest))
 
 

@@ -16,6 +16,7 @@ AnyRule = Rule | Finder
 # Whole tokens before the values of names: an early match is counted by what it is.
 _WORDS: tuple[Rule, ...] = (*CREDENTIALS[:3], *VENDOR_TOKENS, *CREDENTIALS[3:], EMAIL)
 _CREDENTIAL_WORDS = tuple(rule for rule in _WORDS if rule.credential)
+_LONG_WORDS = tuple(rule for rule in _CREDENTIAL_WORDS if not rule.triggers)  # all that may match without a trigger
 _TRIGGERS = {trigger for rule in _WORDS for trigger in rule.triggers}
 # Every shape needs a digit, a mark of these, a long word or a scheme of authentication: most strings have none.
 _HARMLESS = re.compile(r"[A-Za-z ,.;!?()_/'\r\n-]*")
@@ -96,7 +97,8 @@ def _plain(text: str, counts: Counter[str], *, manner: Manner, depth: int) -> st
     lowered = text.lower()
     present = {trigger for trigger in _TRIGGERS if trigger in lowered}
     is_long = _has_word(text, _LONG_WORD)
-    for rule in _CREDENTIAL_WORDS if not manner.personal else _WORDS:
+    rules = _WORDS if manner.personal else _CREDENTIAL_WORDS
+    for rule in rules if present else _LONG_WORDS if is_long else ():
         if is_long if not rule.triggers else not present.isdisjoint(rule.triggers):
             text = masked(rule, text, counts, manner)
     if manner.personal:
