@@ -1,0 +1,195 @@
+"""The walk through the trie of places: nodes that meet an address, in order of precedence, each at most once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Generic, TypeAlias, TypeVar
+
+from stanch.routing._normal import is_template
+from stanch.routing._place import Kind, Place, Token
+
+T = TypeVar("T")
+
+
+class Node(Generic[T]):
+    """A place in the trie: of hosts (labels from the right), or of paths."""
+
+    __slots__ = ("deep", "entries", "globs", "literal", "one", "paths")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, Node[T]] | None = None
+        self.globs: list[tuple[Token, Node[T]]] | None = None  # the longest first
+        self.one: Node[T] | None = None
+        self.deep: Node[T] | None = None  # reached without a step, and stays there on any step
+        self.entries: list[tuple[Place, T]] | None = None
+        self.paths: Node[T] | None = None  # where a host ends, its paths begin
+
+    def child(self, token: Token) -> Node[T]:
+        """The node behind a token, made where there is none."""
+        if token.kind is Kind.LITERAL:
+            self.literal = {} if self.literal is None else self.literal
+            return self.literal.setdefault(token.text, Node())
+        if token.kind is Kind.GLOB:
+            return self._glob(token)
+        if token.kind is Kind.ONE:
+            self.one = self.one or Node()
+            return self.one
+        self.deep = self.deep or Node()
+        return self.deep
+
+    def _glob(self, token: Token) -> Node[T]:
+        self.globs = self.globs or []
+        for known, child in self.globs:
+            if known == token:
+                return child
+        self.globs.append((token, Node()))
+        made = self.globs[-1][1]
+        self.globs.sort(key=_glob_rank)
+        return made
+
+
+def _glob_rank(item: tuple[Token, object]) -> tuple[int, int]:
+    return item[0].rank
+
+
+class Effort:
+    """How many nodes lookups have looked at: a measure of work that no busy machine changes."""
+
+    def __init__(self) -> None:
+        self.nodes = 0
+
+
+def hosts(root: Node[T], labels: tuple[str, ...], effort: Effort) -> Iterator[Node[T]]:
+    """Where the paths of matching hosts begin, the most specific host first.
+
+    A `*` is always the last token of a host, so that it needs no search.
+    """
+    stack = [(root, 0)]
+    while stack:
+        node, at = stack.pop()
+        effort.nodes += 1
+        if at < 0:  # whatever is left
+            if node.paths is not None:
+                yield node.paths
+            continue
+        if node.deep is not None and (at < len(labels) or node is root):
+            stack.append((node.deep, -1))
+        if at == len(labels):
+            if node.paths is not None:
+                yield node.paths
+            continue
+        if node.one is not None:
+            stack.append((node.one, at + 1))
+        if node.literal is not None and (child := node.literal.get(labels[at])) is not None:
+            stack.append((child, at + 1))
+
+
+def paths(root: Node[T], parts: tuple[str, ...], effort: Effort) -> Iterator[Node[T]]:
+    """Nodes where a path pattern ends with the parts, the most specific pattern first.
+
+    As long as no `**` was met, the node alone tells how far the walk is; behind one, `_groups` takes over.
+    """
+    stack, length = [(root, 0)], len(parts)
+    while stack:
+        node, at = stack.pop()
+        effort.nodes += 1
+        if at < 0:
+            yield from _behind_deep(node, ~at, parts, effort)
+            continue
+        if node.deep is not None:
+            stack.append((node.deep, ~at))
+        if at == length:
+            if node.entries is not None:
+                yield node
+            continue
+        part = parts[at]
+        if node.one is not None:
+            stack.append((node.one, at + 1))
+        if is_template(part):  # an operation's variable only meets {x} and **
+            continue
+        if node.globs is not None:
+            stack.extend((child, at + 1) for token, child in reversed(node.globs) if token.meets(part))
+        if node.literal is not None and (child := node.literal.get(part)) is not None:
+            stack.append((child, at + 1))
+
+
+_Group: TypeAlias = list[tuple[Node[T], int]]  # nodes of the same rank, each with the set of positions it may be at
+
+
+class _Parts:
+    """The parts of a path as sets of positions, bit by bit."""
+
+    def __init__(self, parts: tuple[str, ...]) -> None:
+        self.parts = parts
+        self.end = 1 << len(parts)
+        self.all = (self.end << 1) - 1
+        self.plain = 0  # positions that are no variables of a template
+        self.where: dict[str, int] = {}
+        for at, part in enumerate(parts):
+            if not is_template(part):
+                self.where[part] = self.where.get(part, 0) | 1 << at
+                self.plain |= 1 << at
+
+    def met_by(self, token: Token) -> int:
+        found = 0
+        for part, where in self.where.items():
+            if token.meets(part):
+                found |= where
+        return found
+
+    def from_first(self, positions: int) -> int:
+        """All positions from the first one on: `**` may stand for any number of parts."""
+        return self.all & ~((positions & -positions) - 1)
+
+
+def _behind_deep(node: Node[T], at: int, parts: tuple[str, ...], effort: Effort) -> Iterator[Node[T]]:
+    if node.literal is None and node.globs is None and node.one is None:  # nothing but `/**`
+        yield node
+        return
+    known = _Parts(parts)
+    yield from _groups([(node, known.from_first(1 << at))], known, effort, loops=True)
+
+
+def _groups(group: _Group[T], parts: _Parts, effort: Effort, *, loops: bool) -> Iterator[Node[T]]:
+    """Nodes that end here or below, in order of rank.
+
+    Sets of positions stand in for backtracking: no node is looked at twice, however many `**` there are.
+    """
+    effort.nodes += len(group)
+    for below in (_literals(group, parts), *_globs(group, parts), _ones(group, parts)):
+        if below:
+            yield from _groups(below, parts, effort, loops=False)
+    if not loops:
+        yield from (node for node, positions in group if positions & parts.end and node.entries is not None)
+    deep: _Group[T] = [(node.deep, parts.from_first(positions)) for node, positions in group if node.deep is not None]
+    if deep:
+        yield from _groups(deep, parts, effort, loops=True)
+    if loops:
+        yield from (node for node, _ in group if node.entries is not None)
+
+
+def _literals(group: _Group[T], parts: _Parts) -> _Group[T]:
+    found: _Group[T] = []
+    for node, positions in group:
+        for part, where in parts.where.items() if node.literal is not None else ():
+            if where & positions and (child := (node.literal or {}).get(part)) is not None:
+                found.append((child, (where & positions) << 1))
+    return found
+
+
+def _globs(group: _Group[T], parts: _Parts) -> list[_Group[T]]:
+    """Groups by length of the pattern, the longest first."""
+    ranked: dict[tuple[int, int], _Group[T]] = {}
+    for node, positions in group:
+        for token, child in node.globs or ():
+            met = parts.met_by(token) & positions
+            if met:
+                ranked.setdefault(token.rank, []).append((child, met << 1))
+    return [ranked[rank] for rank in sorted(ranked)]
+
+
+def _ones(group: _Group[T], parts: _Parts) -> _Group[T]:
+    steps = parts.all & ~parts.end
+    return [
+        (node.one, (positions & steps) << 1) for node, positions in group if node.one is not None and positions & steps
+    ]
