@@ -16,10 +16,12 @@ from stanch.routing._place import Place
 from stanch.routing._table import Decision, RouteTable, Trace, address_of
 from stanch.routing._templates import templates_of
 from stanch.routing._tests import TestResult, check
+from stanch.routing._walk import Effort
 
 __all__ = [
     "Address",
     "Decision",
+    "Effort",
     "Hit",
     "Match",
     "Overlap",

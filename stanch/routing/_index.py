@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from stanch.routing._normal import labels, normal_host, normal_path, raw_segments, segments
 from stanch.routing._place import CONDITIONS, Place
@@ -29,8 +29,7 @@ class Address:
         return self.environment if condition == "environment" else self.source
 
 
-@dataclass(frozen=True, slots=True)
-class Hit(Generic[T]):
+class Hit(NamedTuple, Generic[T]):
     """A place that meets an address; `unmet` names the condition that does not, '' for a full match."""
 
     place: Place
@@ -63,26 +62,32 @@ class PlaceIndex(Generic[T]):
             raw: take the path as it is written instead, for comparison.
             effort: counts the work, for whoever wants to know.
         """
-        found = list(self._walk(address, raw=raw, effort=effort or Effort()))
+        found = [
+            Hit(place, value, _unmet(place, address))
+            for nodes in self._walk(address, raw=raw, effort=effort or Effort())
+            for node in nodes
+            for place, value in node.entries or ()
+        ]
         return sorted(found, key=_order)
 
     def best(self, address: Address, *, effort: Effort | None = None) -> Hit[T] | None:
         """The first full match of `find`; looks no further."""
-        full: list[Hit[T]] = []
-        for hit in self._walk(address, raw=False, effort=effort or Effort()):
-            if full and hit.place.path_rank != full[0].place.path_rank:
-                break
-            if not hit.unmet:
-                full.append(hit)
-        return min(full, key=_order, default=None)
+        for nodes in self._walk(address, raw=False, effort=effort or Effort()):
+            full = [
+                Hit(place, value)
+                for node in nodes
+                for place, value in node.entries or ()
+                if not place.listed or not _unmet(place, address)
+            ]
+            if full:
+                return full[0] if len(full) == 1 else min(full, key=_order)
+        return None
 
-    def _walk(self, address: Address, *, raw: bool, effort: Effort) -> Iterator[Hit[T]]:
-        """Hits by host and path, in order of rank; those of the same rank are next to each other."""
+    def _walk(self, address: Address, *, raw: bool, effort: Effort) -> Iterator[list[Node[T]]]:
+        """Nodes of host and path, in lists of the same rank, the most specific first."""
         parts = raw_segments(address.path) if raw else segments(normal_path(address.path))
         for host in hosts(self._root, labels(normal_host(address.host)), effort):
-            for node in paths(host, parts, effort):
-                for place, value in node.entries or ():
-                    yield Hit(place, value, _unmet(place, address))
+            yield from paths(host, parts, effort)
 
 
 def _order(hit: Hit[T]) -> tuple[object, ...]:
@@ -90,6 +95,8 @@ def _order(hit: Hit[T]) -> tuple[object, ...]:
 
 
 def _unmet(place: Place, address: Address) -> str:
+    if not place.listed:
+        return ""
     for name in CONDITIONS:
         wanted = place.condition(name)
         if wanted and address.value(name) not in wanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from stanch.routing._normal import is_template
@@ -59,58 +59,68 @@ class Effort:
         self.nodes = 0
 
 
-def hosts(root: Node[T], labels: tuple[str, ...], effort: Effort) -> Iterator[Node[T]]:
+def hosts(root: Node[T], labels: Sequence[str], effort: Effort) -> list[Node[T]]:
     """Where the paths of matching hosts begin, the most specific host first.
 
     A `*` is always the last token of a host, so that it needs no search.
     """
-    stack = [(root, 0)]
-    while stack:
-        node, at = stack.pop()
-        effort.nodes += 1
-        if at < 0:  # whatever is left
-            if node.paths is not None:
-                yield node.paths
-            continue
-        if node.deep is not None and (at < len(labels) or node is root):
-            stack.append((node.deep, -1))
-        if at == len(labels):
-            if node.paths is not None:
-                yield node.paths
-            continue
-        if node.one is not None:
-            stack.append((node.one, at + 1))
+    found: list[Node[T]] = []
+    _hosts(root, labels, 0, found)
+    effort.nodes += len(labels) + len(found)
+    return found
+
+
+def _hosts(node: Node[T], labels: Sequence[str], at: int, found: list[Node[T]]) -> None:
+    if at < len(labels):
         if node.literal is not None and (child := node.literal.get(labels[at])) is not None:
-            stack.append((child, at + 1))
+            _hosts(child, labels, at + 1, found)
+        if node.one is not None:
+            _hosts(node.one, labels, at + 1, found)
+    elif node.paths is not None:
+        found.append(node.paths)
+    if node.deep is not None and node.deep.paths is not None and (at < len(labels) or at == 0):
+        found.append(node.deep.paths)
 
 
-def paths(root: Node[T], parts: tuple[str, ...], effort: Effort) -> Iterator[Node[T]]:
-    """Nodes where a path pattern ends with the parts, the most specific pattern first.
+def paths(root: Node[T], parts: Sequence[str], effort: Effort) -> Iterator[list[Node[T]]]:
+    """Nodes where a path pattern ends with the parts, in lists of equal rank, the most specific first.
 
-    As long as no `**` was met, the node alone tells how far the walk is; behind one, `_groups` takes over.
+    As long as neither `**` nor two patterns of equal rank were met, the node alone tells how far the walk is; from
+    there on `_groups` goes on. This loop is the hot path of every lookup.
     """
     stack, length = [(root, 0)], len(parts)
     while stack:
         node, at = stack.pop()
-        effort.nodes += 1
         if at < 0:
             yield from _behind_deep(node, ~at, parts, effort)
             continue
-        if node.deep is not None:
-            stack.append((node.deep, ~at))
-        if at == length:
-            if node.entries is not None:
-                yield node
-            continue
-        part = parts[at]
-        if node.one is not None:
-            stack.append((node.one, at + 1))
-        if is_template(part):  # an operation's variable only meets {x} and **
-            continue
-        if node.globs is not None:
-            stack.extend((child, at + 1) for token, child in reversed(node.globs) if token.meets(part))
-        if node.literal is not None and (child := node.literal.get(part)) is not None:
-            stack.append((child, at + 1))
+        while True:
+            effort.nodes += 1
+            if node.globs is not None and at < length and _tied(node.globs, parts[at]):
+                yield from _groups([(node, 1 << at)], _Parts(parts), effort, loops=False)
+                break
+            if node.deep is not None:
+                stack.append((node.deep, ~at))
+            if at == length:
+                if node.entries is not None:
+                    yield [node]
+                break
+            part = parts[at]
+            at += 1
+            if node.one is not None:
+                stack.append((node.one, at))
+            if part[:1] == "{" and is_template(part):  # an operation's variable only meets {x} and **
+                break
+            if node.globs is not None:
+                stack.extend((child, at) for token, child in node.globs if token.meets(part))
+            below = node.literal.get(part) if node.literal is not None else None
+            if below is None:
+                break
+            node = below
+
+
+def _tied(globs: list[tuple[Token, Node[T]]], part: str) -> bool:
+    return sum(token.meets(part) for token, _ in globs) > 1
 
 
 _Group: TypeAlias = list[tuple[Node[T], int]]  # nodes of the same rank, each with the set of positions it may be at
@@ -119,7 +129,7 @@ _Group: TypeAlias = list[tuple[Node[T], int]]  # nodes of the same rank, each wi
 class _Parts:
     """The parts of a path as sets of positions, bit by bit."""
 
-    def __init__(self, parts: tuple[str, ...]) -> None:
+    def __init__(self, parts: Sequence[str]) -> None:
         self.parts = parts
         self.end = 1 << len(parts)
         self.all = (self.end << 1) - 1
@@ -142,15 +152,16 @@ class _Parts:
         return self.all & ~((positions & -positions) - 1)
 
 
-def _behind_deep(node: Node[T], at: int, parts: tuple[str, ...], effort: Effort) -> Iterator[Node[T]]:
+def _behind_deep(node: Node[T], at: int, parts: Sequence[str], effort: Effort) -> Iterator[list[Node[T]]]:
     if node.literal is None and node.globs is None and node.one is None:  # nothing but `/**`
-        yield node
+        effort.nodes += 1
+        yield [node]
         return
     known = _Parts(parts)
     yield from _groups([(node, known.from_first(1 << at))], known, effort, loops=True)
 
 
-def _groups(group: _Group[T], parts: _Parts, effort: Effort, *, loops: bool) -> Iterator[Node[T]]:
+def _groups(group: _Group[T], parts: _Parts, effort: Effort, *, loops: bool) -> Iterator[list[Node[T]]]:
     """Nodes that end here or below, in order of rank.
 
     Sets of positions stand in for backtracking: no node is looked at twice, however many `**` there are.
@@ -159,13 +170,14 @@ def _groups(group: _Group[T], parts: _Parts, effort: Effort, *, loops: bool) -> 
     for below in (_literals(group, parts), *_globs(group, parts), _ones(group, parts)):
         if below:
             yield from _groups(below, parts, effort, loops=False)
-    if not loops:
-        yield from (node for node, positions in group if positions & parts.end and node.entries is not None)
+    ends = [node for node, positions in group if node.entries is not None and (loops or positions & parts.end)]
+    if ends and not loops:
+        yield ends
     deep: _Group[T] = [(node.deep, parts.from_first(positions)) for node, positions in group if node.deep is not None]
     if deep:
         yield from _groups(deep, parts, effort, loops=True)
-    if loops:
-        yield from (node for node, _ in group if node.entries is not None)
+    if ends and loops:
+        yield ends
 
 
 def _literals(group: _Group[T], parts: _Parts) -> _Group[T]:
