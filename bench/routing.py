@@ -15,9 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from bench._rules import OWNERS, addresses, pattern, places
-
-from stanch.routing import Address, PlaceIndex, PlaceWords, check, lint, load_routes
 from stanch.errors import ConfigError
+from stanch.routing import Address, PlaceIndex, PlaceWords, check, lint, load_routes
 
 SIZES = (100, 1_000, 10_000, 100_000)
 LOOKUPS = 2_000
@@ -36,12 +35,16 @@ def main() -> None:
     print(f"{'rules':>8} {'best us':>9} {'all us':>9} {'nodes':>7} {'growth':>7}")
     for size in SIZES:
         best, every = times[size, "best"], times[size, "all"]
-        print(f"{size:8,} {best * 1e6:9.2f} {every * 1e6:9.2f} {nodes(tries[size], asked[size]):7.1f} {best / base:7.2f}")
+        print(
+            f"{size:8,} {best * 1e6:9.2f} {every * 1e6:9.2f} {nodes(tries[size], asked[size]):7.1f} {best / base:7.2f}"
+        )
     loop = times[SIZES[-1], "loop"]
     speed, growth = loop / times[SIZES[-1], "best"], times[SIZES[-1], "best"] / base
     print(f"a regex loop over {SIZES[-1]:,} rules: {loop * 1e3:.1f} ms a lookup")
     seconds, megabytes, tested = loaded(10_000)
-    print(f"10,000 rules and {tested:,} tests loaded, checked and linted in {seconds:.1f} s of CPU time, {megabytes:.0f} MB")
+    print(
+        f"10,000 rules and {tested:,} tests loaded, checked and linted in {seconds:.1f} s of CPU time, {megabytes:.0f} MB"
+    )
     verdict("best match is faster than the loop by", speed, BARS["speed"], more=True)
     verdict("growth of a lookup from 100 to 100,000 rules", growth, BARS["growth"], more=False)
     verdict("seconds for 10,000 rules with full lint", seconds, BARS["load"], more=False)

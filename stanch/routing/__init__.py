@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from stanch.routing._calendar import Calendar
 from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
 from stanch.routing._index import Address, Hit, PlaceIndex
@@ -20,6 +21,7 @@ from stanch.routing._walk import Effort
 
 __all__ = [
     "Address",
+    "Calendar",
     "Decision",
     "Effort",
     "Hit",
