@@ -7,7 +7,7 @@ from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._lint import lint
-from stanch.routing._load import load_routes
+from stanch.routing._load import load_route_files, load_routes, read_routes, route_files
 from stanch.routing._match import Match, PlaceWords
 from stanch.routing._model import RoutesFile
 from stanch.routing._normal import normal_host, normal_path, split_url
@@ -39,11 +39,14 @@ __all__ = [
     "address_of",
     "check",
     "lint",
+    "load_route_files",
     "load_routes",
     "normal_host",
     "normal_path",
     "overlap",
     "place_problems",
+    "read_routes",
+    "route_files",
     "same_host",
     "split_url",
     "templates_of",

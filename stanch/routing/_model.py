@@ -115,6 +115,12 @@ class Inhibit(Words):
     equal: tuple[str, ...] = Field(min_length=1)
 
 
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise PydanticCustomError("R301", "a silence needs a reason")
+    return reason
+
+
 class Silence(Words):
     id: Id
     match: Match | None = None
@@ -122,7 +128,7 @@ class Silence(Words):
     start: Instant = Field(alias="from")
     until: Instant
     keep: tuple[Literal["record", "ticket"], ...] = ("record",)
-    reason: str = Field(min_length=1)
+    reason: Annotated[str, AfterValidator(_said)]
     by: UserId
 
     @model_validator(mode="after")
@@ -169,8 +175,8 @@ class Test(Words):
     at: Instant | None = None
 
 
-class RoutesFile(Words):
-    """The whole file."""
+class RoutesPart(Words):
+    """One file of several: everything that the whole may have; the default is in one of them only."""
 
     version: Literal["routing/v1"]
     namespace: str = ""
@@ -178,10 +184,16 @@ class RoutesFile(Words):
     calendars: dict[str, Office] = Field(default_factory=dict[str, Office])
     sla: dict[str, dict[Severity, Promise]] = Field(default_factory=dict[str, dict[Severity, Promise]])
     escalations: dict[str, tuple[Rung, ...]] = Field(default_factory=dict[str, tuple[Rung, ...]])
-    default: Default
+    default: Default | None = None
     rules: tuple[Rule, ...] = ()
     overlays: tuple[Overlay, ...] = ()
     grouping: tuple[Grouping, ...] = ()
     inhibit: tuple[Inhibit, ...] = ()
     silences: tuple[Silence, ...] = ()
     tests: tuple[Test, ...] = ()
+
+
+class RoutesFile(RoutesPart):
+    """The whole: one file, or several put together."""
+
+    default: Default

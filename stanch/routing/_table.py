@@ -13,9 +13,11 @@ from stanch.routing._choose import unique, why_not, winner
 from stanch.routing._deadlines import Deadlines, calendar_of
 from stanch.routing._decide import Book, finish, overlay, refine, start
 from stanch.routing._index import Address, Hit, PlaceIndex
+from stanch.routing._merge import digest_form
 from stanch.routing._model import RoutesFile, Rule
 from stanch.routing._normal import normal_host, normal_path
 from stanch.routing._people import People
+from stanch.routing._written import Written
 from stanch.views import FindingView, RouteView
 
 ENCODED = "path:encoded"
@@ -58,12 +60,13 @@ class RouteTable:
         file: the checked file.
         data: its plain data, which the digest is made of.
         name: the file's name, for messages.
+        written: where its words stand.
     """
 
-    def __init__(self, file: RoutesFile, data: Mapping[str, Any], *, name: str = "") -> None:
-        self.file, self.name = file, name
+    def __init__(self, file: RoutesFile, data: Mapping[str, Any], *, name: str, written: Written) -> None:
+        self.file, self.name, self.written = file, name, written
         self.people = People(file.directory)
-        canonical = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        canonical = json.dumps(digest_form(data), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         self.digest = hashlib.sha256(canonical.encode()).hexdigest()
         self._book = Book(file, self.people, {key: calendar_of(office) for key, office in file.calendars.items()})
         self._wins = {rule.id: frozenset(rule.wins_over) for rule in file.rules}

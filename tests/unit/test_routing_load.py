@@ -101,7 +101,7 @@ def found(body: str) -> list[tuple[str, int]]:
         ),
         (
             "silences:\n- {id: s, from: 2026-02-01T00:00:00Z, until: 2026-02-08T00:00:00Z, reason: '', by: user:ana}\n",
-            [("R000", 2)],
+            [("R301", 2)],
         ),
         ("tests:\n- {name: t, finding: {severity: hgih}, expect: {rule: fallback}}\n", [("R000", 2)]),
         ("silences: []\nescalations: {e: [{after: 5x%, notify: [owner]}]}\n", [("R000", 2)]),
