@@ -7,9 +7,9 @@ from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._lint import lint
-from stanch.routing._load import load_route_files, load_routes, read_routes, route_files
+from stanch.routing._load import ROUTES_FOLDER, load_route_files, load_routes, read_routes, route_files
 from stanch.routing._match import Match, PlaceWords
-from stanch.routing._model import RoutesFile
+from stanch.routing._model import RoutesFile, RoutesPart
 from stanch.routing._normal import normal_host, normal_path, split_url
 from stanch.routing._overlap import Overlap, Relation, overlap, same_host
 from stanch.routing._people import People
@@ -20,6 +20,7 @@ from stanch.routing._tests import TestResult, check
 from stanch.routing._walk import Effort
 
 __all__ = [
+    "ROUTES_FOLDER",
     "Address",
     "Calendar",
     "Decision",
@@ -34,6 +35,7 @@ __all__ = [
     "Relation",
     "RouteTable",
     "RoutesFile",
+    "RoutesPart",
     "TestResult",
     "Trace",
     "address_of",

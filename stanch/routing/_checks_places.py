@@ -10,7 +10,7 @@ from stanch.routing._cover import covered_places
 from stanch.routing._entries import Entry, Paths, by_host, entries_of, shape
 from stanch.routing._model import RoutesFile
 from stanch.routing._overlap import Overlap, Relation, overlap
-from stanch.routing._place import CONDITIONS, Kind, Place, Token
+from stanch.routing._place import CONDITIONS, Kind, Place
 from stanch.routing._written import Found, Path
 
 Wins: TypeAlias = Mapping[str, frozenset[str]]

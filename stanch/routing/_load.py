@@ -14,7 +14,7 @@ from stanch.routing._model import RoutesFile, RoutesPart
 from stanch.routing._table import RouteTable
 from stanch.routing._written import Written
 
-MAIN, PARTS = "routes.yaml", "routes.d"
+MAIN, ROUTES_FOLDER = "routes.yaml", "routes.d"
 _CODES = Codes(unknown_key="R001", missing="R000", invalid="R000")
 
 
@@ -56,7 +56,7 @@ def route_files(path: File) -> list[File]:
         path: a policy folder; or one file, which brings `routes.d` beside it along when it is called `routes.yaml`.
     """
     main = path / MAIN if path.is_dir() else path
-    beside = main.parent / PARTS if main.name == MAIN else None
+    beside = main.parent / ROUTES_FOLDER if main.name == MAIN else None
     parts = sorted(beside.glob("*.y*ml")) if beside and beside.is_dir() else []
     parts = [each for each in parts if each.is_file() and not each.name.startswith(".")]
     return [main, *parts] if main.is_file() or not parts else parts

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from stanch.routing._choose import unique, why_not, winner
@@ -74,6 +75,12 @@ class RouteTable:
         for rule in file.rules:
             for place in rule.match.places:
                 self._index.add(place, rule)
+
+    @cached_property
+    def without_rules(self) -> RouteTable:
+        """The same people and promises, and nothing but the default: what tests are compared with."""
+        bare = self.file.model_copy(update={"rules": (), "overlays": ()})
+        return RouteTable(bare, {}, name=self.name, written=self.written)
 
     def route(self, finding: FindingView, now: datetime) -> Decision:
         """Decide; deterministic in its arguments. Deadlines count from `now`."""

@@ -76,5 +76,7 @@ class Written:
     def of_expression(self, path: Path, error: ExpressionError, codes: Mapping[str, str]) -> list[Problem]:
         """The mistakes of an expression that stands at a path; codes that are not named become R002."""
         document, own = self.origin(path)
-        located = error.located(document.file, partial(document.inside, own), codes=lambda code: codes.get(code, "R002"))
+        located = error.located(
+            document.file, partial(document.inside, own), codes=lambda code: codes.get(code, "R002")
+        )
         return list(located)
