@@ -5,6 +5,7 @@ from __future__ import annotations
 from stanch.routing._calendar import Calendar
 from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
+from stanch.routing._coverage import Coverage, coverage
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._lint import lint
 from stanch.routing._load import ROUTES_FOLDER, load_route_files, load_routes, read_routes, route_files
@@ -23,6 +24,7 @@ __all__ = [
     "ROUTES_FOLDER",
     "Address",
     "Calendar",
+    "Coverage",
     "Decision",
     "Effort",
     "Hit",
@@ -40,6 +42,7 @@ __all__ = [
     "Trace",
     "address_of",
     "check",
+    "coverage",
     "lint",
     "load_route_files",
     "load_routes",

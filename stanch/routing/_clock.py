@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
@@ -34,9 +35,7 @@ def stretches(zone: ZoneInfo, day: date) -> tuple[Stretch, ...]:
             cuts.append(_change(zone, at, following))
         at = following
     edges = [*cuts, last]
-    return tuple(
-        Stretch(start, end, _offset(zone, start)) for start, end in zip(edges, edges[1:], strict=False) if start < end
-    )
+    return tuple(Stretch(start, end, _offset(zone, start)) for start, end in pairwise(edges) if start < end)
 
 
 def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:

@@ -1,10 +1,10 @@
-"""The places of all rules as entries that know their rule, and which of them can meet at all, without looking at each pair."""
+"""The places of all rules, and which of them can meet at all, without looking at each pair."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from stanch.routing._model import RoutesFile, Rule
 from stanch.routing._place import Kind, Place, Token
@@ -56,15 +56,15 @@ def shape(tokens: Sequence[Token]) -> tuple[tuple[Kind, str, str], ...]:
     return (*found, deep) if deep else tuple(found)
 
 
-@dataclass
 class Paths:
     """The path patterns of entries as two tries, one from the front and one from the back."""
 
-    forward: Node[Entry] = field(default_factory=Node)
-    backward: Node[Entry] = field(default_factory=Node)
+    def __init__(self) -> None:
+        self._forward: Node[Entry] = Node()
+        self._backward: Node[Entry] = Node()
 
     def add(self, entry: Entry) -> None:
-        for root, tokens in ((self.forward, entry.place.path), (self.backward, entry.place.path[::-1])):
+        for root, tokens in ((self._forward, entry.place.path), (self._backward, entry.place.path[::-1])):
             node = root
             for token in tokens:
                 node = node.child(token)
@@ -79,7 +79,7 @@ class Paths:
         tokens = entry.place.path
         deep = [index for index, token in enumerate(tokens) if token.kind in _DEEP]
         behind = deep and _words(tokens[deep[-1] :]) > _words(tokens[: deep[0]])
-        found = _meeting(self.backward, tokens[::-1]) if behind else _meeting(self.forward, tokens)
+        found = _meeting(self._backward, tokens[::-1]) if behind else _meeting(self._forward, tokens)
         seen = {id(entry)}
         for each in found:
             if id(each) not in seen:

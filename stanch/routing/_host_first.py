@@ -37,7 +37,7 @@ def _has_variable(entry: Entry) -> bool:
 
 
 def _narrower(entry: Entry, above: Entry) -> bool:
-    """Whether a host pattern goes before another that also meets some of its hosts; words in front are compared first."""
+    """Whether a host pattern goes before another that also meets some of its hosts; words are compared first."""
     if entry.place.host_rank >= above.place.host_rank:
         return False
     for own, other in zip(entry.place.host, above.place.host, strict=False):

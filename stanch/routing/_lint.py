@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
 from stanch.errors import Problem
 from stanch.routing._checks_places import MOST
@@ -37,9 +38,5 @@ def _found(table: RouteTable, results: Sequence[TestResult], now: datetime | Non
     yield from idle_tests(table, results)
     yield from suffixes(entries)
     yield from needless(file, entries)
-    told = 0
-    for found in host_first(entries, {rule.id: frozenset(rule.wins_over) for rule in file.rules}):
-        told += 1
-        if told <= MOST:
-            yield found
+    yield from islice(host_first(entries, {rule.id: frozenset(rule.wins_over) for rule in file.rules}), MOST)
     yield from doubts(file, now)

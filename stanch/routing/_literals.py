@@ -24,7 +24,7 @@ _MOST = 512  # combinations of values that are looked at
 
 
 def cases(source: str) -> list[Case]:
-    """The condition as alternatives, each of which is a set of comparisons that all hold; a contradiction is dropped."""
+    """The condition as alternatives, each a set of comparisons that all hold; contradictions are dropped."""
     if len(outermost(source, "?")) > 1:  # a choice between conditions is not taken apart
         return [{" ".join(source.split()): _TRUE}]
     found: list[Case] = []

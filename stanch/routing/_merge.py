@@ -21,6 +21,7 @@ _TABLES: tuple[Path, ...] = (
     ("sla",),
     ("escalations",),
 )
+_SETS = ("ignore_case",)
 
 
 def merge(documents: Sequence[Document]) -> tuple[dict[str, Any], Written, list[Problem]]:
@@ -34,7 +35,10 @@ def merge(documents: Sequence[Document]) -> tuple[dict[str, Any], Written, list[
     for name in LISTS:
         for place, (document, index) in enumerate(_sorted(documents, name)):
             origins[name, place] = (document, (name, index))
-    return _data(origins), Written({**origins, (): (documents[0], ())}), problems
+    data = _data(origins)
+    for name in _SETS:
+        data[name] = sorted({each for document in documents for each in document.data.get(name) or ()})
+    return data, Written({**origins, (): (documents[0], ())}), problems
 
 
 def _defaults(documents: Sequence[Document], origins: Origins) -> Iterator[Problem]:
@@ -61,9 +65,9 @@ def _tables(documents: Sequence[Document], origins: Origins) -> Iterator[Problem
 
 
 def _table(document: Document, path: Path) -> Mapping[str, Any]:
-    value = document.data
+    value: Any = document.data
     for step in path:
-        value = value.get(step) or {}
+        value = value.get(step) or {} if is_dict(value) else {}
     return value if is_dict(value) else {}
 
 
@@ -115,7 +119,7 @@ def _put(whole: dict[str, Any], path: Path, value: Any) -> None:
 def digest_form(data: Mapping[str, Any]) -> dict[str, Any]:
     """The data of a file in a form in which layout, order of rules and namespaces do not show."""
     form = {key: value for key, value in data.items() if key not in ("namespace", "version")}
-    for name in ("rules", "overlays", "tests"):
+    for name in ("rules", "overlays", "tests", *_SETS):
         if form.get(name):
             form[name] = sorted(form[name], key=_canonical)
     return {key: value for key, value in form.items() if value}

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from stanch.documents import Duration
 from stanch.routing._directory import Directory, Target
-from stanch.routing._match import Match
+from stanch.routing._match import Match, checked_host
 from stanch.routing._times import Lane, Office, Promise, Rung
 from stanch.routing._words import Id, Instant, UserId, Words
 from stanch.shapes import is_dict
@@ -175,16 +175,16 @@ class Test(Words):
     at: Instant | None = None
 
 
-class RoutesPart(Words):
-    """One file of several: everything that the whole may have; the default is in one of them only."""
+class _Common(Words):
+    """What every ownership file may have."""
 
     version: Literal["routing/v1"]
     namespace: str = ""
+    ignore_case: tuple[Annotated[str, AfterValidator(checked_host)], ...] = ()
     directory: Directory = Directory()
     calendars: dict[str, Office] = Field(default_factory=dict[str, Office])
     sla: dict[str, dict[Severity, Promise]] = Field(default_factory=dict[str, dict[Severity, Promise]])
     escalations: dict[str, tuple[Rung, ...]] = Field(default_factory=dict[str, tuple[Rung, ...]])
-    default: Default | None = None
     rules: tuple[Rule, ...] = ()
     overlays: tuple[Overlay, ...] = ()
     grouping: tuple[Grouping, ...] = ()
@@ -193,7 +193,13 @@ class RoutesPart(Words):
     tests: tuple[Test, ...] = ()
 
 
-class RoutesFile(RoutesPart):
-    """The whole: one file, or several put together."""
+class RoutesPart(_Common):
+    """One ownership file of several: the default owner is in one of them only."""
+
+    default: Default | None = None
+
+
+class RoutesFile(_Common):
+    """The whole: one ownership file, or several put together."""
 
     default: Default

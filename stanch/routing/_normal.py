@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
+import idna
+
 MAX_SEGMENTS = 64
 MAX_SEGMENT = 512
 _ROUNDS = 3
@@ -20,8 +22,8 @@ def normal_host(host: str) -> str:
     if text.isascii():
         return text
     try:
-        return text.encode("idna").decode("ascii")
-    except UnicodeError:
+        return idna.encode(text, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
         return text
 
 

@@ -17,9 +17,10 @@ class People:
     directory: Directory
 
     def resolve(self, ref: str, now: datetime) -> tuple[str, ...]:
-        """User ids behind `user:`, `team:` (lead first) or `schedule:`, in the order in which to ask; empty where nobody is.
+        """User ids behind `user:`, `team:` (lead first) or `schedule:`, in the order in which to ask.
 
-        Whoever is away comes last, behind those who are written to stand in: absence takes nobody's say away.
+        Empty where nobody is. Whoever is away comes last, behind those who are written to stand in: absence takes
+        nobody's say away.
         """
         kind = ref.partition(":")[0]
         if kind == "team":

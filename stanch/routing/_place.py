@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import TypeAlias
 
-from stanch.routing._normal import normal_host, normal_path
+from stanch.routing._normal import MAX_SEGMENTS, normal_host, normal_path
 
 _HOST_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
 _VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
@@ -92,6 +92,12 @@ class Place:
         """Order of precedence, the most specific first: host, path, then listed conditions."""
         return self.host_rank, self.path_rank, tuple(not self.condition(name) for name in CONDITIONS)
 
+    @property
+    def folded(self) -> Place:
+        """The same place for a host whose paths do not tell upper and lower case apart."""
+        path = tuple(replace(token, text=token.text.lower(), suffix=token.suffix.lower()) for token in self.path)
+        return replace(self, path=path)
+
     def condition(self, name: str) -> frozenset[str]:
         value: frozenset[str] = getattr(self, name)
         return value
@@ -135,6 +141,8 @@ def parse_path(text: str) -> tuple[Token, ...]:
     if text != normal_path(text):
         raise ValueError(f"path '{text}' is not in normal form; write '{normal_path(text)}'")
     parts = text.split("/")[1:] if text != "/" else []
+    if len(parts) > MAX_SEGMENTS:
+        raise ValueError(f"path has more than {MAX_SEGMENTS} segments; what lies beyond is not compared")
     tokens = [_segment(part, last=index == len(parts) - 1, path=text) for index, part in enumerate(parts)]
     return tuple(token for index, token in enumerate(tokens) if not _repeated(tokens, index))
 

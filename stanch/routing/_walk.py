@@ -85,8 +85,8 @@ def _hosts(node: Node[T], labels: Sequence[str], at: int, found: list[Node[T]]) 
 def paths(root: Node[T], parts: Sequence[str], effort: Effort) -> Iterator[list[Node[T]]]:
     """Nodes where a path pattern ends with the parts, in lists of equal rank, the most specific first.
 
-    As long as neither `**` nor two patterns of equal rank were met, the node alone tells how far the walk is; from
-    there on `_groups` goes on. This loop is the hot path of every lookup.
+    As long as there is neither a `**` nor a pattern in a word, no two nodes have the same rank and the position tells
+    how far the walk is; from there on `_groups` goes on. This loop is the hot path of every lookup.
     """
     stack, length = [(root, 0)], len(parts)
     while stack:
@@ -96,14 +96,13 @@ def paths(root: Node[T], parts: Sequence[str], effort: Effort) -> Iterator[list[
             continue
         while True:
             effort.nodes += 1
-            if node.globs is not None and at < length and _tied(node.globs, parts[at]):
+            if node.globs is not None:
                 yield from _groups([(node, 1 << at)], _Parts(parts), effort, loops=False)
                 break
             if node.deep is not None:
                 stack.append((node.deep, ~at))
             if at == length:
-                if node.entries is not None:
-                    yield [node]
+                yield [node]
                 break
             part = parts[at]
             at += 1
@@ -111,16 +110,10 @@ def paths(root: Node[T], parts: Sequence[str], effort: Effort) -> Iterator[list[
                 stack.append((node.one, at))
             if part[:1] == "{" and is_template(part):  # an operation's variable only meets {x} and **
                 break
-            if node.globs is not None:
-                stack.extend((child, at) for token, child in node.globs if token.meets(part))
             below = node.literal.get(part) if node.literal is not None else None
             if below is None:
                 break
             node = below
-
-
-def _tied(globs: list[tuple[Token, Node[T]]], part: str) -> bool:
-    return sum(token.meets(part) for token, _ in globs) > 1
 
 
 _Group: TypeAlias = list[tuple[Node[T], int]]  # nodes of the same rank, each with the set of positions it may be at
