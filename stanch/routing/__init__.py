@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stanch.routing._calendar import Calendar
+from stanch.routing._calendar import Calendar, Opening
 from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
 from stanch.routing._coverage import Coverage, coverage
@@ -29,6 +29,7 @@ __all__ = [
     "Effort",
     "Hit",
     "Match",
+    "Opening",
     "Overlap",
     "People",
     "Place",

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from stanch.routing._clock import first_showing, merged, showing
+from stanch.routing._dates import ALWAYS, Dates
 from stanch.routing._times import Hours
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HORIZON = 1_500  # days
+
+
+class Opening(NamedTuple):
+    """Hours of one day of the week (0 is Monday), in local time, on the dates that allow them."""
+
+    weekday: int
+    opens: time
+    closes: time
+    dates: Dates = ALWAYS
 
 
 @dataclass(frozen=True)
@@ -19,13 +30,13 @@ class Calendar:
     """Opening hours of a place of work: open while the local clock shows a time within its hours.
 
     Args:
-        hours: weekday (0 is Monday), opening and closing time, in local time.
+        hours: of each day of the week that has any.
         closed: days that are never open.
         freezes: spans in which nothing is changed, [from, until).
     """
 
     zone: ZoneInfo
-    hours: tuple[tuple[int, time, time], ...]
+    hours: tuple[Opening, ...]
     closed: frozenset[date] = frozenset()
     freezes: tuple[tuple[datetime, datetime], ...] = ()
 
@@ -55,8 +66,8 @@ class Calendar:
         """Opening and closing instants of a day, in order."""
         if day in self.closed:
             return []
-        hours = [(opens, closes) for weekday, opens, closes in self.hours if weekday == day.weekday()]
-        return merged([span for opens, closes in hours for span in showing(self.zone, day, since=opens, until=closes)])
+        hours = [each for each in self.hours if each.weekday == day.weekday() and each.dates.hold(day)]
+        return merged([span for each in hours for span in showing(self.zone, day, since=each.opens, until=each.closes)])
 
     def _days(self, first: date) -> Iterator[date]:
         for offset in range(_HORIZON):
@@ -89,6 +100,6 @@ class Calendar:
         return current + rest
 
 
-def hours_of(written: Iterable[Hours]) -> tuple[tuple[int, time, time], ...]:
-    """(weekday, opening, closing) of each day that is written."""
-    return tuple((DAYS.index(day), span.opens, span.closes) for span in written for day in span.days)
+def hours_of(written: Iterable[Hours]) -> tuple[Opening, ...]:
+    """Each day of the week that is written."""
+    return tuple(Opening(DAYS.index(day), span.opens, span.closes, span.dates) for span in written for day in span.days)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from difflib import get_close_matches
 
 from pydantic import BaseModel
@@ -12,8 +13,10 @@ from stanch.expressions import ExpressionError
 from stanch.routing._checks_places import place_problems
 from stanch.routing._conditions import CODES, checked
 from stanch.routing._dead import dead_branches
+from stanch.routing._deadlines import calendar_of
 from stanch.routing._model import RoutesFile
 from stanch.routing._people import People
+from stanch.routing._times import Office
 from stanch.routing._written import Found, Path, Written
 from stanch.shapes import is_dict
 from stanch.views import FindingView, RouteView
@@ -89,9 +92,20 @@ def _calendars(file: RoutesFile) -> Iterator[Found]:
     for name, office in file.calendars.items():
         if not office.open:
             yield Found("R203", f"calendar '{name}' is never open", ("calendars", name), "add opening hours")
+        elif not _ever_open(office):
+            why = f"calendar '{name}' is never open: no day is within its months, days and years"
+            yield Found("R203", why, ("calendars", name), "add opening hours")
         for index, hours in enumerate(office.open):
             if hours.closes <= hours.opens and hours.closes.isoformat() != "00:00:00":
                 yield Found("R203", "closes before it opens", ("calendars", name, "open", index), "split at midnight")
+
+
+def _ever_open(office: Office) -> bool:
+    """Within the four years that deadlines look ahead from the years it names."""
+    calendar = calendar_of(office)
+    years = [first for hours in office.open for first, _ in hours.dates.years] or [2024]
+    days = (date(year, 1, 1) + timedelta(days=offset) for year in years for offset in range(4 * 366))
+    return any(calendar.spans(day) for day in days)
 
 
 def _test_words(file: RoutesFile) -> Iterator[Found]:

@@ -10,9 +10,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from stanch.routing._calendar import Calendar
 from stanch.routing._choose import unique, why_not, winner
 from stanch.routing._deadlines import Deadlines, calendar_of
 from stanch.routing._decide import Book, finish, overlay, refine, start
+from stanch.routing._hours import out_of_hours
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._match import PlaceWords
 from stanch.routing._merge import digest_form
@@ -23,6 +25,7 @@ from stanch.routing._written import Written
 from stanch.views import FindingView, RouteView
 
 ENCODED = "path:encoded"
+TRACED = 50  # rules of each kind that a trace names; it is kept with every case
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Trace:
     Args:
         place: host and path in normal form.
         matched: the place that won, '' for the default.
-        lost: (rule, reason) of every other rule that matched, most specific first.
+        lost: (rule, reason) of the other rules that matched, most specific first.
         near: (rule, reason) of rules whose place matches but a condition does not.
         notes: refine branches, overlays and warnings, in the order in which they were looked at.
     """
@@ -78,6 +81,11 @@ class RouteTable:
             for place in rule.match.places:
                 self._index.add(place, rule)
 
+    @property
+    def calendars(self) -> Mapping[str, Calendar]:
+        """The calendars of the file, ready to count with."""
+        return self._book.calendars
+
     @cached_property
     def without_rules(self) -> RouteTable:
         """The same people and promises, and nothing but the default: what tests are compared with."""
@@ -95,6 +103,7 @@ class RouteTable:
             draft = draft.noted("the path as written would go to another rule").tagged(ENCODED)
         draft = overlay(refine(draft, rule.refine if rule else (), finding), self.file.overlays, finding)
         draft = draft.noted(*self._absences(draft.assignee or self.people.lead(draft.owner), now))
+        draft = out_of_hours(draft, self._book, now)
         view, deadlines = finish(draft, self._book, now)
         trace = _trace(address, best, hits, draft.notes)
         return Decision(view=view, trace=trace, rule=view.rule, deadlines=deadlines, digest=self.digest)
@@ -167,18 +176,15 @@ def _name(rule: Rule) -> str:
 def _trace(address: Address, best: Hit[Rule] | None, hits: list[Hit[Rule]], notes: tuple[str, ...]) -> Trace:
     place = f"{normal_host(address.host)}{normal_path(address.path)}"
     if best is None:
-        near = [(hit.value.id, _condition(hit, address)) for hit in unique(hits, _name)]
+        near = [(hit.value.id, why_not(hit, hit, address)) for hit in unique(hits, _name)[:TRACED]]
         return Trace(place, "", near=tuple(near), notes=notes)
     others = [hit for hit in unique(hits, _name) if hit.value.id != best.value.id]
-    reasons = [(hit, why_not(best, hit, address)) for hit in others]
+    lost = [hit for hit in others if not hit.unmet][:TRACED]
+    near_by = [hit for hit in others if hit.unmet][:TRACED]
     return Trace(
         place,
         best.place.text,
-        lost=tuple((hit.value.id, reason) for hit, reason in reasons if not hit.unmet),
-        near=tuple((hit.value.id, reason) for hit, reason in reasons if hit.unmet),
+        lost=tuple((hit.value.id, why_not(best, hit, address)) for hit in lost),
+        near=tuple((hit.value.id, why_not(best, hit, address)) for hit in near_by),
         notes=notes,
     )
-
-
-def _condition(hit: Hit[Rule], address: Address) -> str:
-    return why_not(hit, hit, address)

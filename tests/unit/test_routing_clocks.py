@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stanch.routing import Calendar, People, RouteTable, load_routes
+from stanch.routing import Calendar, Opening, People, RouteTable, load_routes
 
 MINUTE = timedelta(minutes=1)
 CHANGES = {  # nights in which clocks change, with the zone's usual name
@@ -28,15 +28,15 @@ def shows(zone: ZoneInfo, moment: datetime, calendar: Calendar) -> bool:
     local = moment.astimezone(zone)
     clock, day = local.time(), local.date()
     return day not in calendar.closed and any(
-        weekday == day.weekday() and opens <= clock and (clock < closes or closes == time(0))
-        for weekday, opens, closes in calendar.hours
+        each.weekday == day.weekday() and each.opens <= clock and (clock < each.closes or each.closes == time(0))
+        for each in calendar.hours
     )
 
 
 CLOCKS = st.integers(0, 95).map(lambda quarter: time(quarter // 4, quarter % 4 * 15))
 SPANS = st.tuples(CLOCKS, CLOCKS).filter(lambda span: span[0] < span[1] or span[1] == time(0))
 HOURS = st.lists(st.tuples(st.integers(0, 6), SPANS), min_size=1, max_size=6).map(
-    lambda listed: tuple((day, *span) for day, span in listed)
+    lambda listed: tuple(Opening(day, *span) for day, span in listed)
 )
 
 
