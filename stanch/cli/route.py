@@ -80,7 +80,8 @@ def check(
     else:
         _lines(report_lines(results, warnings))
         failed = sum(not result.ok for result in results)
-        _say(f"{len(results)} tests, {failed} failed, {len(warnings)} warnings")
+        doubtful = sum(problem.severity == "warning" for problem in warnings)
+        _say(f"{len(results)} tests, {failed} failed, {doubtful} warnings")
     bad = any(not result.ok for result in results) or any(problem.code == "R107" for problem in warnings)
     raise typer.Exit(1 if bad else 0)
 

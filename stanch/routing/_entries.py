@@ -115,12 +115,19 @@ def _compatible(node: Node[Entry], token: Token) -> Iterator[Node[Entry]]:
     if token.kind is Kind.LITERAL:
         if node.literal is not None and token.text in node.literal:
             yield node.literal[token.text]
-        yield from (child for glob, child in node.globs or () if glob.meets(token.text))
+        yield from (child for glob, child in (node.globs or {}).items() if glob.meets(token.text))
         return
     for text, child in (node.literal or {}).items():
         if token.meets(text):
             yield child
-    yield from (child for _, child in node.globs or ())
+    for glob, child in (node.globs or {}).items():
+        if token.kind is not Kind.GLOB or _globs_meet(glob, token):
+            yield child
+
+
+def _globs_meet(first: Token, second: Token) -> bool:
+    starts = first.text.startswith(second.text) or second.text.startswith(first.text)
+    return starts and (first.suffix.endswith(second.suffix) or second.suffix.endswith(first.suffix))
 
 
 def _below(root: Node[Entry]) -> Iterator[Entry]:
@@ -130,4 +137,4 @@ def _below(root: Node[Entry]) -> Iterator[Entry]:
         yield from (each for _, each in node.entries or ())
         stack.extend(child for child in (node.one, node.deep) if child is not None)
         stack.extend((node.literal or {}).values())
-        stack.extend(child for _, child in node.globs or ())
+        stack.extend((node.globs or {}).values())

@@ -18,7 +18,7 @@ class Node(Generic[T]):
 
     def __init__(self) -> None:
         self.literal: dict[str, Node[T]] | None = None
-        self.globs: list[tuple[Token, Node[T]]] | None = None  # the longest first
+        self.globs: dict[Token, Node[T]] | None = None
         self.one: Node[T] | None = None
         self.deep: Node[T] | None = None  # reached without a step, and stays there on any step
         self.entries: list[tuple[Place, T]] | None = None
@@ -30,26 +30,13 @@ class Node(Generic[T]):
             self.literal = {} if self.literal is None else self.literal
             return self.literal.setdefault(token.text, Node())
         if token.kind is Kind.GLOB:
-            return self._glob(token)
+            self.globs = {} if self.globs is None else self.globs
+            return self.globs.setdefault(token, Node())
         if token.kind is Kind.ONE:
             self.one = self.one or Node()
             return self.one
         self.deep = self.deep or Node()
         return self.deep
-
-    def _glob(self, token: Token) -> Node[T]:
-        self.globs = self.globs or []
-        for known, child in self.globs:
-            if known == token:
-                return child
-        self.globs.append((token, Node()))
-        made = self.globs[-1][1]
-        self.globs.sort(key=_glob_rank)
-        return made
-
-
-def _glob_rank(item: tuple[Token, object]) -> tuple[int, int]:
-    return item[0].rank
 
 
 class Effort:
@@ -186,7 +173,7 @@ def _globs(group: _Group[T], parts: _Parts) -> list[_Group[T]]:
     """Groups by length of the pattern, the longest first."""
     ranked: dict[tuple[int, int], _Group[T]] = {}
     for node, positions in group:
-        for token, child in node.globs or ():
+        for token, child in (node.globs or {}).items():
             met = parts.met_by(token) & positions
             if met:
                 ranked.setdefault(token.rank, []).append((child, met << 1))
