@@ -15,7 +15,7 @@ from stanch.guards import GuardPolicy, load_guards
 from stanch.intake.config import Sources, load_sources
 from stanch.inventory import ApiInventory, load_inventory
 from stanch.playbooks.library import PlaybookSet
-from stanch.routing import RouteTable, load_routes
+from stanch.routing import RouteTable, load_route_files, route_files
 from stanch.settings import Settings
 from stanch.sinks.terminal import safe_text
 from stanch.texts import Texts, load_texts
@@ -94,7 +94,7 @@ class PolicyStore:
         inputs = {name: entry.inputs for name, entry in settings.playbooks.items()}
         files = {str(path): path.read_text("utf-8") for path in self._files()}
         guards = folder / "guards.yaml"
-        routes = load_routes(_needed(folder / "routes.yaml"), str(folder / "routes.yaml"))
+        routes = load_route_files({str(path): _needed(path) for path in route_files(folder / "routes.yaml")})
         return PolicySnapshot(
             routes=routes,
             playbooks=PlaybookSet.load(settings.playbooks_dir, inputs=inputs, templates=texts.names),

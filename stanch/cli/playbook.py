@@ -151,11 +151,11 @@ def _route(path: Path | None, finding: FindingView) -> RouteView:
 
 def _owned(routes: Path, finding: FindingView, plan: Plan) -> tuple[RouteView, dict[str, tuple[str, ...]]]:
     """Route and people as the ownership file has them."""
-    from stanch.routing import load_routes
+    from stanch.routing import read_routes
     from stanch.simulate.driver import START
     from stanch.simulate.people import resolved
 
-    table = load_routes(_read(routes), str(routes))
+    table = read_routes(routes)
     view = table.route(finding, START).view
     return view, resolved(plan, view, lambda name: table.people.resolve(name, START))
 

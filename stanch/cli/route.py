@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(name="route", help="Ownership rules: test, check, show.", no_args_is_help=True)
 DEFAULT_FILE = Path("policy/routes.yaml")
-RoutesOption = Annotated[Path, typer.Option("--routes", help="The ownership file.")]
+RoutesOption = Annotated[Path, typer.Option("--routes", help="The ownership file, or the policy folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 
 
@@ -45,7 +45,7 @@ def route_test(
 
     table = load_table(routes)
     given = {"method": method.upper(), "severity": severity, "category": category, "environment": environment}
-    apis = _inventory(inventory or routes.parent / "inventory.yaml", table)
+    apis = _inventory(inventory or (routes if routes.is_dir() else routes.parent) / "inventory.yaml", table)
     findings = [_looked_up(finding, apis) for finding in findings_of(target, given)]
     now = datetime.now(UTC)
     answers = [answer(table.route(finding, now), finding) for finding in findings]
@@ -64,7 +64,7 @@ def route_test(
 
 @app.command("check")
 def check(
-    path: Annotated[Path, typer.Argument(help="The ownership file.")] = DEFAULT_FILE,
+    path: Annotated[Path, typer.Argument(help="The ownership file, or the policy folder.")] = DEFAULT_FILE,
     as_json: JsonOption = False,
 ) -> None:
     """Run the tests inside the file and point out what is doubtful; exits 1 when a test fails or a rule has none."""
@@ -74,13 +74,14 @@ def check(
 
     table = load_table(path)
     results = run_tests(table)
-    warnings = lint(table.file, results, name=str(path))
+    warnings = lint(table, results, now=datetime.now(UTC))
     if as_json:
         typer.echo(json.dumps(report(results, warnings)))
     else:
         _lines(report_lines(results, warnings))
         failed = sum(not result.ok for result in results)
-        _say(f"{len(results)} tests, {failed} failed, {len(warnings)} warnings")
+        doubtful = sum(problem.severity == "warning" for problem in warnings)
+        _say(f"{len(results)} tests, {failed} failed, {doubtful} warnings")
     bad = any(not result.ok for result in results) or any(problem.code == "R107" for problem in warnings)
     raise typer.Exit(1 if bad else 0)
 
@@ -101,19 +102,14 @@ def show(routes: RoutesOption = DEFAULT_FILE, as_json: JsonOption = False) -> No
 
 
 def load_table(path: Path) -> RouteTable:
-    """The ownership file, ready to answer.
+    """An ownership file, or all of a policy folder, ready to answer.
 
     Raises:
         ConfigError: it cannot be read or has mistakes.
     """
-    from stanch.errors import ConfigError
-    from stanch.routing import load_routes
+    from stanch.routing import read_routes
 
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise ConfigError(f"cannot read {path}", code="R000", hint="name the file with --routes") from None
-    return load_routes(text, str(path))
+    return read_routes(path)
 
 
 def _inventory(path: Path, table: RouteTable) -> ApiInventory:

@@ -94,7 +94,7 @@ def report_lines(results: list[TestResult], warnings: list[Problem]) -> Iterator
             for name, wanted, got in result.differences:
                 yield f"  {name}: expected {wanted}, got {got}"
     for problem in warnings:
-        yield f"warning: {problem}"
+        yield f"{problem.severity}: {problem}"
 
 
 def places(table: RouteTable) -> list[dict[str, Any]]:

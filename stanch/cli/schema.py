@@ -37,11 +37,11 @@ def _model(kind: Kind) -> Any:
     from stanch.intake.config import SourcesFile
     from stanch.inventory import InventoryFile
     from stanch.playbooks.model import Playbook
-    from stanch.routing import RoutesFile
+    from stanch.routing import RoutesPart
 
     models = {
         Kind.PLAYBOOK: Playbook,
-        Kind.ROUTES: RoutesFile,
+        Kind.ROUTES: RoutesPart,
         Kind.GUARDS: GuardPolicy,
         Kind.SOURCES: SourcesFile,
         Kind.INVENTORY: InventoryFile,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from stanch.cli.validate_inventory import inventory_problems, openapi_problems
+from stanch.cli.validate_routes import routes_problems
 
 if TYPE_CHECKING:
     from stanch.errors import Problem
@@ -39,7 +40,7 @@ def validate(
         typer.echo(json.dumps([as_dict(problem) for problem in problems], indent=2))
     else:
         show(problems, checked=len(files))
-    bad = [problem for problem in problems if strict or problem.severity == "error"]
+    bad = [problem for problem in problems if problem.severity == "error" or (strict and problem.severity == "warning")]
     raise typer.Exit(3 if bad else 0)
 
 
@@ -68,9 +69,11 @@ def check_files(files: list[Path]) -> list[Problem]:
         except (OSError, UnicodeDecodeError):
             problems.append(Problem("P001", "the file is not readable UTF-8 text", file=str(path), line=1, column=1))
     playbooks = {path: text for path, text in texts.items() if kind_of(path, text) == "playbook"}
+    routes = {path: text for path, text in texts.items() if kind_of(path, text) == "routes"}
     for path, text in texts.items():
-        if path not in playbooks:
+        if path not in playbooks and path not in routes:
             problems += _others(path, text)
+    problems += routes_problems(routes)
     problems += _playbooks(playbooks, templates=_own_templates(texts))
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column, problem.code))
 
@@ -146,14 +149,6 @@ def _others(path: Path, text: str) -> list[Problem]:
         return list(error.problems)
 
 
-def _routes(text: str, path: Path) -> list[Problem]:
-    """Errors are raised; what looks odd is a warning. The tests in the file are run by `stanch route check`."""
-    from stanch.routing import check, lint, load_routes
-
-    table = load_routes(text, str(path))
-    return lint(table.file, check(table), name=str(path))
-
-
 def _guards(text: str, path: Path) -> list[Problem]:
     from stanch.guards import load_guards
 
@@ -190,7 +185,6 @@ def _template(text: str, path: Path) -> list[Problem]:
 
 
 _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
-    "routes": _routes,
     "guards": _guards,
     "sources": _sources,
     "inventory": inventory_problems,
@@ -210,8 +204,10 @@ def show(problems: list[Problem], *, checked: int) -> None:
         hint = f" ({problem.hint})" if problem.hint else ""
         typer.echo(safe_text(f"{place}{word}{problem.code} {problem.message}{hint}", limit=1000))
     errors = sum(problem.severity == "error" for problem in problems)
-    warnings = len(problems) - errors
-    typer.echo(f"{checked} files checked: {errors} errors, {warnings} warnings", err=True)
+    warnings = sum(problem.severity == "warning" for problem in problems)
+    remarks = len(problems) - errors - warnings
+    more = f", {remarks} remarks" if remarks else ""
+    typer.echo(f"{checked} files checked: {errors} errors, {warnings} warnings{more}", err=True)
 
 
 def as_dict(problem: Problem) -> dict[str, object]:

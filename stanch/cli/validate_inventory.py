@@ -14,12 +14,11 @@ def inventory_problems(text: str, path: Path) -> list[Problem]:
     from stanch.documents import load
     from stanch.errors import ConfigError
     from stanch.inventory import parse_inventory, warnings_of
-    from stanch.routing import load_routes
+    from stanch.routing import read_routes
 
     try:
-        beside = path.parent / "routes.yaml"
-        routes = load_routes(beside.read_text("utf-8"), str(beside))
-    except (OSError, UnicodeDecodeError, ConfigError):
+        routes = read_routes(path.parent)
+    except ConfigError:
         routes = None
     found = parse_inventory(text, str(path), folder=path.parent, routes=routes)
     return warnings_of(found.file, load(text, str(path)))

@@ -101,9 +101,11 @@ class Document:
         indent = max(written.find(content), 0)
         return line, indent + 1 + len(before.rpartition("\n")[2])
 
-    def strings(self) -> Iterator[tuple[Path, str]]:
-        """Every text value with its path, in file order."""
-        yield from _strings(self.root, ())
+    def strings(self, start: Path = ()) -> Iterator[tuple[Path, str]]:
+        """Every text value below a path, with its path from there, in file order."""
+        node = self.node(start)
+        if node is not None:
+            yield from _strings(node, ())
 
 
 def _written(text: str, offset: int, *, quote: str) -> int:

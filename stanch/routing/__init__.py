@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from stanch.routing._calendar import Calendar, Opening
 from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
+from stanch.routing._coverage import Coverage, coverage
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._lint import lint
-from stanch.routing._load import load_routes
+from stanch.routing._load import ROUTES_FOLDER, load_route_files, load_routes, read_routes, route_files
 from stanch.routing._match import Match, PlaceWords
-from stanch.routing._model import RoutesFile
+from stanch.routing._model import RoutesFile, RoutesPart
 from stanch.routing._normal import normal_host, normal_path, split_url
 from stanch.routing._overlap import Overlap, Relation, overlap, same_host
 from stanch.routing._people import People
@@ -16,12 +18,18 @@ from stanch.routing._place import Place
 from stanch.routing._table import Decision, RouteTable, Trace, address_of
 from stanch.routing._templates import templates_of
 from stanch.routing._tests import TestResult, check
+from stanch.routing._walk import Effort
 
 __all__ = [
+    "ROUTES_FOLDER",
     "Address",
+    "Calendar",
+    "Coverage",
     "Decision",
+    "Effort",
     "Hit",
     "Match",
+    "Opening",
     "Overlap",
     "People",
     "Place",
@@ -30,16 +38,21 @@ __all__ = [
     "Relation",
     "RouteTable",
     "RoutesFile",
+    "RoutesPart",
     "TestResult",
     "Trace",
     "address_of",
     "check",
+    "coverage",
     "lint",
+    "load_route_files",
     "load_routes",
     "normal_host",
     "normal_path",
     "overlap",
     "place_problems",
+    "read_routes",
+    "route_files",
     "same_host",
     "split_url",
     "templates_of",

@@ -3,48 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date, timedelta
 from difflib import get_close_matches
-from functools import partial
 
 from pydantic import BaseModel
 
-from stanch.documents import Document
 from stanch.errors import Problem
 from stanch.expressions import ExpressionError
 from stanch.routing._checks_places import place_problems
-from stanch.routing._conditions import checked, routing_code, top_level
-from stanch.routing._model import Branch, RoutesFile
+from stanch.routing._conditions import CODES, checked
+from stanch.routing._dead import dead_branches
+from stanch.routing._deadlines import calendar_of
+from stanch.routing._model import RoutesFile
 from stanch.routing._people import People
-from stanch.routing._report import Found, Path, problem
+from stanch.routing._times import Office
+from stanch.routing._written import Found, Path, Written
 from stanch.shapes import is_dict
 from stanch.views import FindingView, RouteView
 
-_PEOPLE = ("owner", "assignee", "cc", "notify", "only", "lead", "members", "user", "by")
+_PEOPLE = ("owner", "assignee", "cc", "notify", "only", "lead", "members", "user", "by", "instead")
 _ROLES = ("owner", "owner.lead", "assignee")
-MAX_REFINE = 3
 
 
-def problems_of(file: RoutesFile, document: Document) -> list[Problem]:
+def problems_of(file: RoutesFile, written: Written) -> list[Problem]:
     """Every mistake of a file whose form is right."""
-    found = [problem(document, each) for each in _found(file, document)]
-    return [*found, *_conditions(document)]
+    found = [written.problem(each) for each in _found(file, written)]
+    return [*found, *_conditions(written)]
 
 
-def _found(file: RoutesFile, document: Document) -> Iterator[Found]:
-    yield from _references(file, document)
-    yield from _unique_ids(document)
-    yield from _branches(file)
+def _found(file: RoutesFile, written: Written) -> Iterator[Found]:
+    yield from _references(file, written)
+    yield from _unique_ids(written)
+    yield from dead_branches(file)
     yield from _calendars(file)
     yield from _test_words(file)
     yield from _noise_words(file)
     yield from place_problems(file)
 
 
-def _references(file: RoutesFile, document: Document) -> Iterator[Found]:
+def _references(file: RoutesFile, written: Written) -> Iterator[Found]:
     """R001 and R006: every id that is used must be declared."""
     people, rules = People(file.directory), [rule.id for rule in file.rules]
     tables = {"sla": list(file.sla), "escalation": list(file.escalations), "calendar": list(file.calendars)}
-    for path, text in document.strings():
+    for path, text in written.strings():
         name = next((str(step) for step in reversed(path) if isinstance(step, str)), "")
         if path[0] in ("tests", "namespace", "version") or "learned" in path:
             continue
@@ -52,10 +53,7 @@ def _references(file: RoutesFile, document: Document) -> Iterator[Found]:
             yield _unknown(name, text, path, tables[name])
         elif name == "wins_over" and text not in rules:
             yield _unknown("rule", text, path, rules)
-        elif (
-            name in ("owner", "assignee", "cc", "notify", "only", "lead", "members", "user", "by")
-            and path[0] != "grouping"
-        ):
+        elif name in _PEOPLE and path[0] != "grouping":
             yield from _person(text, path, people, name)
 
 
@@ -77,48 +75,37 @@ def _unknown(kind: str, text: str, path: Path, known: Iterable[str]) -> Found:
     return Found("R001", f"unknown {kind} '{text[:80]}'", path, hint)
 
 
-def _unique_ids(document: Document) -> Iterator[Found]:
+def _unique_ids(written: Written) -> Iterator[Found]:
     first: dict[tuple[str, str], Path] = {}
-    for path, text in document.strings():
+    for path, text in written.strings():
         if path[-1] == "id" and path[0] in ("rules", "default", "overlays", "grouping", "inhibit", "silences"):
             if "legal_clock" in path:
                 continue
             scope = str(("rules",) if path[0] == "default" else path[:-2])
             if (scope, text) in first:
-                line, _ = document.at(first[scope, text])
-                yield Found("R001", f"id '{text}' is already used in line {line}", path, "rename one")
+                message = f"id '{text}' is used twice"
+                yield Found("R001", message, path, "rename one", also=first[scope, text])
             first.setdefault((scope, text), path)
-
-
-def _branches(file: RoutesFile) -> Iterator[Found]:
-    for index, rule in enumerate(file.rules):
-        yield from _dead(rule.refine, ("rules", index, "refine"), 1)
-
-
-def _dead(branches: tuple[Branch, ...], path: Path, depth: int) -> Iterator[Found]:
-    """R105: a branch behind one that is always true, or true whenever it is."""
-    earlier: list[tuple[str, frozenset[str]]] = []
-    if branches and depth > MAX_REFINE:
-        yield Found("R000", f"refine is nested deeper than {MAX_REFINE}", path, "flatten it")
-        return
-    for index, branch in enumerate(branches):
-        parts = frozenset(top_level(branch.when)) if "||" not in branch.when else frozenset({branch.when})
-        for name, known in earlier:
-            if known <= parts or "true" in known:
-                message = f"branch '{branch.id}' is never reached: '{name}' is true whenever it is"
-                yield Found("R105", message, (*path, index, "when"), "move it up or remove it")
-                break
-        earlier.append((branch.id, parts))
-        yield from _dead(branch.refine, (*path, index, "refine"), depth + 1)
 
 
 def _calendars(file: RoutesFile) -> Iterator[Found]:
     for name, office in file.calendars.items():
         if not office.open:
             yield Found("R203", f"calendar '{name}' is never open", ("calendars", name), "add opening hours")
+        elif not _ever_open(office):
+            why = f"calendar '{name}' is never open: no day is within its months, days and years"
+            yield Found("R203", why, ("calendars", name), "add opening hours")
         for index, hours in enumerate(office.open):
             if hours.closes <= hours.opens and hours.closes.isoformat() != "00:00:00":
                 yield Found("R203", "closes before it opens", ("calendars", name, "open", index), "split at midnight")
+
+
+def _ever_open(office: Office) -> bool:
+    """Within the four years that deadlines look ahead from the years it names."""
+    calendar = calendar_of(office)
+    years = [first for hours in office.open for first, _ in hours.dates.years] or [2024]
+    days = (date(year, 1, 1) + timedelta(days=offset) for year in years for offset in range(4 * 366))
+    return any(calendar.spans(day) for day in days)
 
 
 def _test_words(file: RoutesFile) -> Iterator[Found]:
@@ -159,10 +146,10 @@ def _closest(word: str, known: Iterable[str]) -> str:
     return f"did you mean '{close[0]}'?" if close else ""
 
 
-def _conditions(document: Document) -> Iterator[Problem]:
-    for path, text in document.strings():
+def _conditions(written: Written) -> Iterator[Problem]:
+    for path, text in written.strings():
         if path[-1] == "when" and path[0] in ("rules", "overlays", "inhibit", "silences"):
             try:
                 checked(text)
             except ExpressionError as error:
-                yield from error.located(document.file, partial(document.inside, path), codes=routing_code)
+                yield from written.of_expression(path, error, CODES)

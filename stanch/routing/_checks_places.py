@@ -2,129 +2,103 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from itertools import islice
+from typing import TypeAlias
 
-from stanch.routing._model import RoutesFile, Rule
+from stanch.routing._cover import covered_places
+from stanch.routing._entries import Entry, Paths, by_host, entries_of, shape
+from stanch.routing._model import RoutesFile
 from stanch.routing._overlap import Overlap, Relation, overlap
-from stanch.routing._place import Kind, Place, Token
-from stanch.routing._report import Found, Path
+from stanch.routing._place import CONDITIONS, Kind, Place
+from stanch.routing._written import Found, Path
 
-
-@dataclass(frozen=True)
-class _Entry:
-    rule: Rule
-    place: Place
-    path: Path  # in the file
-    order: tuple[int, int]
+Wins: TypeAlias = Mapping[str, frozenset[str]]
+MOST = 200  # of one code: whoever has more of them reads no further
 
 
 def place_problems(file: RoutesFile) -> Iterator[Found]:
     """R101, R102, R103 and R106."""
-    entries = [entry for index, rule in enumerate(file.rules) for entry in _entries(index, rule)]
+    entries = entries_of(file)
     wins = {rule.id: frozenset(rule.wins_over) for rule in file.rules}
-    yield from _cycles(file, wins)
-    for group in _by_host(entries):
-        for first, second in _pairs(group):
-            earlier, later = sorted((first, second), key=_where)
-            yield from _pair(earlier, later, wins)
+    cycles = list(_cycles(file, wins))
+    yield from cycles
+    yield from islice(_same(entries, wins), MOST)
+    if not cycles:
+        yield from islice(covered_places(entries), MOST)
+    yield from islice((each for group in by_host(entries) for each in _crossings(group, wins)), MOST)
 
 
-def _entries(index: int, rule: Rule) -> Iterator[_Entry]:
-    for number, place in enumerate(rule.match.places):
-        where: Path = ("rules", index, "match", *(("any", number) if rule.match.any else ()))
-        yield _Entry(rule, place, where, (index, number))
-
-
-def _by_host(entries: list[_Entry]) -> list[list[_Entry]]:
-    groups: dict[tuple[object, ...], list[_Entry]] = defaultdict(list)
+def _same(entries: list[Entry], wins: Wins) -> Iterator[Found]:
+    """R101."""
+    first: dict[object, Entry] = {}
     for entry in entries:
-        groups[tuple((token.kind, _word(token)) for token in entry.place.host)].append(entry)
-    return list(groups.values())
+        place = entry.place
+        key = (shape(place.host), shape(place.path), *(place.condition(name) for name in CONDITIONS))
+        other = first.setdefault(key, entry)
+        if other is entry or (other.rule.id != entry.rule.id and settled(other, entry, wins)):
+            continue
+        message = f"rules '{other.rule.id}' and '{entry.rule.id}' have the same place: {place.text}"
+        yield Found("R101", message, entry.path, "keep one of them", also=other.path)
 
 
-def _where(entry: _Entry) -> tuple[int, int]:
-    return entry.order
+def settled(first: Entry, second: Entry, wins: Wins) -> bool:
+    """Whether one of two rules is written to win over the other."""
+    return second.rule.id in wins[first.rule.id] or first.rule.id in wins[second.rule.id]
 
 
-def _word(token: Token) -> str:
-    return "" if token.kind is Kind.ONE else token.text
-
-
-def _pairs(group: list[_Entry]) -> Iterator[tuple[_Entry, _Entry]]:
-    """Pairs that may meet: those that start with different words cannot."""
-    buckets: dict[str, list[_Entry]] = defaultdict(list)
+def _crossings(group: list[Entry], wins: Wins) -> Iterator[Found]:
+    """R103."""
+    paths = Paths()
     for entry in group:
-        buckets[_start(entry.place)].append(entry)
-    loose = buckets.pop("", [])
-    for index, first in enumerate(loose):
-        for second in (*loose[index + 1 :], *(each for bucket in buckets.values() for each in bucket)):
-            yield first, second
-    for bucket in buckets.values():
-        for index, first in enumerate(bucket):
-            for second in bucket[index + 1 :]:
-                yield first, second
+        paths.add(entry)
+    known: set[tuple[int, int]] = set()
+    for entry in group:
+        if _never_crosses(entry.place):
+            continue
+        for other in paths.meeting(entry):
+            earlier, later = sorted((entry, other), key=lambda each: each.order)
+            pair = (id(earlier), id(later))
+            if pair not in known and _disputed(earlier, later, wins):
+                known.add(pair)
+                yield from _crossing(earlier, later)
 
 
-def _start(place: Place) -> str:
-    """The literal beginning of a path, '' where it begins with a variable."""
-    if not place.path:
-        return "/"
-    return place.path[0].text if place.path[0].kind is Kind.LITERAL else ""
+def _never_crosses(place: Place) -> bool:
+    """A path of words, or all below one, lies inside or around whatever it meets, unless that has variables itself."""
+    open_end = bool(place.path) and place.path[-1].kind is Kind.REST
+    words = place.path[:-1] if open_end else place.path
+    return not place.listed and all(token.kind is Kind.LITERAL for token in words)
 
 
-def _pair(first: _Entry, second: _Entry, wins: Mapping[str, frozenset[str]]) -> Iterator[Found]:
-    if _words_apart(first.place, second.place):
-        return
+def _disputed(first: Entry, second: Entry, wins: Wins) -> bool:
+    return first.rule.owner != second.rule.owner and not settled(first, second, wins)
+
+
+def _crossing(first: Entry, second: Entry) -> Iterator[Found]:
     found = overlap(first.place, second.place)
+    if found.relation is not Relation.CROSSING:
+        return
     names = f"rules '{first.rule.id}' and '{second.rule.id}'"
-    settled = second.rule.id in wins[first.rule.id] or first.rule.id in wins[second.rule.id]
-    if found.relation is Relation.EQUAL and not (settled and first.rule.id != second.rule.id):
-        yield Found("R101", f"{names} have the same place: {second.place.text}", second.path, "keep one of them")
-    elif found.relation is Relation.CROSSING and not settled and first.rule.owner != second.rule.owner:
-        message = f"{names} both meet {_shown(second.place, found)} and have different owners"
-        yield Found("R103", message, second.path, f"add wins_over: [{first.rule.id}] or the other way round")
-    else:
-        yield from _never(first, second, found, wins)
+    message = f"{names} both meet {shown(second.place, found)} and have different owners"
+    hint = f"add wins_over: [{first.rule.id}] or the other way round"
+    yield Found("R103", message, second.path, hint, also=first.path)
 
 
-def _words_apart(first: Place, second: Place) -> bool:
-    for left, right in zip(first.path, second.path, strict=False):
-        if left.kind is not Kind.LITERAL or right.kind is not Kind.LITERAL:
-            return False
-        if left.text != right.text:
-            return True
-    return False
-
-
-def _shown(place: Place, found: Overlap) -> str:
-    host = ".".join(_example(token) for token in reversed(place.host))
+def shown(place: Place, found: Overlap) -> str:
+    """An address that two places meet."""
+    host = ".".join(token.text if token.kind is Kind.LITERAL else "x" for token in reversed(place.host))
     return f"{host}{found.example}"
 
 
-def _example(token: Token) -> str:
-    return token.text if token.kind is Kind.LITERAL else "x"
-
-
-def _never(first: _Entry, second: _Entry, found: Overlap, wins: Mapping[str, frozenset[str]]) -> Iterator[Found]:
-    """R102: a place inside another whose rule is written to win over it."""
-    pairs = {Relation.INSIDE: (first, second), Relation.AROUND: (second, first)}
-    if found.relation in pairs:
-        inner, outer = pairs[found.relation]
-        if inner.rule.id in wins[outer.rule.id]:
-            message = f"rule '{inner.rule.id}' can never win here: '{outer.rule.id}' wins over it everywhere"
-            yield Found("R102", message, inner.path, "remove it, or the wins_over")
-
-
-def _cycles(file: RoutesFile, wins: Mapping[str, frozenset[str]]) -> Iterator[Found]:
+def _cycles(file: RoutesFile, wins: Wins) -> Iterator[Found]:
     for index, rule in enumerate(file.rules):
         if _reaches(rule.id, rule.id, wins):
             path: Path = ("rules", index, "wins_over")
             yield Found("R106", f"wins_over of rule '{rule.id}' comes back to itself", path, "remove one of them")
 
 
-def _reaches(start: str, goal: str, wins: Mapping[str, frozenset[str]]) -> bool:
+def _reaches(start: str, goal: str, wins: Wins) -> bool:
     pending, seen = list(wins.get(start, ())), set[str]()
     while pending:
         name = pending.pop()

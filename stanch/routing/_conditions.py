@@ -10,17 +10,12 @@ from stanch.views import FindingView
 
 SCHEMA = Schema({"finding": FindingView})
 
-_CODES = {"P304": "R003"}
+CODES = {"P304": "R003"}  # what the expression checker calls it; every other code is R002 here
 
 
 def checked(source: str) -> Checked:
     """The condition, checked; raises ExpressionError."""
     return check(source, SCHEMA, expect="bool")
-
-
-def routing_code(code: str) -> str:
-    """Our code for one of the expression checker's."""
-    return _CODES.get(code, "R002")
 
 
 @dataclass(frozen=True)
@@ -56,12 +51,18 @@ def _shown(part: str, finding: FindingView) -> str:
 
 def top_level(source: str) -> list[str]:
     """The parts of a condition between its outermost `&&` and `||`."""
+    return outermost(source, "&&", "||")
+
+
+def outermost(source: str, *marks: str) -> list[str]:
+    """The parts of a condition between marks that stand in no bracket and no text."""
     parts, depth, start = list[str](), 0, 0
     for position, letter in _code(source):
         depth += {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}.get(letter, 0)
-        if depth == 0 and source.startswith(("&&", "||"), position):
+        mark = next((each for each in marks if depth == 0 and source.startswith(each, position)), "")
+        if mark:
             parts.append(source[start:position].strip())
-            start = position + 2
+            start = position + len(mark)
     return [part for part in (*parts, source[start:].strip()) if part]
 
 

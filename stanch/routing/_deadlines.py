@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from stanch.routing._calendar import DAYS, Calendar
+from stanch.routing._calendar import Calendar, hours_of
 from stanch.routing._times import Office, Promise, Rung
 
 LANES = ("backlog", "next_sprint", "emergency_patch")
@@ -24,13 +24,13 @@ class Deadlines:
 
 def calendar_of(office: Office) -> Calendar:
     """A calendar file entry, ready to count with."""
-    hours = ((DAYS.index(day), span.opens, span.closes) for span in office.open for day in span.days)
     freezes = tuple((freeze.start, freeze.until) for freeze in office.freeze)
-    return Calendar(office.zone, tuple(hours), frozenset(office.closed), freezes)
+    return Calendar(office.zone, hours_of(office.open), frozenset(office.closed), freezes)
 
 
 def deadlines(promises: Iterable[Promise], calendar: Calendar | None, start: datetime) -> Deadlines:
     """The strictest of several promises, each part on its own."""
+    start = start.astimezone(UTC)  # a day is 24 hours here, whatever the clocks of a zone do
     result = Deadlines()
     for index, promise in enumerate(promises):
         each = _one(promise, calendar, start)

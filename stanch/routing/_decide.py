@@ -144,7 +144,7 @@ class Book:
 def finish(draft: Draft, book: Book, now: datetime) -> tuple[RouteView, Deadlines]:
     """People, tracker, deadlines and escalation of a draft."""
     people, owner = book.people, draft.owner
-    assignee = _assignee(draft, people, book.file.default.owner)
+    assignee = _assignee(draft, people, book.file.default.owner, now)
     names = {"owner": owner, "owner.lead": people.lead(owner), "assignee": assignee}
     calendar = book.calendars.get(draft.calendar)
     times = deadlines(_promises(draft, book.file), calendar, now)
@@ -152,8 +152,8 @@ def finish(draft: Draft, book: Book, now: datetime) -> tuple[RouteView, Deadline
     view = RouteView(
         owner=_owner(owner, people, now),
         assignee=assignee,
-        cc=_named(draft.cc, names),
-        notify=_named(draft.notify, names),
+        cc=_named(draft.cc, names, people, now),
+        notify=_named(draft.notify, names, people, now),
         ticket=draft.ticket or _tracker(owner, people),
         lane=times.lane,
         severity=draft.severity,
@@ -173,13 +173,18 @@ def _promises(draft: Draft, file: RoutesFile) -> list[Promise]:
     return [table[draft.severity] for table in tables if draft.severity in table]
 
 
-def _assignee(draft: Draft, people: People, fallback: str) -> str:
-    """The named one, else the owner's lead, else the default owner's; someone who has left is passed over."""
-    for ref in (draft.assignee, people.lead(draft.owner), people.lead(fallback)):
-        user = people.user(ref)
-        if ref and (user is None or user.active):
-            return ref
-    return draft.owner
+def _assignee(draft: Draft, people: People, fallback: str, now: datetime) -> str:
+    """The named one or who stands in for them, else the owner's lead, else the default owner's.
+
+    Who has left is passed over. Where everybody is away, the first who has not left: a name is better than none.
+    """
+    refs = [ref for ref in (draft.assignee, people.lead(draft.owner), people.lead(fallback)) if ref]
+    for ref in refs:
+        if people.user(ref) is None:
+            return ref  # a team or whoever is on call
+        if person := people.present(ref, now):
+            return person
+    return next((ref for ref in refs if (user := people.user(ref)) and user.active), draft.owner)
 
 
 def _owner(ref: str, people: People, now: datetime) -> OwnerView:
@@ -193,5 +198,11 @@ def _tracker(ref: str, people: People) -> TicketTarget:
     return team.ticket.view if team else TicketTarget()
 
 
-def _named(refs: tuple[str, ...], names: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(names.get(ref, ref) for ref in refs))
+def _named(refs: tuple[str, ...], names: Mapping[str, str], people: People, now: datetime) -> tuple[str, ...]:
+    """As written, with whoever stands in for somebody who is away beside them."""
+    found: dict[str, None] = {}
+    for ref in (names.get(ref, ref) for ref in refs):
+        found[ref] = None
+        if people.away(ref, now) and (person := people.present(ref, now)):
+            found[person] = None
+    return tuple(found)

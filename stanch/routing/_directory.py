@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from stanch.documents import Duration
+from stanch.routing._times import Hours
 from stanch.routing._words import Instant, ScheduleId, TeamId, UserId, Words, Zone
 from stanch.views import TicketTarget
+
+
+class Away(Words):
+    """A span in which a person does not work, and who stands in."""
+
+    start: Instant = Field(alias="from")
+    until: Instant
+    instead: UserId | None = None
+
+    @model_validator(mode="after")
+    def _ends(self) -> Away:
+        return _ended(self)
 
 
 class User(Words):
@@ -24,6 +38,7 @@ class User(Words):
     console: str = ""
     timezone: Zone = "UTC"
     active: bool = True
+    away: tuple[Away, ...] = ()
 
 
 class Target(Words):
@@ -48,9 +63,13 @@ class Team(Words):
 
 
 class Rotation(Words):
+    """Who takes turns, from when on; `hours` limits it to times of the week, in the schedule's zone or its own."""
+
     start: Instant
     every: Annotated[Duration, Field(ge=timedelta(hours=1))]
     members: tuple[UserId, ...] = Field(min_length=1)
+    hours: tuple[Hours, ...] = ()
+    timezone: Zone | None = None
 
 
 class Cover(Words):
@@ -60,11 +79,37 @@ class Cover(Words):
     until: Instant
     user: UserId
 
+    @model_validator(mode="after")
+    def _ends(self) -> Cover:
+        return _ended(self)
+
 
 class Schedule(Words):
+    """Who is on call: an override, else the first of its rotations that covers the time."""
+
     timezone: Zone = "UTC"
-    rotation: Rotation
+    rotation: Rotation | None = None
+    rotations: tuple[Rotation, ...] = ()
     overrides: tuple[Cover, ...] = ()
+
+    @model_validator(mode="after")
+    def _turns(self) -> Schedule:
+        if (self.rotation is None) == (not self.rotations):
+            raise PydanticCustomError("R000", "write either 'rotation' or a list of 'rotations'")
+        return self
+
+    @property
+    def turns(self) -> tuple[Rotation, ...]:
+        return (self.rotation,) if self.rotation else self.rotations
+
+
+Span = TypeVar("Span", Away, Cover)
+
+
+def _ended(span: Span) -> Span:
+    if span.until <= span.start:
+        raise PydanticCustomError("R000", "it ends before it starts", {"hint": "'until' is later than 'from'"})
+    return span
 
 
 class Directory(Words):

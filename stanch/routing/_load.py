@@ -1,30 +1,109 @@
-"""From the text of an ownership file to a table that answers."""
+"""From ownership files to a table that answers."""
 
 from __future__ import annotations
 
-from stanch.documents import Codes, load, validate
+from collections.abc import Iterable, Mapping
+from pathlib import Path as File
+from typing import Any
+
+from stanch.documents import Codes, Document, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.routing._checks import problems_of
-from stanch.routing._model import RoutesFile
+from stanch.routing._merge import merge
+from stanch.routing._model import RoutesFile, RoutesPart
 from stanch.routing._table import RouteTable
+from stanch.routing._written import Written
 
+MAIN, ROUTES_FOLDER = "routes.yaml", "routes.d"
 _CODES = Codes(unknown_key="R001", missing="R000", invalid="R000")
 
 
-def load_routes(text: str, file: str = "routes.yaml") -> RouteTable:
-    """Read and check an ownership file.
+def load_routes(text: str, file: str = MAIN) -> RouteTable:
+    """Read and check a single ownership file.
 
     Raises:
         ConfigError: with every problem found, codes R000 to R303 (docs/errors.md).
     """
     document = load(text, file, code="R000")
-    words = validate(RoutesFile, document, _CODES)
-    problems = problems_of(words, document)
+    return _checked(validate(RoutesFile, document, _CODES), Written.of(document), document.data, file)
+
+
+def load_route_files(texts: Mapping[str, str]) -> RouteTable:
+    """Read and check the files of several teams as one; their order has no meaning.
+
+    Args:
+        texts: content by file name, at least one.
+
+    Raises:
+        ConfigError: with every problem found in any of them.
+    """
+    if len(texts) == 1:
+        return load_routes(*reversed(next(iter(texts.items()))))
+    documents, problems = _documents(texts)
+    name = _name(texts)
     if problems:
-        count = len(problems)
-        raise ConfigError(f"{file} has {count} mistake{'s' if count != 1 else ''}", problems=_in_order(problems))
-    return RouteTable(words, document.data, name=file)
+        raise _failed(name, problems)
+    data, written, problems = merge(documents)
+    if problems:
+        raise _failed(name, problems)
+    return _checked(RoutesFile.model_validate(data), written, data, name)
 
 
-def _in_order(problems: list[Problem]) -> list[Problem]:
-    return sorted(problems, key=lambda problem: (problem.line, problem.column, problem.code))
+def route_files(path: File) -> list[File]:
+    """The ownership files that belong together.
+
+    Args:
+        path: a policy folder; or one file, which brings `routes.d` beside it along when it is called `routes.yaml`.
+    """
+    main = path / MAIN if path.is_dir() else path
+    beside = main.parent / ROUTES_FOLDER if main.name == MAIN else None
+    parts = sorted(beside.glob("*.y*ml")) if beside and beside.is_dir() else []
+    parts = [each for each in parts if each.is_file() and not each.name.startswith(".")]
+    return [main, *parts] if main.is_file() or not parts else parts
+
+
+def read_routes(path: File) -> RouteTable:
+    """Read the ownership files of a policy folder, or one file and what belongs to it.
+
+    Raises:
+        ConfigError: with every problem found, or because a file cannot be read.
+    """
+    return load_route_files({str(file): _text(file) for file in route_files(path)})
+
+
+def _text(file: File) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"cannot read {file}", code="R000", hint="name the ownership file or its folder") from None
+
+
+def _documents(texts: Mapping[str, str]) -> tuple[list[Document], list[Problem]]:
+    """Each file checked on its own, sorted by name so that the same files give the same messages."""
+    documents, problems = list[Document](), list[Problem]()
+    for name in sorted(texts):
+        try:
+            document = load(texts[name], name, code="R000")
+            validate(RoutesPart, document, _CODES)
+            documents.append(document)
+        except ConfigError as error:
+            problems += error.problems
+    return documents, problems
+
+
+def _checked(words: RoutesFile, written: Written, data: Mapping[str, Any], name: str) -> RouteTable:
+    problems = problems_of(words, written)
+    if problems:
+        raise _failed(name, problems)
+    return RouteTable(words, data, name=name, written=written)
+
+
+def _name(texts: Iterable[str]) -> str:
+    first, *others = sorted(texts)
+    return f"{first} and {len(others)} more"
+
+
+def _failed(name: str, problems: list[Problem]) -> ConfigError:
+    count = len(problems)
+    ordered = sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column, problem.code))
+    return ConfigError(f"{name} has {count} mistake{'s' if count != 1 else ''}", problems=ordered)

@@ -10,7 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from stanch.documents import Duration
 from stanch.routing._directory import Directory, Target
-from stanch.routing._match import Match
+from stanch.routing._match import Match, checked_host
 from stanch.routing._times import Lane, Office, Promise, Rung
 from stanch.routing._words import Id, Instant, UserId, Words
 from stanch.shapes import is_dict
@@ -115,6 +115,12 @@ class Inhibit(Words):
     equal: tuple[str, ...] = Field(min_length=1)
 
 
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise PydanticCustomError("R301", "a silence needs a reason")
+    return reason
+
+
 class Silence(Words):
     id: Id
     match: Match | None = None
@@ -122,7 +128,7 @@ class Silence(Words):
     start: Instant = Field(alias="from")
     until: Instant
     keep: tuple[Literal["record", "ticket"], ...] = ("record",)
-    reason: str = Field(min_length=1)
+    reason: Annotated[str, AfterValidator(_said)]
     by: UserId
 
     @model_validator(mode="after")
@@ -169,19 +175,31 @@ class Test(Words):
     at: Instant | None = None
 
 
-class RoutesFile(Words):
-    """The whole file."""
+class _Common(Words):
+    """What every ownership file may have."""
 
     version: Literal["routing/v1"]
     namespace: str = ""
+    ignore_case: tuple[Annotated[str, AfterValidator(checked_host)], ...] = ()
     directory: Directory = Directory()
     calendars: dict[str, Office] = Field(default_factory=dict[str, Office])
     sla: dict[str, dict[Severity, Promise]] = Field(default_factory=dict[str, dict[Severity, Promise]])
     escalations: dict[str, tuple[Rung, ...]] = Field(default_factory=dict[str, tuple[Rung, ...]])
-    default: Default
     rules: tuple[Rule, ...] = ()
     overlays: tuple[Overlay, ...] = ()
     grouping: tuple[Grouping, ...] = ()
     inhibit: tuple[Inhibit, ...] = ()
     silences: tuple[Silence, ...] = ()
     tests: tuple[Test, ...] = ()
+
+
+class RoutesPart(_Common):
+    """One ownership file of several: the default owner is in one of them only."""
+
+    default: Default | None = None
+
+
+class RoutesFile(_Common):
+    """The whole: one ownership file, or several put together."""
+
+    default: Default

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
+import idna
+
 MAX_SEGMENTS = 64
 MAX_SEGMENT = 512
 _ROUNDS = 3
@@ -20,14 +22,14 @@ def normal_host(host: str) -> str:
     if text.isascii():
         return text
     try:
-        return text.encode("idna").decode("ascii")
-    except UnicodeError:
+        return idna.encode(text, uts46=True).decode("ascii")
+    except (idna.IDNAError, UnicodeError):
         return text
 
 
-def labels(host: str) -> tuple[str, ...]:
+def labels(host: str) -> list[str]:
     """Labels of a normal host, from the right."""
-    return tuple(reversed(host.split("."))) if host else ()
+    return host.split(".")[::-1] if host else []
 
 
 def normal_path(path: str) -> str:
@@ -35,6 +37,8 @@ def normal_path(path: str) -> str:
 
     Decoding goes on until nothing changes (three rounds at most), since double encoding is a usual evasion.
     """
+    if _is_plain(path):
+        return path
     text = re.split(r"[?#]", path, maxsplit=1)[0]
     for _ in range(_ROUNDS):
         decoded = unquote(text, errors="replace")
@@ -42,6 +46,12 @@ def normal_path(path: str) -> str:
             break
         text = decoded
     return "/" + "/".join(_resolved(text.replace("\\", "/").split("/")))
+
+
+def _is_plain(path: str) -> bool:
+    """Whether nothing in a path needs a second look; most paths are so, and lookups must be quick."""
+    odd = "%" in path or "/." in path or "//" in path or ";" in path or "?" in path or "#" in path or "\\" in path
+    return not odd and path[:1] == "/" and path[-1:] != "/"
 
 
 def _resolved(parts: list[str]) -> list[str]:
@@ -55,16 +65,20 @@ def _resolved(parts: list[str]) -> list[str]:
     return kept
 
 
-def segments(path: str) -> tuple[str, ...]:
+def segments(path: str) -> list[str]:
     """Segments of a normal path; what lies beyond the limits is cut off."""
-    parts = path.split("/")[1:] if path != "/" else []
-    return tuple(part[:MAX_SEGMENT] for part in parts[:MAX_SEGMENTS])
+    if path == "/":
+        return []
+    parts = path[1:].split("/")
+    if len(path) <= MAX_SEGMENT and len(parts) <= MAX_SEGMENTS:
+        return parts
+    return [part[:MAX_SEGMENT] for part in parts[:MAX_SEGMENTS]]
 
 
-def raw_segments(path: str) -> tuple[str, ...]:
+def raw_segments(path: str) -> list[str]:
     """Segments of a path as written, for telling whether encoding changed where it goes."""
     bare = re.split(r"[?#]", path, maxsplit=1)[0].strip("/")
-    return tuple(bare.split("/"))[:MAX_SEGMENTS] if bare else ()
+    return bare.split("/")[:MAX_SEGMENTS] if bare else []
 
 
 def is_template(segment: str) -> bool:

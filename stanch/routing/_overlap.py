@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypeAlias
 
 from stanch.routing._place import CONDITIONS, Kind, Place, Token
 
 _FRESH = "x"
+_VARIABLE = "{x}"  # of an operation template: `{x}` meets it, `*` does not
+_MOST = 10_000  # pairs of states; a file that needs more would hold the loader up for seconds
 
 
 class Relation(StrEnum):
@@ -34,6 +37,18 @@ _States: TypeAlias = frozenset[int]
 def same_host(first: Place, second: Place) -> bool:
     """Whether two places have the same host pattern, whatever its variables are called."""
     return [_shape(token) for token in first.host] == [_shape(token) for token in second.host]
+
+
+def hosts_meet(first: Place, second: Place) -> bool:
+    """Whether some host meets both patterns."""
+    return compare_paths(_as_path(first.host), _as_path(second.host)).relation is not Relation.APART
+
+
+def _as_path(host: Tokens) -> Tokens:
+    """A host pattern in words of paths: `*` is one label and any number more."""
+    if host[-1].kind is not Kind.MANY:
+        return host
+    return (*host[:-1], Token(Kind.ONE), Token(Kind.REST))
 
 
 def overlap(first: Place, second: Place) -> Overlap:
@@ -70,6 +85,7 @@ def _sets(first: frozenset[str], second: frozenset[str]) -> Relation:
     return Relation.AROUND if not first or second < first else Relation.CROSSING
 
 
+@lru_cache(maxsize=65_536)
 def compare_paths(first: Tokens, second: Tokens) -> Overlap:
     """Walk both patterns as automata at once over an alphabet of example segments."""
     alphabet = _alphabet((*first, *second))
@@ -80,6 +96,8 @@ def compare_paths(first: Tokens, second: Tokens) -> Overlap:
         left, right = len(first) in state[0], len(second) in state[1]
         both += [seen[state]] if left and right else []
         only_first, only_second = only_first or (left and not right), only_second or (right and not left)
+        if (both and only_first and only_second) or len(pending) > _MOST:
+            break
         for word in alphabet:
             follow = (_step(first, state[0], word), _step(second, state[1], word))
             if follow not in seen and any(follow):
@@ -97,7 +115,7 @@ def compare_paths(first: Tokens, second: Tokens) -> Overlap:
 
 
 def _alphabet(tokens: Tokens) -> list[str]:
-    """Segments that tell the tokens apart: each literal, each glob alone and with each other, and any other."""
+    """Segments that tell the tokens apart: each literal, each glob alone and with each other, any other, a variable."""
     globs = [token for token in tokens if token.kind is Kind.GLOB]
     words = [token.text for token in tokens if token.kind is Kind.LITERAL]
     words += [token.text + token.suffix for token in globs]
@@ -108,7 +126,7 @@ def _alphabet(tokens: Tokens) -> list[str]:
     fresh = _FRESH
     while any(token.meets(fresh) for token in tokens if token.kind in (Kind.LITERAL, Kind.GLOB)) and len(fresh) < 64:
         fresh += "y"
-    return list(dict.fromkeys((fresh, *words)))
+    return list(dict.fromkeys((fresh, *words, *([_VARIABLE] if globs else []))))
 
 
 def _close(tokens: Tokens, states: frozenset[int]) -> _States:
@@ -130,6 +148,6 @@ def _step(tokens: Tokens, states: _States, word: str) -> _States:
             continue
         if tokens[state].kind in (Kind.DEEP, Kind.REST):
             follow.add(state)
-        elif tokens[state].meets(word):
+        elif tokens[state].meets(word) and (word != _VARIABLE or tokens[state].kind is Kind.ONE):
             follow.add(state + 1)
     return _close(tokens, frozenset(follow))

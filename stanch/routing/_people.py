@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
-from stanch.routing._directory import Directory, Schedule, Team, User
+from stanch.routing._directory import Away, Directory, Schedule, Team, User
+from stanch.routing._rota import on_call
 
 
 @dataclass(frozen=True)
@@ -17,15 +17,44 @@ class People:
     directory: Directory
 
     def resolve(self, ref: str, now: datetime) -> tuple[str, ...]:
-        """User ids behind `user:`, `team:` (lead first) or `schedule:`; empty where nobody is."""
+        """User ids behind `user:`, `team:` (lead first) or `schedule:`, in the order in which to ask.
+
+        Empty where nobody is. Whoever is away comes last, behind those who are written to stand in: absence takes
+        nobody's say away.
+        """
         kind = ref.partition(":")[0]
         if kind == "team":
             team = self.team(ref)
-            return self._active((team.lead, *team.members)) if team else ()
+            return self._ordered((team.lead, *team.members), now) if team else ()
         if kind == "schedule":
             schedule = self.directory.schedules.get(ref)
-            return self._active((_on_call(schedule, now),)) if schedule else ()
-        return self._active((ref,))
+            return self._on_call(schedule, now) if schedule else ()
+        return self._ordered((ref,), now)
+
+    def _on_call(self, schedule: Schedule, now: datetime) -> tuple[str, ...]:
+        """One person: whose turn it is or who stands in, else the next who is there."""
+        return self._ordered(on_call(schedule, now), now)[:1]
+
+    def away(self, ref: str, now: datetime) -> Away | None:
+        """The absence of a user at a time."""
+        user = self.user(ref)
+        return next((span for span in user.away if span.start <= now < span.until), None) if user else None
+
+    def present(self, ref: str, now: datetime) -> str:
+        """The active user, or whoever stands in for them at this time; '' where nobody is there."""
+        seen = set[str]()
+        while ref and ref not in seen:
+            seen.add(ref)
+            user, span = self.user(ref), self.away(ref, now)
+            if user and user.active and span is None:
+                return ref
+            ref = (span.instead or "") if user and user.active and span else ""
+        return ""
+
+    def _ordered(self, refs: Iterable[str], now: datetime) -> tuple[str, ...]:
+        active = self._active(refs)
+        there = [person for ref in active if (person := self.present(ref, now))]
+        return tuple(dict.fromkeys((*there, *active)))
 
     def contact(self, ref: str, system: str, now: datetime | None = None) -> str:
         """What `slack`, `jira`, `servicenow`, `email` or `console` calls a user or team, '' when unknown.
@@ -90,14 +119,3 @@ def _team_in(team: Team, system: str) -> str:
     if system != team.ticket.system:
         return ""
     return team.ticket.project if system == "jira" else team.ticket.group
-
-
-def _on_call(schedule: Schedule, now: datetime) -> str:
-    """The rotation turns at the same local time, whatever summer time does."""
-    for cover in schedule.overrides:
-        if cover.start <= now < cover.until:
-            return cover.user
-    zone, rotation = ZoneInfo(schedule.timezone), schedule.rotation
-    passed = now.astimezone(zone).replace(tzinfo=None) - rotation.start.astimezone(zone).replace(tzinfo=None)
-    turn = passed // rotation.every
-    return rotation.members[turn % len(rotation.members)] if turn >= 0 else ""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from functools import cached_property, lru_cache
 from typing import TypeAlias
 
-from stanch.routing._normal import normal_host, normal_path
+from stanch.routing._normal import MAX_SEGMENTS, normal_host, normal_path
 
 _HOST_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
 _VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
@@ -50,6 +51,7 @@ class Token:
         return True
 
 
+_KNOWN = 16_384  # patterns whose tokens are remembered: each is asked for several times while a file loads
 Rank: TypeAlias = tuple[tuple[int, int], ...]
 CONDITIONS = ("methods", "environment", "source")
 
@@ -71,25 +73,37 @@ class Place:
     environment: frozenset[str] = field(default_factory=frozenset[str])
     source: frozenset[str] = field(default_factory=frozenset[str])
 
-    @property
+    @cached_property
+    def listed(self) -> bool:
+        """Whether it has any condition."""
+        return bool(self.methods or self.environment or self.source)
+
+    @cached_property
     def host_rank(self) -> Rank:
         return tuple(token.rank for token in self.host)
 
-    @property
+    @cached_property
     def path_rank(self) -> Rank:
         end = () if self.path and self.path[-1].kind is Kind.REST else ((int(Kind.END), 0),)
         return (*(token.rank for token in self.path), *end)
 
-    @property
+    @cached_property
     def rank(self) -> tuple[Rank, Rank, tuple[bool, ...]]:
         """Order of precedence, the most specific first: host, path, then listed conditions."""
         return self.host_rank, self.path_rank, tuple(not self.condition(name) for name in CONDITIONS)
+
+    @property
+    def folded(self) -> Place:
+        """The same place for a host whose paths do not tell upper and lower case apart."""
+        path = tuple(replace(token, text=token.text.lower(), suffix=token.suffix.lower()) for token in self.path)
+        return replace(self, path=path)
 
     def condition(self, name: str) -> frozenset[str]:
         value: frozenset[str] = getattr(self, name)
         return value
 
 
+@lru_cache(maxsize=_KNOWN)
 def parse_host(text: str) -> tuple[Token, ...]:
     """Read a host pattern.
 
@@ -111,12 +125,13 @@ def _label(part: str, *, first: bool, host: str) -> Token:
             return Token(Kind.MANY)
         raise ValueError(f"'*' may only be the first label of host '{host}'; write {{name}} for exactly one label")
     if _HOST_LABEL.match(part):
-        return Token(Kind.LITERAL, part)
+        return _literal(part)
     normal = normal_host(host)
     hint = f"; write '{normal}'" if normal != host and "*" not in host else ""
     raise ValueError(f"host '{host}' is not in normal form (lower case, no port, no trailing dot){hint}")
 
 
+@lru_cache(maxsize=_KNOWN)
 def parse_path(text: str) -> tuple[Token, ...]:
     """Read a path pattern.
 
@@ -126,6 +141,8 @@ def parse_path(text: str) -> tuple[Token, ...]:
     if text != normal_path(text):
         raise ValueError(f"path '{text}' is not in normal form; write '{normal_path(text)}'")
     parts = text.split("/")[1:] if text != "/" else []
+    if len(parts) > MAX_SEGMENTS:
+        raise ValueError(f"path has more than {MAX_SEGMENTS} segments; what lies beyond is not compared")
     tokens = [_segment(part, last=index == len(parts) - 1, path=text) for index, part in enumerate(parts)]
     return tuple(token for index, token in enumerate(tokens) if not _repeated(tokens, index))
 
@@ -146,4 +163,10 @@ def _segment(part: str, *, last: bool, path: str) -> Token:
     if "*" in part:
         prefix, _, suffix = part.partition("*")
         return Token(Kind.GLOB, prefix, suffix)
-    return Token(Kind.LITERAL, part)
+    return _literal(part)
+
+
+@lru_cache(maxsize=_KNOWN)
+def _literal(text: str) -> Token:
+    """The same words come again and again in many rules."""
+    return Token(Kind.LITERAL, text)

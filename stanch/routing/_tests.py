@@ -39,6 +39,14 @@ def run(table: RouteTable, test: Test) -> TestResult:
     return TestResult(test.name, tuple(_differences(test.expect, decision)), decision)
 
 
+def met_by_default(table: RouteTable, test: Test, result: TestResult) -> bool:
+    """Whether a test that reaches a rule, branch or overlay would pass as well if there were none of them."""
+    if result.decision.rule == table.file.default.id:
+        return False
+    bare = table.without_rules.route(FindingView.model_validate(test.finding), test.at or _WHEN)
+    return not any(_differences(test.expect, bare))
+
+
 def _differences(expect: Expect, decision: Decision) -> Iterator[tuple[str, str, str]]:
     got = _words(decision)
     for name, wanted in expect.model_dump(exclude_none=True).items():

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BeforeValidator, Field
 
 from stanch.documents import Duration, duration
+from stanch.routing._dates import Dates, DayWords, MonthWords, YearWords, day_range, month_range, year_range
 from stanch.routing._words import Instant, Words, Zone
 
 
@@ -16,6 +17,18 @@ class Hours(Words):
     days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(min_length=1)
     opens: time = Field(alias="from")
     closes: time = Field(alias="to")
+    months: tuple[MonthWords, ...] = ()
+    days_of_month: tuple[DayWords, ...] = ()
+    years: tuple[YearWords, ...] = ()
+
+    @property
+    def dates(self) -> Dates:
+        """What the hours are limited to besides days of the week."""
+        return Dates(
+            tuple(month_range(each) for each in self.months),
+            tuple(day_range(each) for each in self.days_of_month),
+            tuple(year_range(each) for each in self.years),
+        )
 
 
 class Freeze(Words):

@@ -1,0 +1,51 @@
+"""What `stanch validate` finds in ownership files: those that are loaded together are checked together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from stanch.errors import Problem
+
+
+def routes_problems(texts: Mapping[Path, str]) -> list[Problem]:
+    """Of each set of files; the tests inside are run by `stanch route check`.
+
+    A file of `routes.d` that is named alone is checked with those that it is loaded with.
+    """
+    from stanch.errors import ConfigError
+
+    problems: list[Problem] = []
+    for files in _sets(texts):
+        try:
+            problems += _doubts(
+                {str(file): texts[file] if file in texts else file.read_text("utf-8") for file in files}
+            )
+        except (OSError, UnicodeDecodeError):
+            continue  # a file that was not named; whoever names it hears that it cannot be read
+        except ConfigError as error:
+            problems += error.problems
+    return problems
+
+
+def _doubts(texts: Mapping[str, str]) -> list[Problem]:
+    from stanch.routing import check, lint, load_route_files
+
+    table = load_route_files(texts)
+    return lint(table, check(table), now=datetime.now(UTC))
+
+
+def _sets(texts: Mapping[Path, str]) -> list[list[Path]]:
+    from stanch.routing import ROUTES_FOLDER, route_files
+
+    together: dict[Path, list[Path]] = defaultdict(list)
+    for path in texts:
+        main = path.parent.parent / "routes.yaml" if path.parent.name == ROUTES_FOLDER else path
+        together[main].append(path)
+    return [
+        sorted({*named, *(file for file in route_files(main) if file.is_file())}) for main, named in together.items()
+    ]
