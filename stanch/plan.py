@@ -32,6 +32,7 @@ class StepKind(StrEnum):
     WAIT = "wait"
     PARALLEL = "parallel"
     CHOOSE = "choose"
+    PLAYBOOK = "playbook"
     REVERT = "revert"
     SET = "set"
     STOP = "stop"
@@ -124,8 +125,39 @@ class Wait(Part):
 
 
 class Stop(Part):
+    """`ends` is the `playbook` step whose run is over; "" is the whole run."""
+
     status: Literal["done", "failed"] = "done"
     reason: Any = ""
+    ends: str = ""
+
+
+class CalledInput(Part):
+    """What a called playbook is given, with the bounds that the value must keep when it is known."""
+
+    value: Any = None
+    type: str
+    min: Any = None
+    max: Any = None
+    choices: tuple[Any, ...] = ()
+
+
+class Called(Part):
+    """Another playbook, run as a step: inputs and variables by the names they have in this plan.
+
+    Args:
+        digest: of the plan that it would be by itself.
+        outputs: by the names that `steps.ID.outputs` has.
+        needs: the alongside steps whose results the outputs read.
+    """
+
+    playbook: str
+    digest: str
+    inputs: dict[str, CalledInput] = Field(default_factory=dict)
+    vars: dict[str, Any] = Field(default_factory=dict)
+    guard: tuple[str, ...] = ()
+    outputs: dict[str, Any] = Field(default_factory=dict)
+    needs: tuple[str, ...] = ()
 
 
 class Branch(Part):
@@ -165,11 +197,13 @@ class PlanStep(Part):
     revert: str = ""
     set_: dict[str, Any] = Field(default_factory=dict)
     stop: Stop | None = None
+    called: Called | None = None
+    last: tuple[PlanStep, ...] = ()  # `finally` of a called playbook
 
     def children(self) -> tuple[PlanStep, ...]:
         """Every step directly inside this one, in written order."""
         branches = tuple(step for branch in self.branches for step in branch.steps)
-        return self.steps + branches + self.failure_steps + self.otherwise + self.on_reject
+        return self.steps + branches + self.last + self.failure_steps + self.otherwise + self.on_reject
 
     def holds(self, name: str) -> bool:
         """True where the named step is somewhere inside this one."""
@@ -199,7 +233,7 @@ class Plan(Part):
     title: str = ""
     owner: str = ""
     mode: Mode
-    role: Literal["primary", "companion"] = "primary"
+    role: Literal["primary", "companion", "called"] = "primary"
     source: str = ""
     inputs: dict[str, Any] = Field(default_factory=dict)
     input_types: dict[str, str] = Field(default_factory=dict)

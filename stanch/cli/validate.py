@@ -96,6 +96,7 @@ def _own_templates(texts: dict[Path, str]) -> set[str]:
 
 def _playbooks(texts: dict[Path, str], *, templates: set[str]) -> list[Problem]:
     from stanch.errors import ConfigError
+    from stanch.playbooks.calling import CALL, beside
     from stanch.playbooks.library import PlaybookSet
     from stanch.texts import shipped
 
@@ -104,7 +105,9 @@ def _playbooks(texts: dict[Path, str], *, templates: set[str]) -> list[Problem]:
     for folder in sorted({path.parent for path in texts}):
         inside = {str(path): text for path, text in texts.items() if path.parent == folder}
         try:
-            problems += PlaybookSet.of_texts(inside, templates=known).warnings
+            calls = any(CALL in text for text in inside.values())
+            others = beside(folder, without=[Path(file).name for file in inside]) if calls else {}
+            problems += PlaybookSet.of_texts(inside, templates=known, others=others).warnings
         except ConfigError as error:
             problems += error.problems
     return problems + [problem for path, text in texts.items() for problem in _fixtures(path, text)]
