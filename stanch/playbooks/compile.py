@@ -61,15 +61,16 @@ def compile_plan(
         finally_=tuple(step_of(step, tree) for step in playbook.finally_),
         outputs=compiled(playbook.outputs),
     )
-    return sealed(with_needs(_with_called_types(plan)))
+    return sealed(plan)
 
 
-def sealed(linked: Plan) -> Plan:
-    """The plan with its digest.
+def sealed(plan: Plan) -> Plan:
+    """The plan with what follows from its steps: types of called inputs, what waits for what, the digest.
 
     Raises:
         ConfigError: P006, it is too large.
     """
+    linked = with_needs(_with_called_types(plan))
     body = linked.model_dump(mode="json", exclude={"digest", "source"})
     if len(canonical(body)) > MAX_PLAN_BYTES:
         hint = "split it, or move long texts into text templates"

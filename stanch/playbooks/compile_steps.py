@@ -24,7 +24,7 @@ from stanch.plan import (
     Wait,
 )
 from stanch.playbooks.checks.parameters import fields_of
-from stanch.playbooks.inlining import inlined
+from stanch.playbooks.inlining import given_inputs, inlined
 from stanch.playbooks.model import (
     ApproveWords,
     AwaitedWords,
@@ -83,7 +83,8 @@ def step_of(step: Step, tree: Tree, *, timeout: float | None = None) -> PlanStep
         return made
     given = {name: compiled(value) for name, value in step.with_.items()}
     try:
-        parts = inlined(tree.callees[step.playbook], at=step.id, given=given)
+        callee = tree.callees[step.playbook]
+        parts = inlined(callee.plan, at=step.id, inputs=given_inputs(callee, given))
     except CannotRename as error:
         raise ConfigError(f"{step.playbook} cannot be called: {error}", code="P301") from error
     return made.model_copy(update={"with_": {}, **parts})

@@ -26,31 +26,41 @@ def inner_name(at: str, name: str) -> str:
     return f"{at}{SEPARATOR}{name}"
 
 
-def inlined(callee: Callee, *, at: str, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What the step `at` that calls a playbook consists of: `called`, `steps` and `last`.
+def given_inputs(callee: Callee, given: Mapping[str, Any]) -> dict[str, CalledInput]:
+    """What each input of a playbook gets, with its bounds; where nothing is given, what its plan has.
 
     Args:
         callee: what is called.
-        at: id of the step.
-        given: values in plan form for its inputs; the others keep those of its plan.
+        given: values in plan form, by input.
+    """
+    return {
+        name: CalledInput(
+            value=given.get(name, callee.plan.inputs[name]),
+            type=setting.type,
+            min=setting.min,
+            max=setting.max,
+            choices=setting.choices,
+        )
+        for name, setting in callee.playbook.inputs.items()
+    }
+
+
+def own_inputs(plan: Plan) -> dict[str, CalledInput]:
+    """The inputs of a plan as they are: checked when it was compiled."""
+    return {name: CalledInput(value=value, type=plan.input_types[name]) for name, value in plan.inputs.items()}
+
+
+def inlined(plan: Plan, *, at: str, inputs: Mapping[str, CalledInput]) -> dict[str, Any]:
+    """What the step `at` that runs a plan consists of: `called`, `steps` and `last`.
 
     Raises:
         CannotRename: an expression uses a name of ours for something else.
     """
-    rename, plan = Renaming(at + SEPARATOR), callee.plan
+    rename = Renaming(at + SEPARATOR)
     called = Called(
         playbook=plan.playbook,
         digest=plan.digest,
-        inputs={
-            rename.prefix + name: CalledInput(
-                value=given.get(name, plan.inputs[name]),
-                type=setting.type,
-                min=setting.min,
-                max=setting.max,
-                choices=setting.choices,
-            )
-            for name, setting in callee.playbook.inputs.items()
-        },
+        inputs={rename.prefix + name: setting for name, setting in inputs.items()},
         vars=rename.keyed(plan.vars),
         guard=tuple(map(rename.expression, plan.guard)),
         outputs={name: rename.value(value) for name, value in plan.outputs.items()},

@@ -15,6 +15,9 @@ _ALWAYS = ("steps", "parallel", "branch", "otherwise_branch")
 
 def check_modes(playbook: Playbook, tree: Tree, report: Report) -> None:
     """P201 to P206 and P209."""
+    if playbook.on.role == "companion" and playbook.mode != "manual":
+        message = "a companion runs beside other playbooks and changes nothing"
+        report.add("P201", ("on", "role"), message, hint="write mode: manual, or leave role out")
     for place, spec in changes(tree):
         if playbook.mode == "manual":
             _manual(place, spec, report)
