@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
 DEFAULT_PATHS = (Path("policy"), Path("playbooks"))
 _SUFFIXES = (".yaml", ".yml")
+_KINDS = {name: name for name in ("playbook", "guards", "sources", "inventory")} | {
+    "routing": "routes",
+    "routes": "routes",
+}
+_MARKS = {"steps": "playbook", "rules": "routes", "never_block": "guards", "sources": "sources"}  # told by their words
 _SARIF_LEVEL = {"error": "error", "warning": "warning", "info": "note"}
 
 
@@ -83,11 +89,18 @@ def kind_of(path: Path, text: str) -> str:
         return "adapter"
     if any(line.startswith(("openapi:", "swagger:")) for line in text.splitlines()[:200]):
         return "openapi"
-    version = next((line for line in text.splitlines() if line.startswith("version:")), "")
-    word = version.removeprefix("version:").strip().strip("'\"").partition("/")[0]
-    named = {"routing": "routes"}
-    known = ("playbook", "guards", "sources", "inventory")
-    return named.get(word, word if word in known else "")
+    lines = text.splitlines()
+    version = next((line for line in lines if line.startswith("version:")), "")
+    word = version.removeprefix("version:").partition("#")[0].strip().strip("'\"").partition("/")[0]
+    near = difflib.get_close_matches(word, _KINDS, n=1, cutoff=0.7)
+    return _KINDS[near[0]] if near else _by_content(path, lines)
+
+
+def _by_content(path: Path, lines: list[str]) -> str:
+    """What a file without a usable version line is meant to be, so that this is told and it is not passed over."""
+    words = {line.partition(":")[0] for line in lines if line[:1].isalpha()}
+    marked = next((kind for word, kind in _MARKS.items() if word in words), "")
+    return marked or ("playbook" if path.parent.name == "playbooks" else _KINDS.get(path.stem, ""))
 
 
 def _own_templates(texts: dict[Path, str]) -> set[str]:

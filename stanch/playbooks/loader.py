@@ -16,6 +16,7 @@ from stanch.playbooks.checks.inputs import check_inputs, check_waits
 from stanch.playbooks.checks.modes import check_modes
 from stanch.playbooks.checks.names import check_names, check_tests
 from stanch.playbooks.checks.shape import check_shape
+from stanch.playbooks.checks.traps import check_traps
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report
 from stanch.playbooks.tree import Tree, tree_of
@@ -124,6 +125,7 @@ def _check(
     check_modes(playbook, tree, report)
     check_holding(playbook, tree, report)
     _dollars(playbook, tree, report)
+    check_traps(document, report)
     expressions = Expressions(playbook, tree, document=document, report=report, library=library or {})
     expressions.run()
     check_actions(tree, types=expressions.types, report=report)
