@@ -1,4 +1,4 @@
-"""Two hundred broken files through `stanch validate`: each is refused, at the line of its mistake, without a traceback."""
+"""Broken files through `stanch validate`: each is refused, at the line of its mistake, without a traceback."""
 
 from __future__ import annotations
 

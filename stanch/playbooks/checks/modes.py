@@ -10,6 +10,7 @@ from stanch.playbooks.model import Playbook, UndoWords
 from stanch.playbooks.report import Report
 from stanch.playbooks.tree import Placed, Tree
 
+_INSIDE = ("parallel", "branch", "otherwise_branch")
 _ALWAYS = ("steps", "parallel", "branch", "otherwise_branch")
 
 
@@ -100,9 +101,17 @@ def _undo(place: Placed, spec: ActionSpec, report: Report) -> None:
 
 
 def _verified(place: Placed, tree: Tree) -> bool:
-    if any(link.step.verify is not None for link in place.chain):
+    if any(link.step.verify is not None for link in _proved_with(place)):
         return True
     return any(_proves(other) for other in tree.placed if _follows(other, place))
+
+
+def _proved_with(place: Placed) -> Iterator[Placed]:
+    """The step and those around it whose `verify` is about it; a step that was skipped or has failed proves nothing."""
+    for link in place.chain:
+        yield link
+        if link.slot not in _INSIDE:
+            return
 
 
 def _proves(place: Placed) -> bool:
