@@ -241,6 +241,7 @@ class Plan(Part):
     guard: tuple[str, ...] = ()
     limits: Limits = Limits()
     concurrency_key: Any = None
+    on_conflict: Literal["attach", "queue", "replace", "skip"] = "attach"
     steps: tuple[PlanStep, ...]
     finally_: tuple[PlanStep, ...] = ()
     outputs: dict[str, Any] = Field(default_factory=dict)

@@ -16,6 +16,7 @@ from stanch.records.safety import EVERYTHING
 from stanch.routing import RouteTable
 from stanch.settings import Settings
 from stanch.stories import story_of
+from stanch.taking_turns import turn_of
 from stanch.views import FindingView, RouteView
 
 
@@ -39,6 +40,11 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
     if plan is None:
         why = "; ".join((choice.why, *story.why))
         return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links)
+    turn = turn_of(plan, records, question, finding, view)
+    if turn.plan is None:
+        why = "; ".join((choice.why, turn.why, *story.why))
+        return Resolved(route=view, policy_digest=policy.digest, why=why, quiet=True, links=story.links)
+    plan = turn.plan
     mode, because = effective_mode(plan, finding, question, policy=policy, records=records)
     return Resolved(
         route=view,
@@ -47,10 +53,11 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
         inputs=plan.inputs,
         people=_people(policy.routes, plan, view, question),
         policy_digest=policy.digest,
-        why="; ".join(filter(None, (choice.why, beside, because, *story.why))),
+        why="; ".join(filter(None, (choice.why, beside, turn.why, because, *story.why))),
         trace=decision.trace.notes[:20],
         verify_window=settings.verify_window.total_seconds(),
         links=story.links,
+        calls_off=turn.calls_off,
     )
 
 

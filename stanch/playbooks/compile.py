@@ -57,6 +57,7 @@ def compile_plan(
         guard=playbook.guard,
         limits=Limits(runs=limits.runs, changes=limits.changes, per_host=limits.per_host) if limits else Limits(),
         concurrency_key=compiled(playbook.concurrency.key) if playbook.concurrency else None,
+        on_conflict=playbook.concurrency.on_conflict if playbook.concurrency else "attach",
         steps=tuple(step_of(step, tree) for step in playbook.steps),
         finally_=tuple(step_of(step, tree) for step in playbook.finally_),
         outputs=compiled(playbook.outputs),
