@@ -9,7 +9,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from stanch.plan_called import Called, Part
 
 PLAN_VERSION = 1
 
@@ -36,12 +38,6 @@ class StepKind(StrEnum):
     REVERT = "revert"
     SET = "set"
     STOP = "stop"
-
-
-class Part(BaseModel):
-    """Base of plan parts: frozen, tolerant of additions."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Retry(Part):
@@ -130,34 +126,6 @@ class Stop(Part):
     status: Literal["done", "failed"] = "done"
     reason: Any = ""
     ends: str = ""
-
-
-class CalledInput(Part):
-    """What a called playbook is given, with the bounds that the value must keep when it is known."""
-
-    value: Any = None
-    type: str
-    min: Any = None
-    max: Any = None
-    choices: tuple[Any, ...] = ()
-
-
-class Called(Part):
-    """Another playbook, run as a step: inputs and variables by the names they have in this plan.
-
-    Args:
-        digest: of the plan that it would be by itself.
-        outputs: by the names that `steps.ID.outputs` has.
-        needs: the alongside steps whose results the outputs read.
-    """
-
-    playbook: str
-    digest: str
-    inputs: dict[str, CalledInput] = Field(default_factory=dict)
-    vars: dict[str, Any] = Field(default_factory=dict)
-    guard: tuple[str, ...] = ()
-    outputs: dict[str, Any] = Field(default_factory=dict)
-    needs: tuple[str, ...] = ()
 
 
 class Branch(Part):

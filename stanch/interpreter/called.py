@@ -6,7 +6,8 @@ from stanch.bounds import InputError, plain_input, read_input
 from stanch.interpreter import approve, undo
 from stanch.interpreter.run import Run, ValueProblem
 from stanch.interpreter.state import RENEWAL, StepState, StepStatus
-from stanch.plan import Called, PlanStep, StepKind
+from stanch.plan import PlanStep, StepKind
+from stanch.plan_called import Called
 
 LEAVING = "leaving"
 BROKEN = "broken"

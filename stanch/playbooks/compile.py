@@ -37,12 +37,10 @@ def compile_plan(
         callees: the playbooks that it calls, compiled.
 
     Raises:
-        ConfigError: P109, an input does not exist or its value does not fit; P006, the plan is too large; P108, a
-            playbook that it calls is not there.
+        ConfigError: P006 too large, P108 a called playbook is not there, P109 an input does not fit.
     """
     tree = tree_of(playbook, callees)
     _called_are_there(playbook, tree)
-    limits = playbook.limits
     plan = Plan(
         engine=ENGINE,
         playbook=playbook.id,
@@ -55,7 +53,7 @@ def compile_plan(
         input_types={name: item.type for name, item in playbook.inputs.items()},
         vars=compiled(playbook.vars),
         guard=playbook.guard,
-        limits=Limits(runs=limits.runs, changes=limits.changes, per_host=limits.per_host) if limits else Limits(),
+        limits=_limits(playbook),
         concurrency_key=compiled(playbook.concurrency.key) if playbook.concurrency else None,
         on_conflict=playbook.concurrency.on_conflict if playbook.concurrency else "attach",
         steps=tuple(step_of(step, tree) for step in playbook.steps),
@@ -77,6 +75,11 @@ def sealed(plan: Plan) -> Plan:
         hint = "split it, or move long texts into text templates"
         raise ConfigError(f"{linked.playbook}: the plan is larger than {MAX_PLAN_BYTES} bytes", code="P006", hint=hint)
     return linked.model_copy(update={"digest": digest(body)})
+
+
+def _limits(playbook: Playbook) -> Limits:
+    words = playbook.limits
+    return Limits(runs=words.runs, changes=words.changes, per_host=words.per_host) if words else Limits()
 
 
 def _called_are_there(playbook: Playbook, tree: Tree) -> None:

@@ -79,11 +79,14 @@ def step_of(step: Step, tree: Tree, *, timeout: float | None = None) -> PlanStep
         set_=compiled(step.set or {}),
         stop=Stop(status=step.stop.status, reason=compiled(step.stop.reason)) if step.stop else None,
     )
-    if step.playbook is None:
-        return made
+    return made if step.playbook is None else _calling(step, made, tree)
+
+
+def _calling(step: Step, made: PlanStep, tree: Tree) -> PlanStep:
+    """A step that calls a playbook holds the whole of it."""
+    callee = tree.callees[step.playbook or ""]
     given = {name: compiled(value) for name, value in step.with_.items()}
     try:
-        callee = tree.callees[step.playbook]
         parts = inlined(callee.plan, at=step.id, inputs=given_inputs(callee, given))
     except CannotRename as error:
         raise ConfigError(f"{step.playbook} cannot be called: {error}", code="P301") from error

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stanch.plan import Approve, Awaited, Branch, Called, CalledInput, Plan, PlanStep, Stop, Wait
+from stanch.plan import Approve, Awaited, Branch, Plan, PlanStep, Stop, Wait
+from stanch.plan_called import Called, CalledInput
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.renaming import Renaming
 

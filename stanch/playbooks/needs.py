@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from stanch.expressions import references
-from stanch.plan import Called, Plan, PlanStep
+from stanch.plan import Plan, PlanStep
+from stanch.plan_called import Called
 from stanch.playbooks.values import sources
 
 
