@@ -48,7 +48,7 @@ def _bracket(condition: Condition) -> str:
 
 def written(node: Node) -> Node:
     """A node as YAML data: conditions as text, walker's words left out."""
-    found: Node = {key: value for key, value in node.items() if key not in ("when", "body")}
+    found: Node = {key: value for key, value in node.items() if key not in ("when", "body", "book")}
     for key in ("on_reject", "otherwise", "parallel"):
         if key in node:
             found[key] = [written(each) for each in node[key]]
@@ -78,10 +78,12 @@ class Draft:
     changes: list[str] = field(default_factory=list[str])
     bound: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     number: int = 0
+    prefix: str = ""
+    callee: Node | None = None
 
     def name(self, kind: str) -> str:
         self.number += 1
-        return f"{kind}{self.number}"
+        return f"{self.prefix}{kind}{self.number}"
 
 
 @st.composite
@@ -179,22 +181,30 @@ def _stop(draw: Any, draft: Draft, depth: int, kinds: str) -> Node:
     return {"id": draft.name("stop"), "stop": {"status": draw(st.sampled_from(["done", "failed"]))}}
 
 
+def _call(draw: Any, draft: Draft, depth: int, kinds: str) -> Node:
+    node: Node = {"id": draft.name("call"), "playbook": "inner"}
+    if draw(st.integers(0, 2)) == 0:
+        node["on_failure"] = "continue"
+    return {**node, "book": draft.callee}
+
+
 _MAKERS: dict[str, Callable[[Any, Draft, int, str], Node]] = {
     "b": _change, "r": _probe, "a": _approve, "p": _parallel, "c": _choose, "s": _stop,
+    "k": _call,
 }  # fmt: skip
 
 
 @st.composite
-def playbooks(draw: st.DrawFn, *, kinds: str, mode: str) -> Node:
-    """A whole playbook as YAML data, with `body` and `last` for the walker."""
-    draft = Draft()
+def playbooks(draw: st.DrawFn, *, kinds: str, mode: str, name: str = "drawn", callee: Node | None = None) -> Node:
+    """A whole playbook as YAML data, with `body` and `last` for the walker; it may call `callee`."""
+    draft = Draft(prefix="" if name == "drawn" else "i", callee=callee)
     body = draw(bodies(draft, kinds=kinds))
     last = draw(bodies(draft, depth=2, kinds=kinds, longest=1)) if draw(st.integers(0, 4)) == 0 else []
     for gate in gates_of([*body, *last]):
         gate["approve"]["binds"] = [
             each for each in draft.changes if each in draft.bound.get(gate["id"], ()) or draw(st.integers(0, 5)) == 0
         ]
-    return {"name": "drawn", "mode": mode, "body": body, "last": last}
+    return {"name": name, "mode": mode, "body": body, "last": last}
 
 
 def gates_of(nodes: list[Node]) -> Iterator[Node]:
@@ -302,10 +312,29 @@ def _visit(path: Path, node: Node, binds: dict[str, list[str]]) -> None:
         raise Ended(node["stop"]["status"] == "failed")
     if "approve" in node:
         _ask(path, node, binds)
+    elif "book" in node:
+        _run_called(path, node, binds)
     elif "do" in node:
         _do(path, node, binds)
     else:
         _composite(path, node, binds)
+
+
+def _run_called(path: Path, node: Node, binds: dict[str, list[str]]) -> None:
+    """A called playbook ends by itself; one that failed takes its own changes back."""
+    book, before, failed = node["book"], len(path.made), False
+    inner = {gate["id"]: gate["approve"]["binds"] for gate in gates_of([*book["body"], *book["last"]])}
+    for part in (book["body"], book["last"]):
+        try:
+            _all(path, part, inner)
+        except Ended as end:
+            failed = failed or end.failed
+        if failed:
+            del path.made[before:]
+    if failed:
+        _fail(path, node, binds)
+    else:
+        path.ok.add(node["id"])
 
 
 def _ask(path: Path, node: Node, binds: dict[str, list[str]]) -> None:
@@ -318,7 +347,7 @@ def _ask(path: Path, node: Node, binds: dict[str, list[str]]) -> None:
 
 def _do(path: Path, node: Node, binds: dict[str, list[str]]) -> None:
     changes = node["do"] == CHANGE["do"]
-    if changes and not any(node["id"] in binds[gate] for gate in path.approved):
+    if changes and not any(node["id"] in binds.get(gate, ()) for gate in path.approved):
         path.unasked.add(node["id"])
     if not path.fork():
         _fail(path, node, binds)

@@ -12,7 +12,7 @@ from interp_support import ATTACH, BLOCK, TICKET, Bench
 
 from stanch.expressions import references
 from stanch.interpreter.state import CoreState
-from stanch.plan import Plan
+from stanch.plan import Mode, Plan
 from stanch.playbooks import Playbook
 from stanch.playbooks.calling import compiled_all
 from stanch.playbooks.renaming import CannotRename, Renaming
@@ -255,3 +255,45 @@ def test_what_a_renamed_expression_reads_is_what_the_old_one_read_under_new_name
         return f"{root}.p__{rest}" if root in ("steps", "vars", "inputs") else name
 
     assert references(RENAME.expression(source)) == {new(name) for name in references(source)}
+
+
+def test_past_its_limits_an_automatic_run_asks_before_each_change_of_what_it_calls() -> None:
+    made = plan(OUTER, f"id: inner\nsteps:\n- {{id: block, {BLOCK}, undo: auto}}\n- {{id: ask, {ATTACH}, undo: auto}}")
+    run = Bench(made, mode=Mode.SEMI)
+    assert run.asked == ["call__block:gate"]
+    run.vote("call__block:gate", "user:tom")
+    run.done("call__block")
+    assert run.asked == ["call__block:gate", "call__ask:gate"]
+    run.vote("call__ask:gate", "user:tom", "deny")
+    run.settle()
+    assert run.changes() == [("call__block", "open")]
+    assert run.status("call__ask") == "skipped"
+
+
+@pytest.mark.parametrize("last", ["", "finally:\n- {id: bye, do: chat.message, with: {to: x, text: bye}}\n"])
+def test_a_block_of_a_called_playbook_is_renewed_after_that_has_ended(last: str) -> None:
+    outer = "id: outer\nsteps:\n- {id: call, playbook: inner}\n- {id: fix, wait: {for: [{event: ticket.resolved}]}}"
+    inner = (
+        f"id: inner\nsteps:\n- {{id: ok, {ASK}}}\n"
+        f"- {{id: block, when: steps.ok.approved, {BLOCK}, undo: auto, renew: {{gate: ok, ask_before: 1h}}}}\n{last}"
+    )
+    run = bench(outer, inner)
+    run.vote("call__ok", "user:tom")
+    run.settle()
+    assert run.status("call") == "ok"
+    run.wait(3 * 3600 + 60)
+    assert run.asked == ["call__ok", "call__block:renew"]
+    run.vote("call__block:renew", "user:tom")
+    assert run.running() == ["call__block"]
+    run.settle()
+    assert run.changes() == [("call__block", "open"), ("call__block", "open")]
+
+
+def test_what_runs_alongside_in_it_delays_no_step_behind_it() -> None:
+    outer = f"id: outer\nsteps:\n- {{id: call, playbook: inner}}\n- {{id: block, {BLOCK}, undo: auto}}"
+    run = bench(outer, f"id: inner\nsteps:\n- {{id: slow, {TICKET}}}")
+    assert run.running() == ["call__slow", "block"]
+    run.done("block")
+    assert run.finished == ""
+    run.settle()
+    assert run.finished == "done"
