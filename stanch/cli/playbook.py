@@ -31,12 +31,14 @@ def run_tests(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what each failed test did.")] = False,
 ) -> None:
     """Run the tests inside playbook files; exits 1 when one fails, 3 when a file is not usable."""
+    from stanch.playbooks.calling import callees_of
     from stanch.simulate import run_example
 
     results: list[Result] = []
     for path in _files(paths or [DEFAULT_FOLDER]):
         playbook = _load(path)
-        results += [run_example(playbook, example, folder=path.parent) for example in playbook.tests]
+        callees = callees_of(playbook, path)
+        results += [run_example(playbook, test, folder=path.parent, callees=callees) for test in playbook.tests]
     if as_json:
         typer.echo(json.dumps([_result(result) for result in results], indent=2))
     else:
@@ -61,6 +63,7 @@ def simulate(
     """Run a playbook on a finding with invented answers and a virtual clock; nothing is sent."""
     from stanch.errors import StanchError
     from stanch.playbooks import compile_plan
+    from stanch.playbooks.calling import callees_of
     from stanch.simulate import Setting
     from stanch.simulate import simulate as run
     from stanch.simulate.driver import TooLong
@@ -69,7 +72,7 @@ def simulate(
     try:
         seen = _finding(finding)
         told = _told(timeline)
-        plan = compile_plan(loaded, source=str(playbook))
+        plan = compile_plan(loaded, source=str(playbook), callees=callees_of(loaded, playbook))
         view, people = _owned(routes, seen, plan) if routes else (_route(route, seen), {})
         effective = _mode(mode, plan.mode.value)
         setting = Setting(timeline=told[0], mocks=told[1], people=people, mode=effective)
@@ -99,9 +102,11 @@ def _read(path: Path) -> str:
 def _load(path: Path) -> Playbook:
     from stanch.errors import ConfigError
     from stanch.playbooks import load_playbook
+    from stanch.playbooks.calling import library_for
 
     try:
-        return load_playbook(_read(path), str(path))
+        text = _read(path)
+        return load_playbook(text, str(path), library=library_for(text, path))
     except ConfigError as error:
         raise _stopped(error) from None
 

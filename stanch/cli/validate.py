@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stanch.cli.file_kinds import kind_of
 from stanch.cli.validate_inventory import inventory_problems, openapi_problems
 from stanch.cli.validate_routes import routes_problems
 
@@ -78,27 +79,13 @@ def check_files(files: list[Path]) -> list[Problem]:
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column, problem.code))
 
 
-def kind_of(path: Path, text: str) -> str:
-    """What a file is, by its version line or its name."""
-    if path.suffix == ".j2":
-        return "text"
-    if path.parent.name == "adapters":
-        return "adapter"
-    if any(line.startswith(("openapi:", "swagger:")) for line in text.splitlines()[:200]):
-        return "openapi"
-    version = next((line for line in text.splitlines() if line.startswith("version:")), "")
-    word = version.removeprefix("version:").strip().strip("'\"").partition("/")[0]
-    named = {"routing": "routes"}
-    known = ("playbook", "guards", "sources", "inventory")
-    return named.get(word, word if word in known else "")
-
-
 def _own_templates(texts: dict[Path, str]) -> set[str]:
     return {path.stem for path in texts if path.suffix == ".j2"}
 
 
 def _playbooks(texts: dict[Path, str], *, templates: set[str]) -> list[Problem]:
     from stanch.errors import ConfigError
+    from stanch.playbooks.calling import CALL, beside
     from stanch.playbooks.library import PlaybookSet
     from stanch.texts import shipped
 
@@ -107,7 +94,9 @@ def _playbooks(texts: dict[Path, str], *, templates: set[str]) -> list[Problem]:
     for folder in sorted({path.parent for path in texts}):
         inside = {str(path): text for path, text in texts.items() if path.parent == folder}
         try:
-            problems += PlaybookSet.of_texts(inside, templates=known).warnings
+            calls = any(CALL in text for text in inside.values())
+            others = beside(folder, without=[Path(file).name for file in inside]) if calls else {}
+            problems += PlaybookSet.of_texts(inside, templates=known, others=others).warnings
         except ConfigError as error:
             problems += error.problems
     return problems + [problem for path, text in texts.items() for problem in _fixtures(path, text)]

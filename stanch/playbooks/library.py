@@ -8,12 +8,11 @@ from types import MappingProxyType
 from typing import Any
 
 from stanch.errors import ConfigError, Problem
-from stanch.playbooks.compile import compile_plan
-from stanch.playbooks.loader import check_playbook
+from stanch.playbooks.calling import NO_INPUTS, compiled_all
+from stanch.playbooks.inlining import Callee
+from stanch.playbooks.loader import Checked, check_form, read_form
 from stanch.playbooks.selection import Choice, Entry, ambiguous, choose, index_of
 from stanch.views import FindingView, RouteView
-
-NO_INPUTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class PlaybookSet:
@@ -58,21 +57,16 @@ class PlaybookSet:
         *,
         inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
         templates: Collection[str] | None = None,
+        others: Mapping[str, Callee] = MappingProxyType({}),
     ) -> PlaybookSet:
-        """The same from texts, by file name."""
-        problems: list[Problem] = []
-        entries: list[Entry] = []
-        for file, text in texts.items():
-            checked = check_playbook(text, file, templates=templates)
-            problems += checked.problems
-            if checked.playbook is not None and checked.ok:
-                try:
-                    plan = compile_plan(checked.playbook, source=file, inputs=inputs.get(checked.playbook.id))
-                except ConfigError as error:
-                    problems += error.problems
-                    continue
-                entries.append(Entry(checked.playbook, plan, file))
-        problems += _across(entries, inputs)
+        """The same from texts, by file name; `others` may be called and are no part of the set."""
+        forms = [read_form(text, file) for file, text in texts.items()]
+        library = {name: item.playbook for name, item in others.items()}
+        library |= {form.playbook.id: form.playbook for form in forms if form.playbook is not None}
+        judged = {form.file: check_form(form, templates=templates, library=library) for form in forms}
+        problems = [problem for checked in judged.values() for problem in checked.problems]
+        entries, more = _compiled(judged, inputs, others)
+        problems += [*more, *_across(entries, inputs)]
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''} in playbooks"
@@ -82,6 +76,30 @@ class PlaybookSet:
     def select(self, finding: FindingView, route: RouteView) -> Choice:
         """The playbook for a finding, and why."""
         return choose(self._index, finding, route)
+
+
+def _compiled(
+    judged: Mapping[str, Checked], inputs: Mapping[str, Mapping[str, Any]], others: Mapping[str, Callee]
+) -> tuple[list[Entry], list[Problem]]:
+    """The plans of all usable files, and why some cannot be made."""
+    usable = {file: item.playbook for file, item in judged.items() if item.playbook is not None and item.ok}
+    by_id = {playbook.id: playbook for playbook in usable.values()}
+    files = {playbook.id: file for file, playbook in usable.items()}
+    problems: list[Problem] = []
+    made = compiled_all(
+        by_id, others=others, inputs=inputs, failed=lambda error, name: problems.extend(_told(error, files[name]))
+    )
+    entries = [
+        Entry(playbook, made[playbook.id].plan.model_copy(update={"source": file}), file)
+        for file, playbook in usable.items()
+        if playbook.id in made
+    ]
+    return entries, problems
+
+
+def _told(error: ConfigError, file: str) -> Collection[Problem]:
+    """The problems of an error; one without any is a problem of the whole file."""
+    return error.problems or (Problem(error.code, error.message, file=file, line=1, column=1, hint=error.hint),)
 
 
 def _across(entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
