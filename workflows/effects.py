@@ -8,14 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
-from temporalio.exceptions import TimeoutError as TemporalTimeout
+from temporalio.exceptions import ActivityError, FailureError
 
 from stanch import contract
 from stanch.cases import ENDED, CaseState
 from stanch.catalog import ActionSpec, Queue, catalog
-from stanch.contract import ActionCall, ActionReply, ApprovalCall, ApprovalShown, Scene
+from stanch.contract import ActionReply, ApprovalCall, ApprovalShown, Scene
 from stanch.interpreter.messages import (
     ActionDone,
     ActionFailed,
@@ -28,9 +26,8 @@ from stanch.interpreter.messages import (
     TimerFired,
 )
 from stanch.leases import LeaseOutcome, LeaseState
-from stanch.plan import Retry
+from workflows.calling import call_action, chat_activity, failure
 
-HEARTBEAT = timedelta(seconds=5)
 ANSWERS = (LeaseState.HELD, LeaseState.REFUSED)
 
 
@@ -153,30 +150,8 @@ class Effects:
             approvals = self._state.core.approvals.values()
             consent = next((item.request for item in approvals if item.request.approval_id == wanted), None)
         scene = self._state.scene(with_views=spec.queue is not Queue.CONTAIN)
-        call = ActionCall(
-            action=command.action,
-            params=command.params,
-            ref=command.ref,
-            path=command.path,
-            purpose=command.purpose,
-            key=command.key,
-            scene=scene,
-            approval=command.approval,
-            consent=consent,
-            subject=command.subject,
-        )
         self._carry(command.ref, scene)
-        reply: ActionReply = await workflow.execute_activity(
-            command.action,
-            call,
-            result_type=ActionReply,
-            task_queue=contract.queue(spec.queue),
-            start_to_close_timeout=_attempt(spec, command.timeout),
-            schedule_to_close_timeout=_total(spec, command.timeout),
-            heartbeat_timeout=HEARTBEAT,
-            retry_policy=_retry(command.retry),
-            summary=f"{command.path} · {command.action}",
-        )
+        reply = await call_action(command, spec, scene, consent=consent)
         self._delivered(command.ref, written=True)
         return reply
 
@@ -221,7 +196,7 @@ class Effects:
         self._showing.add(command.request.approval_id)
         self._carry(command.path, scene)
         try:
-            shown = await _chat_activity(contract.SHOW_APPROVAL, call, ApprovalShown, command.path)
+            shown = await chat_activity(contract.SHOW_APPROVAL, call, ApprovalShown, command.path)
         except ActivityError as error:
             self._delivered(command.path, written=False)
             self._problem("approval.not_shown", command.path, error)
@@ -243,7 +218,7 @@ class Effects:
             cards=tuple(cards),
         )
         try:
-            await _chat_activity(contract.CLOSE_APPROVAL, call, ApprovalShown, command.path)
+            await chat_activity(contract.CLOSE_APPROVAL, call, ApprovalShown, command.path)
         except ActivityError as error:
             self._problem("approval.card_not_updated", command.path, error)
 
@@ -259,54 +234,6 @@ class _LeaseRefused(Exception):
 
     def event(self, ref: str) -> ActionFailed:
         return ActionFailed(now=workflow.now(), ref=ref, code=self._code, reason=self._reason, outcome=self._outcome)
-
-
-async def _chat_activity(name: str, call: ApprovalCall, result: type[ApprovalShown], path: str) -> ApprovalShown:
-    shown: ApprovalShown = await workflow.execute_activity(
-        name,
-        call,
-        result_type=result,
-        task_queue=contract.queue(Queue.CHAT),
-        start_to_close_timeout=timedelta(seconds=20),
-        schedule_to_close_timeout=timedelta(hours=1),
-        heartbeat_timeout=HEARTBEAT,
-        summary=f"{path} · {name}",
-    )
-    return shown
-
-
-def _attempt(spec: ActionSpec, timeout: float | None) -> timedelta:
-    return spec.attempt if timeout is None else max(spec.attempt, timedelta(seconds=timeout))
-
-
-def _total(spec: ActionSpec, timeout: float | None) -> timedelta | None:
-    if timeout is None:
-        return spec.total
-    wanted = timedelta(seconds=timeout)
-    return wanted if spec.total is None else min(wanted, spec.total)
-
-
-def _retry(retry: Retry | None) -> RetryPolicy:
-    if retry is None:
-        return RetryPolicy(maximum_interval=timedelta(seconds=60))
-    return RetryPolicy(
-        initial_interval=timedelta(seconds=retry.first),
-        backoff_coefficient=max(1.0, retry.factor),
-        maximum_interval=timedelta(seconds=max(retry.max, retry.first)),
-        maximum_attempts=retry.attempts,
-    )
-
-
-def failure(ref: str, error: ActivityError) -> ActionFailed:
-    """An activity that ended badly, in the core's words."""
-    cause = error.cause
-    now = workflow.now()
-    if isinstance(cause, ApplicationError):
-        code = str(cause.details[0]) if cause.details else ""
-        return ActionFailed(now=now, ref=ref, code=code, reason=cause.message[:300], outcome=cause.type or "REJECTED")
-    if isinstance(cause, TemporalTimeout):
-        return ActionFailed(now=now, ref=ref, code="T001", reason="no answer in time", outcome="TIMEOUT")
-    return ActionFailed(now=now, ref=ref, code="T002", reason="the action was cancelled", outcome="UNCERTAIN")
 
 
 def outcome_event(outcome: LeaseOutcome) -> dict[str, str]:
