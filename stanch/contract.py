@@ -9,6 +9,7 @@ from pydantic import Field
 
 from stanch.approvals import ApprovalRequest, Vote
 from stanch.leases import ApprovalProof, Lease, LeaseOutcome, Wire
+from stanch.noise.words import Noise
 from stanch.plan import Mode, Plan
 from stanch.views import ActorView, FindingView, RouteView
 
@@ -165,6 +166,7 @@ class Resolved(Wire):
         people: approver names to user ids. verify_window: seconds the case stays open after the fix.
         quiet: there is nothing to do and nobody to ask; the case ends by itself.
         links: cases of the same story.
+        noise: how much people hear of it.
     """
 
     route: RouteView
@@ -178,6 +180,7 @@ class Resolved(Wire):
     verify_window: float = 7 * 86400.0
     quiet: bool = False
     links: tuple[LinkedCase, ...] = ()
+    noise: Noise = Noise()
 
 
 class Scene(Wire):
@@ -275,6 +278,9 @@ class CaseSummary(Wire):
     problems: tuple[str, ...] = ()
     resolution: str = ""
     put_away: PutAway | None = None
+    group_id: str = ""
+    muted: str = ""
+    muted_until: datetime | None = None
 
 
 class Recording(Wire):
@@ -378,3 +384,4 @@ class CaseView(Wire):
     why: str = ""
     links: tuple[LinkedCase, ...] = ()
     requested_by: str = ""
+    noise: Noise = Noise()

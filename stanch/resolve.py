@@ -8,6 +8,8 @@ from datetime import timedelta
 from stanch.contract import Resolve, Resolved
 from stanch.errors import DependencyError
 from stanch.guards import targets
+from stanch.noise.judging import Scene, noise_of
+from stanch.noise.words import Noise
 from stanch.plan import Limits, Mode, Plan
 from stanch.policy import PolicySnapshot
 from stanch.records import Budget, Halt, Records
@@ -18,8 +20,13 @@ from stanch.stories import story_of
 from stanch.views import FindingView, RouteView
 
 
-def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings) -> Resolved:
-    """Answer who owns this, what is done, and how much of it may happen alone."""
+def resolve(
+    policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings, key: bytes = b""
+) -> Resolved:
+    """Answer who owns this, what is done, how much of it may happen alone, and how much is said of it.
+
+    Without the key of case ids, which names groups too, nothing is grouped.
+    """
     finding = policy.inventory.known(question.finding)
     if finding.is_test:
         route = policy.routes.route(finding, question.now).view
@@ -31,12 +38,15 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
     story = story_of(records, question, finding)
     decision = policy.routes.route(story.finding, question.now)
     view = _with_copies(decision.view, story.owners)
+    scene = Scene(story.finding, view, question.now, case_id=question.case_id, key=key)
     if question.route_only:
-        return Resolved(route=view, policy_digest=policy.digest, why="; ".join(story.why), links=story.links)
+        noise, why = noise_of(policy.routes, records, scene), "; ".join(story.why)
+        return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links, noise=noise)
     choice = policy.playbooks.select(finding, view)
+    noise = _noise(policy, records, scene, choice.plan)
     if choice.plan is None:
         why = "; ".join((choice.why, *story.why))
-        return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links)
+        return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links, noise=noise)
     plan = choice.plan
     mode, because = effective_mode(plan, finding, question, policy=policy, records=records)
     return Resolved(
@@ -50,7 +60,20 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
         trace=decision.trace.notes[:20],
         verify_window=settings.verify_window.total_seconds(),
         links=story.links,
+        noise=noise,
     )
+
+
+def _noise(policy: PolicySnapshot, records: Records, scene: Scene, plan: Plan | None) -> Noise:
+    """What is said of a new run, and the generation of its group that still takes members."""
+    noise = noise_of(policy.routes, records, scene, plan)
+    if noise.group is None:
+        return noise
+    try:
+        number = records.generation(noise.group.group_id)
+    except DependencyError:
+        return noise  # a generation that is full sends its visitors on
+    return noise.model_copy(update={"group": noise.group.model_copy(update={"generation": number})})
 
 
 def _put_away(records: Records, question: Resolve) -> str:

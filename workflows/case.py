@@ -28,6 +28,9 @@ from stanch.interpreter.messages import Happened, Voted
 from stanch.interpreter.state import ChangeState, CoreState
 from stanch.leases import LeaseOutcome
 from stanch.life import Means, begin_again, first_report, next_report
+from stanch.noise import words
+from stanch.noise.telling import told_of
+from stanch.noise.words import GroupTold, QuietOver
 from stanch.ports import TicketState
 from stanch.raising import news_of_raise, take_over
 from stanch.views import FindingView
@@ -80,6 +83,8 @@ class CaseWorkflow:
         self._effects.check()
         if self._closing:
             self._keeper.touch(CaseStatus.CLOSED)
+            if self._run.hush.has_last_words:
+                await self._run.hush.last_words()
             await self._keeper.flush()
             self._ended = self._closing and not self._state.notes
 
@@ -93,8 +98,12 @@ class CaseWorkflow:
             await self._resolve()
         if self._state.raise_due:
             await self._raise()
+        if self._state.noise.look_again:
+            await self._look_again()
         self._run.work()
         self._keeper.touch(status_of(self._state))
+        if self._run.hush.has_last_words:
+            self._effects.spawn(self._run.hush.last_words())
         if self._keeper.needs_flush:
             self._effects.spawn(self._keeper.flush(), quiet=True)
         if self._may_continue_as_new():
@@ -108,8 +117,8 @@ class CaseWorkflow:
 
     def _has_work(self) -> bool:
         stale = self._state.status is not status_of(self._state)  # the last effect may end without a word
-        waiting = bool(self._run.commands) or self._keeper.needs_flush or stale
-        asked = self._state.resolved is None or self._state.raise_due
+        waiting = not self._run.idle or self._keeper.needs_flush or stale
+        asked = self._state.resolved is None or self._state.raise_due or self._state.noise.look_again
         return waiting or self._closing or asked or self._effects.broken is not None
 
     async def _raise(self) -> None:
@@ -119,11 +128,25 @@ class CaseWorkflow:
         if state.finding is None or state.resolved is None:
             return
         answer = await ask_route(state, state.finding, route_only=True)
-        if self._closing or not take_over(state, answer.route, workflow.now()):
+        if self._closing:
+            return
+        state.noise.judged(answer.noise)
+        if not take_over(state, answer.route, workflow.now()):
             return
         make_searchable(state)
         for command in news_of_raise(state):
             self._effects.carry_out(command)
+
+    async def _look_again(self) -> None:
+        """What has held this case back is over, or may be; what it says now is decided afresh."""
+        state = self._state
+        state.noise.look_again = False
+        if state.finding is None:
+            return
+        answer = await ask_route(state, state.finding, route_only=True)
+        state.noise.judged(answer.noise)
+        if state.noise.quiet is None:
+            state.note("noise.over", workflow.now())
 
     async def _resolve(self) -> None:
         """Pin route, plan and people; the result lives in history, so later edits change nothing here."""
@@ -136,7 +159,8 @@ class CaseWorkflow:
         state.resolved = answer
         state.core = CoreState()
         data = {"rule": answer.route.rule, "owner": answer.route.owner.id, "why": answer.why}
-        state.note("case.routed", workflow.now(), data=data)
+        state.note("case.routed", workflow.now(), data=data | told_of(answer.noise))
+        state.noise.take(answer.noise)
         self._run.begin()
 
     async def _watch(self) -> None:
@@ -224,6 +248,16 @@ class CaseWorkflow:
         if outcome.state in ENDED:
             self._run.feed(Happened(now=workflow.now(), event="lease.ended", data=outcome_event(outcome)))
 
+    @workflow.signal(name=words.GROUP_TOLD)
+    def group_told(self, told: GroupTold) -> None:
+        """The group that this case belongs to has opened its ticket, or takes nobody more."""
+        self._state.noise.hears(told)
+
+    @workflow.signal(name=words.QUIET_OVER)
+    def quiet_over(self, over: QuietOver) -> None:
+        """A case that has held this one back is over."""
+        self._state.noise.ended(over.source)
+
     @workflow.signal(name=contract.TICKET_CHANGED)
     def ticket_changed(self, change: TicketChange) -> None:
         """The ticket was read again after a hint; only what really changed becomes an event."""
@@ -233,6 +267,7 @@ class CaseWorkflow:
             return
         before, after = state.take_ticket(change)
         done = TicketState.DONE.value
+        state.noise.acknowledged = state.noise.acknowledged or after.state == TicketState.IN_PROGRESS.value
         data = {"by": change.by, "as": change.resolution, "key": change.key}
         away = put_away_by_ticket(change, state.finding, now) if after.state == done and before.state != done else None
         if away is not None and not self._stuck() and workflow.patched("tracker-puts-away"):

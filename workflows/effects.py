@@ -27,6 +27,7 @@ from stanch.interpreter.messages import (
 )
 from stanch.leases import LeaseOutcome, LeaseState
 from workflows.calling import call_action, chat_activity, failure
+from workflows.hush import Hush
 
 ANSWERS = (LeaseState.HELD, LeaseState.REFUSED)
 
@@ -44,6 +45,7 @@ class Effects:
         self._showing: set[str] = set()
         self._carrying: dict[str, int] = {}
         self.broken: BaseException | None = None
+        self.hush: Hush | None = None  # a group speaks without one
 
     @property
     def busy(self) -> bool:
@@ -102,8 +104,7 @@ class Effects:
 
     def arm(self) -> None:
         """Have one Temporal timer for the nearest due time of all; its history events are what timers cost."""
-        timers = self._state.core.timers
-        due = min(timers.values(), default=None)
+        due = self._due
         if due == self._armed:
             return
         if self._alarm is not None:
@@ -112,6 +113,11 @@ class Effects:
         self._alarm = None if due is None else asyncio.create_task(self._ring(due))
         if self._alarm is not None:
             self._alarm.add_done_callback(self._look)
+
+    @property
+    def _due(self) -> datetime | None:
+        own = self.hush.due if self.hush is not None else None
+        return min((*self._state.core.timers.values(), *((own,) if own is not None else ())), default=None)
 
     async def _ring(self, due: datetime) -> None:
         left = due - workflow.now()
@@ -122,12 +128,20 @@ class Effects:
         late = sorted((when, ref) for ref, when in self._state.core.timers.items() if when <= now)
         for _, ref in late:
             self._feed(TimerFired(now=now, ref=ref))
-        if min(self._state.core.timers.values(), default=now) > now:
+        if self.hush is not None:
+            self.hush.ring()
+        if (self._due or now) > now:
             self.arm()
 
     # -- actions ----------------------------------------------------------------------------------------------------
 
     async def _run(self, command: RunAction) -> None:
+        if self.hush is not None:
+            command = self.hush.meant(command)
+            instead = await self.hush.instead(command)
+            if instead is not None:
+                self._tell(command, instead.outputs, learned=instead.learned)
+                return
         spec = catalog()[command.action]
         try:
             reply = await self._activity(command, spec)
@@ -139,7 +153,11 @@ class Effects:
         except _LeaseRefused as refused:
             self._feed(refused.event(command.ref))
             return
-        self._learn(command, outputs)
+        self._tell(command, outputs, learned=True)
+
+    def _tell(self, command: RunAction, outputs: dict[str, Any], *, learned: bool) -> None:
+        if learned:
+            self._learn(command, outputs)
         self._feed(ActionDone(now=workflow.now(), ref=command.ref, outputs=outputs))
 
     async def _activity(self, command: RunAction, spec: ActionSpec) -> ActionReply:

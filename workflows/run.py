@@ -10,6 +10,7 @@ from stanch.interpreter.core import advance
 from stanch.interpreter.messages import Cancelled, Command, Event, Started
 from stanch.playbooks.evaluator import evaluator_for
 from workflows.effects import Effects
+from workflows.hush import Hush
 
 
 class Run:
@@ -21,6 +22,7 @@ class Run:
         self._early: list[Event] = []  # came while route and plan were being looked up
         self.commands: list[Command] = []
         self.effects = Effects(state, self.feed)
+        self.hush = self.effects.hush = Hush(state, self.effects.carry_out)
 
     def begin(self) -> None:
         """Route and plan are pinned: start, then take what has come in the meantime."""
@@ -41,7 +43,13 @@ class Run:
         """Start what is commanded; never blocks."""
         while self.commands:
             self.effects.carry_out(self.commands.pop(0))
+        self.hush.speak()
         self.effects.arm()
+
+    @property
+    def idle(self) -> bool:
+        """True where there is nothing to start now."""
+        return not self.commands and not self.hush.has_news
 
     def cancel(self, reason: str) -> bool:
         """Ask the core to end; False where there is nothing that could."""

@@ -11,13 +11,16 @@ from stanch.records.intake import Conflict, Intake, New, Progress, Quarantined, 
 from stanch.records.ledger import Ledger, TimelineItem
 from stanch.records.ledger_file import verify_file
 from stanch.records.links import Link, Links, link_entries
+from stanch.records.noise import CaseNoise, InhibitSide, Noises
 from stanch.records.originals import Hold, Opened, Originals
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 from stanch.records.scopes import Scopes
 from stanch.records.suppressions import Suppression, Suppressions
 
 
-class Records(Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board, Scopes, Suppressions, Links):
+class Records(
+    Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board, Scopes, Suppressions, Links, Noises
+):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
@@ -37,6 +40,7 @@ __all__ = [
     "BoardTicket",
     "Budget",
     "CaseFilter",
+    "CaseNoise",
     "CaseRow",
     "Conflict",
     "Entry",
@@ -45,6 +49,7 @@ __all__ = [
     "GuardView",
     "Halt",
     "Hold",
+    "InhibitSide",
     "Item",
     "LeaseRow",
     "Link",

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
+from stanch.routing._conditions import judge
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._lint import lint
 from stanch.routing._load import load_routes
 from stanch.routing._match import Match, PlaceWords
-from stanch.routing._model import RoutesFile
+from stanch.routing._model import Grouping, Inhibit, RoutesFile, Silence
 from stanch.routing._normal import normal_host, normal_path, split_url
 from stanch.routing._overlap import Overlap, Relation, overlap, same_host
 from stanch.routing._people import People
@@ -20,7 +21,9 @@ from stanch.routing._tests import TestResult, check
 __all__ = [
     "Address",
     "Decision",
+    "Grouping",
     "Hit",
+    "Inhibit",
     "Match",
     "Overlap",
     "People",
@@ -30,10 +33,12 @@ __all__ = [
     "Relation",
     "RouteTable",
     "RoutesFile",
+    "Silence",
     "TestResult",
     "Trace",
     "address_of",
     "check",
+    "judge",
     "lint",
     "load_routes",
     "normal_host",

@@ -47,6 +47,21 @@ class Calendar:
             current = self._next_working_day(current)
         return self._open_time(current, timedelta(seconds=duration.seconds)).astimezone(UTC)
 
+    def open_between(self, start: datetime, end: datetime) -> timedelta:
+        """Open time from `start` to `end`."""
+        total = timedelta(0)
+        for day in self._days(start.astimezone(self.zone).date()):
+            for opens, closes in self._spans(day):
+                total += max(min(closes, end) - max(opens, start), timedelta(0))
+            if datetime.combine(day, time(0), self.zone) > end:
+                break
+        return total
+
+    def open_after(self, start: datetime, duration: timedelta) -> datetime:
+        """The time at which so much open time has passed; a time of no work is the next opening."""
+        current = self._next_open(start)
+        return start + duration if current is None else self._open_time(current, duration).astimezone(UTC)
+
     def _spans(self, day: date) -> list[tuple[datetime, datetime]]:
         if day in self.closed:
             return []

@@ -161,7 +161,7 @@ def _closest(word: str, known: Iterable[str]) -> str:
 
 def _conditions(document: Document) -> Iterator[Problem]:
     for path, text in document.strings():
-        if path[-1] == "when" and path[0] in ("rules", "overlays", "inhibit", "silences"):
+        if path[-1] == "when" and path[0] in ("rules", "overlays", "grouping", "inhibit", "silences"):
             try:
                 checked(text)
             except ExpressionError as error:
