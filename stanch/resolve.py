@@ -8,7 +8,7 @@ from datetime import timedelta
 from stanch.contract import Resolve, Resolved
 from stanch.errors import DependencyError
 from stanch.guards import targets
-from stanch.noise.judging import Scene, noise_of
+from stanch.noise.judging import Scene, noise_of, without_start
 from stanch.noise.words import Noise
 from stanch.plan import Limits, Mode, Plan
 from stanch.policy import PolicySnapshot
@@ -40,7 +40,7 @@ def resolve(
     view = _with_copies(decision.view, story.owners)
     scene = Scene(story.finding, view, question.now, case_id=question.case_id, key=key)
     if question.route_only:
-        noise, why = noise_of(policy.routes, records, scene), "; ".join(story.why)
+        noise, why = without_start(noise_of(policy.routes, records, scene), question.now), "; ".join(story.why)
         return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links, noise=noise)
     choice = policy.playbooks.select(finding, view)
     noise = _noise(policy, records, scene, choice.plan)

@@ -130,7 +130,7 @@ class CaseWorkflow:
         answer = await ask_route(state, state.finding, route_only=True)
         if self._closing:
             return
-        state.noise.judged(answer.noise)
+        state.noise.judged(answer.noise, raised=True)
         if not take_over(state, answer.route, workflow.now()):
             return
         make_searchable(state)

@@ -178,7 +178,7 @@ class Hush:
         noise.look_again = noise.look_again or (noise.due is not None and noise.due <= now)
         if noise.group is not None:
             return
-        names = ladder.successors(state.resolved.route, state.ticket.group or state.ticket.assignee)
+        names = ladder.successors(state.resolved.route, state.core.facts.get("assignee", ""))
         for rung in ladder.due(noise.ladder, noise.sent, now, acknowledged=noise.acknowledged):
             noise.sent.append(rung.key)
             state.note("case.escalated", now, rung=rung.key, to=list(rung.to), late=rung.late)

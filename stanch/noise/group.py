@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import Field
 
-from stanch.cases import CaseState
+from stanch.cases import CaseState, handed_over
 from stanch.contract import CaseCommand, Resolved, TicketChange
 from stanch.interpreter.state import Mutable
 from stanch.noise.ladder import raised_ladder
@@ -227,6 +227,9 @@ def changed(state: GroupState, change: TicketChange, now: datetime) -> None:
     if before == after:
         return
     case.note("group.ticket_changed", now, actor=change.by or "stanch", state=after.state, assignee=after.assignee)
+    moved = handed_over(before, after)
+    if moved is not None:
+        case.core.facts["assignee"] = moved[1]
     if before.state == DONE and after.state != DONE and state.phase in (Phase.CLOSED, Phase.CLOSING):
         state.phase, state.by_hand, state.closed_at = Phase.OPEN, True, None
     if after.state == DONE:

@@ -95,7 +95,7 @@ def _rungs(state: GroupState, now: datetime) -> Iterator[RunAction]:
     noise, route = state.case.noise, _route(state)
     if not state.open_members:
         return
-    names = ladder.successors(route, state.case.ticket.group or state.case.ticket.assignee)
+    names = ladder.successors(route, state.case.core.facts.get("assignee", ""))
     for rung in ladder.due(noise.ladder, noise.sent, now, acknowledged=noise.acknowledged):
         noise.sent.append(rung.key)
         state.case.note("group.escalated", now, rung=rung.key, to=list(rung.to))

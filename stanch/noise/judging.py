@@ -51,6 +51,11 @@ def noise_of(routes: RouteTable, records: Records | None, scene: Scene, plan: Pl
     )
 
 
+def without_start(noise: Noise, now: datetime) -> Noise:
+    """For a case that runs already: nobody is told again that it begins."""
+    return noise.model_copy(update={"ladder": tuple(rung for rung in noise.ladder if rung.at > now)})
+
+
 def _silence(table: NoiseTable, scene: Scene) -> tuple[Quiet | None, list[str]]:
     """The silence that lasts longest of those that apply; its ticket is kept where any of them keeps it."""
     judged = list(table.silences(scene.finding, scene.now))

@@ -70,7 +70,7 @@ def successors(route: RouteView, holder: str) -> dict[str, str]:
     """Who stands where owner, assignee and lead stood, once a ticket was handed over; empty where it was not."""
     if not holder or holder in (route.owner.id, route.assignee):
         return {}
-    names = {route.assignee: holder}
+    names = {route.assignee: holder} if route.assignee != route.owner.lead else {}
     if holder.startswith("team:"):
         names |= {route.owner.id: holder, route.owner.lead: LEAD + holder}
     return {name: to for name, to in names.items() if name}

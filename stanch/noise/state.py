@@ -60,10 +60,10 @@ class NoiseState(Mutable):
         self.answer, self.asked, self.sent, self.held = None, [], [], []
         self.acknowledged = self.look_again = False
 
-    def judged(self, noise: Noise) -> None:
-        """Looked at again: what holds the case back may have ended, or gone on; the ladder only gets stricter."""
+    def judged(self, noise: Noise, *, raised: bool = False) -> None:
+        """Looked at again: what holds the case back may have ended, or gone on; a raise makes the ladder stricter."""
         self.quiet, self.look_again = noise.quiet, False
-        self.ladder = raised_ladder(self.ladder, noise.ladder)
+        self.ladder = raised_ladder(self.ladder, noise.ladder) if raised else self.ladder
 
     def hears(self, told: GroupTold) -> bool:
         """Take a group's answer; False where it is of another group or an older generation."""

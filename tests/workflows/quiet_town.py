@@ -97,9 +97,11 @@ class Group:
 
     async def until(self, state: str, *, seconds: float = 40.0) -> CaseView:
         async with asyncio.timeout(seconds):
-            while (view := await self.view()).summary.state != state:
+            while True:
+                view = await self.view()
+                if view.summary.state == state:
+                    return view
                 await asyncio.sleep(0.02)
-        return view
 
 
 async def group_of(case: Case) -> Group:

@@ -80,14 +80,13 @@ async def test_done_in_the_tracker_reaches_every_member(world: Town) -> None:
     await group.ticket("done", "t1")
     for case in cases:
         await case.until("waiting")
-        while not any(note.event == "ticket.resolved" for note in world.ledger(case.id)):
-            await asyncio.sleep(0.02)
+        await until(lambda case=case: any(note.event == "ticket.resolved" for note in world.ledger(case.id)))
 
 
 async def test_a_word_that_comes_twice_makes_no_second_ticket(world: Town) -> None:
     world.stutter = 3
     try:
-        cases, group = await gathered(world, "stutter", 4)
+        _, group = await gathered(world, "stutter", 4)
     finally:
         world.stutter = 1
     assert len(group.calls("ticket.create")) == 1
