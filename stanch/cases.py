@@ -288,7 +288,5 @@ def summary_of(state: CaseState) -> CaseSummary | None:
         problems=tuple(state.core.problems[-20:]),
         resolution=state.resolution,
         put_away=state.put_away,
-        group_id=state.noise.group.workflow_id if state.noise.group is not None else "",
-        muted=state.noise.quiet.words if state.noise.quiet is not None else "",
-        muted_until=state.noise.quiet.until if state.noise.quiet is not None else None,
+        **state.noise.shown,
     )

@@ -16,7 +16,7 @@ from stanch.records import Budget, Halt, Records
 from stanch.records.safety import EVERYTHING
 from stanch.routing import RouteTable
 from stanch.settings import Settings
-from stanch.stories import story_of
+from stanch.stories import Story, story_of
 from stanch.views import FindingView, RouteView
 
 
@@ -40,8 +40,7 @@ def resolve(
     view = _with_copies(decision.view, story.owners)
     scene = Scene(story.finding, view, question.now, case_id=question.case_id, key=key)
     if question.route_only:
-        noise, why = without_start(noise_of(policy.routes, records, scene), question.now), "; ".join(story.why)
-        return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links, noise=noise)
+        return _route_only(policy, records, scene, story)
     choice = policy.playbooks.select(finding, view)
     noise = _noise(policy, records, scene, choice.plan)
     if choice.plan is None:
@@ -62,6 +61,13 @@ def resolve(
         links=story.links,
         noise=noise,
     )
+
+
+def _route_only(policy: PolicySnapshot, records: Records, scene: Scene, story: Story) -> Resolved:
+    """For a case that runs already: owner, deadline and noise as they would be now."""
+    noise = without_start(noise_of(policy.routes, records, scene), scene.now)
+    why = "; ".join(story.why)
+    return Resolved(route=scene.route, policy_digest=policy.digest, why=why, links=story.links, noise=noise)
 
 
 def _noise(policy: PolicySnapshot, records: Records, scene: Scene, plan: Plan | None) -> Noise:

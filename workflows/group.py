@@ -12,8 +12,9 @@ from stanch.cases import CaseStatus
 from stanch.contract import CaseCommand, CaseView, Recording, TicketChange
 from stanch.interpreter.messages import ActionDone, ActionFailed, Event, TimerFired
 from stanch.noise import words
-from stanch.noise.group import BATCH, GroupState, Phase, answer, begin, changed, commanded, gone, hear
+from stanch.noise.group import BATCH, GroupState, Phase, answer, begin, gone, hear
 from stanch.noise.group_view import summary_of_group
+from stanch.noise.group_words import changed, commanded
 from stanch.noise.group_work import is_over, next_due, outcome, work
 from stanch.noise.words import GroupInput, GroupPost, GroupPosted, GroupTell, GroupTold
 from workflows.effects import Effects

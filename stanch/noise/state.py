@@ -90,6 +90,16 @@ class NoiseState(Mutable):
             self.held.append(command)
 
     @property
+    def shown(self) -> dict[str, Any]:
+        """What lists show of it."""
+        group, quiet = self.group, self.quiet
+        return {
+            "group_id": group.workflow_id if group is not None else "",
+            "muted": quiet.words if quiet is not None else "",
+            "muted_until": quiet.until if quiet is not None else None,
+        }
+
+    @property
     def due(self) -> datetime | None:
         """When this has to be looked at again whatever happens."""
         return self.quiet.until if self.quiet is not None else None

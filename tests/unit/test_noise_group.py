@@ -11,7 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from stanch.canonical import canonical
 from stanch.contract import TicketChange
-from stanch.noise.group import DONE, GroupState, Phase, begin, changed, gone, hear
+from stanch.noise.group import DONE, GroupState, Phase, begin, gone, hear
+from stanch.noise.group_words import changed
 from stanch.noise.group_work import is_over, next_due, outcome, work
 from stanch.noise.words import GroupRef, GroupTell, Rung
 from stanch.views import ApiView, FindingView, OwnerView, RouteView
