@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from activities._world import World
+from stanch.noise.ladder import LEAD
 
 BOARD = "board"
 PERSONS = ("user:", "schedule:")
@@ -31,6 +32,8 @@ def group_of(world: World, ref: str, kind: str) -> str:
 
 def channel_of(world: World, ref: str, kind: str) -> str:
     """Where a chat system reaches a person or team; "" where it cannot, or the person has left."""
+    if ref.startswith(LEAD):
+        ref = world.people.lead(ref.removeprefix(LEAD))
     if is_person(ref):
         return account_of(world, ref, kind)
     return world.people.contact(ref, kind)

@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities import approvals, intake, ledger, points, turns
+from activities import approvals, groups, intake, ledger, points, turns
 from activities._run import heartbeats, reported
 from activities._world import World
 from stanch import contract
@@ -21,6 +21,8 @@ from stanch.contract import (
     Resolve,
     Resolved,
 )
+from stanch.noise import words
+from stanch.noise.words import GroupPost, GroupPosted, GroupRef, GroupTell, Unquiet
 from stanch.resolve import resolve
 from stanch.wire_intake import IntakeInput
 
@@ -41,11 +43,36 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
         with heartbeats():
             return reported(lambda: ledger.sweep(world))
 
-    return [pin, record, sweep]
+    return [pin, record, sweep, *_between_cases(world)]
+
+
+def _between_cases(world: World) -> list[Callable[..., Any]]:
+    """How cases and groups speak to each other."""
+
+    @activity.defn(name=words.TELL_GROUP)
+    def tell_group(tell: GroupTell) -> None:
+        return reported(lambda: groups.tell(world, tell))
+
+    @activity.defn(name=words.NEXT_GENERATION)
+    def next_generation(ref: GroupRef) -> None:
+        return reported(lambda: groups.next_generation(world, ref))
+
+    @activity.defn(name=words.POST_MEMBERS)
+    def post(letter: GroupPost) -> GroupPosted:
+        with heartbeats():
+            return reported(lambda: groups.post(world, letter))
+
+    @activity.defn(name=words.UNQUIET)
+    def unquiet(over: Unquiet) -> None:
+        with heartbeats():
+            return reported(lambda: groups.unquiet(world, over))
+
+    return [tell_group, next_generation, post, unquiet]
 
 
 def _pinned(world: World, question: Resolve) -> Resolved:
-    answer = resolve(world.policy.current, world.records, question, settings=world.settings)
+    key = world.keys.cases
+    answer = resolve(world.policy.current, world.records, question, settings=world.settings, key=key)
     turns.call_off(world, answer.calls_off, by=question.case_id)
     return answer
 

@@ -8,7 +8,7 @@ from activities import _spool, turns
 from activities._run import outbox
 from activities._world import World
 from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
-from stanch.records import CaseRow, Reassignment, Records, Suppression
+from stanch.records import CaseNoise, CaseRow, Reassignment, Records, Suppression
 
 COLUMNS = (
     "case_id",
@@ -47,6 +47,7 @@ def record(world: World, recording: Recording) -> None:
         world.records.put_case(_row(recording.summary))
         put_away(world.records, recording.summary)
         turns.pass_on(world, recording.summary.case_id, recording.summary.state)
+        put_noise(world.records, recording.summary)
         for note in recording.scene.outbox:
             if note.event == "ticket.reassigned":
                 world.records.add_reassignment(_reassignment(recording.scene, recording.summary, note))
@@ -58,6 +59,13 @@ def put_away(records: Records, summary: CaseSummary) -> None:
     if away is not None:
         words = {name: getattr(away, name) for name in ("kind", "until", "reason", "by", "at")}
         records.suppress(Suppression(case_id=summary.case_id, **words))
+
+
+def put_noise(records: Records, summary: CaseSummary) -> None:
+    """What lists show of group and silence; a case that never had either has no row."""
+    row = CaseNoise(summary.case_id, group_id=summary.group_id, quiet=summary.muted, until=summary.muted_until)
+    if row != CaseNoise(summary.case_id) or records.noise_of([summary.case_id]):
+        records.put_noise(row)
 
 
 def sweep(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from stanch.approvals import open_lines
 from stanch.cases import CaseState, summary_of, waiting_approvals
 from stanch.contract import ApprovalView, CaseView
+from stanch.noise.words import Noise
 from stanch.views import RouteView
 
 
@@ -25,7 +26,15 @@ def view_of(state: CaseState) -> CaseView | None:
         why=resolved.why if resolved else "",
         links=resolved.links if resolved else (),
         requested_by=state.requested_by,
+        noise=_noise(state),
     )
+
+
+def _noise(state: CaseState) -> Noise:
+    """As it was decided, with what has changed since."""
+    decided = state.resolved.noise if state.resolved is not None else Noise()
+    now = {name: getattr(state.noise, name) for name in ("group", "quiet", "ladder", "is_source")}
+    return decided.model_copy(update=now)
 
 
 def _approval(state: CaseState, path: str) -> ApprovalView:

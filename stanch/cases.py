@@ -13,6 +13,7 @@ from stanch.contract import CaseSummary, FindingReport, LedgerNote, PutAway, Res
 from stanch.interpreter.context import Evaluator, RunContext
 from stanch.interpreter.state import CoreState, Mutable, RunStatus, StepStatus
 from stanch.leases import LeaseOutcome, LeaseState
+from stanch.noise.state import NoiseState
 from stanch.plan import StepKind
 from stanch.shapes import is_tuple
 from stanch.views import FindingView, View
@@ -83,6 +84,7 @@ class CaseState(Mutable):
     thread: str = ""
     cards: dict[str, list[tuple[str, str]]] = Field(default_factory=dict)
     outcomes: dict[str, LeaseOutcome] = Field(default_factory=dict)
+    noise: NoiseState = Field(default_factory=NoiseState)
     notes: list[LedgerNote] = Field(default_factory=list[LedgerNote])
     next_note: int = 1
 
@@ -286,4 +288,5 @@ def summary_of(state: CaseState) -> CaseSummary | None:
         problems=tuple(state.core.problems[-20:]),
         resolution=state.resolution,
         put_away=state.put_away,
+        **state.noise.shown,
     )

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from stanch.approvals import ApprovalRequest, Vote
 from stanch.leases import ApprovalProof, Lease, LeaseOutcome, Wire
+from stanch.noise.words import Noise
 from stanch.plan import Mode, Plan
 from stanch.views import ActorView, FindingView, RouteView
 
@@ -166,6 +167,7 @@ class Resolved(Wire):
         quiet: there is nothing to do and nobody to ask; the case ends by itself.
         links: cases of the same story.
         calls_off: cases whose runs must end before this one begins.
+        noise: how much people hear of it.
     """
 
     route: RouteView
@@ -180,6 +182,7 @@ class Resolved(Wire):
     quiet: bool = False
     links: tuple[LinkedCase, ...] = ()
     calls_off: tuple[str, ...] = ()
+    noise: Noise = Noise()
 
 
 class Scene(Wire):
@@ -277,6 +280,9 @@ class CaseSummary(Wire):
     problems: tuple[str, ...] = ()
     resolution: str = ""
     put_away: PutAway | None = None
+    group_id: str = ""
+    muted: str = ""
+    muted_until: datetime | None = None
 
 
 class Recording(Wire):
@@ -380,3 +386,4 @@ class CaseView(Wire):
     why: str = ""
     links: tuple[LinkedCase, ...] = ()
     requested_by: str = ""
+    noise: Noise = Noise()

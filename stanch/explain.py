@@ -13,6 +13,7 @@ from stanch.findings import Finding, case_id, complete, view_of
 from stanch.findings.identity import key_parts
 from stanch.findings.view import facts_of
 from stanch.guards import Attempt, GuardState, Stop, check_action
+from stanch.noise.judging import Scene, noise_of
 from stanch.plan import Mode, Plan, PlanStep
 from stanch.policy import PolicySnapshot
 from stanch.records import GuardView, Names, Records
@@ -56,6 +57,7 @@ def explain(finding: Finding, known: Known, *, assurance: str) -> dict[str, Any]
         "case": _case(whole, known),
         "api": _api(whole, view, known.policy),
         "route": _route(decision),
+        "noise": _noise(view, decision, known),
         **_work(view, decision, known, assurance),
     }
 
@@ -122,6 +124,19 @@ def _route(decision: Decision) -> dict[str, Any]:
         "notes": list(trace.notes),
         "lost": [list(each) for each in trace.lost],
         "near": [list(each) for each in trace.near],
+    }
+
+
+def _noise(view: FindingView, decision: Decision, known: Known) -> dict[str, Any]:
+    """How much would be said of it; whether an open case would hold it back is only known when it begins."""
+    scene = Scene(view, decision.view, known.now, key=known.key or b"")
+    plan = None if view.is_test else known.policy.playbooks.select(view, decision.view).plan
+    noise = noise_of(known.policy.routes, None, scene, plan)
+    return {
+        "quiet": noise.quiet.words if noise.quiet else "",
+        "group": noise.group.workflow_id if noise.group else "",
+        "considered": list(noise.considered),
+        "ladder": [{"at": rung.at.isoformat(), "to": list(rung.to)} for rung in noise.ladder],
     }
 
 

@@ -8,6 +8,8 @@ from datetime import timedelta
 from stanch.contract import Resolve, Resolved
 from stanch.errors import DependencyError
 from stanch.guards import targets
+from stanch.noise.judging import Scene, noise_of, without_start
+from stanch.noise.words import Noise
 from stanch.plan import Limits, Mode, Plan
 from stanch.playbooks.joining import joined
 from stanch.policy import PolicySnapshot
@@ -15,13 +17,18 @@ from stanch.records import Budget, Halt, Records
 from stanch.records.safety import EVERYTHING
 from stanch.routing import RouteTable
 from stanch.settings import Settings
-from stanch.stories import story_of
+from stanch.stories import Story, story_of
 from stanch.taking_turns import turn_of
 from stanch.views import FindingView, RouteView
 
 
-def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings) -> Resolved:
-    """Answer who owns this, what is done, and how much of it may happen alone."""
+def resolve(
+    policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings, key: bytes = b""
+) -> Resolved:
+    """Answer who owns this, what is done, how much of it may happen alone, and how much is said of it.
+
+    Without the key of case ids, which names groups too, nothing is grouped.
+    """
     finding = policy.inventory.known(question.finding)
     if finding.is_test:
         route = policy.routes.route(finding, question.now).view
@@ -33,13 +40,15 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
     story = story_of(records, question, finding)
     decision = policy.routes.route(story.finding, question.now)
     view = _with_copies(decision.view, story.owners)
+    scene = Scene(story.finding, view, question.now, case_id=question.case_id, key=key)
     if question.route_only:
-        return Resolved(route=view, policy_digest=policy.digest, why="; ".join(story.why), links=story.links)
+        return _route_only(policy, records, scene, story)
     choice = policy.playbooks.select(finding, view)
     plan, beside = joined(choice)
     if plan is None:
         why = "; ".join((choice.why, *story.why))
-        return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links)
+        noise = _noise(policy, records, scene, None)
+        return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links, noise=noise)
     turn = turn_of(plan, records, question, finding, view)
     if turn.plan is None:
         why = "; ".join((choice.why, turn.why, *story.why))
@@ -58,7 +67,27 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
         verify_window=settings.verify_window.total_seconds(),
         links=story.links,
         calls_off=turn.calls_off,
+        noise=_noise(policy, records, scene, plan),
     )
+
+
+def _route_only(policy: PolicySnapshot, records: Records, scene: Scene, story: Story) -> Resolved:
+    """For a case that runs already: owner, deadline and noise as they would be now."""
+    noise = without_start(noise_of(policy.routes, records, scene), scene.now)
+    why = "; ".join(story.why)
+    return Resolved(route=scene.route, policy_digest=policy.digest, why=why, links=story.links, noise=noise)
+
+
+def _noise(policy: PolicySnapshot, records: Records, scene: Scene, plan: Plan | None) -> Noise:
+    """What is said of a new run, and the generation of its group that still takes members."""
+    noise = noise_of(policy.routes, records, scene, plan)
+    if noise.group is None:
+        return noise
+    try:
+        number = records.generation(noise.group.group_id)
+    except DependencyError:
+        return noise  # a generation that is full sends its visitors on
+    return noise.model_copy(update={"group": noise.group.model_copy(update={"generation": number})})
 
 
 def _put_away(records: Records, question: Resolve) -> str:

@@ -2,7 +2,8 @@
 
 from workflows.case import CaseWorkflow
 from workflows.enforcement import EnforcementWorkflow
+from workflows.group import GroupWorkflow
 from workflows.intake import IntakeWorkflow
 from workflows.sweep import SweepWorkflow
 
-WORKFLOWS = (CaseWorkflow, EnforcementWorkflow, IntakeWorkflow, SweepWorkflow)
+WORKFLOWS = (CaseWorkflow, EnforcementWorkflow, GroupWorkflow, IntakeWorkflow, SweepWorkflow)

@@ -12,7 +12,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 from stanch import contract
 from stanch.approvals import Verdict
 from stanch.case_view import view_of
-from stanch.cases import ENDED, CaseState, CaseStatus, context_of, handed_over, status_of, summary_of
+from stanch.cases import ENDED, CaseState, CaseStatus, handed_over, status_of
 from stanch.contract import (
     CaseCommand,
     CaseInput,
@@ -20,23 +20,23 @@ from stanch.contract import (
     Decision,
     FindingReport,
     PutAway,
-    Recording,
-    Resolve,
-    Resolved,
     TicketChange,
 )
 from stanch.endings import end_as, may_attest, put_away, put_away_by_ticket, taken_back
-from stanch.interpreter.context import Evaluator, RunContext
-from stanch.interpreter.core import advance, judge_vote
-from stanch.interpreter.messages import Cancelled, Command, Event, Happened, Started, Voted
+from stanch.interpreter.core import judge_vote
+from stanch.interpreter.messages import Happened, Voted
 from stanch.interpreter.state import ChangeState, CoreState
 from stanch.leases import LeaseOutcome
 from stanch.life import Means, begin_again, first_report, next_report
-from stanch.playbooks.evaluator import evaluator_for
+from stanch.noise import words
+from stanch.noise.telling import told_of
+from stanch.noise.words import GroupTold, QuietOver
 from stanch.ports import TicketState
 from stanch.raising import news_of_raise, take_over
 from stanch.views import FindingView
-from workflows.effects import Effects, outcome_event
+from workflows.effects import outcome_event
+from workflows.local import Keeper, ask_route
+from workflows.run import Run
 from workflows.searching import make_searchable
 
 LOCAL_ATTEMPT = timedelta(seconds=10)
@@ -52,15 +52,11 @@ class CaseWorkflow:
     def __init__(self, start: CaseInput) -> None:
         self._state = CaseState.model_validate(start.carried) if start.carried else CaseState(case_id=start.case_id)
         self._state.episode = self._state.episode or workflow.info().first_execution_run_id
-        self._commands: list[Command] = []
-        self._effects = Effects(self._state, self._feed)
-        self._evaluator: Evaluator | None = None
-        self._flushing = False
+        self._run = Run(self._state)
+        self._effects = self._run.effects
+        self._keeper = Keeper(self._state, self._effects, carried=bool(start.carried))
         self._closing = False
         self._ended = False
-        self._early: list[Event] = []  # came while route and plan were being looked up
-        self._listed = bool(start.carried)
-        self._shown_status: CaseStatus | None = self._state.status if start.carried else None
 
     @workflow.run
     async def run(self, start: CaseInput) -> str:
@@ -82,12 +78,14 @@ class CaseWorkflow:
 
     async def _end(self) -> None:
         """Write the last lines; a finding that comes in the meantime starts a new round instead of being lost."""
-        self._work()
+        self._run.work()
         await workflow.wait_condition(lambda: not self._effects.busy and workflow.all_handlers_finished())
         self._effects.check()
         if self._closing:
-            self._touch(CaseStatus.CLOSED)
-            await self._flush()
+            self._keeper.touch(CaseStatus.CLOSED)
+            if self._run.hush.has_last_words:
+                await self._run.hush.last_words()
+            await self._keeper.flush()
             self._ended = self._closing and not self._state.notes
 
     async def _live(self) -> None:
@@ -100,10 +98,14 @@ class CaseWorkflow:
             await self._resolve()
         if self._state.raise_due:
             await self._raise()
-        self._work()
-        self._touch(status_of(self._state))
-        if self._needs_flush():
-            self._effects.spawn(self._flush(), quiet=True)
+        if self._state.noise.look_again:
+            await self._look_again()
+        self._run.work()
+        self._keeper.touch(status_of(self._state))
+        if self._run.hush.has_last_words:
+            self._effects.spawn(self._run.hush.last_words())
+        if self._keeper.needs_flush:
+            self._effects.spawn(self._keeper.flush(), quiet=True)
         if self._may_continue_as_new():
             workflow.continue_as_new(
                 CaseInput(case_id=self._state.case_id, carried=self._state.model_dump(mode="json"))
@@ -115,28 +117,9 @@ class CaseWorkflow:
 
     def _has_work(self) -> bool:
         stale = self._state.status is not status_of(self._state)  # the last effect may end without a word
-        waiting = bool(self._commands) or self._needs_flush() or stale
-        asked = self._state.resolved is None or self._state.raise_due
+        waiting = not self._run.idle or self._keeper.needs_flush or stale
+        asked = self._state.resolved is None or self._state.raise_due or self._state.noise.look_again
         return waiting or self._closing or asked or self._effects.broken is not None
-
-    def _work(self) -> None:
-        while self._commands:
-            self._effects.carry_out(self._commands.pop(0))
-        self._effects.arm()
-
-    async def _ask(self, finding: FindingView, *, route_only: bool = False) -> Resolved:
-        state = self._state
-        question = Resolve(
-            case_id=state.case_id,
-            finding=finding,
-            assurance=state.assurance,
-            now=workflow.now(),
-            route_only=route_only,
-        )
-        answer: Resolved = await workflow.execute_local_activity(
-            contract.RESOLVE, question, result_type=Resolved, start_to_close_timeout=LOCAL_ATTEMPT
-        )
-        return answer
 
     async def _raise(self) -> None:
         """A running case got worse: the stricter of both routes holds from here, and its owner is told."""
@@ -144,45 +127,41 @@ class CaseWorkflow:
         state.raise_due = False
         if state.finding is None or state.resolved is None:
             return
-        answer = await self._ask(state.finding, route_only=True)
-        if self._closing or not take_over(state, answer.route, workflow.now()):
+        answer = await ask_route(state, state.finding, route_only=True)
+        if self._closing:
+            return
+        state.noise.judged(answer.noise, raised=True)
+        if not take_over(state, answer.route, workflow.now()):
             return
         make_searchable(state)
         for command in news_of_raise(state):
             self._effects.carry_out(command)
+
+    async def _look_again(self) -> None:
+        """What has held this case back is over, or may be; what it says now is decided afresh."""
+        state = self._state
+        state.noise.look_again = False
+        if state.finding is None:
+            return
+        answer = await ask_route(state, state.finding, route_only=True)
+        state.noise.judged(answer.noise)
+        if state.noise.quiet is None:
+            state.note("noise.over", workflow.now())
 
     async def _resolve(self) -> None:
         """Pin route, plan and people; the result lives in history, so later edits change nothing here."""
         state = self._state
         if state.finding is None:
             return
-        answer = await self._ask(state.finding)
+        answer = await ask_route(state, state.finding)
         if self._closing:
             return  # called off before anything was begun
         state.resolved = answer
         state.core = CoreState()
         data = {"rule": answer.route.rule, "owner": answer.route.owner.id, "why": answer.why}
-        state.note("case.routed", workflow.now(), data=data)
-        early, self._early = self._early, []
-        for event in (Started(now=workflow.now()), *early):
-            self._feed(event)
-
-    def _context(self) -> RunContext | None:
-        resolved = self._state.resolved
-        if resolved is None or resolved.plan is None:
-            return None
-        if self._evaluator is None:
-            self._evaluator = evaluator_for(resolved.plan)
-        return context_of(self._state, self._evaluator)
-
-    def _feed(self, event: Event) -> None:
-        """The one door into the core; events are taken in the order in which they come."""
-        context = self._context()
-        if context is None:
-            self._early += [event] if self._state.resolved is None else []
-            return
-        self._state.core, commands = advance(context, self._state.core, event)
-        self._commands += commands
+        state.note("case.routed", workflow.now(), data=data | told_of(answer.noise))
+        state.noise.take(answer.noise)
+        self._run.begin()
 
     async def _watch(self) -> None:
         """After the run: absorb redeliveries for the verify window, or wait for a person, nudged daily."""
@@ -193,7 +172,7 @@ class CaseWorkflow:
             state.closed = state.closed or now
             state.watch_until = state.watch_until or now + timedelta(seconds=window)
             await self._until(self._has_work, state.watch_until - now)
-            self._closing = self._closing or (self._window_is_over() and not self._commands)
+            self._closing = self._closing or (self._window_is_over() and not self._run.commands)
         elif state.close_when_over and not self._stuck():
             self._closing = True
         elif not await self._until(lambda: self._has_work() or self._may_continue_as_new(), NUDGE):
@@ -216,49 +195,13 @@ class CaseWorkflow:
 
     def _may_continue_as_new(self) -> bool:
         suggested = workflow.info().is_continue_as_new_suggested()
-        idle = not self._effects.busy and not self._commands and not self._flushing
+        idle = not self._effects.busy and not self._run.commands and not self._keeper.flushing
         settled = self._state.resolved is not None and not self._closing
         return suggested and idle and settled and workflow.all_handlers_finished()
 
     def _cancel(self, reason: str) -> None:
-        if self._state.core.status.final or self._context() is None:
+        if not self._run.cancel(reason):
             self._closing = True
-        else:
-            self._feed(Cancelled(now=workflow.now(), reason=reason))
-
-    # -- records ----------------------------------------------------------------------------------------------------
-
-    def _touch(self, status: CaseStatus) -> None:
-        """Follow the status; search attributes are written only when it changes."""
-        state = self._state
-        state.status = status
-        if status is self._shown_status:
-            return
-        first, self._shown_status = self._shown_status is None, status
-        state.updated = workflow.now()
-        state.note("case.status", workflow.now(), status=status.value)
-        if status is CaseStatus.RUNNING and not first:
-            return  # passing through: the next resting place is what searches are for
-        make_searchable(state)
-
-    def _needs_flush(self) -> bool:
-        """Lines ride along with effects; only a case that rests, or has just been routed, writes them by itself."""
-        state, notes = self._state, self._state.notes
-        waiting = bool(notes) and not self._flushing and notes[-1].number > self._effects.carried
-        rests = state.status is not CaseStatus.RUNNING or not self._effects.busy
-        return waiting and (rests or not self._listed)
-
-    async def _flush(self) -> None:
-        """Carry waiting ledger lines and the newest summary to records (one history event)."""
-        await workflow.wait_condition(lambda: not self._flushing)
-        self._flushing = self._listed = True
-        scene = self._state.scene()
-        recording = Recording(scene=scene, summary=summary_of(self._state))
-        try:
-            await workflow.execute_local_activity(contract.RECORD, recording, start_to_close_timeout=LOCAL_ATTEMPT)
-            self._state.written(scene.outbox[-1].number if scene.outbox else 0)
-        finally:
-            self._flushing = False
 
     # -- what comes in ----------------------------------------------------------------------------------------------
 
@@ -282,11 +225,11 @@ class CaseWorkflow:
         elif means in (Means.REOPEN, Means.REAL):
             self._reopen(report.finding, "the finding came back" if means is Means.REOPEN else "no test this time")
         elif means is Means.REPORTED:
-            self._feed(Happened(now=workflow.now(), event="finding.reported"))
+            self._run.feed(Happened(now=workflow.now(), event="finding.reported"))
 
     def _clean(self, data: dict[str, str]) -> None:
         """There is proof that it is gone; a case without a plan has nothing else to wait for."""
-        self._feed(Happened(now=workflow.now(), event="finding.rescan_clean", data=data))
+        self._run.feed(Happened(now=workflow.now(), event="finding.rescan_clean", data=data))
         resolved = self._state.resolved
         if resolved is not None and resolved.plan is None and workflow.patched("clean-closes"):
             self._state.note("finding.rescan_clean", workflow.now(), actor=data.get("by", "stanch"), data=data)
@@ -294,7 +237,8 @@ class CaseWorkflow:
 
     def _reopen(self, finding: FindingView, why: str) -> None:
         begin_again(self._state, finding, why, workflow.now())
-        self._closing, self._evaluator = False, None
+        self._closing = False
+        self._run.forget_plan()
 
     @workflow.signal(name=contract.LEASE_OUTCOME)
     def lease_outcome(self, outcome: LeaseOutcome) -> None:
@@ -302,7 +246,17 @@ class CaseWorkflow:
         if not self._state.take_outcome(outcome):
             return
         if outcome.state in ENDED:
-            self._feed(Happened(now=workflow.now(), event="lease.ended", data=outcome_event(outcome)))
+            self._run.feed(Happened(now=workflow.now(), event="lease.ended", data=outcome_event(outcome)))
+
+    @workflow.signal(name=words.GROUP_TOLD)
+    def group_told(self, told: GroupTold) -> None:
+        """The group that this case belongs to has opened its ticket, or takes nobody more."""
+        self._state.noise.hears(told)
+
+    @workflow.signal(name=words.QUIET_OVER)
+    def quiet_over(self, over: QuietOver) -> None:
+        """A case that has held this one back is over."""
+        self._state.noise.ended(over.source)
 
     @workflow.signal(name=contract.TICKET_CHANGED)
     def ticket_changed(self, change: TicketChange) -> None:
@@ -313,18 +267,19 @@ class CaseWorkflow:
             return
         before, after = state.take_ticket(change)
         done = TicketState.DONE.value
+        state.noise.acknowledged = state.noise.acknowledged or after.state == TicketState.IN_PROGRESS.value
         data = {"by": change.by, "as": change.resolution, "key": change.key}
         away = put_away_by_ticket(change, state.finding, now) if after.state == done and before.state != done else None
         if away is not None and not self._stuck() and workflow.patched("tracker-puts-away"):
             self._close(away.kind, away, f"{away.kind} by {away.by}")
         elif after.state == done and before.state != done:
-            self._feed(Happened(now=now, event="ticket.resolved", data=data))
+            self._run.feed(Happened(now=now, event="ticket.resolved", data=data))
         elif before.state == done and after.state != done:
-            self._feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
+            self._run.feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
         moved = handed_over(before, after)
         if moved is not None:
             data = {"from": moved[0], "to": moved[1], "by": change.by}
-            self._feed(Happened(now=now, event="ticket.reassigned", data=data))
+            self._run.feed(Happened(now=now, event="ticket.reassigned", data=data))
 
     @workflow.signal(name=contract.CASE_COMMAND)
     def case_command(self, command: CaseCommand) -> None:
@@ -345,7 +300,7 @@ class CaseWorkflow:
         elif command.kind == "attest":
             self._attest(command)
         elif command.kind == "signal":
-            self._feed(Happened(now=now, event=f"signal.{command.text[:64]}"))
+            self._run.feed(Happened(now=now, event=f"signal.{command.text[:64]}"))
 
     def _close(self, resolution: str, away: PutAway | None, reason: str) -> None:
         """End the case; what it has changed is taken back first, and what was put away stays away."""
@@ -391,7 +346,7 @@ class CaseWorkflow:
         now = workflow.now()
         verdict = judge_vote(self._state.core, decision.vote, now)
         if verdict.fresh:
-            self._feed(Voted(now=now, vote=decision.vote))
+            self._run.feed(Voted(now=now, vote=decision.vote))
         return verdict
 
     @workflow.query(name=contract.VIEW)

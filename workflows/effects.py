@@ -8,14 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, ApplicationError, FailureError
-from temporalio.exceptions import TimeoutError as TemporalTimeout
+from temporalio.exceptions import ActivityError, FailureError
 
 from stanch import contract
 from stanch.cases import ENDED, CaseState
 from stanch.catalog import ActionSpec, Queue, catalog
-from stanch.contract import ActionCall, ActionReply, ApprovalCall, ApprovalShown, Scene
+from stanch.contract import ActionReply, ApprovalCall, ApprovalShown, Scene
 from stanch.interpreter.messages import (
     ActionDone,
     ActionFailed,
@@ -28,9 +26,9 @@ from stanch.interpreter.messages import (
     TimerFired,
 )
 from stanch.leases import LeaseOutcome, LeaseState
-from stanch.plan import Retry
+from workflows.calling import call_action, chat_activity, failure
+from workflows.hush import Hush
 
-HEARTBEAT = timedelta(seconds=5)
 ANSWERS = (LeaseState.HELD, LeaseState.REFUSED)
 
 
@@ -47,6 +45,7 @@ class Effects:
         self._showing: set[str] = set()
         self._carrying: dict[str, int] = {}
         self.broken: BaseException | None = None
+        self.hush: Hush | None = None  # a group speaks without one
 
     @property
     def busy(self) -> bool:
@@ -105,8 +104,7 @@ class Effects:
 
     def arm(self) -> None:
         """Have one Temporal timer for the nearest due time of all; its history events are what timers cost."""
-        timers = self._state.core.timers
-        due = min(timers.values(), default=None)
+        due = self._due
         if due == self._armed:
             return
         if self._alarm is not None:
@@ -115,6 +113,11 @@ class Effects:
         self._alarm = None if due is None else asyncio.create_task(self._ring(due))
         if self._alarm is not None:
             self._alarm.add_done_callback(self._look)
+
+    @property
+    def _due(self) -> datetime | None:
+        own = self.hush.due if self.hush is not None else None
+        return min((*self._state.core.timers.values(), *((own,) if own is not None else ())), default=None)
 
     async def _ring(self, due: datetime) -> None:
         left = due - workflow.now()
@@ -125,12 +128,20 @@ class Effects:
         late = sorted((when, ref) for ref, when in self._state.core.timers.items() if when <= now)
         for _, ref in late:
             self._feed(TimerFired(now=now, ref=ref))
-        if min(self._state.core.timers.values(), default=now) > now:
+        if self.hush is not None:
+            self.hush.ring()
+        if (self._due or now) > now:
             self.arm()
 
     # -- actions ----------------------------------------------------------------------------------------------------
 
     async def _run(self, command: RunAction) -> None:
+        if self.hush is not None:
+            command = self.hush.meant(command)
+            instead = await self.hush.instead(command)
+            if instead is not None:
+                self._tell(command, instead.outputs, learned=instead.learned)
+                return
         spec = catalog()[command.action]
         try:
             reply = await self._activity(command, spec)
@@ -142,7 +153,11 @@ class Effects:
         except _LeaseRefused as refused:
             self._feed(refused.event(command.ref))
             return
-        self._learn(command, outputs)
+        self._tell(command, outputs, learned=True)
+
+    def _tell(self, command: RunAction, outputs: dict[str, Any], *, learned: bool) -> None:
+        if learned:
+            self._learn(command, outputs)
         self._feed(ActionDone(now=workflow.now(), ref=command.ref, outputs=outputs))
 
     async def _activity(self, command: RunAction, spec: ActionSpec) -> ActionReply:
@@ -153,30 +168,8 @@ class Effects:
             approvals = self._state.core.approvals.values()
             consent = next((item.request for item in approvals if item.request.approval_id == wanted), None)
         scene = self._state.scene(with_views=spec.queue is not Queue.CONTAIN)
-        call = ActionCall(
-            action=command.action,
-            params=command.params,
-            ref=command.ref,
-            path=command.path,
-            purpose=command.purpose,
-            key=command.key,
-            scene=scene,
-            approval=command.approval,
-            consent=consent,
-            subject=command.subject,
-        )
         self._carry(command.ref, scene)
-        reply: ActionReply = await workflow.execute_activity(
-            command.action,
-            call,
-            result_type=ActionReply,
-            task_queue=contract.queue(spec.queue),
-            start_to_close_timeout=_attempt(spec, command.timeout),
-            schedule_to_close_timeout=_total(spec, command.timeout),
-            heartbeat_timeout=HEARTBEAT,
-            retry_policy=_retry(command.retry),
-            summary=f"{command.path} · {command.action}",
-        )
+        reply = await call_action(command, spec, scene, consent=consent)
         self._delivered(command.ref, written=True)
         return reply
 
@@ -221,7 +214,7 @@ class Effects:
         self._showing.add(command.request.approval_id)
         self._carry(command.path, scene)
         try:
-            shown = await _chat_activity(contract.SHOW_APPROVAL, call, ApprovalShown, command.path)
+            shown = await chat_activity(contract.SHOW_APPROVAL, call, ApprovalShown, command.path)
         except ActivityError as error:
             self._delivered(command.path, written=False)
             self._problem("approval.not_shown", command.path, error)
@@ -243,7 +236,7 @@ class Effects:
             cards=tuple(cards),
         )
         try:
-            await _chat_activity(contract.CLOSE_APPROVAL, call, ApprovalShown, command.path)
+            await chat_activity(contract.CLOSE_APPROVAL, call, ApprovalShown, command.path)
         except ActivityError as error:
             self._problem("approval.card_not_updated", command.path, error)
 
@@ -259,54 +252,6 @@ class _LeaseRefused(Exception):
 
     def event(self, ref: str) -> ActionFailed:
         return ActionFailed(now=workflow.now(), ref=ref, code=self._code, reason=self._reason, outcome=self._outcome)
-
-
-async def _chat_activity(name: str, call: ApprovalCall, result: type[ApprovalShown], path: str) -> ApprovalShown:
-    shown: ApprovalShown = await workflow.execute_activity(
-        name,
-        call,
-        result_type=result,
-        task_queue=contract.queue(Queue.CHAT),
-        start_to_close_timeout=timedelta(seconds=20),
-        schedule_to_close_timeout=timedelta(hours=1),
-        heartbeat_timeout=HEARTBEAT,
-        summary=f"{path} · {name}",
-    )
-    return shown
-
-
-def _attempt(spec: ActionSpec, timeout: float | None) -> timedelta:
-    return spec.attempt if timeout is None else max(spec.attempt, timedelta(seconds=timeout))
-
-
-def _total(spec: ActionSpec, timeout: float | None) -> timedelta | None:
-    if timeout is None:
-        return spec.total
-    wanted = timedelta(seconds=timeout)
-    return wanted if spec.total is None else min(wanted, spec.total)
-
-
-def _retry(retry: Retry | None) -> RetryPolicy:
-    if retry is None:
-        return RetryPolicy(maximum_interval=timedelta(seconds=60))
-    return RetryPolicy(
-        initial_interval=timedelta(seconds=retry.first),
-        backoff_coefficient=max(1.0, retry.factor),
-        maximum_interval=timedelta(seconds=max(retry.max, retry.first)),
-        maximum_attempts=retry.attempts,
-    )
-
-
-def failure(ref: str, error: ActivityError) -> ActionFailed:
-    """An activity that ended badly, in the core's words."""
-    cause = error.cause
-    now = workflow.now()
-    if isinstance(cause, ApplicationError):
-        code = str(cause.details[0]) if cause.details else ""
-        return ActionFailed(now=now, ref=ref, code=code, reason=cause.message[:300], outcome=cause.type or "REJECTED")
-    if isinstance(cause, TemporalTimeout):
-        return ActionFailed(now=now, ref=ref, code="T001", reason="no answer in time", outcome="TIMEOUT")
-    return ActionFailed(now=now, ref=ref, code="T002", reason="the action was cancelled", outcome="UNCERTAIN")
 
 
 def outcome_event(outcome: LeaseOutcome) -> dict[str, str]:

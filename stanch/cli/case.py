@@ -78,6 +78,13 @@ def _details(answer: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:
     if away:
         attacked = f"; attacked since: {away['contradicted_by']}" if away.get("contradicted_by") else ""
         yield safe(f"put away as {away['kind']} until {away['until']} by {away['by']}{attacked}", limit=600)
+    noise = answer.get("noise") or {}
+    if noise.get("quiet"):
+        yield safe(f"quiet: {noise['quiet']}", limit=600)
+    if noise.get("group_id"):
+        yield safe(f"in group {noise['group_id']}: `stanch case show {noise['group_id']}`", limit=600)
+    for row in answer.get("members") or ():
+        yield safe(f"member {row['case_id']}: {row['state']} {row['title']}", limit=600)
     for text in live.get("problems") or ():
         yield safe(f"problem: {text}", limit=600)
 

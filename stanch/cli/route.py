@@ -41,14 +41,14 @@ def route_test(
     as_json: JsonOption = False,
 ) -> None:
     """Say who owns a URL or finding, by when it is due, and why; nothing is sent."""
-    from stanch.cli.route_report import answer, explained, one_line
+    from stanch.cli.route_report import explained, one_line
 
     table = load_table(routes)
     given = {"method": method.upper(), "severity": severity, "category": category, "environment": environment}
     apis = _inventory(inventory or (routes if routes.is_dir() else routes.parent) / "inventory.yaml", table)
     findings = [_looked_up(finding, apis) for finding in findings_of(target, given)]
     now = datetime.now(UTC)
-    answers = [answer(table.route(finding, now), finding) for finding in findings]
+    answers = [_answered(table, finding, now) for finding in findings]
     if as_json:
         for each in answers:
             typer.echo(json.dumps(each))
@@ -60,6 +60,17 @@ def route_test(
     for each in wrong:
         _say(f"{each['place']} goes to {each['owner']}, not to {expect}")
     raise typer.Exit(1 if wrong else 0)
+
+
+def _answered(table: RouteTable, finding: FindingView, now: datetime) -> dict[str, Any]:
+    """The decision, and what the noise layer has looked at."""
+    from stanch.cli.route_report import answer
+    from stanch.noise.judging import Scene, noise_of
+
+    decision = table.route(finding, now)
+    noise = noise_of(table, None, Scene(finding, decision.view, now))
+    quiet = noise.quiet.words if noise.quiet else ""
+    return {**answer(decision, finding), "quiet": quiet, "noise": list(noise.considered)}
 
 
 @app.command("check")

@@ -53,6 +53,7 @@ def explained(found: Mapping[str, Any]) -> Iterator[str]:
         "ticket": ticket,
         "legal clock": found["legal_clock"],
         "tags": ", ".join(found["tags"]),
+        "quiet": found.get("quiet", ""),
     }
     for name, value in words.items():
         if value:
@@ -64,6 +65,8 @@ def explained(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {'lost':<12}{name}: {reason}"
     for name, reason in found["near"]:
         yield f"  {'near miss':<12}{name}: {reason}"
+    for note in found.get("noise", ()):
+        yield f"  {'noise':<12}{note}"
 
 
 def _unmatched(rule: str) -> str:

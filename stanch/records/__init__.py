@@ -11,6 +11,7 @@ from stanch.records.intake import Conflict, Intake, New, Progress, Quarantined, 
 from stanch.records.ledger import Ledger, TimelineItem
 from stanch.records.ledger_file import verify_file
 from stanch.records.links import Link, Links, link_entries
+from stanch.records.noise import CaseNoise, InhibitSide, Noises
 from stanch.records.originals import Hold, Opened, Originals
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 from stanch.records.scopes import Scopes
@@ -19,7 +20,20 @@ from stanch.records.turns import Turns
 
 
 class Records(
-    Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board, Scopes, Suppressions, Links, Turns
+    Originals,
+    Ledger,
+    Cases,
+    Intake,
+    Arrivals,
+    Aliases,
+    Effects,
+    Safety,
+    Board,
+    Scopes,
+    Suppressions,
+    Links,
+    Turns,
+    Noises,
 ):
     """All records of one deployment, safe to share between threads.
 
@@ -40,6 +54,7 @@ __all__ = [
     "BoardTicket",
     "Budget",
     "CaseFilter",
+    "CaseNoise",
     "CaseRow",
     "Conflict",
     "Entry",
@@ -48,6 +63,7 @@ __all__ = [
     "GuardView",
     "Halt",
     "Hold",
+    "InhibitSide",
     "Item",
     "Kept",
     "LeaseRow",

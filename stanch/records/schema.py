@@ -126,6 +126,43 @@ links = Table(
     "links", metadata, _id("case_id"), _id("other"), _text("why"), Column("at", Moment, nullable=False, index=True)
 )
 
+# Open cases that hold others back, and those that they hold.
+inhibitors = Table(
+    "inhibitors",
+    metadata,
+    _id("rule"),
+    _id("equal"),
+    Column("case_id", Plain, primary_key=True, index=True),
+    Column("is_both", Boolean, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+inhibited = Table(
+    "inhibited",
+    metadata,
+    _id("case_id"),
+    Column("source", Plain, nullable=False, index=True),
+    Column("at", Moment, nullable=False),
+)
+
+# What lists show of it: the group of a case, and why nobody is told of it.
+case_noise = Table(
+    "case_noise",
+    metadata,
+    _id("case_id"),
+    Column("group_id", Plain, nullable=False, default="", index=True),
+    _text("quiet"),
+    Column("until", Moment),
+)
+
+generations = Table(
+    "group_generations",
+    metadata,
+    _id("group_id"),
+    Column("number", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
 # What the full reports of a source have shown: the newest of each scope, and which cases were in it.
 scopes = Table("scopes", metadata, _id("source"), _id("scope"), Column("at", Moment, nullable=False))
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from stanch.routing._calendar import Calendar, Opening
 from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
+from stanch.routing._conditions import judge
 from stanch.routing._coverage import Coverage, coverage
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._lint import lint
 from stanch.routing._load import ROUTES_FOLDER, load_route_files, load_routes, read_routes, route_files
 from stanch.routing._match import Match, PlaceWords
-from stanch.routing._model import RoutesFile, RoutesPart
+from stanch.routing._model import Grouping, Inhibit, RoutesFile, RoutesPart, Silence
 from stanch.routing._normal import normal_host, normal_path, split_url
 from stanch.routing._overlap import Overlap, Relation, overlap, same_host
 from stanch.routing._people import People
@@ -27,7 +28,9 @@ __all__ = [
     "Coverage",
     "Decision",
     "Effort",
+    "Grouping",
     "Hit",
+    "Inhibit",
     "Match",
     "Opening",
     "Overlap",
@@ -39,11 +42,13 @@ __all__ = [
     "RouteTable",
     "RoutesFile",
     "RoutesPart",
+    "Silence",
     "TestResult",
     "Trace",
     "address_of",
     "check",
     "coverage",
+    "judge",
     "lint",
     "load_route_files",
     "load_routes",

@@ -62,6 +62,22 @@ class Calendar:
             current = self._working_day(current, duration.days)
         return self._open_time(current, timedelta(seconds=duration.seconds, microseconds=duration.microseconds))
 
+    def open_between(self, start: datetime, end: datetime) -> timedelta:
+        """Open time from `start` to `end`."""
+        total = timedelta(0)
+        for day in self._days(start.astimezone(self.zone).date()):
+            for opens, closes in self.spans(day):
+                total += max(min(closes, end) - max(opens, start), timedelta(0))
+            if datetime.combine(day, time(0), self.zone) > end:
+                break
+        return total
+
+    def open_after(self, start: datetime, duration: timedelta) -> datetime:
+        """The time at which so much open time has passed; a time of no work is the next opening."""
+        begun = start.astimezone(UTC)
+        current = self._next_open(begun)
+        return begun + duration if current is None else self._open_time(current, duration)
+
     def spans(self, day: date) -> list[tuple[datetime, datetime]]:
         """Opening and closing instants of a day, in order."""
         if day in self.closed:

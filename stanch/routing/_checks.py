@@ -148,7 +148,7 @@ def _closest(word: str, known: Iterable[str]) -> str:
 
 def _conditions(written: Written) -> Iterator[Problem]:
     for path, text in written.strings():
-        if path[-1] == "when" and path[0] in ("rules", "overlays", "inhibit", "silences"):
+        if path[-1] == "when" and path[0] in ("rules", "overlays", "grouping", "inhibit", "silences"):
             try:
                 checked(text)
             except ExpressionError as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -62,19 +62,43 @@ def _earlier(first: datetime | None, second: datetime | None) -> datetime | None
     return min(first, second) if first and second else first or second
 
 
+def share_of(
+    promises: Iterable[Promise], calendar: Calendar | None, start: datetime
+) -> Callable[[float], datetime | None]:
+    """When a share of the running clock has passed, counted as the clock counts; the strictest of several promises."""
+    fixes = [(promise, due) for promise in promises if (due := _one(promise, calendar, start).fix) is not None]
+
+    def at(share: float) -> datetime | None:
+        return min((_share(promise, calendar, start, due, share) for promise, due in fixes), default=None)
+
+    return at
+
+
+def _share(promise: Promise, calendar: Calendar | None, start: datetime, due: datetime, share: float) -> datetime:
+    is_business = promise.clock == "business" and calendar is not None and share != 1
+    open_time = calendar.open_between(start, due) if is_business and calendar is not None else timedelta(0)
+    if calendar is None or not open_time:
+        return start + (due - start) * share
+    return calendar.open_after(start, open_time * share)
+
+
 def rungs(
-    ladder: Iterable[Rung], *, start: datetime, due: datetime | None, names: Mapping[str, str]
+    ladder: Iterable[Rung],
+    *,
+    start: datetime,
+    at: Callable[[float], datetime | None],
+    names: Mapping[str, str],
 ) -> Iterator[tuple[float, tuple[str, ...]]]:
     """(seconds after start, whom) of an escalation; shares of a deadline need one.
 
     Args:
         ladder: as written.
         start: when the clock started.
-        due: the deadline that shares refer to.
+        at: when a share of the clock has passed; None where no deadline runs.
         names: what `owner`, `owner.lead` and `assignee` stand for.
     """
     for rung in ladder:
-        seconds = _seconds(rung, start, due)
+        seconds = _seconds(rung, start, at)
         if seconds is None:
             continue
         whom = tuple(dict.fromkeys(names.get(name, name) for name in rung.notify))
@@ -82,7 +106,8 @@ def rungs(
             yield seconds + turn * (rung.repeat or timedelta(0)).total_seconds(), whom
 
 
-def _seconds(rung: Rung, start: datetime, due: datetime | None) -> float | None:
+def _seconds(rung: Rung, start: datetime, at: Callable[[float], datetime | None]) -> float | None:
     if isinstance(rung.after, timedelta):
         return rung.after.total_seconds()
-    return (due - start).total_seconds() * rung.after if due else None
+    moment = at(rung.after)
+    return None if moment is None else (moment - start).total_seconds()

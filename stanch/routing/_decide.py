@@ -8,7 +8,7 @@ from datetime import datetime
 
 from stanch.routing._calendar import Calendar
 from stanch.routing._conditions import judge
-from stanch.routing._deadlines import Deadlines, deadlines, rungs
+from stanch.routing._deadlines import Deadlines, deadlines, rungs, share_of
 from stanch.routing._model import Branch, Decided, Names, Only, Overlay, RoutesFile, Rule
 from stanch.routing._people import People
 from stanch.routing._times import Promise
@@ -147,7 +147,8 @@ def finish(draft: Draft, book: Book, now: datetime) -> tuple[RouteView, Deadline
     assignee = _assignee(draft, people, book.file.default.owner, now)
     names = {"owner": owner, "owner.lead": people.lead(owner), "assignee": assignee}
     calendar = book.calendars.get(draft.calendar)
-    times = deadlines(_promises(draft, book.file), calendar, now)
+    promises = _promises(draft, book.file)
+    times = deadlines(promises, calendar, now)
     ladder = book.file.escalations.get(draft.escalation, ())
     view = RouteView(
         owner=_owner(owner, people, now),
@@ -163,7 +164,7 @@ def finish(draft: Draft, book: Book, now: datetime) -> tuple[RouteView, Deadline
         rule="/".join(draft.path),
         legal_clock=", ".join(draft.legal_clocks),
         tags=draft.tags,
-        escalation=tuple(sorted(rungs(ladder, start=now, due=times.fix, names=names))),
+        escalation=tuple(sorted(rungs(ladder, start=now, at=share_of(promises, calendar, now), names=names))),
     )
     return view, times
 

@@ -98,6 +98,7 @@ class Overlay(Words):
 
 class Grouping(Words):
     id: Id
+    when: str | None = None
     by: tuple[str, ...] = Field(min_length=1)
     wait: Duration = timedelta(0)
     add_for: Duration = timedelta(hours=24)

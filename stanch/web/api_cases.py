@@ -92,7 +92,8 @@ async def list_cases(services: Given, query: Annotated[Listing, Query()]) -> dic
         raise WebError("a time needs its zone", status=422, code="W006", place="query.before")
     found = await asyncio.to_thread(services.records.cases, query.filter(), limit=query.limit)
     more = found[-1].updated if len(found) == query.limit else None
-    return {"cases": jsonable_encoder(found), "next": jsonable_encoder(more)}
+    noise = await asyncio.to_thread(services.records.noise_of, [row.case_id for row in found])
+    return {"cases": jsonable_encoder(found), "noise": jsonable_encoder(noise), "next": jsonable_encoder(more)}
 
 
 @router.get("/cases/{case_id}")
@@ -102,6 +103,8 @@ async def show_case(case_id: CaseId, services: Given) -> dict[str, Any]:
     return {
         "links": jsonable_encoder(seen.links),
         "suppression": jsonable_encoder(seen.suppression),
+        "noise": jsonable_encoder(seen.noise),
+        "members": jsonable_encoder(seen.members),
         "case_id": case_id,
         "case": jsonable_encoder(seen.row),
         "live": jsonable_encoder(seen.live),

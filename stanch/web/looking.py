@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from stanch.approvals import open_lines
 from stanch.contract import ApprovalView, CaseSummary, CaseView
 from stanch.inventory import standing
-from stanch.records import CaseRow, LeaseRow, Link, Suppression, TimelineItem
+from stanch.records import CaseNoise, CaseRow, LeaseRow, Link, Records, Suppression, TimelineItem
 from stanch.views import ApiView, FindingView
 from stanch.web.problems import WebError
 from stanch.web.services import Services, now
@@ -30,6 +30,8 @@ class CaseLook:
     approvals: Sequence[ApprovalView]
     links: Sequence[Link]
     suppression: Suppression | None
+    noise: CaseNoise | None = None
+    members: Sequence[CaseRow] = ()
 
 
 async def look(services: Services, case_id: str) -> CaseLook:
@@ -47,10 +49,18 @@ async def look(services: Services, case_id: str) -> CaseLook:
         asyncio.to_thread(records.links, case_id, now()),
         asyncio.to_thread(records.suppressions_of, [case_id], now()),
     )
+    noise, members = await asyncio.to_thread(_noise, records, case_id)
     if row is None and live is None and not timeline and not await _accepted(services, case_id):
         raise WebError("there is no such case", status=404, code="W005")
     approvals = live.approvals if live is not None else await pending(services, case_id=case_id)
-    return CaseLook(case_id, row, live, timeline, leases, approvals, links, away.get(case_id))
+    return CaseLook(case_id, row, live, timeline, leases, approvals, links, away.get(case_id), noise, members)
+
+
+def _noise(records: Records, case_id: str) -> tuple[CaseNoise | None, list[CaseRow]]:
+    """What is said of the case, and the cases of a group, where this is one."""
+    names = records.members(case_id) if case_id.startswith("group-") else []
+    members = [row for name in names if (row := records.case(name)) is not None]
+    return records.noise_of([case_id]).get(case_id), members
 
 
 async def _accepted(services: Services, case_id: str) -> bool:

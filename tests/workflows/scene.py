@@ -16,7 +16,7 @@ from temporalio.common import RawValue
 from temporalio.exceptions import ApplicationError
 from temporalio.worker import Worker
 
-from activities.ledger import put_away
+from activities.ledger import put_away, put_noise
 from stanch import contract
 from stanch.approvals import Verdict, Vote
 from stanch.catalog import Queue
@@ -26,6 +26,7 @@ from stanch.contract import (
     ApprovalCall,
     ApprovalShown,
     CaseInput,
+    CaseSummary,
     CaseView,
     Decision,
     FindingReport,
@@ -36,11 +37,13 @@ from stanch.contract import (
 )
 from stanch.keys import Keys
 from stanch.leases import LeaseOutcome, LeaseState
+from stanch.noise.words import GroupPost
 from stanch.policy import PolicyStore
 from stanch.records import Records
 from stanch.resolve import resolve
 from stanch.settings import Settings
 from stanch.views import ApiView, FindingView
+from tests.workflows.between import between
 from tests.workflows.yard import runner
 from workflows import WORKFLOWS
 
@@ -60,20 +63,25 @@ class World:
 
     Args:
         folder: for records that limits are counted in.
+        policy: the policy folder.
     """
 
-    def __init__(self, client: Client, folder: Path) -> None:
+    def __init__(self, client: Client, folder: Path, *, policy: Path = ROOT / "policy") -> None:
         self.client = client
-        settings = Settings(data_dir=folder, policy_dir=ROOT / "policy", playbooks_dir=ROOT / "playbooks")
+        settings = Settings(data_dir=folder, policy_dir=policy, playbooks_dir=ROOT / "playbooks")
         self._settings = settings
-        self.records = Records(settings.url_of_records, Keys(settings).ledger)
+        self._keys = Keys(settings)
+        self.records = Records(settings.url_of_records, self._keys.ledger)
         self._policy = PolicyStore(settings)
         self.calls: list[ActionCall] = []
         self.shown: list[ApprovalCall] = []
         self.closed: list[ApprovalCall] = []
         self.lines: dict[tuple[str, int], LedgerNote] = {}
+        self.summaries: dict[str, CaseSummary] = {}
         self.failing: set[str] = set()
         self.planless: set[str] = set()
+        self.stutter = 1  # how often a word to a group is sent
+        self.letters: list[GroupPost] = []
 
     # -- what tests look at -----------------------------------------------------------------------------------------
 
@@ -112,7 +120,8 @@ class World:
     def workers(self) -> list[Worker]:
         @activity.defn(name=contract.RESOLVE)
         async def pin(question: Resolve) -> Resolved:
-            found = resolve(self._policy.current, self.records, question, settings=self._settings)
+            known = {"settings": self._settings, "key": self._keys.cases}
+            found = resolve(self._policy.current, self.records, question, **known)
             return found.model_copy(update={"plan": None}) if question.case_id in self.planless else found
 
         @activity.defn(name=contract.RECORD)
@@ -120,6 +129,8 @@ class World:
             self._note(recording.scene.case_id, recording.scene.outbox)
             if recording.summary is not None:
                 put_away(self.records, recording.summary)
+                put_noise(self.records, recording.summary)
+                self.summaries[recording.summary.case_id] = recording.summary
 
         @activity.defn(name=contract.SHOW_APPROVAL)
         async def show(call: ApprovalCall) -> ApprovalShown:
@@ -136,7 +147,8 @@ class World:
             call = activity.payload_converter().from_payload(given[0].payload, ActionCall)
             return await self.act(call)
 
-        own: dict[Queue, list[Any]] = {Queue.CORE: [pin, record], Queue.CHAT: [show, close]}
+        core = [pin, record, *between(self)]
+        own: dict[Queue, list[Any]] = {Queue.CORE: core, Queue.CHAT: [show, close]}
         return [
             Worker(
                 self.client,

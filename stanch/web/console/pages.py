@@ -38,6 +38,7 @@ def _listed(services: Services, wanted: dict[str, str]) -> dict[str, Any]:
     found = records.cases(_filter(wanted), limit=PAGE_SIZE)
     return {
         "cases": found,
+        "noise": records.noise_of([row.case_id for row in found]),
         "wanted": wanted,
         "by_state": by_state,
         "total": sum(by_state.values()),

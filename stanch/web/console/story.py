@@ -36,6 +36,14 @@ _TITLES = {
     "approval.vote": "Decision",
     "lease.lift_asked": "Lift asked for",
     "ticket.reassigned": "Ticket reassigned",
+    "noise.held": "Held back: nobody is told for now",
+    "noise.over": "Nothing holds it back any more",
+    "noise.released": "Said now, after it was held back",
+    "case.escalated": "Brought to more people",
+    "group.opened": "Group opened",
+    "group.escalated": "Brought to more people",
+    "group.ticket_changed": "The group's ticket changed",
+    "group.failed": "The group could not do this",
 }
 # What of an entry is worth reading without unfolding it, in this order.
 _BRIEF = (

@@ -1,0 +1,145 @@
+"""What becomes of a command that speaks to people: carried out, held back, or left to the case's group.
+
+The layer keeps news from people, never a change: whoever has something changed in production is heard.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from stanch.cases import CaseState
+from stanch.interpreter.messages import RunAction
+from stanch.noise.state import Held
+from stanch.plan import Plan, StepKind
+from stanch.shapes import is_dict
+from stanch.views import RouteView
+
+MESSAGE, CREATE, REOPEN = "chat.message", "ticket.create", "ticket.reopen"
+KEYED = ("ticket.comment", "ticket.assign", "ticket.close", REOPEN)
+OWN = ("raised", "ladder")  # messages of the case itself; in a group they speak for this member
+
+
+class Fate(StrEnum):
+    """What becomes of a command."""
+
+    DO = "do"
+    HOLD = "hold"  # answered now, said when the silence ends
+    SKIP = "skip"  # answered: there is nothing yet that it could be about
+    TICKET = "ticket"  # answered with the group's ticket
+    SAY = "say"  # the group tells this person
+    BACK = "back"  # the group reopens its ticket
+    LEAVE = "leave"  # answered: the group does it when the last member is done
+
+
+def speaks(state: CaseState) -> bool:
+    """Whether the case has changed production, or may have; then nothing about it is held back."""
+    return bool(state.core.changes)
+
+
+def is_quiet(state: CaseState) -> bool:
+    """Whether people are not told of this case for now."""
+    return state.noise.quiet is not None and not speaks(state)
+
+
+def fate_of(state: CaseState, command: RunAction) -> Fate:
+    """Decide about one command, before it is carried out."""
+    action = command.action
+    if action == MESSAGE:
+        return _message(state, command)
+    if action == CREATE:
+        return _create(state)
+    if action in KEYED:
+        return _keyed(state, command)
+    return Fate.DO
+
+
+def _message(state: CaseState, command: RunAction) -> Fate:
+    if is_quiet(state):
+        return Fate.HOLD
+    grouped = state.noise.group is not None and command.purpose not in OWN
+    return Fate.SAY if grouped and not speaks(state) else Fate.DO
+
+
+def _create(state: CaseState) -> Fate:
+    quiet = state.noise.quiet
+    if is_quiet(state) and quiet is not None and not quiet.keeps_ticket:
+        return Fate.HOLD
+    return Fate.TICKET if state.noise.group is not None else Fate.DO
+
+
+def _keyed(state: CaseState, command: RunAction) -> Fate:
+    if not _key(state, command):
+        return Fate.SKIP if _knows_noise(state) else Fate.DO
+    answer = state.noise.answer
+    if answer is None or _key(state, command) != answer.ticket.get("key"):
+        return Fate.DO
+    if command.action == REOPEN:
+        return Fate.BACK
+    if command.action == "ticket.comment" and speaks(state):
+        return Fate.DO
+    return Fate.DO if command.action == "ticket.assign" else Fate.LEAVE
+
+
+def _knows_noise(state: CaseState) -> bool:
+    """Whether a step may have no ticket because its creation was held."""
+    noise = state.resolved.noise if state.resolved is not None else None
+    return noise is not None and noise.quiet is not None
+
+
+def _key(state: CaseState, command: RunAction) -> str:
+    return str(command.params.get("key", "")) or (state.ticket.key if _knows_noise(state) else "")
+
+
+def as_meant(state: CaseState, command: RunAction) -> RunAction:
+    """The command with the ticket that was opened after its step was answered without one."""
+    if command.action not in KEYED or command.params.get("key") or not _key(state, command):
+        return command
+    return command.model_copy(update={"params": {**command.params, "key": _key(state, command)}})
+
+
+def opening(plan: Plan, route: RouteView) -> tuple[str, ...]:
+    """Whom a plan tells before it waits for anybody, as far as that can be said beforehand."""
+    found: dict[str, None] = {}
+    for step in plan.steps:
+        if step.kind in (StepKind.WAIT, StepKind.APPROVE):
+            break
+        if step.action == MESSAGE and step.when is None and step.foreach is None:
+            found |= dict.fromkeys(_named(step.with_.get("to"), route))
+    return tuple(found)
+
+
+def _named(to: Any, route: RouteView) -> tuple[str, ...]:
+    known = {"route.owner.id": route.owner.id, "route.owner.lead": route.owner.lead, "route.assignee": route.assignee}
+    name = known.get(str(to.get("$", "")).strip(), "") if is_dict(to) else str(to or "")
+    return (name,) if name else ()
+
+
+def held(command: RunAction) -> Held:
+    """The command, as it is kept."""
+    return Held.model_validate(command.model_dump(include=set(Held.model_fields)))
+
+
+def answer(state: CaseState, command: RunAction) -> dict[str, Any]:
+    """What a step is told whose command was not carried out."""
+    if command.action == MESSAGE:
+        group = state.noise.answer
+        default = {"channel": "", "ref": "", "delivered": group is not None}
+        return group.told.get(str(command.params.get("to", "")), default) if group is not None else default
+    ticket = state.ticket
+    key = str(command.params.get("key", "")) or ticket.key
+    moved = "in_progress" if command.action == REOPEN else ticket.state
+    return {"key": key, "state": moved, "assignee": ticket.assignee, "group": ticket.group}
+
+
+def may_speak(state: CaseState) -> bool:
+    """Whether something was held back and the quiet is over while the case is not."""
+    return bool(state.noise.held) and not is_quiet(state) and not state.status.settled
+
+
+def release(state: CaseState) -> list[RunAction]:
+    """What was held back and is now to be said, once; nothing while the quiet lasts."""
+    if not may_speak(state):
+        return []
+    waiting, state.noise.held = state.noise.held, []
+    return [RunAction.model_validate(item.model_dump()) for item in waiting]

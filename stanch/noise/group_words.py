@@ -1,0 +1,50 @@
+"""What people say to a group, at its ticket or on its page: every member hears of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from stanch.cases import handed_over
+from stanch.contract import CaseCommand, TicketChange
+from stanch.noise.group import BATCH, DONE, GroupState, Phase
+from stanch.noise.words import GroupPost
+from stanch.ports import TicketState
+
+
+def changed(state: GroupState, change: TicketChange, now: datetime) -> None:
+    """The parent ticket was read again: every member hears of what really changed."""
+    case = state.case
+    if case.ticket.key not in ("", change.key) or not case.remember(case.commands, change.event_id):
+        return
+    before, after = case.take_ticket(change)
+    if before == after:
+        return
+    case.note("group.ticket_changed", now, actor=change.by or "stanch", state=after.state, assignee=after.assignee)
+    moved = handed_over(before, after)
+    if moved is not None:
+        case.core.facts["assignee"] = moved[1]
+    if before.state == DONE and after.state != DONE and state.phase in (Phase.CLOSED, Phase.CLOSING):
+        state.phase, state.by_hand, state.closed_at = Phase.OPEN, True, None
+    if after.state == DONE:
+        state.by_hand = False
+    case.noise.acknowledged = case.noise.acknowledged or after.state == TicketState.IN_PROGRESS.value
+    _post(state, "ticket_changed", change.model_dump(mode="json"))
+
+
+def commanded(state: GroupState, command: CaseCommand, now: datetime) -> None:
+    """A person speaks to the group: a comment stays here, everything else is said to every member."""
+    case = state.case
+    if not case.remember(case.commands, command.command_id):
+        return
+    data = {"text": command.text[:2000], "as": command.resolution}
+    case.note(f"case.{command.kind}", now, actor=command.by, data=data)
+    if command.kind != "comment":
+        _post(state, "case_command", command.model_dump(mode="json"))
+
+
+def _post(state: GroupState, signal: str, message: dict[str, Any]) -> None:
+    members = list(state.members)
+    for start in range(0, len(members), BATCH):
+        part = tuple(members[start : start + BATCH])
+        state.posts.append(GroupPost(signal=signal, message=message, members=part))
