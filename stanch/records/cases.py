@@ -96,6 +96,7 @@ class Reassignment:
     severity: str = ""
     source: str = ""
     environment: str = ""
+    via: str = ""
 
 
 class Cases(Database):
