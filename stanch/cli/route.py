@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="route", help="Ownership rules: test, check, show, learn, import.", no_args_is_help=True)
 app.command("coverage")(route_learn.coverage)
 app.command("impact")(route_learn.impact)
+app.command("suggest")(route_learn.suggest)
 DEFAULT_FILE = Path("policy/routes.yaml")
 RoutesOption = Annotated[Path, typer.Option("--routes", help="The ownership file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The result as JSON.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -69,7 +70,7 @@ def impact(
         _say("--fail-on takes none, owner or any")
         raise typer.Exit(2)
     before, after = load_table(old), load_table(new)
-    known = _apis(inventory, old.parent / "inventory.yaml", before)
+    known = apis(inventory, old.parent / "inventory.yaml", before)
     found = compare(before, after, seen_in(findings, known=known, days=days, limit=limit))
     if as_json:
         typer.echo(json.dumps(impact_report(found)))
@@ -79,6 +80,45 @@ def impact(
         _say("no findings to compare with: name a file with --findings")
     changed = found.owner_changes if fail_on == "owner" else len(found.differences)
     raise typer.Exit(1 if fail_on != "none" and changed else 0)
+
+
+def suggest(
+    routes: RoutesOption = DEFAULT_FILE,
+    inventory: InventoryOption = None,
+    days: Annotated[int, typer.Option(min=1, max=3650, help="How far back people's corrections count.")] = 90,
+    as_json: JsonOption = False,
+) -> None:
+    """Print a patch with rules that people's reassignments teach; nothing is changed. Exits 1 where there is none."""
+    from stanch.cli.local import opened
+    from stanch.cli.route_suggest import lessons, report, report_lines, suggested
+    from stanch.learning.patching import name_in_repository
+
+    text = read_rules(routes)
+    with opened() as (records, _):
+        found = lessons(records, days)
+    made = suggested(text, routes, found, inventory)
+    patch = made.patch(name_in_repository(routes))
+    if as_json:
+        typer.echo(json.dumps(report(made, patch)))
+    else:
+        sys.stdout.buffer.write(patch.encode())
+        for line in report_lines(made):
+            _say(line)
+    raise typer.Exit(0 if made.found.proposals else 1)
+
+
+def read_rules(path: Path) -> str:
+    """An ownership file with its line ends as they are.
+
+    Raises:
+        ConfigError: R000.
+    """
+    from stanch.errors import ConfigError
+
+    try:
+        return path.read_bytes().decode("utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise ConfigError(f"cannot read {path}", code="R000", hint="name the file with --routes") from None
 
 
 def _limit(text: str) -> tuple[float, bool]:
@@ -112,10 +152,10 @@ def _hosts(given: list[str]) -> tuple[str, ...]:
 
 def _known(given: Path | None, file: Path, routes: Path, table: RouteTable) -> Known:
     """What knows owners: the file itself where it is an inventory, else the one beside the rules."""
-    return _apis(given, file if _is_inventory(file) else routes.parent / "inventory.yaml", table)
+    return apis(given, file if _is_inventory(file) else routes.parent / "inventory.yaml", table)
 
 
-def _apis(given: Path | None, beside: Path, table: RouteTable) -> Known:
+def apis(given: Path | None, beside: Path, table: RouteTable) -> Known:
     """What an inventory knows; one that is named must be there, one beside the rules need not.
 
     Raises:
