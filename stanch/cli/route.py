@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stanch.cli import route_learn
+from stanch.cli import route_import, route_learn
 from stanch.shapes import is_dict
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ app = typer.Typer(name="route", help="Ownership rules: test, check, show, learn,
 app.command("coverage")(route_learn.coverage)
 app.command("impact")(route_learn.impact)
 app.command("suggest")(route_learn.suggest)
+app.add_typer(route_import.app)
 DEFAULT_FILE = Path("policy/routes.yaml")
 RoutesOption = Annotated[Path, typer.Option("--routes", help="The ownership file.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The result as JSON.")]

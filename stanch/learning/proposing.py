@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stanch.durations import format_duration
+from stanch.learning.conditions import condition
 from stanch.learning.counting import Group, wilson
 from stanch.learning.patching import Addition, added
 from stanch.learning.writing import CannotWrite
@@ -19,7 +20,6 @@ from stanch.views import FindingView
 MAX_BRANCHES = 3  # a rule nests no deeper
 MAX_TESTS = 3
 MAX_LOOKED_AT = 200
-_VARIABLE = re.compile(r"\{[^{}]*\}")
 _PRIVATE = {"id", "title", "description", "labels", "actor", "resource", "count", "first_seen", "last_seen"}
 _DERIVED = {"subdomain", "base_domain", "gateway", "id", "criticality", "business_owner", "owner"}
 
@@ -185,34 +185,6 @@ def _learned(group: Group, agreed: int, terms: Terms) -> dict[str, Any]:
         "window": format_duration(terms.window),
         "on": terms.now.date().isoformat(),
     }
-
-
-def condition(group: Group) -> str:
-    """What the group has in common, as an expression."""
-    parts = [f"finding.category == {literal(group.category)}"]
-    if group.prefix:
-        at, below = literal(group.prefix), literal(f"{group.prefix}/")
-        names = ["path_template"] if _VARIABLE.search(group.prefix) else ["path", "path_template"]
-        tests = [f"finding.api.{name} == {at} || finding.api.{name}.startsWith({below})" for name in names]
-        parts.append(f"({' || '.join(tests)})")
-    return " && ".join(parts)
-
-
-def literal(text: str) -> str:
-    """A text as a literal of an expression: only letters, digits and a few marks stand as they are."""
-    if len(text) > 256:
-        raise CannotWrite("its path or category is too long for a condition that people can read")
-    safe = "".join(
-        char if char.isascii() and (char.isalnum() or char in " /._-:{}~@+,=") else _escape(char) for char in text
-    )
-    return f"'{safe}'"
-
-
-def _escape(char: str) -> str:
-    number = ord(char)
-    if 0xD800 <= number <= 0xDFFF:
-        raise CannotWrite("its path or category holds what is no character")
-    return f"\\u{number:04x}" if number <= 0xFFFF else f"\\U{number:08x}"
 
 
 def _free_id(table: RouteTable, group: Group) -> str:
