@@ -57,20 +57,22 @@ class DraftRoutes:
             remark: a comment beside a new entry.
         """
         if given not in self._given:
-            ref = known or self._free(f"{kind}:{_NOT_NAME.sub('-', name.lower()).strip('-._') or 'unknown'}")
+            wanted = f"{kind}:{_NOT_NAME.sub('-', name.lower()).strip('-._') or 'unknown'}"
+            is_known = self.people is not None and self.people.known(wanted)
+            ref = known or (wanted if is_known else self._free(wanted))
             self._given[given] = ref
-            self._enter(ref, given, remark)
+            self._enter(ref, name, remark)
         return self._given[given]
 
     def _free(self, wanted: str) -> str:
         taken = set(self._given.values())
         return next(name for n in range(1, 100_000) if (name := f"{wanted}-{n}" if n > 1 else wanted) not in taken)
 
-    def _enter(self, ref: str, given: str, remark: str) -> None:
+    def _enter(self, ref: str, name: str, remark: str) -> None:
         if self.people is not None and self.people.known(ref):
             return self._take_over(ref, self.people)
         entries = self.users if ref.startswith("user:") else self.teams
-        entries.setdefault(ref, {"name": given.lstrip("@")} if ref.startswith("user:") else {})
+        entries.setdefault(ref, {"name": name} if ref.startswith("user:") else {})
         if remark:
             self.remarks[ref] = remark
         return None

@@ -57,13 +57,13 @@ def _add_rules(draft: DraftRoutes, rows: Sequence[Row], host: str) -> None:
     ordered = last_wins(rows)
     for line, later in ordered.dead:
         draft.note(f"line {line} never answers: line {later} comes later and takes all of it")
-    everything = next((row for row in ordered.rows if row.path == "/**" and row.owners and host == "*"), None)
-    if everything is not None:
+    everything = next((row for row in ordered.rows if row.path == "/**" and row.owners), None)
+    if everything is not None:  # whose host is narrower has a rule as well
         draft.default = ref_of(draft, everything.owners[0])
         draft.default_cc = [ref_of(draft, owner) for owner in everything.owners[1:]]
     ids: dict[int, str] = {}
     for row in ordered.rows:
-        if row is not everything:
+        if row is not everything or host != "*":
             ids[row.line] = _add_rule(
                 draft, row, host, [ids[each] for each in ordered.wins_over.get(row.line, ()) if each in ids]
             )

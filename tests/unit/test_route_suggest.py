@@ -315,7 +315,10 @@ def test_any_text_stays_data(path: str, category: str) -> None:
 
 ITEM = {"id": "new", "when": "x == 'y: #' && {", "cc": ["team:a"], "learned": {"from": "8", "agreed": 8}}
 LAYOUTS = {
-    "list": "rules:\n  - id: x  # c\n    refine:\n      - id: b\n        w: |\n          foo\n\n        # t\n  # y\n  - id: y\n",
+    "list": (
+        "rules:\n  - id: x  # c\n    refine:\n      - id: b\n        w: |\n"
+        "          foo\n\n        # t\n  # y\n  - id: y\n"
+    ),
     "none": "rules:\n  - id: x\n    match: {h: 1,\n      b: 2}  # c\n\n  - id: y",
     "flow list": "rules:\n  - {id: x, refine: [ {id: b} , ] }\n",
     "empty list": "rules:\n  - id: x\n    refine: []\n",
