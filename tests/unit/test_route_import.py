@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -106,6 +106,7 @@ def last_match(rows: list[Row], file: str) -> Row | None:
     return next((row for row in reversed(rows) if meets(row.path, file)), None)
 
 
+@settings(deadline=None, max_examples=60)
 @given(
     st.lists(lines(), max_size=9),
     st.lists(st.lists(st.sampled_from(["a", "b", "ab", "c", "xb"]), max_size=4), max_size=9),
@@ -241,6 +242,7 @@ def test_hostile_rows_are_said_or_listed_and_never_markup(text: str) -> None:
     assert len(table.file.rules) <= 2
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.text(max_size=200))
 def test_any_text_gives_a_file_that_loads(text: str) -> None:
     loaded(of_codeowners(text))
