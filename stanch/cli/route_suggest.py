@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stanch.learning.counting import Stale, groups_of, last_of_each, stale_rules
+from stanch.learning.outcome import Known
 from stanch.learning.patching import unified
-from stanch.learning.proposing import Known, Proposal, Refusal, Suggestions, Terms, suggest
+from stanch.learning.proposing import Proposal, Refusal, Suggestions, Terms, suggest
 
 if TYPE_CHECKING:
     from stanch.records import FindingRow, Reassignment, Records

@@ -9,7 +9,7 @@ from typing import Any
 
 from stanch.errors import ConfigError
 from stanch.inventory import Draft, DraftApi, Entity, add_catalogue, entities, full_owner, read_below, read_documents
-from stanch.learning.drafting import DraftRoutes, add_examples, problems_of
+from stanch.learning.drafting import DraftRoutes, add_examples
 from stanch.learning.operations import text_of
 from stanch.routing import People, PlaceWords
 from stanch.shapes import is_dict
@@ -41,8 +41,7 @@ def of_catalogue(files: Sequence[Path], *, people: People | None = None) -> Draf
             draft.note(note)
     _add_rules(draft, catalogue, found)
     draft.complete()
-    if not problems_of(draft.text()):
-        add_examples(draft)
+    add_examples(draft)
     return draft
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from stanch.errors import ConfigError
 from stanch.learning.codeowners import MAX_BYTES, MAX_ROWS, Row, read_codeowners, regex_of, sections_of
 from stanch.learning.conditions import literal
-from stanch.learning.drafting import DraftRoutes, add_examples, problems_of
+from stanch.learning.drafting import DraftRoutes, add_examples
 from stanch.learning.ordering import last_wins
 from stanch.learning.writing import CannotWrite
 from stanch.routing import People, PlaceWords
@@ -48,8 +48,7 @@ def of_codeowners(text: str, *, host: str = "*", people: People | None = None, n
     draft.complete()
     for rule in draft.rules:
         rule["owner"] = rule["owner"] or draft.default
-    if not problems_of(draft.text()):
-        add_examples(draft)
+    add_examples(draft)
     return draft
 
 

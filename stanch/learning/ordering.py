@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from stanch.learning.codeowners import Row
 from stanch.routing import PlaceWords, Relation, overlap
@@ -38,7 +39,7 @@ def last_wins(rows: Sequence[Row]) -> Ordered:
             if earlier.line in dead or _apart(earlier.path, later.path):
                 continue
             first, second = places[earlier.line], places[later.line]
-            found = overlap(first, second).relation
+            found = _relation(*_alike(earlier.path, later.path))
             if found in (Relation.EQUAL, Relation.INSIDE):
                 dead[earlier.line] = later.line
             elif found is not Relation.APART:
@@ -50,6 +51,34 @@ def last_wins(rows: Sequence[Row]) -> Ordered:
         line: tuple(each for each in over if each not in dead) for line, over in wins.items() if line not in dead
     }
     return Ordered(kept, {line: over for line, over in settled.items() if over}, tuple(dead.items()))
+
+
+def _alike(first: str, second: str) -> tuple[str, str]:
+    """The pair with names that say nothing replaced by others, so that many pairs become one."""
+    left, right = first.split("/")[1:], second.split("/")[1:]
+    globs = [part for part in (*left, *right) if "*" in part and part != "**"]
+    names: dict[str, str] = {}
+    for part in (*left, *right):
+        fresh = f"q{len(names)}"
+        if part and not any(mark in part for mark in "*{") and not any(_meets(glob, part, fresh) for glob in globs):
+            names.setdefault(part, fresh)
+    if set(names.values()) & {*left, *right}:
+        return first, second
+    return _joined(names, left), _joined(names, right)
+
+
+def _joined(names: Mapping[str, str], parts: Sequence[str]) -> str:
+    return "/" + "/".join(names.get(part, part) for part in parts)
+
+
+def _meets(glob: str, *words: str) -> bool:
+    start, _, end = glob.partition("*")
+    return any(word.startswith(start) and word.endswith(end) for word in words)
+
+
+@lru_cache(maxsize=65_536)
+def _relation(first: str, second: str) -> Relation:
+    return overlap(PlaceWords(path=first).place, PlaceWords(path=second).place).relation
 
 
 def _apart(first: str, second: str) -> bool:

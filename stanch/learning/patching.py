@@ -12,7 +12,7 @@ from typing import Any
 from stanch.documents import load
 from stanch.errors import ConfigError
 from stanch.learning.writing import CannotWrite, append_to
-from stanch.routing import RouteTable, check, lint, load_routes
+from stanch.routing import RouteTable, TestResult, check, lint, load_routes
 
 CONTEXT = 3
 
@@ -30,25 +30,44 @@ class Addition:
     tests: Sequence[Mapping[str, Any]]
 
 
-def added(text: str, addition: Addition, *, file: str = "") -> tuple[str, RouteTable]:
-    """The text with the addition, and the rules that it gives.
+@dataclass(frozen=True)
+class Edition:
+    """One version of an ownership file; `warnings` are what lint says of it."""
+
+    text: str
+    table: RouteTable
+    warnings: frozenset[tuple[str, str]]
+
+
+def edition(text: str, table: RouteTable, results: list[TestResult] | None = None) -> Edition:
+    """A version with its warnings, by code and message."""
+    found = lint(table.file, check(table) if results is None else results)
+    return Edition(text, table, frozenset((each.code, each.message) for each in found))
+
+
+def added(before: Edition, addition: Addition) -> Edition:
+    """The file with the addition.
 
     Raises:
         CannotWrite: it has no place, or the result would not be a better file; the message says why.
     """
-    changed = append_to(text, addition.place, "refine", addition.branch)
+    file = before.table.name
+    changed = append_to(before.text, addition.place, "refine", addition.branch)
     for test in addition.tests:
         changed = append_to(changed, (), "tests", test)
     try:
-        if load(changed, file).data != _expected(load(text, file).data, addition):
+        if load(changed, file).data != _expected(load(before.text, file).data, addition):
             raise CannotWrite("the file is written in a way that leaves no place for it")
         table = load_routes(changed, file)
     except ConfigError as error:
         first = error.problems[0].message if error.problems else error.message
         raise CannotWrite(f"the file would not load: {first}") from None
-    _keeps_its_tests(table)
-    _lints_as_before(load_routes(text, file), table)
-    return changed, table
+    results = check(table)
+    _keeps_its_tests(results)
+    after = edition(changed, table, results)
+    for code, message in sorted(after.warnings - before.warnings):
+        raise CannotWrite(f"it would bring a warning: {code} {message}")
+    return after
 
 
 def _expected(data: Any, addition: Addition) -> Any:
@@ -62,19 +81,12 @@ def _expected(data: Any, addition: Addition) -> Any:
     return wanted
 
 
-def _keeps_its_tests(table: RouteTable) -> None:
-    failed = [result for result in check(table) if not result.ok]
+def _keeps_its_tests(results: list[TestResult]) -> None:
+    failed = [result for result in results if not result.ok]
     if failed:
         what, wanted, got = failed[0].differences[0]
         name = failed[0].name[:120]
         raise CannotWrite(f"the test '{name}' would fail: {what} would be {got}, not {wanted}")
-
-
-def _lints_as_before(old: RouteTable, new: RouteTable) -> None:
-    before = {(each.code, each.message) for each in lint(old.file, check(old))}
-    for each in lint(new.file, check(new)):
-        if (each.code, each.message) not in before:
-            raise CannotWrite(f"it would bring a warning: {each.code} {each.message}")
 
 
 def unified(old: str, new: str, *, name: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +11,8 @@ from typing import Any
 from stanch.durations import format_duration
 from stanch.learning.conditions import condition
 from stanch.learning.counting import Group, wilson
-from stanch.learning.patching import Addition, added
+from stanch.learning.outcome import Counterfactual, Known, counterfactual
+from stanch.learning.patching import Addition, Edition, added, edition
 from stanch.learning.writing import CannotWrite
 from stanch.routing import Decision, RouteTable
 from stanch.views import FindingView
@@ -22,25 +22,6 @@ MAX_TESTS = 3
 MAX_LOOKED_AT = 200
 _PRIVATE = {"id", "title", "description", "labels", "actor", "resource", "count", "first_seen", "last_seen"}
 _DERIVED = {"subdomain", "base_domain", "gateway", "id", "criticality", "business_owner", "owner"}
-
-
-@dataclass(frozen=True)
-class Known:
-    """A recorded case: its newest finding, and who ended with it ("" for whom the rules had named)."""
-
-    case_id: str
-    finding: FindingView
-    at: datetime
-    ended: str = ""
-
-
-@dataclass(frozen=True)
-class Counterfactual:
-    """Of the last cases of the rule: how many would have gone elsewhere, and how many of those ended there."""
-
-    of: int
-    changed: int
-    agree: int
 
 
 @dataclass(frozen=True)
@@ -70,10 +51,17 @@ class Refusal:
 class Suggestions:
     """All proposals that hold together, and the file with them."""
 
-    text: str
-    table: RouteTable
+    edition: Edition
     proposals: list[Proposal] = field(default_factory=list[Proposal])
     refused: list[Refusal] = field(default_factory=list[Refusal])
+
+    @property
+    def text(self) -> str:
+        return self.edition.text
+
+    @property
+    def table(self) -> RouteTable:
+        return self.edition.table
 
 
 @dataclass(frozen=True)
@@ -94,7 +82,7 @@ def suggest(text: str, table: RouteTable, groups: Iterable[Group], cases: Sequen
         cases: newest first; the rules of today answer them again.
         terms: window and time.
     """
-    made = Suggestions(text, table)
+    made = Suggestions(edition(text, table))
     answered = [(case, table.route(case.finding, case.at)) for case in cases]
     for group in groups:
         try:
@@ -118,11 +106,11 @@ def _propose(made: Suggestions, group: Group, answered: list[tuple[Known, Decisi
     branch = {**branch, "learned": _learned(still, agreed, terms)}
     tests = _tests(made.table, group, branch, own)
     addition = Addition(place, branch, tests)
-    changed, table = added(made.text, addition, file=made.table.name)
+    after = added(made.edition, addition)
     rule = group.rule.partition("/")[0]
     of_rule = [(case, decision) for case, decision in answered if decision.rule.partition("/")[0] == rule]
-    found = _counterfactual(table, of_rule[:MAX_LOOKED_AT])
-    made.text, made.table = changed, table
+    found = counterfactual(after.table, of_rule[:MAX_LOOKED_AT])
+    made.edition = after
     made.proposals.append(Proposal(still, target, agreed, addition, found))
 
 
@@ -238,13 +226,3 @@ def words_of(finding: FindingView) -> dict[str, Any]:
     api = {name: value for name, value in words.get("api", {}).items() if name not in _DERIVED}
     words |= {"severity": finding.severity, "category": finding.category}
     return {**words, "api": api} if api else words
-
-
-def _counterfactual(table: RouteTable, cases: list[tuple[Known, Decision]]) -> Counterfactual:
-    counts: Counter[str] = Counter()
-    for case, before in cases:
-        after = table.route(case.finding, case.at).view
-        if (after.owner.id, after.assignee) != (before.view.owner.id, before.view.assignee):
-            counts["changed"] += 1
-            counts["agree"] += case.ended in (after.owner.id, after.assignee)
-    return Counterfactual(len(cases), counts["changed"], counts["agree"])

@@ -18,8 +18,9 @@ from stanch.documents import load
 from stanch.findings.fixtures import parse_finding
 from stanch.keys import Keys
 from stanch.learning.counting import groups_of, last_of_each, prefix_of, stale_rules, wilson
+from stanch.learning.outcome import Known
 from stanch.learning.patching import unified
-from stanch.learning.proposing import Known, Suggestions, Terms, suggest
+from stanch.learning.proposing import Suggestions, Terms, suggest
 from stanch.learning.writing import append_to, flow
 from stanch.records import CaseRow, FindingRow, Reassignment, Records
 from stanch.routing import check, lint, load_routes
