@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from activities import _spool, turns
 from activities._run import outbox
 from activities._world import World
-from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
-from stanch.records import CaseNoise, CaseRow, Reassignment, Records, Suppression
+from stanch.contract import CaseSummary, Recording
+from stanch.records import CaseNoise, CaseRow, Records, Suppression
 
 COLUMNS = (
     "case_id",
@@ -48,9 +48,6 @@ def record(world: World, recording: Recording) -> None:
         put_away(world.records, recording.summary)
         turns.pass_on(world, recording.summary.case_id, recording.summary.state)
         put_noise(world.records, recording.summary)
-        for note in recording.scene.outbox:
-            if note.event == "ticket.reassigned":
-                world.records.add_reassignment(_reassignment(recording.scene, recording.summary, note))
 
 
 def put_away(records: Records, summary: CaseSummary) -> None:
@@ -83,22 +80,3 @@ def _row(summary: CaseSummary) -> CaseRow:
     values = {name: getattr(summary, name) for name in COLUMNS}
     outcome = "; ".join(filter(None, (summary.resolution, *summary.problems)))
     return CaseRow(**values, finding_count=summary.findings, outcome=outcome[:500])
-
-
-def _reassignment(scene: Scene, summary: CaseSummary, note: LedgerNote) -> Reassignment:
-    at: datetime = note.at
-    return Reassignment(
-        key=f"{scene.case_id}:{scene.episode}:{note.number}",
-        case_id=scene.case_id,
-        at=at,
-        by=str(note.data.get("by", "")),
-        from_owner=str(note.data.get("from", "")) or summary.owner,
-        to_owner=str(note.data.get("to", "")),
-        rule=summary.rule,
-        category=summary.category,
-        host=summary.host,
-        path=summary.path,
-        method=summary.method,
-        severity=summary.severity,
-        source=summary.source,
-    )

@@ -68,13 +68,14 @@ def _draft(world: World, job: Job, params: Create) -> TicketDraft:
     kind = world.kind_of(system)
     # A route's project and group mean something in its own tracker only.
     target = route.ticket if route and route.ticket.system in (system, kind) else TicketTarget()
+    to = scene.holder or params.assignee
     return TicketDraft(
         key=job.call.key,
         case_id=scene.case_id,
         summary=params.summary,
         body=text.body,
-        assignee=account_of(world, params.assignee, kind),
-        group=group_of(world, params.assignee, kind) or target.group or _owner_group(world, scene, kind),
+        assignee=account_of(world, to, kind),
+        group=group_of(world, to, kind) or target.group or _owner_group(world, scene, kind),
         project=target.project,
         type=target.type,
         severity=route.severity if route else "medium",
@@ -103,6 +104,9 @@ def _assign(world: World, job: Job, params: Assign) -> Moved:
     system = world.tracker_name(job.scene.ticket_system)
     kind, to = world.kind_of(system), params.to
     assignee, group = account_of(world, to, kind), group_of(world, to, kind)
+    team = world.people.team(to)
+    if team is not None and not group and team.ticket.system == kind:  # Jira knows a team by who leads it
+        assignee = account_of(world, team.lead, kind)
     if not assignee and not group:
         what = "account" if is_person(to) else "group"
         raise Rejected(f"{to or 'nobody'} has no {what} in {system}", code="V011", hint="add it to the directory")

@@ -53,6 +53,13 @@ class TicketRef(Mutable):
     group: str = ""
 
 
+class Holder(Mutable):
+    """Who has the case now, where that is not whom the route named."""
+
+    owner: str = ""
+    assignee: str = ""
+
+
 class CaseState(Mutable):
     """One serialisable object; everything a case carries over continue-as-new."""
 
@@ -81,6 +88,7 @@ class CaseState(Mutable):
     delivery_count: int = 0
     commands: list[str] = Field(default_factory=list)
     ticket: TicketRef = Field(default_factory=TicketRef)
+    holder: Holder = Field(default_factory=Holder)
     thread: str = ""
     cards: dict[str, list[tuple[str, str]]] = Field(default_factory=dict)
     outcomes: dict[str, LeaseOutcome] = Field(default_factory=dict)
@@ -138,6 +146,7 @@ class CaseState(Mutable):
             ticket_system=self.ticket.system,
             ticket_key=self.ticket.key,
             thread=self.thread,
+            holder=self.holder.assignee or self.holder.owner,
             actor=self.finding.actor if self.finding else None,
             finding=self.finding if with_views else None,
             route=self.resolved.route if with_views and self.resolved else None,
@@ -269,8 +278,8 @@ def summary_of(state: CaseState) -> CaseSummary | None:
         host=api.host,
         path=api.path_template or api.path,
         method=api.method,
-        owner=route.owner.id if route else "",
-        assignee=state.ticket.assignee or (route.assignee if route else ""),
+        owner=state.holder.owner or (route.owner.id if route else ""),
+        assignee=state.holder.assignee or state.ticket.assignee or (route.assignee if route else ""),
         rule=route.rule if route else "",
         playbook=plan.playbook if plan else "",
         mode=state.resolved.mode.value if state.resolved else "",

@@ -104,9 +104,11 @@ class Decision(Wire):
 
 
 class CaseCommand(Wire):
-    """A person's word to a case: comment, attest, close, reopen, cancel, signal; `to` is kept for a later assign.
+    """A person's word to a case: comment, attest, assign, close, reopen, cancel, signal.
 
     Args:
+        to: of an assign: `user:` or `team:` of the directory. lead: who leads that team.
+        via: how it was said: console, cli, api or slack.
         resolution: of a close: fixed, false_positive, risk_accepted or duplicate; all but fixed suppress until `until`.
     """
 
@@ -114,6 +116,8 @@ class CaseCommand(Wire):
     by: str
     text: str = ""
     to: str = ""
+    lead: str = ""
+    via: str = ""
     command_id: str
     resolution: str = ""
     until: datetime | None = None
@@ -189,6 +193,7 @@ class Scene(Wire):
     """What every activity of a case is told besides its own parameters.
 
     Args:
+        holder: who was given the case since it was routed, "" for whom the route names.
         actor: of the finding; the guard must know whose token or address it is.
         finding, route, links: only for those that write to people or read evidence; others get names alone.
     """
@@ -205,6 +210,7 @@ class Scene(Wire):
     ticket_system: str = ""
     ticket_key: str = ""
     thread: str = ""
+    holder: str = ""
     actor: ActorView | None = None
     finding: FindingView | None = None
     route: RouteView | None = None

@@ -9,14 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from stanch._slack_buttons import Button, Verdict, button_token, read_button_token
+from stanch._slack_command import SlashCommand, parse_command
 from stanch._slack_interaction import Interaction, parse_interaction
 from stanch.errors import IntakeError
 
 __all__ = [
     "Button",
     "Interaction",
+    "SlashCommand",
     "Verdict",
     "button_token",
+    "parse_command",
     "parse_interaction",
     "read_button_token",
     "sign",

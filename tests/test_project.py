@@ -172,7 +172,10 @@ def test_the_slack_app_asks_for_what_the_connector_uses() -> None:
     from activities.slack import SCOPES
 
     manifest = json.loads((ROOT / "deploy/slack-manifest.json").read_text("utf-8"))
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) == set(SCOPES)
+    assert set(manifest["oauth_config"]["scopes"]["bot"]) == {*SCOPES, "commands"}
+    (command,) = manifest["features"]["slash_commands"]
+    assert (command["command"], command["should_escape"]) == ("/stanch", True)
+    assert command["url"].endswith("/v1/slack/commands")
     assert manifest["settings"]["interactivity"]["request_url"].endswith("/v1/slack/interactions")
 
 

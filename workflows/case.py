@@ -11,8 +11,9 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 from stanch import contract
 from stanch.approvals import Verdict
+from stanch.assigning import assigned, moved_on
 from stanch.case_view import view_of
-from stanch.cases import ENDED, CaseState, CaseStatus, handed_over, status_of
+from stanch.cases import ENDED, CaseState, CaseStatus, status_of
 from stanch.contract import (
     CaseCommand,
     CaseInput,
@@ -134,8 +135,7 @@ class CaseWorkflow:
         if not take_over(state, answer.route, workflow.now()):
             return
         make_searchable(state)
-        for command in news_of_raise(state):
-            self._effects.carry_out(command)
+        self._run.commands[:0] = news_of_raise(state)
 
     async def _look_again(self) -> None:
         """What has held this case back is over, or may be; what it says now is decided afresh."""
@@ -243,9 +243,7 @@ class CaseWorkflow:
     @workflow.signal(name=contract.LEASE_OUTCOME)
     def lease_outcome(self, outcome: LeaseOutcome) -> None:
         """A point says what became of a lease; it may say so more than once."""
-        if not self._state.take_outcome(outcome):
-            return
-        if outcome.state in ENDED:
+        if self._state.take_outcome(outcome) and outcome.state in ENDED:
             self._run.feed(Happened(now=workflow.now(), event="lease.ended", data=outcome_event(outcome)))
 
     @workflow.signal(name=words.GROUP_TOLD)
@@ -276,18 +274,20 @@ class CaseWorkflow:
             self._run.feed(Happened(now=now, event="ticket.resolved", data=data))
         elif before.state == done and after.state != done:
             self._run.feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
-        moved = handed_over(before, after)
-        if moved is not None:
-            data = {"from": moved[0], "to": moved[1], "by": change.by}
-            self._run.feed(Happened(now=now, event="ticket.reassigned", data=data))
+        for event in moved_on(state, before, after, by=change.by, now=now):
+            self._run.feed(event)
 
     @workflow.signal(name=contract.CASE_COMMAND)
     def case_command(self, command: CaseCommand) -> None:
-        """A person's word: comment, close, reopen, cancel, signal."""
+        """A person's word: assign, comment, close, reopen, cancel, signal."""
         state, now = self._state, workflow.now()
         if not state.remember(state.commands, command.command_id):
             return
-        data = {"text": command.text[:2000], "to": command.to, "as": command.resolution}
+        if command.kind == "assign":
+            self._run.commands += assigned(state, command, now)
+            make_searchable(state)
+            return
+        data = {"text": command.text[:2000], "as": command.resolution}
         state.note(f"case.{command.kind}", now, actor=command.by, data=data)
         if command.kind == "reopen" and state.status.over and state.finding is not None:
             state.put_away = taken_back(state.put_away, by=command.by, now=now)

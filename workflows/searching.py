@@ -22,7 +22,10 @@ def make_searchable(state: CaseState) -> None:
     updates: list[SearchAttributeUpdate[Any]] = [_STATE.value_set(state.status.value)]
     if state.resolved is not None:
         route = state.resolved.route
-        updates += [_OWNER.value_set(route.owner.id), _SEVERITY.value_set(SEVERITIES.index(route.severity) + 1)]
+        updates += [
+            _OWNER.value_set(state.holder.owner or route.owner.id),
+            _SEVERITY.value_set(SEVERITIES.index(route.severity) + 1),
+        ]
         updates += [_SOURCE.value_set(state.source)]
         updates += [_DEADLINE.value_set(route.due)] if route.due else []
     workflow.upsert_search_attributes(updates)  # pyright: ignore[reportUnknownMemberType]  the SDK's overloads

@@ -111,6 +111,19 @@ def comment(case: Case, text: str, by: By = "", url: Url = "", as_json: Json = F
 
 
 @app.command()
+def assign(
+    case: Case,
+    to: Annotated[str, typer.Argument(help="Who has it from here: user:NAME or team:NAME of the directory.")],
+    reason: Reason = "",
+    by: By = "",
+    url: Url = "",
+    as_json: Json = False,
+) -> None:
+    """Give a case, and its open ticket, to somebody else; rules can learn from it."""
+    _tell("assign", case, {"to": to, "text": reason}, by=by, url=url, as_json=as_json)
+
+
+@app.command()
 def attest(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json: Json = False) -> None:
     """Say in your own name that a finding is fixed; not for whoever has reported it."""
     if not reason.strip():

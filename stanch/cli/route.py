@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stanch.cli import route_import, route_learn
 from stanch.shapes import is_dict
 
 if TYPE_CHECKING:
@@ -17,7 +18,11 @@ if TYPE_CHECKING:
     from stanch.routing import RouteTable
     from stanch.views import FindingView
 
-app = typer.Typer(name="route", help="Ownership rules: test, check, show.", no_args_is_help=True)
+app = typer.Typer(name="route", help="Ownership rules: test, check, show, learn, import.", no_args_is_help=True)
+app.command("coverage")(route_learn.coverage)
+app.command("impact")(route_learn.impact)
+app.command("suggest")(route_learn.suggest)
+app.add_typer(route_import.app)
 DEFAULT_FILE = Path("policy/routes.yaml")
 RoutesOption = Annotated[Path, typer.Option("--routes", help="The ownership file, or the policy folder.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
@@ -53,12 +58,12 @@ def route_test(
         for each in answers:
             typer.echo(json.dumps(each))
     elif len(answers) == 1:
-        _lines(explained(answers[0]))
+        show_lines(explained(answers[0]))
     else:
-        _lines(one_line(each) for each in answers)
+        show_lines(one_line(each) for each in answers)
     wrong = [each for each in answers if expect and each["owner"] != expect]
     for each in wrong:
-        _say(f"{each['place']} goes to {each['owner']}, not to {expect}")
+        say(f"{each['place']} goes to {each['owner']}, not to {expect}")
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -89,10 +94,10 @@ def check(
     if as_json:
         typer.echo(json.dumps(report(results, warnings)))
     else:
-        _lines(report_lines(results, warnings))
+        show_lines(report_lines(results, warnings))
         failed = sum(not result.ok for result in results)
         doubtful = sum(problem.severity == "warning" for problem in warnings)
-        _say(f"{len(results)} tests, {failed} failed, {doubtful} warnings")
+        say(f"{len(results)} tests, {failed} failed, {doubtful} warnings")
     bad = any(not result.ok for result in results) or any(problem.code == "R107" for problem in warnings)
     raise typer.Exit(1 if bad else 0)
 
@@ -216,7 +221,7 @@ def overlaid(finding: FindingView, given: Mapping[str, str]) -> FindingView:
     return finding.model_copy(update={**own, "api": finding.api.model_copy(update=api)})
 
 
-def _lines(lines: Iterable[str]) -> None:
+def show_lines(lines: Iterable[str]) -> None:
     """Untrusted words on standard output: each line stays one line, its indentation is ours."""
     from stanch.sinks.terminal import safe_text
 
@@ -224,7 +229,7 @@ def _lines(lines: Iterable[str]) -> None:
         typer.echo(safe_text(line, limit=2000, lines=True).replace("\n", " "))
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     from stanch.sinks.terminal import safe_text
 
     typer.echo(safe_text(line, limit=1000), err=True)

@@ -96,6 +96,7 @@ class Reassignment:
     severity: str = ""
     source: str = ""
     environment: str = ""
+    via: str = ""
 
 
 class Cases(Database):
@@ -137,6 +138,14 @@ class Cases(Database):
         query = select(table).where(table.c.case_id == case_id).order_by(table.c.at, table.c.finding_id).limit(limit)
         with self._read() as db:
             return [FindingRow(**row) for row in rows(db, query)]
+
+    def recent_findings(self, *, since: datetime | None = None, limit: int = 10_000) -> list[FindingRow]:
+        """Findings of all cases, the newest first."""
+        table = schema.findings
+        query = select(table).order_by(table.c.at.desc(), table.c.case_id, table.c.finding_id).limit(limit)
+        with self._read() as db:
+            found = rows(db, query if since is None else query.where(table.c.at >= since))
+        return [FindingRow(**row) for row in found]
 
     def newest_finding(self, case_id: str) -> FindingRow | None:
         """The case's newest finding."""

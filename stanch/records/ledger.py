@@ -26,9 +26,10 @@ from stanch.records.chain import (
     seal_root,
 )
 from stanch.records.columns import storable
-from stanch.records.database import Database, rows_in_parts
+from stanch.records.database import Database, insert_new, rows_in_parts
 from stanch.records.ledger_file import write_ledger
-from stanch.records.schema import cases, heads, ledger, root
+from stanch.records.reassigning import reassignments_of
+from stanch.records.schema import cases, heads, ledger, reassignments, root
 
 UNCERTAIN = "UNCERTAIN"
 _HEAD = tuple(heads.c[name] for name in Head._fields)
@@ -117,7 +118,8 @@ class Ledger(Database):
         if missing:
             return missing
         sealed: list[Sealed] = []
-        for entry in _unknown(db, entries):
+        new = list(_unknown(db, entries))
+        for entry in new:
             head = state[storable(entry.case_id)]
             row = seal(entry, seq=head.entries + 1, prev_hash=head.last_hash, key=self._key)
             sealed.append(row)
@@ -125,6 +127,9 @@ class Ledger(Database):
         if sealed:
             db.execute(ledger.insert(), [row._asdict() for row in sealed])
             self._write_heads(db, [state[case_id] for case_id in {row.case_id for row in sealed}])
+        moved = reassignments_of(new)
+        if moved:
+            db.execute(insert_new(reassignments, db.dialect.name), moved)
         return []
 
     def _locked_heads(self, db: Connection, ids: list[str]) -> dict[str, Head]:

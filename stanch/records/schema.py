@@ -321,7 +321,7 @@ reassignments = Table(
     metadata,
     _id("key"),
     *(_text(name) for name in ("case_id", "by", "from_owner", "to_owner", "rule", "category", "host", "path")),
-    *(_text(name) for name in ("method", "severity", "source", "environment")),
+    *(_text(name) for name in ("method", "severity", "source", "environment", "via")),
     Column("at", Moment, nullable=False, index=True),
 )
 

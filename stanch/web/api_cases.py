@@ -1,4 +1,4 @@
-"""The API of cases: look, decide, comment, close, reopen, cancel."""
+"""The API of cases: look, decide, comment, assign, close, reopen, cancel."""
 
 from __future__ import annotations
 
@@ -47,10 +47,12 @@ class WordBody(Body):
     """What a person says while doing something.
 
     Args:
+        to: of an assign, `user:` or `team:` of the directory.
         as_: of a close: fixed, false_positive, risk_accepted or duplicate. until: how long it holds, such as `90d`.
     """
 
     text: Text = ""
+    to: Annotated[str, Field(max_length=200)] = ""
     as_: Annotated[str, Field(alias="as", max_length=40)] = ""
     until: Duration | None = None
 
@@ -170,6 +172,6 @@ async def tell(
     click: ClickId = "",
 ) -> dict[str, str]:
     """Say something to a case; `close` before the end undoes what the case has changed."""
-    word = Word(kind=kind, text=body.text, resolution=body.as_, lasts=body.until, command_id=click)
+    word = Word(kind=kind, text=body.text, to=body.to, resolution=body.as_, lasts=body.until, command_id=click)
     await say(services, case_id, word, caller=caller)
     return {"status": "accepted", "case_id": case_id}

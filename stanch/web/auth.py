@@ -27,6 +27,7 @@ OPEN = frozenset(
         ("POST", "/v1/findings/{source}"),
         ("GET", "/v1/findings/{source}"),
         ("OPTIONS", "/v1/findings/{source}"),
+        ("POST", "/v1/slack/commands"),
         ("POST", "/v1/slack/interactions"),
         ("POST", "/v1/tickets/{system}"),
     }

@@ -31,7 +31,7 @@ router = APIRouter()
 async def interaction(request: Request, services: Given, later: BackgroundTasks) -> dict[str, Any]:
     """Take a click on a card; what became of it is also posted to the address that Slack gave for that."""
     body = await request.body()
-    await asyncio.to_thread(_proven, services, body, dict(request.headers))
+    await proven(services, body, dict(request.headers))
     click = parse_interaction(body)
     if click.kind != "block_actions" or not click.action_id.startswith("stanch."):
         return {}
@@ -54,6 +54,11 @@ def said(text: str) -> dict[str, Any]:
     return {"response_type": "ephemeral", "replace_original": False, "text": text}
 
 
+async def proven(services: Services, body: bytes, headers: Mapping[str, str]) -> None:
+    """Raise IntakeError (401) unless Slack has sent this, now and for the first time."""
+    await asyncio.to_thread(_proven, services, body, headers)
+
+
 def _proven(services: Services, body: bytes, headers: Mapping[str, str]) -> None:
     _, section = services.chat_section
     secrets = [resolve(item) if item.startswith(SCHEME) else item for item in section.get("signing_secrets", ())]
@@ -71,7 +76,7 @@ def _seen(services: Services, signature: str) -> bool:
 
 async def _vote(services: Services, click: Interaction) -> str:
     button = read_button_token(click.value, secrets={KEY_ID: services.keys.buttons}, now=now())
-    refusal, principal = await _person(services, click)
+    refusal, principal = await person_of(services, click.user_id, click.team_id)
     if refusal:
         return refusal
     ballot = Ballot(
@@ -91,19 +96,19 @@ def _verdict(button: Button) -> str:
     return button.option or button.verdict.value
 
 
-async def _person(services: Services, click: Interaction) -> tuple[str, str]:
+async def person_of(services: Services, user_id: str, team_id: str) -> tuple[str, str]:
     """Why the person may not decide, or who it is: an account of our own workspace that the directory knows."""
     port = services.registry.chat()
     name, section = services.chat_section
     if port is None:
         return "Slack is not configured here.", ""
     team = str(section.get("team_id", ""))
-    if team and click.team_id != team:
-        return "This card belongs to another workspace.", ""
-    user = await _account(port, click.user_id)
-    if _foreign(user, team or click.team_id):
+    if team and team_id != team:
+        return "This belongs to another workspace.", ""
+    user = await _account(port, user_id)
+    if _foreign(user, team or team_id):
         return "Only members of this workspace may decide; guests, apps and other workspaces may not.", ""
-    principal = services.policy.current.routes.people.who(str(section.get("kind", name)), click.user_id)
+    principal = services.policy.current.routes.people.who(str(section.get("kind", name)), user_id)
     return ("" if principal else "You are not in the directory of Stanch, so you cannot decide."), principal
 
 

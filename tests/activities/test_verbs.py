@@ -534,7 +534,8 @@ def _summary() -> CaseSummary:
 
 
 def test_a_recording_may_be_repeated(glue: Glue) -> None:
-    moved = LedgerNote(number=2, at=NOW, event="ticket.reassigned", data={"by": "user:maria", "to": "team:appsec"})
+    data = {"by": "user:maria", "from": "team:payments", "to": "team:appsec", "via": "jira", "about": {"rule": "x"}}
+    moved = LedgerNote(number=2, at=NOW, event="ticket.reassigned", data=data)
     told = Recording(scene=scene(outbox=(note(1), moved)), summary=_summary())
     for _ in range(2):
         ledger.record(glue.world, told)
@@ -542,6 +543,7 @@ def test_a_recording_may_be_repeated(glue: Glue) -> None:
     assert [row.case_id for row in glue.records.cases(CaseFilter())] == [CASE]
     (learned,) = glue.records.reassignments()
     assert (learned.from_owner, learned.to_owner) == ("team:payments", "team:appsec")
+    assert (learned.by, learned.via, learned.rule) == ("user:maria", "jira", "x")
 
 
 @pytest.mark.parametrize(

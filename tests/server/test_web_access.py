@@ -18,6 +18,7 @@ OFFERS = {("OPTIONS", "/v1/findings/{source}")}
 SELF_PROVING = {
     ("POST", "/v1/findings/{source}"),
     ("GET", "/v1/findings/{source}"),
+    ("POST", "/v1/slack/commands"),
     ("POST", "/v1/slack/interactions"),
     ("POST", "/v1/tickets/{system}"),
 }

@@ -15,19 +15,21 @@ from stanch.contract import ApprovalView
 from stanch.durations import parse_duration
 from stanch.endings import PUTS_AWAY, RESOLUTIONS
 from stanch.web.api_cases import CaseId
+from stanch.web.assigning import candidates
 from stanch.web.auth import By
 from stanch.web.console.forms import Fields, done
 from stanch.web.console.render import page
 from stanch.web.console.story import story
 from stanch.web.decisions import Ballot, Fate, cast
 from stanch.web.looking import CaseLook, look, standing_of
-from stanch.web.people import in_words
+from stanch.web.people import in_words, shown_name
 from stanch.web.problems import WebError
 from stanch.web.saying import Said, Word, say
 from stanch.web.services import Given, Services
 
 _DONE = {
     "comment": "Comment added.",
+    "assign": "Asked to give it to them.",
     "attest": "Noted that it is fixed, in your name.",
     "close": "Asked to close; what the case has changed is taken back first.",
     "reopen": "Asked to open the case again.",
@@ -70,10 +72,17 @@ def _context(services: Services, seen: CaseLook) -> dict[str, Any]:
         "approvals": seen.approvals,
         "click": uuid4().hex,
         "resolutions": RESOLUTIONS,
+        "takers": _takers(services),
         "back": f"/cases/{seen.case_id}",
         "standing": [row for row in seen.leases if row.state.value in ("requested", "held")],
         "ended": [row for row in seen.leases if row.state.value not in ("requested", "held")],
     }
+
+
+def _takers(services: Services) -> list[tuple[str, str]]:
+    """Who can take a case, as (id, name to read)."""
+    people = services.policy.current.routes.people
+    return [(name, shown_name(people, name)) for name in candidates(people)]
 
 
 def _version(approvals: Sequence[ApprovalView]) -> str:
@@ -114,9 +123,10 @@ async def tell(
     word = Word(
         kind=kind,
         text=fields.get("text", ""),
+        to=fields.get("to", "") if kind == "assign" else "",
         resolution=fields.get("as", "") if is_close else "",
         lasts=_lasts(fields.get("until", "")) if is_close and fields.get("as") in PUTS_AWAY else None,
-        command_id=f"{fields.get('click', '')}:{kind}",
+        command_id=f"{fields.get('click', '')}:{kind}:{fields.get('to', '')}",
     )
     try:
         await say(services, case_id, word, caller=caller)

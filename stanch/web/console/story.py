@@ -30,6 +30,7 @@ _TITLES = {
     "route.raised": "More urgent than before",
     "suppression.contradicted": "Attacked although it was accepted",
     "suppression.ended": "No longer put away",
+    "case.assigned": "Given to somebody else",
     "case.comment": "Comment",
     "case.reopened": "Opened again",
     "case.waiting_for_person": "Waits for a person",

@@ -1,0 +1,100 @@
+"""Who has a case: people give it to somebody else, here or in the tracker, and rules can learn from that.
+
+Whom the plan asks for decisions does not change with it: approvers are pinned when the run begins.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from stanch.canonical import digest
+from stanch.cases import CaseState, TicketRef, handed_over
+from stanch.contract import CaseCommand
+from stanch.interpreter.messages import Happened, RunAction
+from stanch.ports import TicketState
+from stanch.views import FindingView
+
+TEAM = "team:"
+
+
+def assigned(state: CaseState, command: CaseCommand, now: datetime) -> list[RunAction]:
+    """Give a case to a person or team: a line in the ledger, the ticket, and a word to the new holder.
+
+    Returns:
+        What is to be done; nothing where they have the case already.
+    """
+    before, to = holder_before(state, command.to), command.to
+    if to == before:
+        return []
+    if to.startswith(TEAM):
+        state.holder.owner, state.holder.assignee = to, command.lead
+    else:
+        state.holder.assignee = to
+    state.core.facts["assignee"] = command.lead or to
+    reason = command.text[:2000]
+    data = {"from": before, "to": to, "by": command.by, "via": command.via, "reason": reason, "about": about(state)}
+    state.note("case.assigned", now, actor=command.by, data=data)
+    return [*_ticket_follows(state, to, reason), *_news(state, to, reason)]
+
+
+def moved_on(state: CaseState, before: TicketRef, after: TicketRef, *, by: str, now: datetime) -> list[Happened]:
+    """The event of a ticket that somebody has given away; none where it stayed, or followed what was assigned here."""
+    moved = handed_over(before, after)
+    if moved is None or moved[1] in (state.holder.owner, state.holder.assignee):
+        return []
+    origin = moved[0] or holder_before(state, moved[1])
+    if moved[1].startswith(TEAM):
+        state.holder.owner, state.holder.assignee = moved[1], after.assignee
+    else:
+        state.holder.assignee = moved[1]
+    via = state.ticket.system or "ticket"
+    data: dict[str, Any] = {"from": origin, "to": moved[1], "by": by, "via": via, "about": about(state)}
+    if state.resolved is not None and state.resolved.plan is None:  # no run that would write it down
+        state.note("ticket.reassigned", now, actor=by or "stanch", data=data)
+    return [Happened(now=now, event="ticket.reassigned", data=data)]
+
+
+def about(state: CaseState) -> dict[str, str]:
+    """What rules can learn from: which rule had answered, and for what."""
+    finding = state.finding or FindingView()
+    return {
+        "rule": state.resolved.route.rule if state.resolved else "",
+        "category": finding.category,
+        "host": finding.api.host,
+        "path": finding.api.path_template or finding.api.path,
+        "method": finding.api.method,
+        "severity": finding.severity,
+        "source": state.source,
+        "environment": finding.api.environment,
+    }
+
+
+def holder_before(state: CaseState, to: str) -> str:
+    """Who has the case now, of the kind that it goes to: its owner for a team, its assignee for a person."""
+    route = state.resolved.route if state.resolved else None
+    owner = state.holder.owner or (route.owner.id if route else "")
+    if to.startswith(TEAM):
+        return owner
+    return state.holder.assignee or state.ticket.assignee or (route.assignee if route else "") or owner
+
+
+def _ticket_follows(state: CaseState, to: str, reason: str) -> list[RunAction]:
+    """An open ticket goes along."""
+    ticket = state.ticket
+    if not ticket.key or ticket.state == TicketState.DONE.value:
+        return []
+    return [_action(state, "ticket.assign", {"key": ticket.key, "to": to, "text": reason})]
+
+
+def _news(state: CaseState, to: str, reason: str) -> list[RunAction]:
+    """A case that was never routed has nothing to tell yet."""
+    params = {"to": to, "template": "assigned", "text": reason}
+    return [_action(state, "chat.message", params)] if state.resolved is not None else []
+
+
+def _action(state: CaseState, action: str, params: dict[str, str]) -> RunAction:
+    """Beside the run: nothing waits for it. The ledger line's number makes it one of its own."""
+    ref = f"case|assigned|{state.next_note}|{action}"
+    key = digest([state.case_id, state.episode, str(state.round), ref])[:32]
+    return RunAction(ref=ref, path="case", purpose="assigned", action=action, params=params, key=key)

@@ -1,0 +1,3 @@
+"""What ownership rules leave open, what a change of them would do, and what reassignments teach."""
+
+from __future__ import annotations
