@@ -9,7 +9,13 @@ _KINDS = {name: name for name in ("playbook", "guards", "sources", "inventory")}
     "routing": "routes",
     "routes": "routes",
 }
-_MARKS = {"steps": "playbook", "rules": "routes", "never_block": "guards", "sources": "sources"}  # told by their words
+_MARKS = (  # words that only this kind of file has together
+    ({"steps", "mode"}, "playbook"),
+    ({"steps", "title"}, "playbook"),
+    ({"rules", "default"}, "routes"),
+    ({"rules", "directory"}, "routes"),
+    ({"never_block"}, "guards"),
+)
 
 
 def kind_of(path: Path, text: str) -> str:
@@ -30,5 +36,5 @@ def kind_of(path: Path, text: str) -> str:
 def _by_content(path: Path, lines: list[str]) -> str:
     """What a file without a usable version line is meant to be, so that this is told and it is not passed over."""
     words = {line.partition(":")[0] for line in lines if line[:1].isalpha()}
-    marked = next((kind for word, kind in _MARKS.items() if word in words), "")
+    marked = next((kind for marks, kind in _MARKS if marks <= words), "")
     return marked or ("playbook" if path.parent.name == "playbooks" else _KINDS.get(path.stem, ""))

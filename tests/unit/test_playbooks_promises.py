@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
-from promise_walker import CHANGE, all_nodes, paths, playbooks, written
+from promise_drawing import CHANGE, all_nodes, playbooks, written
+from promise_walker import paths
 
 from stanch.playbooks import Playbook, check_playbook
 
