@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities import approvals, intake, ledger, points
 from activities._run import heartbeats, reported
+from activities._texts import keep_texts
 from activities._world import World
 from stanch import contract
 from stanch.contract import (
@@ -30,7 +31,7 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
 
     @activity.defn(name=contract.RESOLVE)
     def pin(question: Resolve) -> Resolved:
-        return reported(lambda: resolve(world.policy.current, world.records, question, settings=world.settings))
+        return reported(lambda: _pinned(world, question))
 
     @activity.defn(name=contract.RECORD)
     def record(recording: Recording) -> None:
@@ -42,6 +43,16 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
             return reported(lambda: ledger.sweep(world))
 
     return [pin, record, sweep]
+
+
+def _pinned(world: World, question: Resolve) -> Resolved:
+    """Everything from one snapshot, its texts included."""
+    policy = world.policy.current
+    found = resolve(policy, world.records, question, settings=world.settings)
+    if question.route_only:
+        return found
+    keep_texts(world, policy.texts)
+    return found.model_copy(update={"texts": policy.texts.digest})
 
 
 def intake_activities(world: World) -> list[Callable[..., Any]]:

@@ -165,6 +165,7 @@ class Resolved(Wire):
         people: approver names to user ids. verify_window: seconds the case stays open after the fix.
         quiet: there is nothing to do and nobody to ask; the case ends by itself.
         links: cases of the same story.
+        texts: digest of the templates of that moment; later messages of the run use the same words.
     """
 
     route: RouteView
@@ -178,6 +179,7 @@ class Resolved(Wire):
     verify_window: float = 7 * 86400.0
     quiet: bool = False
     links: tuple[LinkedCase, ...] = ()
+    texts: str = ""
 
 
 class Scene(Wire):
@@ -186,6 +188,8 @@ class Scene(Wire):
     Args:
         actor: of the finding; the guard must know whose token or address it is.
         finding, route, links: only for those that write to people or read evidence; others get names alone.
+        texts: digest of the templates that the run began with.
+        changes: the plan's own limit (how many, in how many seconds), for when its playbook is there no more.
     """
 
     case_id: str
@@ -204,6 +208,8 @@ class Scene(Wire):
     finding: FindingView | None = None
     route: RouteView | None = None
     links: tuple[LinkedCase, ...] = ()
+    texts: str = ""
+    changes: tuple[int, float] | None = None
     outbox: tuple[LedgerNote, ...] = ()
 
 

@@ -12,12 +12,27 @@ from stanch.records.ledger import Ledger, TimelineItem
 from stanch.records.ledger_file import verify_file
 from stanch.records.links import Link, Links, link_entries
 from stanch.records.originals import Hold, Opened, Originals
+from stanch.records.policies import Policies
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 from stanch.records.scopes import Scopes
 from stanch.records.suppressions import Suppression, Suppressions
 
 
-class Records(Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board, Scopes, Suppressions, Links):
+class Records(
+    Originals,
+    Ledger,
+    Cases,
+    Intake,
+    Arrivals,
+    Aliases,
+    Effects,
+    Safety,
+    Board,
+    Scopes,
+    Suppressions,
+    Links,
+    Policies,
+):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database
