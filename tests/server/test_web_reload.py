@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +15,10 @@ from stanch.ports import ChatUser, Check, Message, Posted, TicketState
 from stanch.records import LeaseRow
 from stanch.sandbox.temporal import EmbeddedTemporal
 
+BYE = """  - id: bye
+    do: chat.message
+    with: {to: "${{ route.owner.id }}", template: own_words}
+  - id: close"""
 TELL = """  - id: tell
     do: chat.message
     with: {to: "${{ route.owner.id }}", template: own_words}
@@ -63,7 +66,9 @@ def edited(temporal: EmbeddedTemporal, chat: Chat, tmp_path_factory: pytest.Temp
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STANCH_TEST_OWN", SECRET)
         made = Edge(folder, temporal.address, with_worker=True, chat=(chat, slack))
-        (folder / "playbooks" / "hold_endpoint.yaml").write_text(PLAYBOOK.replace("  - id: fixed", TELL, 1))
+        (folder / "playbooks" / "hold_endpoint.yaml").write_text(
+            PLAYBOOK.replace("  - id: fixed", TELL).replace("  - id: close", BYE)
+        )
         (folder / "playbooks" / "other.yaml").write_text(OTHER)
         (folder / "policy" / "texts" / "own_words.j2").write_text("As it was\nold words about {{ finding.title }}\n")
         with made:
@@ -101,7 +106,9 @@ def deleted(edge: Edge) -> None:
     (edge.folder / "playbooks" / "hold_endpoint.yaml").unlink()
     (edge.folder / "policy" / "texts" / "own_words.j2").unlink()
     routes = edge.folder / "policy" / "routes.yaml"
-    changed = routes.read_text().replace("owner: team:shop, assignee: user:maria}", "owner: user:tom, assignee: user:tom}")
+    changed = routes.read_text().replace(
+        "owner: team:shop, assignee: user:maria}", "owner: user:tom, assignee: user:tom}"
+    )
     assert "owner: user:tom, assignee: user:tom}" in changed
     routes.write_text(changed)
     eventually(lambda: uses_now(edge) != before)
@@ -120,14 +127,57 @@ def test_a_running_case_keeps_what_it_began_with(edited: Edge, chat: Chat) -> No
     path = f"/v1/cases/{case_id}/decisions"
     assert edited.http.post(path, json=body, headers=edited.api(by="user:maria")).status_code == 200
     eventually(lambda: held(edited, case_id))
-    said = eventually(lambda: [message for message in chat.posted if message.case_id == case_id and message.title == "As it was"])
-    assert "old words about Orders give out card numbers" in said[0].text
-    edited.world.kept_texts.clear()  # as in a worker that has started since
-    assert edited.records.kept_texts(edited.case(case_id)["live"]["summary"].get("texts", "")) is None
+    eventually(lambda: told(chat, case_id) == 1)
+    edited.world.kept_texts.clear()  # as in a worker that was started since
 
     key = edited.case(case_id)["case"]["ticket_key"]
     assert edited.in_loop(lambda client: resolved(edited, key))
     eventually(lambda: edited.case(case_id)["case"]["state"] == "verifying")
     assert held(edited, case_id) == []
+    assert told(chat, case_id) == 2
     row = edited.case(case_id)["case"]
     assert (row["owner"], row["playbook"], row["rule"]) == ("team:shop", "hold_endpoint", "shop")
+
+
+def told(chat: Chat, case_id: str) -> int:
+    """How often the owner has heard of the case in its own words."""
+    said = [message for message in chat.posted if message.case_id == case_id and message.title == "As it was"]
+    return sum("old words about Orders give out card numbers" in message.text for message in said)
+
+
+def test_a_broken_edit_is_seen_by_everybody_who_looks(edited: Edge) -> None:
+    """The worker says it, and pages, API and figures of the web service repeat it, as text."""
+    problem = "routes.yaml:3:1 R001 <script>alert(1)</script>"
+    moment = datetime.now(UTC)
+    broken = PolicyUse("worker@b:7", STATE.digest, problem, STATE.loaded_at, moment)
+    old = PolicyUse("worker@c:8", "1" * 64, "", moment - timedelta(hours=1), moment)
+    policy = edited.services.policy
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edited.services, "policy", replace(policy, fellows=(broken, old)))  # type: ignore[type-var]
+        edited.http.post("/login", data={"token": edited.services.api_token, "next": "/"})
+        page = edited.http.get("/").text
+        ready = edited.http.get("/readyz", headers=edited.api())
+        figures = edited.http.get("/metrics", headers=edited.api()).text
+        told = edited.http.get("/v1/policy", headers=edited.api()).json()
+        anybody = edited.http.get("/login", headers={"cookie": ""}).text
+    assert "worker@b: the newest edit of the policy is not in use" in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "<script>alert(1)" not in page
+    assert "worker@b" not in anybody
+    assert (ready.status_code, ready.json()["checks"]["policy"]["stale"]) == (200, False)
+    assert 'stanch_policy_stale{process="worker@b"} 1' in figures
+    assert 'stanch_policy_stale{process="worker@c"} 0' in figures
+    assert "stanch_policy_versions 2" in figures
+    assert [use["problem"] for use in told["uses"]] == ["", problem, ""]
+    assert len(told["warnings"]) == 1
+    assert edited.http.get("/v1/policy").status_code == 401
+
+
+def test_records_forget_processes_that_say_nothing_any_more(edited: Edge) -> None:
+    moment = datetime.now(UTC)
+    records = edited.records
+    gone = PolicyUse("worker@z:1", "1" * 64, "", moment, moment - timedelta(minutes=5))
+    assert gone.process not in {use.process for use in records.say_policy(gone) if use.at > moment}
+    here = PolicyUse("worker@z:2", "2" * 64, "x", moment, moment)
+    assert records.say_policy(here) == (here,)
+    assert records.policy_uses(moment + timedelta(minutes=2)) == ()

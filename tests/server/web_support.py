@@ -300,7 +300,9 @@ class Edge:
         await serving
 
     async def _start_workers(self) -> list[Any]:
-        world = World(settings=self.settings, records=self.records, policy=PolicyStore(self.settings), keys=self.keys)
+        world = self.world = World(
+            settings=self.settings, records=self.records, policy=PolicyStore(self.settings), keys=self.keys
+        )
         world.loop, world.client = asyncio.get_running_loop(), self.client
         world._built["point", "edge"] = self.point
         world._built["chat", "slack"] = self.ports.chat_port
