@@ -14,6 +14,7 @@ from stanch.playbooks.model import Playbook, Step
 from stanch.playbooks.tree import tree_of
 from stanch.views import FindingView, RouteView
 
+FINAL = ("ok", "skipped", "failed", "rejected")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 INPUT_TYPES = {
@@ -24,9 +25,11 @@ INPUT_TYPES = {
     "duration": "duration",
     "list": "list",
 }
-_RUN = dict.fromkeys(("id", "episode", "mode", "playbook", "requested_by"), "string")
+_RUN = {**dict.fromkeys(("id", "episode", "playbook", "requested_by"), "string"), "mode": "'manual'|'semi'|'auto'"}
+_STATUS = "|".join(f"'{word}'" for word in ("pending", "running", "verifying", "recovering", *FINAL))
+_APPROVED = {"approved": "bool", "choice": "string", "by": "string", "reason": "string", "because": "string"}
 _OUTPUTS: dict[str, object] = {
-    "approve": {"approved": "bool", "choice": "string", "by": "string", "reason": "string", "because": "string"},
+    "approve": _APPROVED,
     "wait": {"because": "list<string>"},
     "choose": {"branch": "int"},
 }
@@ -41,11 +44,14 @@ class Typed:
     action: str = ""
     loops: bool = False
     loop_name: str = ""
+    options: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> object:
         if self.kind == "do" and self.loops:
             return {"items": "list"}
+        if self.kind == "approve" and self.options and not any("'" in option for option in self.options):
+            return {**_APPROVED, "choice": "|".join(f"'{option}'" for option in ("", *self.options))}
         spec = catalog().get(self.action)
         if self.kind == "do":
             return spec.outputs if spec is not None else "dyn"
@@ -55,12 +61,14 @@ class Typed:
 def of_step(step: Step) -> Typed:
     loop = step.foreach
     kind = step.kinds[0] if step.kinds else ""
-    return Typed(step.id, kind, step.do or "", loop is not None, loop.as_ if loop else "")
+    options = step.approve.options if step.approve else ()
+    return Typed(step.id, kind, step.do or "", loop is not None, loop.as_ if loop else "", options)
 
 
 def of_plan_step(step: PlanStep) -> Typed:
     loop = step.foreach
-    return Typed(step.id, step.kind.value, step.action, loop is not None, loop.name if loop else "")
+    options = step.approve.options if step.approve else ()
+    return Typed(step.id, step.kind.value, step.action, loop is not None, loop.name if loop else "", options)
 
 
 def schema_of(plan: Plan) -> Schema:
@@ -96,7 +104,7 @@ def _schema(
         if not NAME.fullmatch(step.id):
             continue  # reported as P004
         outputs = step.outputs
-        views.setdefault(step.id, {"ok": "bool", "status": "string", "approved": "bool", "outputs": outputs})
+        views.setdefault(step.id, {"ok": "bool", "status": _STATUS, "approved": "bool", "outputs": outputs})
     roots: dict[str, Any] = {
         "finding": FindingView,
         "route": RouteView,
