@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 from pydantic import BaseModel
 
+from stanch.shapes import is_dict
+
 SpecLike: TypeAlias = "str | type[BaseModel] | Mapping[str, SpecLike]"
 
 
@@ -146,7 +148,7 @@ class Specs:
 
 def _with_words(field: Field, extra: Any) -> Field:
     """A text whose field lists its words in `json_schema_extra`, without refusing others as data."""
-    if not isinstance(extra, dict) or field.spec != Simple("string"):
+    if not is_dict(extra) or field.spec != Simple("string"):
         return field
     known, instead = extra.get("words", ()), tuple(sorted(extra.get("instead", {}).items()))
     return Field(Simple("string", tuple(known), instead, bool(extra.get("others"))), field.optional)

@@ -27,10 +27,11 @@ INPUT_TYPES = {
 }
 _RUN = {**dict.fromkeys(("id", "episode", "playbook", "requested_by"), "string"), "mode": "'manual'|'semi'|'auto'"}
 _STATUS = "|".join(f"'{word}'" for word in ("pending", "running", "verifying", "recovering", *FINAL))
-_APPROVED = {"approved": "bool", "choice": "string", "by": "string", "reason": "string", "because": "string"}
+_APPROVED = {"approved": "bool", "choice": "string", "by": "string", "reason": "string", "because": "'vote'|'timeout'"}
+_ENDS = "|".join(f"'{word}'" for word in ("ticket.resolved", "finding.rescan_clean", "timer", "signal", "timeout"))
 _OUTPUTS: dict[str, object] = {
     "approve": _APPROVED,
-    "wait": {"because": "list<string>"},
+    "wait": {"because": f"list<{_ENDS}>"},
     "choose": {"branch": "int"},
 }
 

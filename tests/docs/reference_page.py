@@ -199,8 +199,14 @@ def _outputs(schema: Schema) -> Iterator[str]:
     yield "| `do` | those of the action, below; with `foreach` a list of them in `items` |"
     for kind in ("approve", "wait", "choose"):
         outputs = _record(_record(schema.roots["steps"].spec).fields[kind].spec).fields["outputs"].spec
-        shown = ", ".join(f"`{name}` ({_spec(field.spec)})" for name, field in _record(outputs).fields.items())
+        shown = ", ".join(f"`{name}` ({_output(field.spec)})" for name, field in _record(outputs).fields.items())
         yield f"| `{kind}` | {shown} |"
+
+
+def _output(spec: Spec) -> str:
+    inner = spec.item if isinstance(spec, ListOf) else spec
+    choices = inner.choices if isinstance(inner, Simple) else ()
+    return _spec(spec) + (f": {', '.join(f'`{choice}`' for choice in choices)}" if choices else "")
 
 
 def _rows_of(path: str, field: Field) -> Iterator[str]:

@@ -62,6 +62,7 @@ def test_words_of_a_deployments_own_are_let_in(source: str) -> None:
     [
         ("steps.review.outputs.choice == 'lft'", "did you mean 'lift'?"),
         ("steps.ticket.status == 'done'", "known here"),
+        ("steps.review.outputs.because == 'timeuot'", "did you mean 'timeout'?"),
         ("run.mode == 'automatic'", "did you mean 'auto'?"),
     ],
 )
@@ -104,3 +105,12 @@ def test_a_pinned_plan_goes_on_when_a_later_release_knows_more_words() -> None:
     assert evaluator_for(plan).evaluate(old, values) is False
     with pytest.raises(ExpressionError):
         evaluator_for(plan).evaluate("finding.api.envrionment == 'prod'", values)
+
+
+def test_a_wait_ends_for_a_known_reason() -> None:
+    file = ROOT / "playbooks" / "config_issue_ticket.yaml"
+    schema = schema_for(load_playbook(file.read_text("utf-8"), str(file)))
+    assert check("'timeout' in steps.fixed.outputs.because", schema).type == "bool"
+    with pytest.raises(ExpressionError) as caught:
+        check("'expired' in steps.fixed.outputs.because", schema)
+    assert "known here: ticket.resolved" in caught.value.problems[0].hint
