@@ -88,6 +88,22 @@ def make_world() -> World:
     return World(settings=settings, records=records, policy=PolicyStore(settings), keys=keys)
 
 
+def watch_policy(world: World, role: str) -> None:
+    """Look for edits from now on, and tell the other processes of this deployment which policy this one uses."""
+    from datetime import UTC, datetime
+
+    from stanch.policy_state import PolicyState, PolicyUse, process_name
+
+    process = process_name(role)
+
+    def exchange(state: PolicyState) -> Sequence[PolicyUse]:
+        now = datetime.now(UTC)
+        use = PolicyUse(process, state.digest, state.problem, state.loaded_at, now)
+        return world.records.say_policy(use)
+
+    world.policy.watch(exchange)
+
+
 class Connectors:
     """The connectors as the web service may use them."""
 
@@ -108,6 +124,7 @@ def web_services(client: Client, *, login_token: str) -> Services:
     from stanch.web.services import Services
 
     world = make_world()
+    watch_policy(world, "web")
     return Services(
         settings=world.settings,
         records=world.records,
@@ -126,11 +143,11 @@ def checks() -> list[Check]:
     from stanch.errors import StanchError
     from stanch.settings import load_settings
 
-    load_settings()  # without settings there is nothing to look at
+    settings = load_settings()  # without settings there is nothing to look at
     try:
         world = make_world()
     except StanchError as error:
-        return not_started(error)
+        return not_started(error, settings)
     return examine(world)
 
 
@@ -172,6 +189,7 @@ async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = 
     from stanch.temporal import connect
 
     world = make_world()
+    watch_policy(world, "worker")
     world.loop = asyncio.get_running_loop()
     world.client = await connect()
     with contextlib.suppress(DependencyError):  # what an earlier process could not write; later lifts try again

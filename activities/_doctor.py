@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -17,21 +19,42 @@ from stanch.catalog import Queue
 from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import StanchError
 from stanch.intake.doctor import examine_sources
+from stanch.keys import Keys
+from stanch.policy_state import PolicyUse
 from stanch.ports import Check
+from stanch.records import Records
 from stanch.secrets import resolve
+from stanch.settings import Settings
 from stanch.temporal import connect, search_attributes
 
 
 def examine(world: World) -> list[Check]:
     """All checks, none of which changes anything."""
-    return [*_temporal(), *_records(world), _policy(world), *_sources(world), *_connectors(world)]
+    return [*_temporal(), *_records(world), *_policy(world), *_sources(world), *_connectors(world)]
 
 
-def not_started(error: StanchError) -> list[Check]:
-    """What can be said where records or policy keep everything else from starting."""
+def not_started(error: StanchError, settings: Settings) -> list[Check]:
+    """What can be said where records or policy keep everything else from starting, here and in those that run."""
     problems = getattr(error, "problems", ())
     detail = "; ".join(str(problem) for problem in problems[:5]) or error.message
-    return [Check("start", ok=False, detail=detail, fix=error.hint or "`stanch validate`"), *_temporal()]
+    start = Check("start", ok=False, detail=detail, fix=error.hint or "`stanch validate`")
+    return [start, *_running(settings), *_temporal()]
+
+
+def _running(settings: Settings) -> Iterator[Check]:
+    """What the processes that run have in use meanwhile."""
+    with contextlib.suppress(StanchError):
+        records = Records(settings.url_of_records, Keys(settings).ledger)
+        for use in records.policy_uses(datetime.now(UTC)):
+            yield _in_use(use, ok=not use.problem)
+        records.close()
+
+
+def _in_use(use: PolicyUse, *, ok: bool) -> Check:
+    detail = f"uses {use.digest[:12]}, loaded {use.loaded_at:%Y-%m-%d %H:%M:%S} UTC"
+    detail += f"; newer edit not in use: {use.problem}" if use.problem else ""
+    fix = "`stanch validate`" if use.problem else "give every process the same policy folder; edits take a second"
+    return Check(f"policy of {use.process}", ok=ok, detail=detail, fix=fix)
 
 
 def _temporal() -> Iterator[Check]:
@@ -82,11 +105,17 @@ def _records(world: World) -> Iterator[Check]:
     yield Check("ledger", ok=found.ok, detail=f"{found.entries} entries verified", fix="run `stanch audit verify`")
 
 
-def _policy(world: World) -> Check:
+def _policy(world: World) -> Iterator[Check]:
+    """The folder as it is now, and whether each process that runs has it in use."""
     world.policy.current  # noqa: B018 - looks for newer files
-    return Check(
-        "policy", ok=not world.policy.problem, detail=world.policy.problem or "loaded", fix="`stanch validate`"
-    )
+    state, problem = world.policy.state, world.policy.problem
+    yield Check("policy", ok=not problem, detail=problem or f"loaded, {state.digest[:12]}", fix="`stanch validate`")
+    try:
+        uses = world.records.policy_uses(datetime.now(UTC))
+    except StanchError:
+        return  # said by the check of records
+    for use in uses:
+        yield _in_use(use, ok=use.digest == state.digest and not use.problem)
 
 
 def _sources(world: World) -> Iterator[Check]:

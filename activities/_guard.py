@@ -11,6 +11,7 @@ from activities._world import World
 from activities.blocks import spec_of, ttl_of
 from stanch.approvals import ApprovalRequest, Need, check_proof, covers
 from stanch.catalog import Params, catalog
+from stanch.contract import Scene
 from stanch.errors import DependencyError, Problem, Refused
 from stanch.guards import Attempt, GuardState, Refusal, Stop, check
 from stanch.guards import check_action as judge_action
@@ -48,7 +49,7 @@ def check_action(world: World, job: Job, params: Params) -> None:
         rated=_rated(world, host),
     )
     budgeted = not lifting and call.approval is None
-    state = guard_state(world, key=call.key, budgets=_budgets(world, attempt) if budgeted else ())
+    state = guard_state(world, key=call.key, budgets=_budgets(world, attempt, scene) if budgeted else ())
     _readable(state, lifting=lifting)
     policy = world.policy.current.guards
     refusals = judge_action(call.action, _plain(params), attempt, policy=policy, state=state, actor=scene.actor)
@@ -149,19 +150,19 @@ def _plain(params: Params) -> dict[str, Any]:
     return params.model_dump(exclude_none=True)
 
 
-def _budgets(world: World, attempt: Attempt) -> Sequence[Budget]:
+def _budgets(world: World, attempt: Attempt, scene: Scene) -> Sequence[Budget]:
     policy = world.policy.current.guards
     if policy is None:
         return ()
     found = policy.budgets_for(playbook=attempt.playbook, source=attempt.source)
     hourly = [Budget(scope=scope, limit=limit, window=HOUR) for scope, limit in found.items()]
-    return [*hourly, *_own_limit(world, attempt.playbook)]
+    return [*hourly, *_own_limit(world, attempt.playbook, scene.changes)]
 
 
-def _own_limit(world: World, playbook: str) -> list[Budget]:
-    """The playbook's own `limits.changes`, as the playbook says now."""
+def _own_limit(world: World, playbook: str, pinned: tuple[int, float] | None) -> list[Budget]:
+    """The playbook's own `limits.changes` as it says now; one that was deleted binds its running cases as before."""
     entry = world.policy.current.playbooks.entries.get(playbook)
-    limit = entry.plan.limits.changes if entry is not None else None
+    limit = entry.plan.limits.changes if entry is not None else pinned
     return [Budget(f"changes:{playbook}", limit[0], timedelta(seconds=limit[1]))] if limit is not None else []
 
 

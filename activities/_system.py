@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities import approvals, groups, intake, ledger, points, turns
 from activities._run import heartbeats, reported
+from activities._texts import keep_texts
 from activities._world import World
 from stanch import contract
 from stanch.contract import (
@@ -71,10 +72,14 @@ def _between_cases(world: World) -> list[Callable[..., Any]]:
 
 
 def _pinned(world: World, question: Resolve) -> Resolved:
-    key = world.keys.cases
-    answer = resolve(world.policy.current, world.records, question, settings=world.settings, key=key)
-    turns.call_off(world, answer.calls_off, by=question.case_id)
-    return answer
+    """Everything from one snapshot, its texts included."""
+    policy, key = world.policy.current, world.keys.cases
+    found = resolve(policy, world.records, question, settings=world.settings, key=key)
+    if question.route_only:
+        return found
+    turns.call_off(world, found.calls_off, by=question.case_id)
+    keep_texts(world, policy.texts)
+    return found.model_copy(update={"texts": policy.texts.digest})
 
 
 def intake_activities(world: World) -> list[Callable[..., Any]]:

@@ -1,13 +1,59 @@
-"""What text templates are filled with, from the scene of a case."""
+"""Text templates as they were when a case began, filled from its scene."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Mapping
 from typing import Any
 
 from activities._world import World
 from stanch.contract import LinkedCase, Scene
+from stanch.errors import ConfigError, DependencyError
 from stanch.inventory import standing
+from stanch.texts import Text, Texts
 from stanch.views import ApiView, FindingView, RouteView
+
+MAX_KEPT = 16  # sets of templates that one worker holds for cases that began with them
+
+
+def keep_texts(world: World, texts: Texts) -> None:
+    """Keep the templates that a case begins with; without records the case goes on, by those of the day."""
+    if texts.digest not in world.kept_texts:
+        with contextlib.suppress(DependencyError):
+            world.records.keep_texts(texts.digest, texts.sources)
+            _remember(world, texts)
+
+
+def render(world: World, scene: Scene, template: str, context: Mapping[str, Any]) -> Text:
+    """A text in the words that the run began with, whatever was edited or deleted since.
+
+    Raises:
+        ConfigError: there is no such template.
+    """
+    return _texts_of(world, scene).render(template, context)
+
+
+def _texts_of(world: World, scene: Scene) -> Texts:
+    now = world.policy.current.texts
+    if scene.texts in ("", now.digest):
+        return now
+    return world.kept_texts.get(scene.texts) or _kept(world, scene.texts) or now
+
+
+def _kept(world: World, digest: str) -> Texts | None:
+    """What an earlier process has kept; templates that this release does not take any more are not used."""
+    with contextlib.suppress(DependencyError, ConfigError):
+        sources = world.records.kept_texts(digest)
+        return _remember(world, Texts(sources)) if sources is not None else None
+    return None
+
+
+def _remember(world: World, texts: Texts) -> Texts:
+    kept = world.kept_texts
+    for old in list(kept)[: max(0, len(kept) - MAX_KEPT + 1)]:
+        kept.pop(old, None)
+    kept[texts.digest] = texts
+    return texts
 
 
 def case_url(world: World, case_id: str) -> str:

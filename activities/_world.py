@@ -20,6 +20,7 @@ from stanch.ports import Connector
 from stanch.records import Records
 from stanch.routing import People
 from stanch.settings import Settings, with_secrets
+from stanch.texts import Texts
 
 _T = TypeVar("_T")
 CALL_SECONDS = 15.0
@@ -59,6 +60,7 @@ class World:
         self.keys = keys
         self.client: Client | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
+        self.kept_texts: dict[str, Texts] = {}
         self._kinds = connectors()
         self._built: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()

@@ -8,7 +8,7 @@ from typing import Any
 
 from activities._names import channel_of
 from activities._run import Job
-from activities._texts import case_text, context_of
+from activities._texts import case_text, context_of, render
 from activities._world import World
 from stanch.actions.chat import Send, Sent
 from stanch.errors import Rejected
@@ -26,9 +26,8 @@ def _send(world: World, job: Job, params: Send) -> Sent:
         raise Rejected(
             f"{params.to or 'nobody'} cannot be reached in {name}", code="V012", hint="add it to the directory"
         )
-    text = world.policy.texts.render(
-        params.template, context_of(world, job.scene, text=params.text, step=job.call.path)
-    )
+    context = context_of(world, job.scene, text=params.text, step=job.call.path)
+    text = render(world, job.scene, params.template, context)
     port: ChatPort = world.connector("chat", name)
     posted = port.post(
         Message(

@@ -151,6 +151,8 @@ class CaseState(Mutable):
             finding=self.finding if with_views else None,
             route=self.resolved.route if with_views and self.resolved else None,
             links=self.resolved.links if with_views and self.resolved else (),
+            texts=self.resolved.texts if with_views and self.resolved else "",
+            changes=plan.limits.changes if plan else None,
             outbox=tuple(self.notes[:MAX_CARRIED]) if with_notes else (),
         )
 

@@ -172,6 +172,7 @@ class Resolved(Wire):
         links: cases of the same story.
         calls_off: cases whose runs must end before this one begins.
         noise: how much people hear of it.
+        texts: digest of the templates of that moment; later messages of the run use the same words.
     """
 
     route: RouteView
@@ -187,6 +188,7 @@ class Resolved(Wire):
     links: tuple[LinkedCase, ...] = ()
     calls_off: tuple[str, ...] = ()
     noise: Noise = Noise()
+    texts: str = ""
 
 
 class Scene(Wire):
@@ -196,6 +198,8 @@ class Scene(Wire):
         holder: who was given the case since it was routed, "" for whom the route names.
         actor: of the finding; the guard must know whose token or address it is.
         finding, route, links: only for those that write to people or read evidence; others get names alone.
+        texts: digest of the templates that the run began with.
+        changes: the plan's own limit (how many, in how many seconds), for when its playbook is there no more.
     """
 
     case_id: str
@@ -215,6 +219,8 @@ class Scene(Wire):
     finding: FindingView | None = None
     route: RouteView | None = None
     links: tuple[LinkedCase, ...] = ()
+    texts: str = ""
+    changes: tuple[int, float] | None = None
     outbox: tuple[LedgerNote, ...] = ()
 
 

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Severity = Literal["info", "low", "medium", "high", "critical"]
 Kind = Literal["attack", "weakness", "exposure", "policy_gap", "inventory_change"]
 Phase = Literal["none", "evasion", "enumeration", "exploit", "exfiltration"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "low", "medium", "high", "critical")
+
+
+# Words that expressions are checked against; other ones are let in as data.
+CATEGORIES = ("", *(f"API{number}:2023" for number in range(1, 11)))
+METHODS = ("", "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "OTHER")
+LANES = ("emergency_patch", "next_sprint", "backlog")
+ENVIRONMENTS = {
+    "prod": ("production", "prd", "live"),
+    "staging": ("stage", "stg", "preprod", "pre-production", "preproduction"),
+    "test": ("testing", "qa", "uat"),
+    "dev": ("development", "local", "sandbox"),
+}
+
+
+def _words(*words: str) -> Any:
+    return {"words": list(words)}
 
 
 class View(BaseModel):
@@ -37,10 +53,13 @@ class ApiView(View):
     base_domain: str = ""
     path: str = ""
     path_template: str = ""
-    method: str = ""
-    environment: str = "prod"
+    method: str = Field(default="", json_schema_extra=_words(*METHODS))
+    environment: str = Field(
+        default="prod",
+        json_schema_extra={"instead": {word: name for name, words in ENVIRONMENTS.items() for word in words}},
+    )
     gateway: GatewayView = GatewayView()
-    criticality: str | None = None
+    criticality: str | None = Field(default=None, json_schema_extra=_words("low", "medium", "high", "critical"))
     business_owner: str | None = None
     owner: str = ""
 
@@ -75,7 +94,7 @@ class FindingView(View):
     kind: Kind = "weakness"
     severity: Severity = "medium"
     confidence: float = 0.0
-    category: str = ""
+    category: str = Field(default="", json_schema_extra={"words": list(CATEGORIES), "others": True})
     phase: Phase = "none"
     count: int = 1
     first_seen: datetime | None = None
@@ -111,7 +130,7 @@ class RouteView(View):
     cc: tuple[str, ...] = ()
     notify: tuple[str, ...] = ()
     ticket: TicketTarget = TicketTarget()
-    lane: str = "backlog"
+    lane: str = Field(default="backlog", json_schema_extra=_words(*LANES))
     severity: Severity = "medium"
     due: datetime | None = None
     time_left: timedelta = timedelta(days=90)

@@ -45,7 +45,7 @@ def _show(field: Field) -> str:
 def _spec(spec: Spec) -> str:
     match spec:
         case Simple():
-            return spec.kind + ("|".join(("", *spec.choices)))
+            return spec.kind + "|".join(("", *spec.choices)) + f"{spec.instead}{spec.is_open}"
         case ListOf():
             return f"list<{_spec(spec.item)}>"
         case MapOf():

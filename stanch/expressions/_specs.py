@@ -12,15 +12,25 @@ from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_orig
 
 from pydantic import BaseModel
 
+from stanch.shapes import is_dict
+
 SpecLike: TypeAlias = "str | type[BaseModel] | Mapping[str, SpecLike]"
 
 
 @dataclass(frozen=True)
 class Simple:
-    """A scalar, or `dyn` for what is only known when it runs; `choices` are the words an enumeration has."""
+    """A scalar, or `dyn` for what is only known when it runs.
+
+    Args:
+        choices: the words an enumeration has.
+        instead: words that never occur, with the one that does.
+        is_open: there may be others; only what looks like a misspelt choice is a mistake.
+    """
 
     kind: str
     choices: tuple[str, ...] = ()
+    instead: tuple[tuple[str, str], ...] = ()
+    is_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +102,7 @@ class Specs:
             return self.records[name]
         record = self.records[name] = Record(name)
         for key, info in model.model_fields.items():
-            record.fields[key] = self._annotation(info.annotation)
+            record.fields[key] = _with_words(self._annotation(info.annotation), info.json_schema_extra)
         return record
 
     def _annotation(self, kind: Any) -> Field:
@@ -136,6 +146,14 @@ class Specs:
         return DYN
 
 
+def _with_words(field: Field, extra: Any) -> Field:
+    """A text whose field lists its words in `json_schema_extra`, without refusing others as data."""
+    if not is_dict(extra) or field.spec != Simple("string"):
+        return field
+    known, instead = extra.get("words", ()), tuple(sorted(extra.get("instead", {}).items()))
+    return Field(Simple("string", tuple(known), instead, bool(extra.get("others"))), field.optional)
+
+
 def _literal(values: tuple[Any, ...]) -> Spec:
     if all(isinstance(value, str) for value in values):
         return Simple("string", tuple(str(value) for value in values))
@@ -144,11 +162,13 @@ def _literal(values: tuple[Any, ...]) -> Spec:
 
 
 def _word(text: str) -> Field:
-    """`string`, `list<string>`, `map<int>`, `list`, `map`; a `?` at the end makes it optional."""
+    """`string`, `'a'|'b'`, `list<string>`, `map<int>`, `list`, `map`; a `?` at the end makes it optional."""
     optional = text.endswith("?")
     word = text.removesuffix("?")
     if word in _SCALARS:
         return Field(Simple(word), optional)
+    if word.startswith("'"):
+        return Field(Simple("string", tuple(each.strip("'") for each in word.split("|"))), optional)
     if word in ("list", "map"):
         return Field(ListOf(DYN) if word == "list" else MapOf(DYN), optional)
     match = re.fullmatch(r"(list|map)<(.+)>", word)

@@ -38,21 +38,36 @@ def _unknown_words(tree: Tree, visit: Visit, schema: Schema) -> Iterator[Mistake
         yield from _outside(tree, _choices(right, visit, schema), [left])
 
 
-def _choices(node: Expr, visit: Visit, schema: Schema) -> tuple[str, ...]:
+def _choices(node: Expr, visit: Visit, schema: Schema) -> Simple | None:
     field = field_of(node, visit.scope, schema)
     spec = field.spec if field else None
     if isinstance(spec, ListOf):
         spec = spec.item
-    return spec.choices if isinstance(spec, Simple) else ()
+    return spec if isinstance(spec, Simple) else None
 
 
-def _outside(tree: Tree, choices: tuple[str, ...], nodes: Iterable[Expr]) -> Iterator[Mistake]:
-    for node in nodes if choices else ():
+def _outside(tree: Tree, spec: Simple | None, nodes: Iterable[Expr]) -> Iterator[Mistake]:
+    for node in nodes if spec else ():
         word = text_of(node)
-        if word is not None and word not in choices:
-            close = get_close_matches(word, choices, n=1, cutoff=0.6)
-            hint = f"did you mean '{close[0]}'?" if close else f"known here: {', '.join(choices)}"
-            yield Mistake("P304", f"'{word}' is not a value of this field", hint, tree.offset(node))
+        if word is None or spec is None:
+            continue
+        if word in dict(spec.instead):
+            yield Mistake(
+                "P304", f"'{word}' never occurs here", f"write '{dict(spec.instead)[word]}'", tree.offset(node)
+            )
+        elif spec.choices and word not in spec.choices:
+            yield from _no_choice(word, spec, tree.offset(node))
+
+
+def _no_choice(word: str, spec: Simple, offset: int) -> Iterator[Mistake]:
+    by_folded = {choice.casefold(): choice for choice in spec.choices if choice}
+    close = get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.6)
+    if close:
+        hint = f"did you mean '{by_folded[close[0]]}'?"
+    else:
+        hint = f"known here: {', '.join(choice for choice in spec.choices if choice)}"
+    if close or not spec.is_open:
+        yield Mistake("P304", f"'{word}' is not a value of this field", hint, offset)
 
 
 def _unguarded(tree: Tree, visit: Visit, schema: Schema, guarded: frozenset[Path]) -> Iterator[Mistake]:

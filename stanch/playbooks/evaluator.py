@@ -30,7 +30,7 @@ class PlanEvaluator:
         """
         checked = self._checked.get(source)
         if checked is None:
-            checked = self._checked[source] = check(source, self._schema, expect="any")
+            checked = self._checked[source] = check(source, self._schema, expect="any", words=False)
         inputs = typed(values.get("inputs") or {}, self._durations)
         return evaluate(checked, {**values, "inputs": inputs})
 

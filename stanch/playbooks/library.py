@@ -46,7 +46,7 @@ class PlaybookSet:
         Raises:
             ConfigError: with every problem of every file.
         """
-        files = sorted(directory.glob("*.y*ml")) if directory.is_dir() else []
+        files = sorted(directory.glob("[!.]*.y*ml")) if directory.is_dir() else []
         texts = {str(path): path.read_text("utf-8") for path in files}
         return cls.of_texts(texts, inputs=inputs, templates=templates)
 

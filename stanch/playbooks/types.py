@@ -15,6 +15,7 @@ from stanch.playbooks.model import Playbook, Step
 from stanch.playbooks.tree import tree_of
 from stanch.views import FindingView, RouteView
 
+FINAL = ("ok", "skipped", "failed", "rejected")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 INPUT_TYPES = {
@@ -25,10 +26,13 @@ INPUT_TYPES = {
     "duration": "duration",
     "list": "list",
 }
-_RUN = dict.fromkeys(("id", "episode", "mode", "playbook", "requested_by"), "string")
+_RUN = {**dict.fromkeys(("id", "episode", "playbook", "requested_by"), "string"), "mode": "'manual'|'semi'|'auto'"}
+_STATUS = "|".join(f"'{word}'" for word in ("pending", "running", "verifying", "recovering", *FINAL))
+_APPROVED = {"approved": "bool", "choice": "string", "by": "string", "reason": "string", "because": "'vote'|'timeout'"}
+_ENDS = "|".join(f"'{word}'" for word in ("ticket.resolved", "finding.rescan_clean", "timer", "signal", "timeout"))
 _OUTPUTS: dict[str, object] = {
-    "approve": {"approved": "bool", "choice": "string", "by": "string", "reason": "string", "because": "string"},
-    "wait": {"because": "list<string>"},
+    "approve": _APPROVED,
+    "wait": {"because": f"list<{_ENDS}>"},
     "choose": {"branch": "int"},
 }
 
@@ -43,11 +47,14 @@ class Typed:
     loops: bool = False
     loop_name: str = ""
     named: tuple[str, ...] | None = ()
+    options: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> object:
         if self.kind == "do" and self.loops:
             return {"items": "list"}
+        if self.kind == "approve" and self.options and not any("'" in option for option in self.options):
+            return {**_APPROVED, "choice": "|".join(f"'{option}'" for option in ("", *self.options))}
         spec = catalog().get(self.action)
         if self.kind == "do":
             return spec.outputs if spec is not None else "dyn"
@@ -60,12 +67,16 @@ def of_step(step: Step, library: Mapping[str, Playbook]) -> Typed:
     loop, called = step.foreach, library.get(step.playbook or "")
     kind = step.kinds[0] if step.kinds else ""
     named = tuple(called.outputs) if called else None
-    return Typed(step.id, kind, step.do or "", loop is not None, loop.as_ if loop else "", named)
+    options = step.approve.options if step.approve else ()
+    name = loop.as_ if loop else ""
+    return Typed(step.id, kind, step.do or "", loop is not None, name, named=named, options=options)
 
 
 def of_plan_step(step: PlanStep) -> Typed:
     loop, named = step.foreach, tuple(step.called.outputs) if step.called else ()
-    return Typed(step.id, step.kind.value, step.action, loop is not None, loop.name if loop else "", named)
+    options = step.approve.options if step.approve else ()
+    name = loop.name if loop else ""
+    return Typed(step.id, step.kind.value, step.action, loop is not None, name, named=named, options=options)
 
 
 def schema_of(plan: Plan) -> Schema:
@@ -104,7 +115,7 @@ def _schema(
         if not NAME.fullmatch(step.id):
             continue  # reported as P004
         outputs = step.outputs
-        views.setdefault(step.id, {"ok": "bool", "status": "string", "approved": "bool", "outputs": outputs})
+        views.setdefault(step.id, {"ok": "bool", "status": _STATUS, "approved": "bool", "outputs": outputs})
     roots: dict[str, Any] = {
         "finding": FindingView,
         "route": RouteView,

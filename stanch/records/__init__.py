@@ -13,6 +13,7 @@ from stanch.records.ledger_file import verify_file
 from stanch.records.links import Link, Links, link_entries
 from stanch.records.noise import CaseNoise, InhibitSide, Noises
 from stanch.records.originals import Hold, Opened, Originals
+from stanch.records.policies import Policies
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 from stanch.records.scopes import Scopes
 from stanch.records.suppressions import Suppression, Suppressions
@@ -34,6 +35,7 @@ class Records(
     Links,
     Turns,
     Noises,
+    Policies,
 ):
     """All records of one deployment, safe to share between threads.
 

@@ -349,6 +349,19 @@ spent = Table(
     Index("spent_by_time", "scope", "at"),
 )
 
+# Which policy each running process uses, so that one that stays behind is seen.
+policy_uses = Table(
+    "policy_uses",
+    metadata,
+    _id("process"),
+    *(_text(name) for name in ("digest", "problem")),
+    Column("loaded_at", Moment, nullable=False),
+    Column("at", Moment, nullable=False, index=True),
+)
+
+# The words of tickets and messages as they were when a case began, kept for as long as it runs.
+kept_texts = Table("kept_texts", metadata, _id("digest"), Column("sources", Json, nullable=False))
+
 settings = Table("settings", metadata, _id("name"), Column("value", Json, nullable=False))
 
 board = Table(

@@ -39,7 +39,7 @@ class World:
         """The end of an action that starts now; the event's time is set when it happens."""
         self._calls[command.action] += 1
         mock = {"fail": "no scanner in this simulation"} if self._silent(command) else self._mock(command.action)
-        takes = parse_duration(str(mock["takes"])) if "takes" in mock else timedelta(0)
+        takes = _span(mock.get("takes", timedelta(0)))
         if command.purpose == "rescan" and not mock:
             mock = {"fail": "no scanner in this test", "code": "V023"}  # the timeline says when a rescan is clean
         if "fail" in mock:
@@ -79,6 +79,10 @@ class World:
             attachment = str(command.params.get("attachment", f"attachment-{number}"))
             outputs |= {"attachment_id": attachment, "mode": str(command.params.get("action", "count"))}
         return outputs
+
+
+def _span(takes: object) -> timedelta:
+    return takes if isinstance(takes, timedelta) else parse_duration(str(takes))
 
 
 def _held(command: RunAction, at: datetime) -> dict[str, Any]:

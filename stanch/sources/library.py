@@ -36,7 +36,7 @@ def load_library(folders: Iterable[Path] = ()) -> Library:
     adapters = dict(shipped().adapters)
     problems: list[Problem] = []
     own: dict[str, Path] = {}
-    for path in sorted(file for folder in folders for file in folder.glob("*.yaml")):
+    for path in sorted(file for folder in folders for file in folder.glob("[!.]*.yaml")):
         try:
             made = load_adapter(path)
         except ConfigError as error:

@@ -82,5 +82,5 @@ def load_texts(folder: Path | None = None) -> Texts:
     """
     if folder is None or not folder.is_dir():
         return shipped()
-    own = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    own = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob(f"[!.]*{SUFFIX}"))}
     return Texts({**shipped().sources, **own})

@@ -1,4 +1,4 @@
-"""The API of leases, halts and quarantine."""
+"""The API of leases, halts, quarantine and the policy in use."""
 
 from __future__ import annotations
 
@@ -86,6 +86,12 @@ async def lift_halt(body: ResumeBody, services: Given, caller: By) -> dict[str, 
     """Allow changes again."""
     was_halted = await resume(services, scope=body.scope, by=caller.name)
     return {"status": "resumed" if was_halted else "not_halted", "scope": body.scope}
+
+
+@router.get("/policy")
+async def policy(services: Given) -> dict[str, Any]:
+    """Which policy each process uses, why a newer edit is not in use, and what people should know of that."""
+    return {"uses": jsonable_encoder(services.policy_uses()), "warnings": list(services.policy_warnings)}
 
 
 @router.get("/quarantine")

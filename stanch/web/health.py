@@ -29,9 +29,12 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/readyz")
 async def readyz(services: Given) -> Response:
-    """Temporal, records, and our search attributes by name and type."""
+    """Temporal, records, our search attributes by name and type, and the policy in use.
+
+    An edit that is not in use leaves this process ready: the last good policy does its work.
+    """
     temporal, records = await asyncio.gather(_temporal(services), _records(services))
-    checks = temporal | records
+    checks = temporal | records | _policy(services)
     ready = all(item["ok"] for item in checks.values())
     return JSONResponse({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
 
@@ -46,6 +49,12 @@ async def _temporal(services: Services) -> dict[str, Any]:
     wrong = sorted(name for name, kind in SEARCH_ATTRIBUTES.items() if present.get(name) != kind)
     attributes = {"ok": not wrong} | ({"wrong": wrong, "hint": "run stanch bootstrap"} if wrong else {})
     return {"temporal": {"ok": True}, "search_attributes": attributes}
+
+
+def _policy(services: Services) -> dict[str, Any]:
+    state = services.policy.state
+    found: dict[str, Any] = {"ok": True, "digest": state.digest, "stale": bool(state.problem)}
+    return {"policy": found | ({"hint": "run stanch validate"} if state.problem else {})}
 
 
 async def _records(services: Services) -> dict[str, Any]:
@@ -74,7 +83,20 @@ def _figures(services: Services) -> str:
         "stanch_quarantine_held", "Deliveries that nobody could map.", len(records.quarantined(limit=1000))
     )
     lines += _single("stanch_halts", "Scopes that are halted.", len(records.halts()))
+    lines += _of_policy(services)
     return "\n".join(lines) + "\n"
+
+
+def _of_policy(services: Services) -> list[str]:
+    uses = services.policy_uses()
+    stale = Counter({use.shown: int(any(each.problem for each in uses if each.shown == use.shown)) for use in uses})
+    about = "1 where a process does not use the newest edit of the policy."
+    lines = _family("stanch_policy_stale", about, "process", stale)
+    about = "Different policies in use; 1 is right."
+    lines += _single("stanch_policy_versions", about, len({use.digest for use in uses}))
+    name = "stanch_policy_reload_failures_total"
+    lines += [f"# HELP {name} Edits of the policy that this process did not take.", f"# TYPE {name} counter"]
+    return [*lines, f"{name} {services.policy.state.failures}"]
 
 
 def _received(reception: Reception) -> str:

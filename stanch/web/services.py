@@ -13,6 +13,7 @@ from temporalio.client import Client
 from stanch.intake.config import Sources
 from stanch.inventory import ApiInventory
 from stanch.keys import Keys
+from stanch.policy_state import PolicyState, PolicyUse, process_name, warnings_of
 from stanch.ports import ChatPort, TicketPort
 from stanch.records import Records
 from stanch.routing import RouteTable
@@ -52,10 +53,16 @@ class Rules(Protocol):
 
 
 class Policy(Protocol):
-    """Where the newest valid policy is."""
+    """Where the newest valid policy is, and what every process uses."""
 
     @property
     def current(self) -> Rules: ...
+
+    @property
+    def state(self) -> PolicyState: ...
+
+    @property
+    def fellows(self) -> Sequence[PolicyUse]: ...
 
 
 @dataclass
@@ -80,6 +87,18 @@ class Services:
 
     def __post_init__(self) -> None:
         self.api_token = self.api_token or key_file(self.settings.data_dir / API_TOKEN_FILE)
+
+    def policy_uses(self) -> tuple[PolicyUse, ...]:
+        """What the processes of this deployment use, this one as it is now."""
+        state, moment, own_name = self.policy.state, now(), process_name("web")
+        own = PolicyUse(own_name, state.digest, state.problem, state.loaded_at, moment)
+        others = [use for use in self.policy.fellows if use.process != own_name]
+        return (own, *others)
+
+    @property
+    def policy_warnings(self) -> tuple[str, ...]:
+        """What people should know of the policy in use; nothing where all is well."""
+        return warnings_of(self.policy_uses(), now())
 
     @property
     def chat_section(self) -> tuple[str, dict[str, Any]]:

@@ -199,6 +199,12 @@ def test_a_used_up_budget_stops_what_nobody_approved(glue: Glue) -> None:
     assert code_of(lambda: act(glue, "block.scope", {}, key="3a" * 16, **consent)) == ""
 
 
+def test_deleting_a_playbook_takes_no_limit_off_its_running_cases(glue: Glue) -> None:
+    gone = scene(playbook="was_deleted", changes=(1, 3600.0))
+    assert code_of(lambda: act(glue, "block.scope", block(), key="1a" * 16, scene=gone)) == ""
+    assert code_of(lambda: act(glue, "block.scope", block(), key="2a" * 16, scene=gone)) == "G104"
+
+
 def test_lifts_take_nothing_from_budgets(glue: Glue) -> None:
     glue.change_policy("guards.yaml", "playbook: 60", "playbook: 1")
     for key in ("1a", "2a", "3a"):

@@ -36,13 +36,17 @@ class Terminal:
         )
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Path:
+def copied(folder: Path) -> Path:
     """The root of a checkout, as far as the page needs it."""
     for name in ("policy", "playbooks"):
-        shutil.copytree(facts.ROOT / name, tmp_path / name)
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    return tmp_path
+        shutil.copytree(facts.ROOT / name, folder / name)
+    (folder / ".venv").symlink_to(sys.prefix)
+    return folder
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return copied(tmp_path)
 
 
 @pytest.fixture

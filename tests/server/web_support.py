@@ -32,6 +32,7 @@ from stanch.inventory import ApiInventory, parse_inventory
 from stanch.keys import Keys
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.policy import PolicyStore
+from stanch.policy_state import PolicyState, PolicyUse
 from stanch.ports import ChatPort, Check, Estimate, Owned, Reconciled, TicketPort, Usage
 from stanch.records import Records
 from stanch.routing import RouteTable, load_routes
@@ -133,9 +134,14 @@ class Rules:
     inventory: ApiInventory
 
 
+STATE = PolicyState("0" * 64, datetime(2026, 3, 1, tzinfo=UTC))
+
+
 @dataclass(frozen=True)
 class FixedPolicy:
     current: Rules
+    state: PolicyState = STATE
+    fellows: tuple[PolicyUse, ...] = ()
 
 
 def fixed_policy() -> FixedPolicy:
@@ -294,7 +300,9 @@ class Edge:
         await serving
 
     async def _start_workers(self) -> list[Any]:
-        world = World(settings=self.settings, records=self.records, policy=PolicyStore(self.settings), keys=self.keys)
+        world = self.world = World(
+            settings=self.settings, records=self.records, policy=PolicyStore(self.settings), keys=self.keys
+        )
         world.loop, world.client = asyncio.get_running_loop(), self.client
         world._built["point", "edge"] = self.point
         world._built["chat", "slack"] = self.ports.chat_port

@@ -111,6 +111,7 @@ def page(request: Request, template: str, context: Mapping[str, Any], *, status:
         "me": shown_name(people, caller.principal) if caller.principal else "",
         "csrf": csrf_token(caller.session, services.keys.sessions) if caller.session else "",
         "notice": notice,
+        "policy_warnings": services.policy_warnings if caller.session else (),
         "now": now(),
         "name_of": _name_of(people),
         "here": request.url.path,
