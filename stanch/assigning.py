@@ -24,7 +24,7 @@ def assigned(state: CaseState, command: CaseCommand, now: datetime) -> list[RunA
     Returns:
         What is to be done; nothing where they have the case already.
     """
-    before, to = holder_before(state, command.to), command.to
+    before, to = holder_before(state, command.to, state.ticket.assignee), command.to
     if to == before:
         return []
     if to.startswith(TEAM):
@@ -43,7 +43,7 @@ def moved_on(state: CaseState, before: TicketRef, after: TicketRef, *, by: str, 
     moved = handed_over(before, after)
     if moved is None or moved[1] in (state.holder.owner, state.holder.assignee):
         return []
-    origin = moved[0] or holder_before(state, moved[1])
+    origin = moved[0] or holder_before(state, moved[1], before.assignee)
     if moved[1].startswith(TEAM):
         state.holder.owner, state.holder.assignee = moved[1], after.assignee
     else:
@@ -70,13 +70,13 @@ def about(state: CaseState) -> dict[str, str]:
     }
 
 
-def holder_before(state: CaseState, to: str) -> str:
-    """Who has the case now, of the kind that it goes to: its owner for a team, its assignee for a person."""
+def holder_before(state: CaseState, to: str, ticket: str) -> str:
+    """Who has the case: its owner for a team; for a person its assignee, or who had its ticket."""
     route = state.resolved.route if state.resolved else None
     owner = state.holder.owner or (route.owner.id if route else "")
     if to.startswith(TEAM):
         return owner
-    return state.holder.assignee or state.ticket.assignee or (route.assignee if route else "") or owner
+    return state.holder.assignee or ticket or (route.assignee if route else "") or owner
 
 
 def _ticket_follows(state: CaseState, to: str, reason: str) -> list[RunAction]:
