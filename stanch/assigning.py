@@ -5,6 +5,7 @@ Whom the plan asks for decisions does not change with it: approvers are pinned w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -38,10 +39,21 @@ def assigned(state: CaseState, command: CaseCommand, now: datetime) -> list[RunA
     return [*_ticket_follows(state, to, reason), *_news(state, to, reason)]
 
 
-def moved_on(state: CaseState, before: TicketRef, after: TicketRef, *, by: str, now: datetime) -> list[Happened]:
-    """The event of a ticket that somebody has given away; none where it stayed, or followed what was assigned here."""
+def moved_on(
+    state: CaseState, before: TicketRef, after: TicketRef, *, by: str, now: datetime, is_new: Callable[[str], bool]
+) -> list[Happened]:
+    """The event of a ticket that somebody has given away; none where it stayed, or followed what was assigned here.
+
+    Args:
+        state: of the case.
+        before: the ticket as it was.
+        after: the ticket as it is.
+        by: who has done it.
+        now: workflow time.
+        is_new: whether a run may do what its history may not have; `workflow.patched`.
+    """
     moved = handed_over(before, after)
-    if moved is None or moved[1] in (state.holder.owner, state.holder.assignee):
+    if moved is None or (moved[1] in (state.holder.owner, state.holder.assignee) and is_new("ticket-followed")):
         return []
     origin = moved[0] or holder_before(state, moved[1], before.assignee)
     if moved[1].startswith(TEAM):
@@ -50,7 +62,8 @@ def moved_on(state: CaseState, before: TicketRef, after: TicketRef, *, by: str, 
         state.holder.assignee = moved[1]
     via = state.ticket.system or "ticket"
     data: dict[str, Any] = {"from": origin, "to": moved[1], "by": by, "via": via, "about": about(state)}
-    if state.resolved is not None and state.resolved.plan is None:  # no run that would write it down
+    has_no_run = state.resolved is not None and state.resolved.plan is None
+    if has_no_run and is_new("planless-handover"):  # nobody else would write it down
         state.note("ticket.reassigned", now, actor=by or "stanch", data=data)
     return [Happened(now=now, event="ticket.reassigned", data=data)]
 

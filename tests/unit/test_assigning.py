@@ -90,7 +90,9 @@ def test_there_and_back_again_are_two_lines_with_keys_of_their_own() -> None:
 def moved(case: CaseState, **change: str) -> list[str]:
     told = TicketChange.model_validate({"event_id": "x", "key": "A-1", "state": "new", **change})
     before, after = case.take_ticket(told)
-    return [str(each.data["to"]) for each in moved_on(case, before, after, by="user:tom", now=NOW)]
+    return [
+        str(each.data["to"]) for each in moved_on(case, before, after, by="user:tom", now=NOW, is_new=lambda name: True)
+    ]
 
 
 def test_what_was_given_here_is_not_counted_again_when_the_tracker_says_it() -> None:
