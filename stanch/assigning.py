@@ -5,6 +5,7 @@ Whom the plan asks for decisions does not change with it: approvers are pinned w
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -24,7 +25,7 @@ def assigned(state: CaseState, command: CaseCommand, now: datetime) -> list[RunA
     Returns:
         What is to be done; nothing where they have the case already.
     """
-    before, to = holder_before(state, command.to), command.to
+    before, to = holder_before(state, command.to, state.ticket.assignee), command.to
     if to == before:
         return []
     if to.startswith(TEAM):
@@ -38,19 +39,31 @@ def assigned(state: CaseState, command: CaseCommand, now: datetime) -> list[RunA
     return [*_ticket_follows(state, to, reason), *_news(state, to, reason)]
 
 
-def moved_on(state: CaseState, before: TicketRef, after: TicketRef, *, by: str, now: datetime) -> list[Happened]:
-    """The event of a ticket that somebody has given away; none where it stayed, or followed what was assigned here."""
+def moved_on(
+    state: CaseState, before: TicketRef, after: TicketRef, *, by: str, now: datetime, is_new: Callable[[str], bool]
+) -> list[Happened]:
+    """The event of a ticket that somebody has given away; none where it stayed, or followed what was assigned here.
+
+    Args:
+        state: of the case.
+        before: the ticket as it was.
+        after: the ticket as it is.
+        by: who has done it.
+        now: workflow time.
+        is_new: whether a run may do what its history may not have; `workflow.patched`.
+    """
     moved = handed_over(before, after)
-    if moved is None or moved[1] in (state.holder.owner, state.holder.assignee):
+    if moved is None or (moved[1] in (state.holder.owner, state.holder.assignee) and is_new("ticket-followed")):
         return []
-    origin = moved[0] or holder_before(state, moved[1])
+    origin = moved[0] or holder_before(state, moved[1], before.assignee)
     if moved[1].startswith(TEAM):
         state.holder.owner, state.holder.assignee = moved[1], after.assignee
     else:
         state.holder.assignee = moved[1]
     via = state.ticket.system or "ticket"
     data: dict[str, Any] = {"from": origin, "to": moved[1], "by": by, "via": via, "about": about(state)}
-    if state.resolved is not None and state.resolved.plan is None:  # no run that would write it down
+    has_no_run = state.resolved is not None and state.resolved.plan is None
+    if has_no_run and is_new("planless-handover"):  # nobody else would write it down
         state.note("ticket.reassigned", now, actor=by or "stanch", data=data)
     return [Happened(now=now, event="ticket.reassigned", data=data)]
 
@@ -70,13 +83,13 @@ def about(state: CaseState) -> dict[str, str]:
     }
 
 
-def holder_before(state: CaseState, to: str) -> str:
-    """Who has the case now, of the kind that it goes to: its owner for a team, its assignee for a person."""
+def holder_before(state: CaseState, to: str, ticket: str) -> str:
+    """Who has the case: its owner for a team; for a person its assignee, or who had its ticket."""
     route = state.resolved.route if state.resolved else None
     owner = state.holder.owner or (route.owner.id if route else "")
     if to.startswith(TEAM):
         return owner
-    return state.holder.assignee or state.ticket.assignee or (route.assignee if route else "") or owner
+    return state.holder.assignee or ticket or (route.assignee if route else "") or owner
 
 
 def _ticket_follows(state: CaseState, to: str, reason: str) -> list[RunAction]:

@@ -274,7 +274,7 @@ class CaseWorkflow:
             self._run.feed(Happened(now=now, event="ticket.resolved", data=data))
         elif before.state == done and after.state != done:
             self._run.feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
-        for event in moved_on(state, before, after, by=change.by, now=now):
+        for event in moved_on(state, before, after, by=change.by, now=now, is_new=workflow.patched):
             self._run.feed(event)
 
     @workflow.signal(name=contract.CASE_COMMAND)

@@ -202,7 +202,7 @@ def _tests(
     }
     taken = {test.name for test in table.file.tests}
     found: dict[str, dict[str, Any]] = {}
-    for case, decision in own:
+    for case, decision in own[:MAX_LOOKED_AT]:
         words = words_of(case.finding)
         again = table.route(FindingView.model_validate(words), case.at)
         if group.ended[case.case_id] != target or again.rule != decision.rule:

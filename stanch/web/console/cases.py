@@ -126,7 +126,7 @@ async def tell(
         to=fields.get("to", "") if kind == "assign" else "",
         resolution=fields.get("as", "") if is_close else "",
         lasts=_lasts(fields.get("until", "")) if is_close and fields.get("as") in PUTS_AWAY else None,
-        command_id=f"{fields.get('click', '')}:{kind}:{fields.get('to', '')}",
+        command_id=f"{fields.get('click', '')}:{kind}" + (f":{fields.get('to', '')}" if kind == "assign" else ""),
     )
     try:
         await say(services, case_id, word, caller=caller)
