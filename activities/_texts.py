@@ -30,14 +30,12 @@ def render(world: World, scene: Scene, template: str, context: Mapping[str, Any]
     Raises:
         ConfigError: there is no such template.
     """
-    return _texts_of(world, scene).render(template, context)
-
-
-def _texts_of(world: World, scene: Scene) -> Texts:
     now = world.policy.current.texts
-    if scene.texts in ("", now.digest):
-        return now
-    return world.kept_texts.get(scene.texts) or _kept(world, scene.texts) or now
+    begun = None if scene.texts in ("", now.digest) else world.kept_texts.get(scene.texts) or _kept(world, scene.texts)
+    if begun is not None:
+        with contextlib.suppress(ConfigError):  # a field that this release does not know any more
+            return begun.render(template, context)
+    return now.render(template, context)
 
 
 def _kept(world: World, digest: str) -> Texts | None:

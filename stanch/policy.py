@@ -139,7 +139,10 @@ class PolicyStore:
 
     def _has_moved(self, files: PolicyFiles) -> bool:
         """Whether they were written to while they were read."""
-        after = look(self._settings).stamps
+        try:
+            after = look(self._settings).stamps
+        except StanchError:
+            return True  # the next look says why
         if after != files.stamps:
             self._move(after)
         return after != files.stamps
@@ -158,10 +161,11 @@ class PolicyStore:
         self._restless = self._say(words, unless=self._restless)
 
     def _say(self, words: str, *, unless: str) -> str:
-        if words != unless:
+        said = safe_text(words, limit=400)
+        if said != unless:
             self._failures += 1
-            _log.warning("policy edit is not in use: %s", safe_text(words, limit=400))
-        return words
+            _log.warning("policy edit is not in use: %s", said)
+        return said
 
     def _take(self, files: PolicyFiles) -> None:
         snapshot = self._load(files)
