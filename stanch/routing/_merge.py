@@ -12,7 +12,7 @@ from stanch.errors import Problem
 from stanch.routing._directory import Directory
 from stanch.routing._model import RoutesFile, RoutesPart
 from stanch.routing._written import Found, Path, Written
-from stanch.shapes import is_dict, is_list, is_tuple
+from stanch.shapes import is_dict, is_list, is_mapping
 
 Part: TypeAlias = tuple[Document, RoutesPart]
 Origins: TypeAlias = dict[Path, tuple[Document, Path]]
@@ -57,15 +57,18 @@ def _words(parts: Sequence[Part], origins: Origins, data: Mapping[str, Any]) -> 
     models = {document.file: part for document, part in parts}
     values: dict[str, Any] = {"version": "routing/v1", **{name: tuple(data[name]) for name in _SETS}}
     for path, (document, own) in origins.items():
-        value: Any = models[document.file]
-        for step in own:
-            value = value[step] if is_dict(value) or is_tuple(value) else getattr(value, str(step))
-        _put(values, path, value)
+        _put(values, path, _in_model(models[document.file], own))
     make: Any = RoutesFile.model_construct
     people: Any = Directory.model_construct
     listed = {key: tuple(value) if key in LISTS else value for key, value in values.items() if key != "directory"}
     whole: RoutesFile = make(**listed, directory=people(**values.get("directory", {})))
     return whole
+
+
+def _in_model(model: Any, path: Path) -> Any:
+    for step in path:
+        model = model[step] if isinstance(step, int) or is_mapping(model) else getattr(model, step)
+    return model
 
 
 def _defaults(documents: Sequence[Document], origins: Origins) -> Iterator[Problem]:
