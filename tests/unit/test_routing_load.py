@@ -90,13 +90,16 @@ def found(body: str) -> list[tuple[str, int]]:
         ("overlays:\n- id: a\n  when: finding.severity in ['high', 'hgih']\n", [("R003", 3)]),
         ("silences: []\noverlays:\n- id: a\n  when: \"'hgih' == finding.severity\"\n", [("R003", 4)]),
         (
-            "rules:\n- {id: a, match: {path: '/x'}, owner: team:one}\n- {id: b, match: {path: '/x/{y}'}, owner: team:one}\n"
-            "- {id: c, match: {path: '/x/{y}/{z}/**'}, owner: team:two}\n- {id: d, match: {path: /x/**}, owner: team:two}\n",
+            "rules:\n- {id: a, match: {path: '/x'}, owner: team:one}\n"
+            "- {id: b, match: {path: '/x/{y}'}, owner: team:one}\n"
+            "- {id: c, match: {path: '/x/{y}/{z}/**'}, owner: team:two}\n"
+            "- {id: d, match: {path: /x/**}, owner: team:two}\n",
             [("R102", 5)],
         ),
         (
             "rules:\n- {id: a, match: {host: '{x}.b', methods: [GET, POST]}, owner: team:one}\n"
-            "- {id: b, match: {host: '*.{x}.b'}, owner: team:one}\n- {id: c, match: {host: '*.b', methods: [GET]}, owner: team:two}\n",
+            "- {id: b, match: {host: '*.{x}.b'}, owner: team:one}\n"
+            "- {id: c, match: {host: '*.b', methods: [GET]}, owner: team:two}\n",
             [("R102", 4)],
         ),
         (
@@ -143,11 +146,14 @@ def test_mistakes_have_a_code_and_a_line(body: str, expected: list[tuple[str, in
     "body",
     [
         # One address is left to the wide rule in each of these.
-        "rules:\n- {id: a, match: {path: '/x/{y}'}, owner: team:one}\n- {id: d, match: {path: /x/**}, owner: team:two}\n",
-        "rules:\n- {id: a, match: {host: '{x}.b'}, owner: team:one}\n- {id: c, match: {host: '*.b'}, owner: team:two}\n",
+        "rules:\n- {id: a, match: {path: '/x/{y}'}, owner: team:one}\n"
+        "- {id: d, match: {path: /x/**}, owner: team:two}\n",
+        "rules:\n- {id: a, match: {host: '{x}.b'}, owner: team:one}\n"
+        "- {id: c, match: {host: '*.b'}, owner: team:two}\n",
         "rules:\n- {id: a, match: {path: /x, methods: [GET, PUT]}, owner: team:one}\n"
         "- {id: c, match: {path: /x}, owner: team:two}\n",
-        "rules:\n- {id: a, match: {path: '/x/*'}, owner: team:one}\n- {id: c, match: {path: '/x/{y}'}, owner: team:two}\n",
+        "rules:\n- {id: a, match: {path: '/x/*'}, owner: team:one}\n"
+        "- {id: c, match: {path: '/x/{y}'}, owner: team:two}\n",
         "rules:\n- id: a\n  match: {host: a.b}\n  owner: team:one\n  refine:\n"
         "  - {id: x, when: \"finding.severity in ['low', 'info']\"}\n"
         "  - {id: y, when: finding.severity == 'medium' || finding.severity == 'low'}\n"
