@@ -45,7 +45,7 @@ def _references(file: RoutesFile, written: Written) -> Iterator[Found]:
     """R001 and R006: every id that is used must be declared."""
     people, rules = People(file.directory), [rule.id for rule in file.rules]
     tables = {"sla": list(file.sla), "escalation": list(file.escalations), "calendar": list(file.calendars)}
-    for path, text in written.strings():
+    for path, text in written.strings:
         name = next((str(step) for step in reversed(path) if isinstance(step, str)), "")
         if path[0] in ("tests", "namespace", "version") or "learned" in path:
             continue
@@ -77,7 +77,7 @@ def _unknown(kind: str, text: str, path: Path, known: Iterable[str]) -> Found:
 
 def _unique_ids(written: Written) -> Iterator[Found]:
     first: dict[tuple[str, str], Path] = {}
-    for path, text in written.strings():
+    for path, text in written.strings:
         if path[-1] == "id" and path[0] in ("rules", "default", "overlays", "grouping", "inhibit", "silences"):
             if "legal_clock" in path:
                 continue
@@ -147,7 +147,7 @@ def _closest(word: str, known: Iterable[str]) -> str:
 
 
 def _conditions(written: Written) -> Iterator[Problem]:
-    for path, text in written.strings():
+    for path, text in written.strings:
         if path[-1] == "when" and path[0] in ("rules", "overlays", "grouping", "inhibit", "silences"):
             try:
                 checked(text)

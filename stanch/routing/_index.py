@@ -11,6 +11,7 @@ from stanch.routing._place import CONDITIONS, Place
 from stanch.routing._walk import Effort, Node, hosts, paths
 
 T = TypeVar("T")
+_UNCOUNTED = Effort()  # shared by all who do not ask; what it says means nothing
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class PlaceIndex(Generic[T]):
         """
         found = [
             Hit(place, value, _unmet(place, address))
-            for nodes in self._walk(address, raw=raw, effort=effort or Effort())
+            for nodes in self._walk(address, raw=raw, effort=effort or _UNCOUNTED)
             for node in nodes
             for place, value in node.entries or ()
         ]
@@ -72,15 +73,13 @@ class PlaceIndex(Generic[T]):
 
     def best(self, address: Address, *, effort: Effort | None = None) -> Hit[T] | None:
         """The first full match of `find`; looks no further."""
-        for nodes in self._walk(address, raw=False, effort=effort or Effort()):
-            full = [
-                Hit(place, value)
-                for node in nodes
-                for place, value in node.entries or ()
-                if not place.listed or not _unmet(place, address)
-            ]
-            if full:
-                return full[0] if len(full) == 1 else min(full, key=_order)
+        counted = effort or _UNCOUNTED
+        parts = segments(normal_path(address.path))
+        for host in hosts(self._root, labels(normal_host(address.host)), counted):
+            for nodes in paths(host, parts, counted):
+                full = _full(nodes, address)
+                if full:
+                    return full[0] if len(full) == 1 else min(full, key=_order)
         return None
 
     def _walk(self, address: Address, *, raw: bool, effort: Effort) -> Iterator[list[Node[T]]]:
@@ -88,6 +87,15 @@ class PlaceIndex(Generic[T]):
         parts = raw_segments(address.path) if raw else segments(normal_path(address.path))
         for host in hosts(self._root, labels(normal_host(address.host)), effort):
             yield from paths(host, parts, effort)
+
+
+def _full(nodes: list[Node[T]], address: Address) -> list[Hit[T]]:
+    return [
+        Hit(place, value)
+        for node in nodes
+        for place, value in node.entries or ()
+        if not place.listed or not _unmet(place, address)
+    ]
 
 
 def _order(hit: Hit[T]) -> tuple[object, ...]:

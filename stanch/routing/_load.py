@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path as File
 from typing import Any
 
-from stanch.documents import Codes, Document, load, validate
+from stanch.documents import Codes, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.routing._checks import problems_of
-from stanch.routing._merge import merge
+from stanch.routing._merge import Part, merge
 from stanch.routing._model import RoutesFile, RoutesPart
 from stanch.routing._table import RouteTable
 from stanch.routing._written import Written
@@ -39,14 +39,14 @@ def load_route_files(texts: Mapping[str, str]) -> RouteTable:
     """
     if len(texts) == 1:
         return load_routes(*reversed(next(iter(texts.items()))))
-    documents, problems = _documents(texts)
+    parts, problems = _parts(texts)
     name = _name(texts)
     if problems:
         raise _failed(name, problems)
-    data, written, problems = merge(documents)
-    if problems:
-        raise _failed(name, problems)
-    return _checked(RoutesFile.model_validate(data), written, data, name)
+    merged = merge(parts)
+    if merged.problems:
+        raise _failed(name, merged.problems)
+    return _checked(merged.words, merged.written, merged.data, name)
 
 
 def route_files(path: File) -> list[File]:
@@ -78,17 +78,16 @@ def _text(file: File) -> str:
         raise ConfigError(f"cannot read {file}", code="R000", hint="name the ownership file or its folder") from None
 
 
-def _documents(texts: Mapping[str, str]) -> tuple[list[Document], list[Problem]]:
+def _parts(texts: Mapping[str, str]) -> tuple[list[Part], list[Problem]]:
     """Each file checked on its own, sorted by name so that the same files give the same messages."""
-    documents, problems = list[Document](), list[Problem]()
+    parts, problems = list[Part](), list[Problem]()
     for name in sorted(texts):
         try:
             document = load(texts[name], name, code="R000")
-            validate(RoutesPart, document, _CODES)
-            documents.append(document)
+            parts.append((document, validate(RoutesPart, document, _CODES)))
         except ConfigError as error:
             problems += error.problems
-    return documents, problems
+    return parts, problems
 
 
 def _checked(words: RoutesFile, written: Written, data: Mapping[str, Any], name: str) -> RouteTable:

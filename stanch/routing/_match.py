@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -74,6 +75,6 @@ class Match(PlaceWords):
     def alternatives(self) -> tuple[PlaceWords, ...]:
         return self.any or (self,)
 
-    @property
+    @cached_property
     def places(self) -> tuple[Place, ...]:
         return tuple(words.place for words in self.alternatives)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from stanch.documents import Document
 from stanch.errors import Problem
+from stanch.routing._directory import Directory
+from stanch.routing._model import RoutesFile, RoutesPart
 from stanch.routing._written import Found, Path, Written
-from stanch.shapes import is_dict, is_list
+from stanch.shapes import is_dict, is_list, is_mapping
 
+Part: TypeAlias = tuple[Document, RoutesPart]
 Origins: TypeAlias = dict[Path, tuple[Document, Path]]
 LISTS = ("rules", "overlays", "grouping", "inhibit", "silences", "tests")
 _TABLES: tuple[Path, ...] = (
@@ -24,12 +28,19 @@ _TABLES: tuple[Path, ...] = (
 _SETS = ("ignore_case",)
 
 
-def merge(documents: Sequence[Document]) -> tuple[dict[str, Any], Written, list[Problem]]:
-    """The data of the whole, where each of its parts stands, and what the files may not say next to each other.
+@dataclass(frozen=True)
+class Merged:
+    """The whole of several files; `words` is usable only where there are no problems."""
 
-    Args:
-        documents: each of the right form, in any order.
-    """
+    words: RoutesFile
+    data: dict[str, Any]
+    written: Written
+    problems: list[Problem]
+
+
+def merge(parts: Sequence[Part]) -> Merged:
+    """Put checked files together, in any order."""
+    documents = [document for document, _ in parts]
     origins: Origins = {}
     problems = [*_defaults(documents, origins), *_tables(documents, origins)]
     for name in LISTS:
@@ -38,7 +49,26 @@ def merge(documents: Sequence[Document]) -> tuple[dict[str, Any], Written, list[
     data = _data(origins)
     for name in _SETS:
         data[name] = sorted({each for document in documents for each in document.data.get(name) or ()})
-    return data, Written({**origins, (): (documents[0], ())}), problems
+    return Merged(_words(parts, origins, data), data, Written({**origins, (): (documents[0], ())}), problems)
+
+
+def _words(parts: Sequence[Part], origins: Origins, data: Mapping[str, Any]) -> RoutesFile:
+    """The models of the parts as they are: each was checked when its file was read."""
+    models = {document.file: part for document, part in parts}
+    values: dict[str, Any] = {"version": "routing/v1", **{name: tuple(data[name]) for name in _SETS}}
+    for path, (document, own) in origins.items():
+        _put(values, path, _in_model(models[document.file], own))
+    make: Any = RoutesFile.model_construct
+    people: Any = Directory.model_construct
+    listed = {key: tuple(value) if key in LISTS else value for key, value in values.items() if key != "directory"}
+    whole: RoutesFile = make(**listed, directory=people(**values.get("directory", {})))
+    return whole
+
+
+def _in_model(model: Any, path: Path) -> Any:
+    for step in path:
+        model = model[step] if isinstance(step, int) or is_mapping(model) else getattr(model, step)
+    return model
 
 
 def _defaults(documents: Sequence[Document], origins: Origins) -> Iterator[Problem]:

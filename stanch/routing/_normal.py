@@ -15,6 +15,8 @@ _TEMPLATE = re.compile(r"\{[^{}/]*\}\Z")
 
 def normal_host(host: str) -> str:
     """Lower case, A-labels, without port and trailing dot."""
+    if host.islower() and host.isascii() and ":" not in host and host[-1] != "." and host == host.strip():
+        return host
     text = host.strip().lower()
     if text.startswith("["):  # an IPv6 literal
         return text.partition("]")[0] + "]"

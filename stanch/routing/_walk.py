@@ -52,8 +52,23 @@ def hosts(root: Node[T], labels: Sequence[str], effort: Effort) -> list[Node[T]]
     A `*` is always the last token of a host, so that it needs no search.
     """
     found: list[Node[T]] = []
-    _hosts(root, labels, 0, found)
-    effort.nodes += len(labels) + len(found)
+    effort.nodes += len(labels)
+    node: Node[T] | None = root
+    for label in labels:
+        if node is None:
+            break
+        if node.one is not None:
+            found = []
+            _hosts(root, labels, 0, found)
+            return found
+        if node.deep is not None and node.deep.paths is not None:
+            found.append(node.deep.paths)
+        node = node.literal.get(label) if node.literal is not None else None
+    if node is root:  # no host at all
+        _hosts(root, labels, 0, found)
+    elif node is not None and node.paths is not None:
+        found.append(node.paths)
+    found.reverse()
     return found
 
 
@@ -73,34 +88,35 @@ def paths(root: Node[T], parts: Sequence[str], effort: Effort) -> Iterator[list[
     """Nodes where a path pattern ends with the parts, in lists of equal rank, the most specific first.
 
     As long as there is neither a `**` nor a pattern in a word, no two nodes have the same rank and the position tells
-    how far the walk is; from there on `_groups` goes on. This loop is the hot path of every lookup.
+    how far the walk is; from there on `_groups` goes on. A word of a pattern holds no brace, so that a variable of an
+    operation template finds none. This loop is the hot path of every lookup.
     """
-    stack, length = [(root, 0)], len(parts)
+    stack, length, looked = [(root, 0)], len(parts), 0
     while stack:
         node, at = stack.pop()
         if at < 0:
             yield from _behind_deep(node, ~at, parts, effort)
             continue
         while True:
-            effort.nodes += 1
+            looked += 1
             if node.globs is not None:
                 yield from _groups([(node, 1 << at)], _Parts(parts), effort, loops=False)
                 break
             if node.deep is not None:
                 stack.append((node.deep, ~at))
             if at == length:
+                effort.nodes, looked = effort.nodes + looked, 0
                 yield [node]
                 break
             part = parts[at]
             at += 1
             if node.one is not None:
                 stack.append((node.one, at))
-            if part[:1] == "{" and is_template(part):  # an operation's variable only meets {x} and **
-                break
             below = node.literal.get(part) if node.literal is not None else None
             if below is None:
                 break
             node = below
+    effort.nodes += looked
 
 
 _Group: TypeAlias = list[tuple[Node[T], int]]  # nodes of the same rank, each with the set of positions it may be at

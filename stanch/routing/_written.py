@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import TypeAlias
 
 from stanch.documents import Document
@@ -51,8 +51,12 @@ class Written:
                 return document, (*start, *path[length:])
         return next(iter(self.parts.values()))[0], path
 
-    def strings(self) -> Iterator[tuple[Path, str]]:
+    @cached_property
+    def strings(self) -> tuple[tuple[Path, str], ...]:
         """Every text value with its path in the whole, file by file."""
+        return tuple(self._strings())
+
+    def _strings(self) -> Iterator[tuple[Path, str]]:
         for start, (document, own) in self.parts.items():
             if not start and len(self.parts) > 1:
                 continue  # only names the file for what has no place

@@ -322,3 +322,63 @@ def test_an_owner_of_the_inventory_goes_before_the_default_and_overlays_still_ti
     assert decision.view.escalation
     stranger = view.model_copy(update={"api": view.api.model_copy(update={"owner": "team:nobody"})})
     assert table.route(stranger, datetime(2026, 3, 2, 10, 0, tzinfo=UTC)).rule == "fallback"
+
+
+AWAY = """
+rules:
+- {id: r, match: {host: a.test}, owner: team:one, assignee: user:bob, cc: [user:bob]}
+"""
+
+
+def absent(text: str, **away: str) -> RouteTable:
+    for name, words in away.items():
+        span = f"away: [{{from: 2026-03-04T00:00:00Z, until: 2026-03-05T00:00:00Z{words}}}]"
+        text = text.replace(f"user:{name}: {{", f"user:{name}: {{{span}, ")
+    return load_routes(text + AWAY)
+
+
+def test_whoever_is_away_is_stood_in_for() -> None:
+    away = absent(BASE, bob=", instead: user:ana")
+    decision = away.route(finding(), NOW)
+    assert (decision.view.assignee, decision.view.cc) == ("user:ana", ("user:bob", "user:ana"))
+    assert any("user:bob is away until 2026-03-05" in note for note in decision.trace.notes)
+    assert away.people.resolve("user:bob", NOW) == ("user:ana", "user:bob")
+    later = NOW + timedelta(days=1)
+    assert away.route(finding(), later).view.assignee == "user:bob"
+    assert away.people.resolve("user:bob", later) == ("user:bob",)
+
+
+def test_without_a_stand_in_the_lead_takes_it_then_the_default_owner() -> None:
+    assert absent(BASE, bob="").route(finding(), NOW).view.assignee == "user:ana"
+    other = BASE.replace("team:two: {lead: user:bob", "team:two: {lead: user:carl").replace(
+        "user:bob: {", "user:carl: {name: Carl}\n    user:bob: {"
+    )
+    assert absent(other, bob="", ana="").route(finding(), NOW).view.assignee == "user:carl"
+    assert absent(other, bob="", ana="", carl="").route(finding(), NOW).view.assignee == "user:bob", (
+        "better than nobody"
+    )
+
+
+def test_absence_takes_nobodys_say_and_an_on_call_person_who_is_away_hands_over() -> None:
+    away = absent(BASE, ana="")
+    assert away.people.resolve("team:one", NOW) == ("user:bob", "user:ana")
+    assert away.people.resolve("schedule:night", NOW) == ("user:bob",)
+    loop = absent(BASE, ana=", instead: user:bob", bob=", instead: user:ana")
+    assert loop.people.resolve("user:ana", NOW) == ("user:ana",)
+
+
+def test_out_of_hours_the_next_of_the_escalation_hears_of_it_at_once() -> None:
+    loaded = table("rules: [{id: r, match: {host: a.test}, owner: team:one, calendar: office, notify: [user:bob]}]\n")
+    assert loaded.route(finding(), NOW).view.notify == ("user:bob",)
+    night = loaded.route(finding(), NOW + timedelta(hours=12))
+    assert night.view.notify == ("user:bob", "user:ana")
+    assert any("office is closed" in note for note in night.trace.notes)
+
+
+def test_hosts_whose_paths_have_no_case() -> None:
+    rules = "ignore_case: ['*.old.test']\nrules: [{id: r, match: {path: /Admin/Users/**}, owner: team:one}]\n"
+    loaded = table(rules)
+    for path in ("/admin/users/1", "/ADMIN/Users"):
+        assert loaded.route(finding(api={"host": "x.old.test", "path": path}), NOW).rule == "r"
+        assert loaded.route(finding(api={"host": "x.new.test", "path": path}), NOW).rule == "fallback"
+    assert loaded.route(finding(api={"host": "x.new.test", "path": "/Admin/Users"}), NOW).rule == "r"

@@ -140,8 +140,8 @@ def _people(schedule: str) -> People:
 def test_a_rotation_turns_once_at_each_local_time_and_never_back(zone: str, hour: int, every: int) -> None:
     night = CHANGES[zone][-1]
     start = datetime.combine(night - timedelta(days=3), time(hour), ZoneInfo(zone))
-    text = f"{{timezone: {zone}, rotation: {{start: {start.isoformat()}, every: {every}h, members: [user:a, user:b, user:c]}}}}"
-    people = _people(text)
+    turns_of = f"start: {start.isoformat()}, every: {every}h, members: [user:a, user:b, user:c]"
+    people = _people(f"{{timezone: {zone}, rotation: {{{turns_of}}}}}")
     turns, before, moment = list[datetime](), "", start.astimezone(UTC)
     for _ in range(5 * 96):
         (now,) = people.resolve("schedule:s", moment)
@@ -158,7 +158,8 @@ def test_a_rotation_turns_once_at_each_local_time_and_never_back(zone: str, hour
 
 def test_rotations_with_hours_follow_the_sun_and_overrides_come_first() -> None:
     days = "days: [mon, tue, wed, thu, fri, sat, sun]"
-    east = f"{{start: 2026-01-05T00:00:00Z, every: 7d, members: [user:a], timezone: Asia/Kolkata, hours: [{{{days}, from: '09:00', to: '18:00'}}]}}"
+    hours = f"timezone: Asia/Kolkata, hours: [{{{days}, from: '09:00', to: '18:00'}}]"
+    east = f"{{start: 2026-01-05T00:00:00Z, every: 7d, members: [user:a], {hours}}}"
     west = "{start: 2026-01-05T00:00:00Z, every: 7d, members: [user:b, user:c]}"
     cover = "overrides: [{from: 2026-03-05T00:00:00Z, until: 2026-03-06T00:00:00Z, user: user:c}]"
     people = _people(f"{{rotations: [{east}, {west}], {cover}}}")

@@ -1,4 +1,4 @@
-"""What is allowed but doubtful in ownership files: each with its code, line and next step, and quiet where all is well."""
+"""What is allowed but doubtful in ownership files: each with its code and line; quiet where all is well."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ A = "rules:\n- {id: a, match: {host: a.test}, owner: team:two}\n"
         pytest.param(
             "sla: {s: {high: {fix: 1d}}}\n",
             [("R201", 1, 7)],
-            "sla: {s: {high: {fix: 1d}, info: {fix: none}, low: {fix: none}, medium: {fix: 3d}, critical: {fix: 1h}}}\n",
+            "sla: {s: {high: {fix: 1d}, info: {fix: none}, low: {fix: 9d}, medium: {fix: 3d}, critical: {fix: 1h}}}\n",
             id="sla without a severity",
         ),
         pytest.param(
@@ -161,7 +161,8 @@ def test_each_doubt_has_a_code_and_a_place(bad: str, expected: list[tuple[str, i
 
 def test_gaps_in_a_rota() -> None:
     week = "days: [mon, tue, wed, thu, fri, sat, sun]"
-    day = f"{{start: 2026-01-05T00:00:00Z, every: 7d, members: [user:ana], hours: [{{{week}, from: '08:00', to: '20:00'}}]}}"
+    turns = "start: 2026-01-05T00:00:00Z, every: 7d, members: [user:ana]"
+    day = f"{{{turns}, hours: [{{{week}, from: '08:00', to: '20:00'}}]}}"
     night = day.replace("'08:00', to: '20:00'", "'20:00', to: '00:00'")
     early = day.replace("'08:00', to: '20:00'", "'00:00', to: '08:00'")
     old = "schedule:s: {rotation: {start: 2026-01-05T09:00:00Z, every: 7d, members: [user:ana]}}"

@@ -87,6 +87,35 @@ def found(body: str) -> list[tuple[str, int]]:
         ("overlays:\n- {id: a, when: finding.sevrity == 'high'}\n", [("R002", 2)]),
         ("overlays:\n- {id: a, when: finding.title}\n", [("R002", 2)]),
         ("overlays:\n- id: a\n  when: finding.severity == 'hgih'\n", [("R003", 3)]),
+        ("overlays:\n- id: a\n  when: finding.severity in ['high', 'hgih']\n", [("R003", 3)]),
+        ("silences: []\noverlays:\n- id: a\n  when: \"'hgih' == finding.severity\"\n", [("R003", 4)]),
+        (
+            "rules:\n- {id: a, match: {path: '/x'}, owner: team:one}\n"
+            "- {id: b, match: {path: '/x/{y}'}, owner: team:one}\n"
+            "- {id: c, match: {path: '/x/{y}/{z}/**'}, owner: team:two}\n"
+            "- {id: d, match: {path: /x/**}, owner: team:two}\n",
+            [("R102", 5)],
+        ),
+        (
+            "rules:\n- {id: a, match: {host: '{x}.b', methods: [GET, POST]}, owner: team:one}\n"
+            "- {id: b, match: {host: '*.{x}.b'}, owner: team:one}\n"
+            "- {id: c, match: {host: '*.b', methods: [GET]}, owner: team:two}\n",
+            [("R102", 4)],
+        ),
+        (
+            "rules:\n- id: a\n  match: {host: a.b}\n  owner: team:one\n  refine:\n"
+            "  - {id: x, when: \"finding.severity in ['low', 'info']\"}\n"
+            "  - {id: y, when: finding.severity == 'low'}\n"
+            "  - {id: z, when: finding.severity == 'medium'}\n"
+            "  - {id: v, when: \"finding.severity in ['medium', 'info'] && finding.count > 1\"}\n"
+            "  - {id: w, when: finding.count > 2 && finding.kind == 'attack' && finding.kind == 'exposure'}\n",
+            [("R105", 7), ("R105", 9), ("R105", 10)],
+        ),
+        (
+            "rules:\n- id: a\n  match: {host: a.b}\n  owner: team:one\n  refine:\n"
+            "  - {id: x, when: finding.is_test}\n  - {id: y, when: \"!finding.is_test\"}\n  - {id: z, when: 'true'}\n",
+            [("R105", 8)],
+        ),
         ("overlays:\n- {id: a, when: 'true', owner: team:one}\n", [("R303", 2)]),
         ("overlays:\n- {id: a, when: 'true', ceiling: {severity: low}}\n", [("R303", 2)]),
         ("calendars: {c: {timezone: Europe/Lisbon}}\n", [("R203", 1)]),
@@ -111,6 +140,29 @@ def found(body: str) -> list[tuple[str, int]]:
 )
 def test_mistakes_have_a_code_and_a_line(body: str, expected: list[tuple[str, int]]) -> None:
     assert found(body) == expected
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        # One address is left to the wide rule in each of these.
+        "rules:\n- {id: a, match: {path: '/x/{y}'}, owner: team:one}\n"
+        "- {id: d, match: {path: /x/**}, owner: team:two}\n",
+        "rules:\n- {id: a, match: {host: '{x}.b'}, owner: team:one}\n"
+        "- {id: c, match: {host: '*.b'}, owner: team:two}\n",
+        "rules:\n- {id: a, match: {path: /x, methods: [GET, PUT]}, owner: team:one}\n"
+        "- {id: c, match: {path: /x}, owner: team:two}\n",
+        "rules:\n- {id: a, match: {path: '/x/*'}, owner: team:one}\n"
+        "- {id: c, match: {path: '/x/{y}'}, owner: team:two}\n",
+        "rules:\n- id: a\n  match: {host: a.b}\n  owner: team:one\n  refine:\n"
+        "  - {id: x, when: \"finding.severity in ['low', 'info']\"}\n"
+        "  - {id: y, when: finding.severity == 'medium' || finding.severity == 'low'}\n"
+        "  - {id: z, when: \"finding.count > 1 ? finding.severity == 'low' : finding.is_test\"}\n"
+        "  - {id: w, when: finding.count > 1}\n",
+    ],
+)
+def test_what_looks_covered_and_is_not(body: str) -> None:
+    load_routes(HEAD + body)
 
 
 def test_an_overlap_is_shown_with_an_example_and_settled_by_wins_over() -> None:
