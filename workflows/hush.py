@@ -11,7 +11,7 @@ from typing import Any, Literal
 from temporalio import workflow
 
 from stanch.canonical import digest
-from stanch.cases import CaseState
+from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
 from stanch.noise import ladder, words
 from stanch.noise.gate import Fate, answer, as_meant, fate_of, held, may_speak, opening, release
@@ -146,7 +146,8 @@ class Hush:
         noise.is_source = False
         noise.finished = state.round if is_member else noise.finished
         if is_member:
-            await self._tell("done", how=state.resolution or "fixed")
+            proven = state.status is CaseStatus.VERIFYING
+            await self._tell("done", how=state.resolution or ("fixed" if proven else "closed"))
         if is_source:
             await workflow.execute_activity(
                 words.UNQUIET,
