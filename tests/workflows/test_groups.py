@@ -186,3 +186,16 @@ async def test_a_member_whose_parent_cannot_be_opened_goes_on_alone(world: Town)
     world.failing.clear()
     view = await case.until("waiting")
     assert "ticket: turned away" in view.problems
+
+
+async def test_a_group_that_is_lost_is_asked_again(world: Town) -> None:
+    case = Resident(world, "lost", type="lost")
+    await case.found()
+    await case.routed()
+    group = await group_of(case)
+    await until(lambda: any(note.event == "case.routed" for note in world.ledger(case.id)))
+    await group.handle.terminate("an operator's mistake")
+    await world.later(hours=2)
+    view = await case.until("waiting")
+    assert view.summary.ticket_key == "PAY-1"
+    assert len(group.calls("ticket.create")) == 1
