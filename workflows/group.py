@@ -84,7 +84,7 @@ class GroupWorkflow:
         """One timer, for whatever is due next; words that come in between cost no timer events."""
         due = next_due(self._state)
         timers = self._state.case.core.timers
-        if due is None:
+        if due is None or due <= workflow.now():  # it waits for something under way, which ends with a word
             timers.pop(TIMER, None)
         else:
             timers[TIMER] = due

@@ -41,10 +41,11 @@ def _dues(state: GroupState) -> Iterator[datetime | None]:
         yield state.closed_at + LINGER if state.closed_at is not None else None
     elif state.phase is Phase.OPEN:
         noise = state.case.noise
-        yield ladder.next_at(noise.ladder, noise.sent, acknowledged=noise.acknowledged)
-        yield state.back_at
-        if _news(state) and state.noted_at is not None and not _doing(state, "note"):
-            yield state.noted_at + NOTE_EVERY
+        if state.open_members:
+            yield ladder.next_at(noise.ladder, noise.sent, acknowledged=noise.acknowledged)
+        if state.case.ticket.key:
+            yield state.back_at
+            yield state.noted_at + NOTE_EVERY if _news(state) and state.noted_at is not None else None
 
 
 def is_over(state: GroupState, now: datetime) -> bool:
