@@ -33,8 +33,7 @@ def resolve(
     if finding.is_test:
         route = policy.routes.route(finding, question.now).view
         return Resolved(route=route, policy_digest=policy.digest, why="a test finding is recorded and nothing else")
-    away = _put_away(records, question)
-    if away:
+    if away := _put_away(records, question):
         route = policy.routes.route(finding, question.now).view
         return Resolved(route=route, policy_digest=policy.digest, why=away, quiet=True, verify_window=0.0)
     story = story_of(records, question, finding)

@@ -141,8 +141,8 @@ class CaseWorkflow:
         """What has held this case back is over, or may be; what it says now is decided afresh."""
         state = self._state
         state.noise.look_again = False
-        if state.finding is None:
-            return
+        if state.finding is None or state.status.settled:
+            return  # it has nothing to say, and must not hold others back again
         answer = await ask_route(state, state.finding, route_only=True)
         state.noise.judged(answer.noise)
         if state.noise.quiet is None:

@@ -22,6 +22,7 @@ from workflows.local import LOCAL_ATTEMPT
 
 POST_ATTEMPT = timedelta(minutes=2)
 TIMER = "group"
+MAX_PROBLEMS = 20
 
 
 @workflow.defn(name=words.GROUP_WORKFLOW)
@@ -83,7 +84,7 @@ class GroupWorkflow:
         """One timer, for whatever is due next; words that come in between cost no timer events."""
         due = next_due(self._state)
         timers = self._state.case.core.timers
-        if due is None:
+        if due is None or due <= workflow.now():  # it waits for something under way, which ends with a word
             timers.pop(TIMER, None)
         else:
             timers[TIMER] = due
@@ -96,7 +97,8 @@ class GroupWorkflow:
             outcome(self._state, event.ref, event.outputs, workflow.now())
         elif isinstance(event, ActionFailed):
             self._state.case.note("group.failed", workflow.now(), step=event.ref, code=event.code, reason=event.reason)
-            self._state.case.core.problems.append(f"{event.ref}: {event.reason}")
+            problems = self._state.case.core.problems
+            self._state.case.core.problems = [*problems, f"{event.ref}: {event.reason}"][-MAX_PROBLEMS:]
             outcome(self._state, event.ref, None, workflow.now(), why=event.reason)
         elif isinstance(event, TimerFired):
             self._state.case.core.timers.pop(event.ref, None)

@@ -11,13 +11,14 @@ from typing import Any, Literal
 from temporalio import workflow
 
 from stanch.canonical import digest
-from stanch.cases import CaseState
+from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
 from stanch.noise import ladder, words
 from stanch.noise.gate import Fate, answer, as_meant, fate_of, held, may_speak, opening, release
 from stanch.noise.words import GroupTell, Unquiet
 
 LOCAL_ATTEMPT = timedelta(seconds=10)
+ASK_AGAIN = timedelta(hours=1)  # a group that has not answered by then may be lost
 PATIENCE = timedelta(hours=24)  # with a group's ticket, as with a ticket of one's own
 
 
@@ -86,13 +87,16 @@ class Hush:
         return Answer(answer(self._state, command), learned=True)
 
     async def _place(self) -> None:
-        """Wait for the group's answer, asking for it once; a group that takes nobody more names the next."""
+        """Wait for the group's answer; one that takes nobody more names the next, one that is lost is asked again."""
         noise = self._state.noise
         wait = noise.group.wait if noise.group is not None else 0.0
         end = workflow.now() + timedelta(seconds=wait) + PATIENCE
         while noise.answer is None and not self._state.core.cancelled and workflow.now() < end:
             await self._join()
-            await workflow.wait_condition(self._is_answered)
+            try:
+                await workflow.wait_condition(self._is_answered, timeout=timedelta(seconds=wait) + ASK_AGAIN)
+            except TimeoutError:
+                noise.joined = -1
 
     def _is_answered(self) -> bool:
         noise, state = self._state.noise, self._state
@@ -146,7 +150,8 @@ class Hush:
         noise.is_source = False
         noise.finished = state.round if is_member else noise.finished
         if is_member:
-            await self._tell("done", how=state.resolution or "fixed")
+            proven = state.status is CaseStatus.VERIFYING
+            await self._tell("done", how=state.resolution or ("fixed" if proven else "closed"))
         if is_source:
             await workflow.execute_activity(
                 words.UNQUIET,

@@ -79,7 +79,6 @@ class GroupState(Mutable):
     back_at: datetime | None = None
     closed_at: datetime | None = None
     by_hand: bool = False
-    full: bool = False
 
     @property
     def open_members(self) -> int:
@@ -126,7 +125,6 @@ def _open(state: GroupState, tell: GroupTell, now: datetime) -> None:
 def _join(state: GroupState, tell: GroupTell, now: datetime) -> None:
     known = tell.case_id in state.members
     if not known and _is_closed_to_new(state, now):
-        state.full = True
         state.visitors += [tell.case_id] if tell.case_id not in state.visitors else []
         return
     want(state, tell.to, now)

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from stanch.canonical import digest
+from stanch.endings import PUTS_AWAY
 from stanch.interpreter.messages import RunAction
 from stanch.noise import ladder
 from stanch.noise.group import DONE, LINGER, MAX_SHOWN, NOTE_EVERY, GroupState, Phase, Told
@@ -40,10 +41,11 @@ def _dues(state: GroupState) -> Iterator[datetime | None]:
         yield state.closed_at + LINGER if state.closed_at is not None else None
     elif state.phase is Phase.OPEN:
         noise = state.case.noise
-        yield ladder.next_at(noise.ladder, noise.sent, acknowledged=noise.acknowledged)
-        yield state.back_at
-        if _news(state) and state.noted_at is not None and not _doing(state, "note"):
-            yield state.noted_at + NOTE_EVERY
+        if state.open_members:
+            yield ladder.next_at(noise.ladder, noise.sent, acknowledged=noise.acknowledged)
+        if state.case.ticket.key:
+            yield state.back_at
+            yield state.noted_at + NOTE_EVERY if _news(state) and state.noted_at is not None else None
 
 
 def is_over(state: GroupState, now: datetime) -> bool:
@@ -205,8 +207,9 @@ def ending(state: GroupState) -> str:
 def resolution(state: GroupState) -> str:
     """What the tracker is told: fixed where anything was, else what all members have in common."""
     ways = list(state.ended)
-    put_away = len(ways) == 1 and ways[0] in ("false_positive", "risk_accepted", "duplicate")
-    return ways[0] if put_away else "fixed_and_verified"
+    if "fixed" in ways:
+        return "fixed_and_verified"
+    return ways[0] if len(ways) == 1 and ways[0] in PUTS_AWAY else "other"
 
 
 def _route(state: GroupState) -> RouteView:

@@ -63,6 +63,7 @@ class NoiseState(Mutable):
     def judged(self, noise: Noise, *, raised: bool = False) -> None:
         """Looked at again: what holds the case back may have ended, or gone on; a raise makes the ladder stricter."""
         self.quiet, self.look_again = noise.quiet, False
+        self.is_source = self.is_source or noise.is_source
         self.ladder = raised_ladder(self.ladder, noise.ladder) if raised else self.ladder
 
     def hears(self, told: GroupTold) -> bool:

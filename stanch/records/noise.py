@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select
 
 from stanch.records import schema
 from stanch.records.database import Database, rows, rows_in_parts
+
+LONGEST = timedelta(days=30)  # that a case holds others back, as for a silence; one that is lost does so no longer
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Noises(Database):
                 if side.is_source:
                     values = {"rule": side.rule, "equal": side.equal, "case_id": case_id, "at": now}
                     self._insert_new(db, table, values | {"is_both": side.is_target})
-            found = _held_by(db, case_id, [side for side in sides if side.is_target])
+            found = _held_by(db, case_id, [side for side in sides if side.is_target], since=now - LONGEST)
             if found is None:
                 db.execute(delete(schema.inhibited).where(schema.inhibited.c.case_id == case_id))
             else:
@@ -109,12 +111,14 @@ class Noises(Database):
             self._upsert(db, schema.generations, values, unless_newer="number")
 
 
-def _held_by(db: Connection, case_id: str, targets: Sequence[InhibitSide]) -> tuple[str, str] | None:
+def _held_by(
+    db: Connection, case_id: str, targets: Sequence[InhibitSide], *, since: datetime
+) -> tuple[str, str] | None:
     table = schema.inhibitors
     if not targets:
         return None
     any_of = [and_(table.c.rule == side.rule, table.c.equal == side.equal, *_one_sided(side)) for side in targets]
-    query = select(table.c.rule, table.c.case_id).where(or_(*any_of), table.c.case_id != case_id)
+    query = select(table.c.rule, table.c.case_id).where(or_(*any_of), table.c.case_id != case_id, table.c.at > since)
     first = db.execute(query.order_by(table.c.at, table.c.case_id).limit(1)).first()
     return (str(first[0]), str(first[1])) if first is not None else None
 

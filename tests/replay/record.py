@@ -23,6 +23,7 @@ from stanch.sandbox.stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORIES = Path(__file__).parent / "histories"
+GROUPED = "grouped-"  # recorded by tests.replay.record_groups
 SCENARIOS = ("manual", "semi", "auto", "attack")
 
 
@@ -70,7 +71,8 @@ def main() -> None:
         histories = asyncio.run(fetch(stack.temporal_address, cases))
     HISTORIES.mkdir(exist_ok=True)
     for path in HISTORIES.glob("*.json"):
-        path.unlink()
+        if not path.stem.startswith(GROUPED):
+            path.unlink()
     for name, text in histories.items():
         (HISTORIES / f"{name}.json").write_text(text, encoding="utf-8")
         print(f"{name}: {text.count(chr(34) + 'eventId' + chr(34))} events")

@@ -1,6 +1,6 @@
 """Recorded histories of the shipped playbooks replay on this code, in a process that has loaded no vendor SDK.
 
-`python -m tests.replay.record` records them again.
+`python -m tests.replay.record` and `python -m tests.replay.record_groups` record them again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 HISTORIES = Path(__file__).parent / "histories"
-CASES = {"case-manual", "case-semi", "case-auto", "case-attack"}
+CASES = {"case-manual", "case-semi", "case-auto", "case-attack", "grouped-case", "grouped-group"}
 SDKS = {"boto3", "botocore", "jira", "slack_sdk", "pysnow", "fastapi", "httpx", "requests", "sqlalchemy", "worker"}
 
 

@@ -132,6 +132,17 @@ def test_cases_that_are_gone_keep_no_group_open() -> None:
     assert log[-1] == "ticket.close"
 
 
+def test_a_group_without_a_ticket_has_nothing_to_note_and_comes_to_rest() -> None:
+    state, now = begin("group-x", "e1"), START + timedelta(minutes=3)
+    hear(state, joins("case-1"), START)
+    (command,) = work(state, now)
+    outcome(state, command.ref, None, now, why="turned away")
+    settle(state, now, [])
+    hear(state, joins("case-2"), now)
+    settle(state, now + timedelta(days=4), [])
+    assert next_due(state) is None
+
+
 class Members(RuleBasedStateMachine):
     """Any words in any order, each perhaps twice, and a person at the tracker."""
 
@@ -169,6 +180,8 @@ class Members(RuleBasedStateMachine):
     def time_passes(self, minutes: int) -> None:
         self.now += timedelta(minutes=minutes)
         settle(self.state, self.now, self.log)
+        following = next_due(self.state)
+        assert following is None or following > self.now, "nothing that is due is left undone"
 
     @rule(what=st.sampled_from(["new", "in_progress", "done"]))
     def tracker(self, what: str) -> None:

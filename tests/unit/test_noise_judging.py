@@ -166,3 +166,9 @@ def test_the_condition_of_a_grouping_is_checked_when_it_loads() -> None:
     with pytest.raises(ConfigError) as caught:
         load_routes(FILE.replace("finding.severity == 'low'", "finding.severty == 'low'"))
     assert [problem.code for problem in getattr(caught.value, "problems", ())] == ["R002"]
+
+
+def test_a_source_that_never_said_that_it_is_over_holds_nothing_for_ever(table: RouteTable, records: Records) -> None:
+    judged(table, records, "case-lost", type="down", severity="critical")
+    assert judged(table, records, "case-target", at=NOW + timedelta(days=29)).quiet is not None
+    assert judged(table, records, "case-target", at=NOW + timedelta(days=31)).quiet is None

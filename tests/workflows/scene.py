@@ -79,6 +79,7 @@ class World:
         self.lines: dict[tuple[str, int], LedgerNote] = {}
         self.summaries: dict[str, CaseSummary] = {}
         self.failing: set[str] = set()
+        self.lossy: set[str] = set()  # actions that are carried out once without anybody hearing of it
         self.planless: set[str] = set()
         self.stutter = 1  # how often a word to a group is sent
         self.letters: list[GroupPost] = []
@@ -96,6 +97,9 @@ class World:
     async def act(self, call: ActionCall) -> ActionReply:
         self.calls.append(call)
         self._note(call.scene.case_id, call.scene.outbox)
+        if call.action in self.lossy:
+            self.lossy.discard(call.action)
+            raise ApplicationError("done, and the answer lost", "V998", type="UNCERTAIN")
         if call.action in self.failing:
             raise ApplicationError("turned away", "V999", type="REJECTED", non_retryable=True)
         outputs = dict(ANSWERS.get(call.action, {}))

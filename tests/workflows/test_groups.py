@@ -186,3 +186,42 @@ async def test_a_member_whose_parent_cannot_be_opened_goes_on_alone(world: Town)
     world.failing.clear()
     view = await case.until("waiting")
     assert "ticket: turned away" in view.problems
+
+
+async def test_a_group_that_is_lost_is_asked_again(world: Town) -> None:
+    case = Resident(world, "lost", type="lost")
+    await case.found()
+    await case.routed()
+    group = await group_of(case)
+    await until(lambda: any(note.event == "case.routed" for note in world.ledger(case.id)))
+    await group.handle.terminate("an operator's mistake")
+    await world.later(hours=2)
+    view = await case.until("waiting")
+    assert view.summary.ticket_key == "PAY-1"
+    assert len(group.calls("ticket.create")) == 1
+
+
+async def test_a_parent_whose_answer_was_lost_is_asked_for_under_the_same_key(world: Town) -> None:
+    world.lossy |= {"ticket.create", "chat.message"}
+    _, group = await gathered(world, "lossy", 3)
+    await world.later(seconds=10)
+    for action in ("ticket.create", "chat.message"):
+        calls = group.calls(action)
+        assert len(calls) == 2, "once more after the lost answer"
+        assert len({call.key for call in calls}) == 1, "the tracker finds by it what is there already"
+
+
+async def test_a_recurring_group_is_a_new_episode_with_keys_of_its_own(world: Town) -> None:
+    cases, group = await gathered(world, "episode", 1)
+    await cases[0].fixed()
+    await group.ticket("done", "t1")
+    await group.until("verifying")
+    await world.later(days=8)
+    assert await group.handle.result() == "closed"
+    again = Resident(world, "episode-again", type="episode")
+    await again.found()
+    await again.routed()
+    await world.later(minutes=3)
+    await again.until("waiting")
+    keys = [call.key for call in group.calls("ticket.create")]
+    assert len(set(keys)) == len(keys) == 2
