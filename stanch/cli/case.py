@@ -78,7 +78,7 @@ def _details(answer: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:
     if away:
         attacked = f"; attacked since: {away['contradicted_by']}" if away.get("contradicted_by") else ""
         yield safe(f"put away as {away['kind']} until {away['until']} by {away['by']}{attacked}", limit=600)
-    noise = answer.get("noise") or {}
+    noise: dict[str, Any] = answer.get("noise") or {}
     if noise.get("quiet"):
         yield safe(f"quiet: {noise['quiet']}", limit=600)
     if noise.get("group_id"):

@@ -109,7 +109,7 @@ def opening(plan: Plan, route: RouteView) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _named(to: Any, route: RouteView) -> tuple[str, ...]:
+def _named(to: object, route: RouteView) -> tuple[str, ...]:
     known = {"route.owner.id": route.owner.id, "route.owner.lead": route.owner.lead, "route.assignee": route.assignee}
     name = known.get(str(to.get("$", "")).strip(), "") if is_dict(to) else str(to or "")
     return (name,) if name else ()
