@@ -15,6 +15,8 @@ from pydantic import BaseModel
 
 from stanch.shapes import is_mapping
 
+_QUOTED = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def canonical(value: object) -> bytes:
     """The one byte form: keys sorted by UTF-16 code units, no spaces, numbers as ECMAScript prints them.
@@ -52,7 +54,7 @@ def _text(value: object) -> str:
     if isinstance(value, Enum):
         return _text(value.value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return _QUOTED(value)
     if isinstance(value, int | float):
         return _number(value)
     return _composite(value)
@@ -75,7 +77,7 @@ def _is_array(value: object) -> TypeGuard[Sequence[Any]]:
 
 
 def _member(name: str, value: object) -> str:
-    return json.dumps(name, ensure_ascii=False) + ":" + _text(value)
+    return _QUOTED(name) + ":" + _text(value)
 
 
 def _utf16(name: Any) -> bytes:

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from stanch.cli.validate_inventory import inventory_problems, openapi_problems
+from stanch.cli.validate_playbooks import playbook_problems
 
 if TYPE_CHECKING:
     from stanch.errors import Problem
 
 DEFAULT_PATHS = (Path("policy"), Path("playbooks"))
 _SUFFIXES = (".yaml", ".yml")
-_SARIF_LEVEL = {"error": "error", "warning": "warning", "info": "note"}
+_KNOWN = ("playbook", "guards", "sources", "inventory", "scenario")
+_NAMED = {"routing": "routes"}
+_VERSION = re.compile(r"^version:[ \t]*['\"]?([a-z]+)/", re.MULTILINE)
+_OPENAPI = re.compile(r"^(?:openapi|swagger):", re.MULTILINE)
+_HEAD = 20_000
 
 
 def validate(
@@ -34,6 +40,8 @@ def validate(
         raise typer.Exit(2)
     problems = check_files(files)
     if sarif:
+        from stanch.cli.sarif import as_sarif
+
         typer.echo(json.dumps(as_sarif(problems), indent=2))
     elif as_json:
         typer.echo(json.dumps([as_dict(problem) for problem in problems], indent=2))
@@ -71,71 +79,53 @@ def check_files(files: list[Path]) -> list[Problem]:
     for path, text in texts.items():
         if path not in playbooks:
             problems += _others(path, text)
-    problems += _playbooks(playbooks, templates=_own_templates(texts))
-    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column, problem.code))
+    problems += playbook_problems(playbooks, templates=_own_templates(texts))
+    return sorted(
+        dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line, problem.column, problem.code)
+    )
 
 
 def kind_of(path: Path, text: str) -> str:
-    """What a file is, by its version line or its name."""
+    """What a file is, by its version line, its name or its folder; empty where it is none of ours."""
     if path.suffix == ".j2":
         return "text"
+    if path.suffix not in _SUFFIXES:
+        return "foreign"
     if path.parent.name == "adapters":
         return "adapter"
-    if any(line.startswith(("openapi:", "swagger:")) for line in text.splitlines()[:200]):
+    if _OPENAPI.search(text, 0, _HEAD):
         return "openapi"
-    version = next((line for line in text.splitlines() if line.startswith("version:")), "")
-    word = version.removeprefix("version:").strip().strip("'\"").partition("/")[0]
-    named = {"routing": "routes"}
-    known = ("playbook", "guards", "sources", "inventory")
-    return named.get(word, word if word in known else "")
+    found = _VERSION.search(text)
+    word = found[1] if found else _version_inside(text)
+    kind = _NAMED.get(word, word if word in _KNOWN else "")
+    return kind or ("playbook" if path.parent.name == "playbooks" else "")  # whatever lies there will be loaded
 
 
-def _own_templates(texts: dict[Path, str]) -> set[str]:
-    return {path.stem for path in texts if path.suffix == ".j2"}
-
-
-def _playbooks(texts: dict[Path, str], *, templates: set[str]) -> list[Problem]:
-    from stanch.errors import ConfigError
-    from stanch.playbooks.library import PlaybookSet
-    from stanch.texts import shipped
-
-    known = templates | set(shipped().names)
-    problems: list[Problem] = []
-    for folder in sorted({path.parent for path in texts}):
-        inside = {str(path): text for path, text in texts.items() if path.parent == folder}
-        try:
-            problems += PlaybookSet.of_texts(inside, templates=known).warnings
-        except ConfigError as error:
-            problems += error.problems
-    return problems + [problem for path, text in texts.items() for problem in _fixtures(path, text)]
-
-
-def _fixtures(path: Path, text: str) -> Iterator[Problem]:
-    """P403: findings that the tests of a playbook name, and that are not there or no longer findings."""
-    from stanch.errors import Problem, StanchError
-    from stanch.playbooks import check_playbook
-    from stanch.simulate.examples import finding_of
-
-    checked = check_playbook(text, str(path))
-    for number, test in enumerate(checked.playbook.tests if checked.playbook else ()):
-        try:
-            finding_of(test.finding, path.parent)
-        except StanchError as error:
-            line, column = _test_place(text, number)
-            message = f"finding of test {test.name!r}: {error.message}"
-            yield Problem("P403", message, file=str(path), line=line, column=column, hint=error.hint)
-
-
-def _test_place(text: str, number: int) -> tuple[int, int]:
+def _version_inside(text: str) -> str:
+    """The word of a version that is not plainly at the start of a line, as in a file of one `{ }`."""
     from stanch.documents import load
+    from stanch.errors import ConfigError
+    from stanch.shapes import is_dict
 
-    return load(text).at(("tests", number, "finding"))
+    try:
+        data = load(text).data if "version" in text else None
+    except ConfigError:
+        return ""
+    return str(data.get("version", "")).partition("/")[0] if is_dict(data) else ""
+
+
+def _own_templates(texts: Mapping[Path, str]) -> set[str]:
+    return {path.stem for path in texts if path.suffix == ".j2"}
 
 
 def _others(path: Path, text: str) -> list[Problem]:
     from stanch.errors import ConfigError, Problem
 
-    check = _CHECKS.get(kind_of(path, text))
+    kind = kind_of(path, text)
+    if kind == "foreign":
+        message = "skipped: only .yaml, .yml and .j2 files are checked"
+        return [Problem("C030", message, file=str(path), line=1, column=1, severity="info")]
+    check = _CHECKS.get(kind)
     if check is None:
         message = "not a kind of file that is checked here"
         hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1 or sources/v1"
@@ -218,29 +208,3 @@ def as_dict(problem: Problem) -> dict[str, object]:
     from dataclasses import asdict
 
     return asdict(problem)
-
-
-def as_sarif(problems: list[Problem]) -> dict[str, object]:
-    """The problems as a SARIF log (OASIS SARIF 2.1.0, sections 3.13 to 3.30)."""
-    from stanch import __version__
-
-    rules = sorted({problem.code for problem in problems})
-    tool = {"name": "stanch validate", "version": __version__, "rules": [{"id": code} for code in rules]}
-    results = [_sarif(problem) for problem in problems]
-    return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": tool}, "results": results}],
-    }
-
-
-def _sarif(problem: Problem) -> dict[str, object]:
-    text = problem.message + (f" ({problem.hint})" if problem.hint else "")
-    region = {"startLine": max(problem.line, 1), "startColumn": max(problem.column, 1)}
-    place = {"artifactLocation": {"uri": problem.file or "stanch.toml"}, "region": region}
-    return {
-        "ruleId": problem.code,
-        "level": _SARIF_LEVEL.get(problem.severity, "warning"),
-        "message": {"text": text},
-        "locations": [{"physicalLocation": place}],
-    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from stanch.errors import ConfigError, Problem
 from stanch.playbooks.compile import compile_plan
 from stanch.playbooks.loader import check_playbook
+from stanch.playbooks.model import Playbook
 from stanch.playbooks.selection import Choice, Entry, ambiguous, choose, index_of
 from stanch.views import FindingView, RouteView
 
@@ -60,28 +62,59 @@ class PlaybookSet:
         templates: Collection[str] | None = None,
     ) -> PlaybookSet:
         """The same from texts, by file name."""
-        problems: list[Problem] = []
-        entries: list[Entry] = []
-        for file, text in texts.items():
-            checked = check_playbook(text, file, templates=templates)
-            problems += checked.problems
-            if checked.playbook is not None and checked.ok:
-                try:
-                    plan = compile_plan(checked.playbook, source=file, inputs=inputs.get(checked.playbook.id))
-                except ConfigError as error:
-                    problems += error.problems
-                    continue
-                entries.append(Entry(checked.playbook, plan, file))
-        problems += _across(entries, inputs)
+        found = check_texts(texts, inputs=inputs, templates=templates)
+        problems = found.problems + found.across
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''} in playbooks"
             raise ConfigError(count, problems=errors, code=errors[0].code, hint="run `stanch validate`")
-        return cls(entries, [problem for problem in problems if problem.severity != "error"])
+        return cls(found.entries, [problem for problem in problems if problem.severity != "error"])
 
     def select(self, finding: FindingView, route: RouteView) -> Choice:
         """The playbook for a finding, and why."""
         return choose(self._index, finding, route)
+
+
+@dataclass
+class SetCheck:
+    """Everything wrong with files that belong together.
+
+    Args:
+        problems: of each file by itself, errors and warnings.
+        across: problems that only several files together have.
+        playbooks: by file, each that has a readable form, right or not.
+        entries: those that are right.
+    """
+
+    problems: list[Problem] = field(default_factory=list[Problem])
+    across: list[Problem] = field(default_factory=list[Problem])
+    playbooks: dict[str, Playbook] = field(default_factory=dict[str, Playbook])
+    entries: list[Entry] = field(default_factory=list[Entry])
+
+
+def check_texts(
+    texts: Mapping[str, str],
+    *,
+    inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
+    templates: Collection[str] | None = None,
+) -> SetCheck:
+    """Check files by themselves and as a whole; nothing is raised."""
+    found = SetCheck()
+    for file, text in texts.items():
+        checked = check_playbook(text, file, templates=templates)
+        found.problems += checked.problems
+        if checked.playbook is None:
+            continue
+        found.playbooks[file] = checked.playbook
+        if checked.ok:
+            try:
+                plan = compile_plan(checked.playbook, source=file, inputs=inputs.get(checked.playbook.id))
+            except ConfigError as error:
+                found.problems += error.problems
+                continue
+            found.entries.append(Entry(checked.playbook, plan, file))
+    found.across += _across(found.entries, inputs)
+    return found
 
 
 def _across(entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]]) -> list[Problem]:

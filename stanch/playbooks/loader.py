@@ -19,7 +19,7 @@ from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report
 from stanch.playbooks.tree import Tree, tree_of
 from stanch.playbooks.values import check_dollars
-from stanch.texts import shipped
+from stanch.text_names import shipped_names
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def check_playbook(text: str, file: str = "", *, templates: Collection[str] | No
     except ConfigError as error:
         return Checked(None, error.problems)
     report = Report(file, document)
-    _check(playbook, document, report, templates=shipped().names if templates is None else templates)
+    _check(playbook, document, report, templates=shipped_names() if templates is None else templates)
     unique = dict.fromkeys(report.problems)
     ordered = sorted(unique, key=lambda problem: (problem.line, problem.column, problem.code))
     return Checked(playbook, tuple(ordered))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from stanch.catalog import catalog
@@ -78,6 +79,7 @@ def schema_for(playbook: Playbook, *, loop_name: str = "") -> Schema:
     return _schema(inputs, _variables(playbook), steps, {loop_name} if loop_name else set())
 
 
+@cache
 def selection_schema() -> Schema:
     """What `on.when` may name: nothing has run yet."""
     return Schema({"finding": FindingView, "route": RouteView})

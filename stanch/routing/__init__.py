@@ -10,7 +10,7 @@ from stanch.routing._load import load_routes
 from stanch.routing._match import Match, PlaceWords
 from stanch.routing._model import RoutesFile
 from stanch.routing._normal import normal_host, normal_path, split_url
-from stanch.routing._overlap import Overlap, Relation, overlap, same_host
+from stanch.routing._overlap import Overlap, Relation, host_shape, overlap, same_host
 from stanch.routing._people import People
 from stanch.routing._place import Place
 from stanch.routing._table import Decision, RouteTable, Trace, address_of
@@ -34,6 +34,7 @@ __all__ = [
     "Trace",
     "address_of",
     "check",
+    "host_shape",
     "lint",
     "load_routes",
     "normal_host",
