@@ -47,6 +47,8 @@ def rfc3339(moment: datetime) -> str:
 
 
 def _text(value: object) -> str:
+    if type(value) is str:
+        return _QUOTED(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, BaseModel):
@@ -66,9 +68,9 @@ def _composite(value: object) -> str:
     if isinstance(value, timedelta):
         return _number(value.total_seconds())
     if is_mapping(value):
-        return "{" + ",".join(_member(name, value[name]) for name in sorted(value, key=_utf16)) + "}"
+        return "{" + ",".join([_member(name, value[name]) for name in sorted(value, key=_utf16)]) + "}"
     if _is_array(value):
-        return "[" + ",".join(_text(item) for item in value) + "]"
+        return "[" + ",".join([_text(item) for item in value]) + "]"
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 

@@ -57,7 +57,7 @@ def _templates_beside(folder: Path) -> set[str]:
 def _fixtures(playbooks: Mapping[str, Playbook], texts: Mapping[str, str]) -> Iterator[Problem]:
     """P403: findings that tests name, and that are not there or are no longer findings."""
     from stanch.errors import Problem, StanchError
-    from stanch.playbooks.fixtures import finding_of
+    from stanch.playbooks.fixtures import check_fixture
 
     fine: set[tuple[Path, str]] = set()
     for file, playbook in playbooks.items():
@@ -66,7 +66,7 @@ def _fixtures(playbooks: Mapping[str, Playbook], texts: Mapping[str, str]) -> It
             if isinstance(test.finding, str) and (folder, test.finding) in fine:
                 continue
             try:
-                finding_of(test.finding, folder)
+                check_fixture(test.finding, folder)
             except StanchError as error:
                 line, column = _test_place(texts[file], number)
                 message = f"finding of test {test.name!r}: {error.message}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from stanch.canonical import canonical, digest
+from stanch.canonical import canonical
 from stanch.durations import format_duration
 from stanch.errors import ConfigError, Problem
 from stanch.expressions import ENGINE
@@ -60,10 +61,11 @@ def compile_plan(playbook: Playbook, *, source: str = "", inputs: Mapping[str, A
     )
     linked = with_needs(plan)
     body = linked.model_dump(mode="json", exclude={"digest", "source"})
-    if len(canonical(body)) > MAX_PLAN_BYTES:
+    form = canonical(body)
+    if len(form) > MAX_PLAN_BYTES:
         hint = "split it, or move long texts into text templates"
         raise ConfigError(f"{playbook.id}: the plan is larger than {MAX_PLAN_BYTES} bytes", code="P006", hint=hint)
-    return linked.model_copy(update={"digest": digest(body)})
+    return linked.model_copy(update={"digest": hashlib.sha256(form).hexdigest()})
 
 
 def _inputs(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:

@@ -113,12 +113,15 @@ def check_texts(
                 found.problems += error.problems
                 continue
             found.entries.append(Entry(checked.playbook, plan, file))
-    found.across += _across(found.entries, inputs)
+    readable = frozenset(playbook.id for playbook in found.playbooks.values())
+    found.across += _across(found.entries, inputs, readable)
     return found
 
 
-def _across(entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
-    """Problems that only several files together have."""
+def _across(
+    entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]], readable: Collection[str]
+) -> list[Problem]:
+    """Problems that only several files together have; `readable` are the ids of all, right or not."""
     found = list(ambiguous(tuple(entries)))
     first: dict[str, str] = {}
     for entry in entries:
@@ -128,11 +131,11 @@ def _across(entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]])
         first.setdefault(entry.id, entry.file)
     for entry in entries:
         for name in entry.playbook.on.wins_over:
-            if name not in first:
+            if name not in readable:
                 message = f"wins_over names {name!r}, and there is no such playbook"
                 found.append(Problem("P108", message, file=entry.file, line=1, column=1, severity="warning"))
     if entries:
-        unknown = [name for name in inputs if name not in first]
+        unknown = [name for name in inputs if name not in readable]
         found += [
             Problem("P109", f"settings give inputs to {name!r}, and there is no such playbook") for name in unknown
         ]
