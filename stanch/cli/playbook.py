@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stanch.cli.playbook_files import files_in, load_book, read_text, say, stopped
+from stanch.cli.playbook_graph import graph
 from stanch.shapes import is_dict
 
 if TYPE_CHECKING:
     from stanch.plan import Plan
-    from stanch.playbooks import Playbook
     from stanch.playbooks.examples import Moment
     from stanch.simulate import Report, Result
     from stanch.views import FindingView, RouteView
@@ -34,8 +34,8 @@ def run_tests(
     from stanch.simulate import run_example
 
     results: list[Result] = []
-    for path in _files(paths or [DEFAULT_FOLDER]):
-        playbook = _load(path)
+    for path in files_in(paths or [DEFAULT_FOLDER]):
+        playbook = load_book(path)
         results += [run_example(playbook, example, folder=path.parent) for example in playbook.tests]
     if as_json:
         typer.echo(json.dumps([_result(result) for result in results], indent=2))
@@ -65,7 +65,7 @@ def simulate(
     from stanch.simulate import simulate as run
     from stanch.simulate.driver import TooLong
 
-    loaded = _load(playbook)
+    loaded = load_book(playbook)
     try:
         seen = _finding(finding)
         told = _told(timeline)
@@ -75,43 +75,8 @@ def simulate(
         setting = Setting(timeline=told[0], mocks=told[1], people=people, mode=effective)
         report = run(plan, seen, view, setting=setting)
     except (StanchError, TooLong) as error:
-        raise _stopped(error) from None
+        raise stopped(error) from None
     typer.echo(json.dumps(report.as_json(), indent=2)) if as_json else _show_report(report)
-
-
-def _files(paths: list[Path]) -> Iterator[Path]:
-    for path in paths:
-        found = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
-        if not found:
-            typer.echo(f"there is no playbook in {path}", err=True)
-            raise typer.Exit(2)
-        yield from found
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        typer.echo(f"cannot read {path}", err=True)
-        raise typer.Exit(2) from None
-
-
-def _load(path: Path) -> Playbook:
-    from stanch.errors import ConfigError
-    from stanch.playbooks import load_playbook
-
-    try:
-        return load_playbook(_read(path), str(path))
-    except ConfigError as error:
-        raise _stopped(error) from None
-
-
-def _stopped(error: Exception) -> typer.Exit:
-    from stanch.sinks.terminal import safe_text
-
-    for problem in getattr(error, "problems", ()) or (error,):
-        typer.echo(safe_text(str(problem), limit=1000), err=True)
-    return typer.Exit(3)
 
 
 def _finding(path: Path) -> FindingView:
@@ -120,7 +85,7 @@ def _finding(path: Path) -> FindingView:
     from stanch.findings import parse_view, view_of
     from stanch.sources import extract
 
-    body = _read(path)
+    body = read_text(path)
     try:
         return parse_view(json.loads(body))
     except (ValueError, IntakeError):
@@ -134,7 +99,7 @@ def _finding(path: Path) -> FindingView:
 def _yaml(path: Path) -> Any:
     from stanch.documents import load
 
-    return load(_read(path), str(path)).data
+    return load(read_text(path), str(path)).data
 
 
 def _route(path: Path | None, finding: FindingView) -> RouteView:
@@ -155,7 +120,7 @@ def _owned(routes: Path, finding: FindingView, plan: Plan) -> tuple[RouteView, d
     from stanch.simulate.driver import START
     from stanch.simulate.people import resolved
 
-    table = load_routes(_read(routes), str(routes))
+    table = load_routes(read_text(routes), str(routes))
     view = table.route(finding, START).view
     return view, resolved(plan, view, lambda name: table.people.resolve(name, START))
 
@@ -197,20 +162,13 @@ def _result(result: Result) -> dict[str, object]:
 
 def _show_results(results: list[Result], *, verbose: bool) -> None:
     for result in results:
-        _say(f"{'ok  ' if result.ok else 'FAIL'} {result.playbook}: {result.name}")
+        say(f"{'ok  ' if result.ok else 'FAIL'} {result.playbook}: {result.name}")
         for mismatch in result.mismatches:
-            _say(f"       {mismatch}")
+            say(f"       {mismatch}")
         if verbose and not result.ok and result.report:
             _show_timeline(result.report, indent="       ")
     failed = sum(not result.ok for result in results)
     typer.echo(f"{len(results)} tests, {failed} failed", err=True)
-
-
-def _say(text: str) -> None:
-    from stanch.sinks.terminal import safe_text
-
-    indent = text[: len(text) - len(text.lstrip())]
-    typer.echo(indent + safe_text(text, limit=500))
 
 
 def _show_timeline(report: Report, *, indent: str = "") -> None:
@@ -218,11 +176,11 @@ def _show_timeline(report: Report, *, indent: str = "") -> None:
 
     for line in report.timeline:
         step = f"{line.step}: " if line.step else ""
-        _say(f"{indent}{format_duration(line.at):>8}  {step}{line.what}")
+        say(f"{indent}{format_duration(line.at):>8}  {step}{line.what}")
 
 
 def _show_report(report: Report) -> None:
-    _say(f"{report.playbook}: {report.status}{' - ' + report.reason if report.reason else ''}")
+    say(f"{report.playbook}: {report.status}{' - ' + report.reason if report.reason else ''}")
     _show_timeline(report, indent="  ")
     sections = (
         ("approvals", [f"{item.step}: {item.outcome} - {item.question}" for item in report.approvals]),
@@ -235,6 +193,9 @@ def _show_report(report: Report) -> None:
     )
     for title, lines in sections:
         if lines:
-            _say(f"{title}:")
+            say(f"{title}:")
             for line in lines:
-                _say(f"  {line}")
+                say(f"  {line}")
+
+
+app.command("graph")(graph)

@@ -1,0 +1,67 @@
+"""Reads the files that the commands under `stanch playbook` are given, and says what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from stanch.plan import Plan
+    from stanch.playbooks import Playbook
+
+
+def files_in(paths: list[Path]) -> Iterator[Path]:
+    for path in paths:
+        found = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
+        if not found:
+            typer.echo(f"there is no playbook in {path}", err=True)
+            raise typer.Exit(2)
+        yield from found
+
+
+def read_text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        typer.echo(f"cannot read {path}", err=True)
+        raise typer.Exit(2) from None
+
+
+def load_book(path: Path) -> Playbook:
+    from stanch.errors import ConfigError
+    from stanch.playbooks import load_playbook
+
+    try:
+        return load_playbook(read_text(path), str(path))
+    except ConfigError as error:
+        raise stopped(error) from None
+
+
+def stopped(error: Exception) -> typer.Exit:
+    from stanch.sinks.terminal import safe_text
+
+    for problem in getattr(error, "problems", ()) or (error,):
+        typer.echo(safe_text(str(problem), limit=1000), err=True)
+    return typer.Exit(3)
+
+
+def load_plan(path: Path) -> Plan:
+    """The plan of a playbook file; exits 3 where it has none."""
+    from stanch.errors import ConfigError
+    from stanch.playbooks import compile_plan
+
+    try:
+        return compile_plan(load_book(path), source=str(path))
+    except ConfigError as error:
+        raise stopped(error) from None
+
+
+def say(text: str) -> None:
+    """A line on standard output, harmless for a terminal."""
+    from stanch.sinks.terminal import safe_text
+
+    indent = text[: len(text) - len(text.lstrip())]
+    typer.echo(indent + safe_text(text, limit=500))
