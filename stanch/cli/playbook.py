@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stanch.cli.findings_in import findings_in
+from stanch.cli.playbook_diff import diff
 from stanch.cli.playbook_files import files_in, load_book, read_text, say, stopped
 from stanch.cli.playbook_graph import graph
 from stanch.shapes import is_dict
@@ -67,7 +69,7 @@ def simulate(
 
     loaded = load_book(playbook)
     try:
-        seen = _finding(finding)
+        seen = findings_in(finding)[0][1]
         told = _told(timeline)
         plan = compile_plan(loaded, source=str(playbook))
         view, people = _owned(routes, seen, plan) if routes else (_route(route, seen), {})
@@ -77,23 +79,6 @@ def simulate(
     except (StanchError, TooLong) as error:
         raise stopped(error) from None
     typer.echo(json.dumps(report.as_json(), indent=2)) if as_json else _show_report(report)
-
-
-def _finding(path: Path) -> FindingView:
-    """Our own JSON, or the first finding of a tool's report."""
-    from stanch.errors import ConfigError, IntakeError
-    from stanch.findings import parse_view, view_of
-    from stanch.sources import extract
-
-    body = read_text(path)
-    try:
-        return parse_view(json.loads(body))
-    except (ValueError, IntakeError):
-        found = extract(body.encode(), adapter="auto")
-    if not found.findings:
-        hint = "`stanch findings FILE` says why"
-        raise ConfigError(f"there is no finding in {path}", code="P403", hint=hint)
-    return view_of(found.findings[0])
 
 
 def _yaml(path: Path) -> Any:
@@ -199,3 +184,4 @@ def _show_report(report: Report) -> None:
 
 
 app.command("graph")(graph)
+app.command("diff")(diff)

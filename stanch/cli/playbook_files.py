@@ -43,9 +43,19 @@ def load_book(path: Path) -> Playbook:
 def stopped(error: Exception) -> typer.Exit:
     from stanch.sinks.terminal import safe_text
 
-    for problem in getattr(error, "problems", ()) or (error,):
-        typer.echo(safe_text(str(problem), limit=1000), err=True)
+    for line in _told(error):
+        typer.echo(safe_text(line, limit=1000), err=True)
     return typer.Exit(3)
+
+
+def _told(error: Exception) -> list[str]:
+    from stanch.errors import StanchError
+
+    if problems := getattr(error, "problems", ()):
+        return [str(problem) for problem in problems]
+    if isinstance(error, StanchError):
+        return [f"{error.code} {error.message}" + (f" ({error.hint})" if error.hint else "")]
+    return [str(error)]
 
 
 def load_plan(path: Path) -> Plan:
