@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from stanch.shapes import is_list
+
 if TYPE_CHECKING:
     from stanch.views import FindingView
 
@@ -47,7 +49,7 @@ def _own(text: str) -> list[FindingView]:
     """Findings as people write them, or as `stanch findings` prints them; empty where one is neither."""
     try:
         whole = json.loads(text)
-        items: list[Any] = list(whole) if isinstance(whole, list) else [whole]
+        items = whole if is_list(whole) else [whole]
     except ValueError:
         items = [_line(line) for line in text.splitlines() if line.strip()]
     views = [_view(item) for item in items]
