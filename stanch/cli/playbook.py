@@ -10,6 +10,7 @@ import typer
 
 from stanch.cli.findings_in import findings_in
 from stanch.cli.playbook_diff import diff
+from stanch.cli.playbook_exchange import export, import_
 from stanch.cli.playbook_files import files_in, load_book, read_text, say, stopped
 from stanch.cli.playbook_fmt import fmt
 from stanch.cli.playbook_graph import graph
@@ -187,3 +188,5 @@ def _show_report(report: Report) -> None:
 app.command("graph")(graph)
 app.command("diff")(diff)
 app.command("fmt")(fmt)
+app.command("export")(export)
+app.command("import")(import_)
