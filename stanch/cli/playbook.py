@@ -13,6 +13,7 @@ from stanch.cli.playbook_diff import diff
 from stanch.cli.playbook_exchange import export, import_
 from stanch.cli.playbook_files import files_in, load_book, read_text, say, stopped
 from stanch.cli.playbook_fmt import fmt
+from stanch.cli.playbook_golden import is_scenario, run_golden, scenarios_in
 from stanch.cli.playbook_graph import graph
 from stanch.shapes import is_dict
 
@@ -33,19 +34,28 @@ def run_tests(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Results as JSON.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what each failed test did.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Write down anew what comes of golden files.")] = False,
 ) -> None:
-    """Run the tests inside playbook files; exits 1 when one fails, 3 when a file is not usable."""
-    from stanch.simulate import run_example
-
+    """Run the tests inside playbook files, and golden files; exits 1 when one fails, 3 when a file is not usable."""
+    given = paths or [DEFAULT_FOLDER]
+    golden = [path for path in given if is_scenario(path)]
     results: list[Result] = []
-    for path in files_in(paths or [DEFAULT_FOLDER]):
-        playbook = load_book(path)
-        results += [run_example(playbook, example, folder=path.parent) for example in playbook.tests]
+    for path in files_in([path for path in given if path not in golden]):
+        results += _inside(path)
+    golden += [path for folder in given for path in scenarios_in(folder)]
+    results += [run_golden(path, update=update) for path in golden]
     if as_json:
         typer.echo(json.dumps([_result(result) for result in results], indent=2))
     else:
         _show_results(results, verbose=verbose)
     raise typer.Exit(0 if all(result.ok for result in results) else 1)
+
+
+def _inside(path: Path) -> list[Result]:
+    from stanch.simulate import run_example
+
+    playbook = load_book(path)
+    return [run_example(playbook, example, folder=path.parent) for example in playbook.tests]
 
 
 @app.command("simulate")

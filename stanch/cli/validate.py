@@ -141,7 +141,7 @@ def _others(path: Path, text: str) -> list[Problem]:
     check = _CHECKS.get(kind)
     if check is None:
         message = "not a kind of file that is checked here"
-        hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1 or sources/v1"
+        hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1, sources/v1 or scenario/v1"
         return [Problem("C030", message, file=str(path), line=1, column=1, hint=hint, severity="warning")]
     try:
         return check(text, path)
@@ -192,6 +192,24 @@ def _template(text: str, path: Path) -> list[Problem]:
     return problems_of(str(path), text)
 
 
+def _scenario(text: str, path: Path) -> list[Problem]:
+    """Its form and its finding; what comes of it is for `stanch playbook test`."""
+    from stanch.errors import Problem, StanchError
+    from stanch.playbooks.fixtures import check_fixture
+    from stanch.simulate.golden import load_scenario
+
+    scenario, document = load_scenario(text, str(path))
+    told: dict[str, str] = {}
+    if not (path.parent / scenario.playbook).is_file():
+        told["playbook"] = f"there is no playbook {scenario.playbook}"
+    try:
+        check_fixture(scenario.finding, path.parent)
+    except StanchError as error:
+        told["finding"] = error.message
+    places = {name: document.at((name,)) for name in told}
+    return [Problem("P403", told[name], str(path), line, column) for name, (line, column) in places.items()]
+
+
 _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
     "routes": _routes,
     "guards": _guards,
@@ -200,6 +218,7 @@ _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
     "openapi": openapi_problems,
     "adapter": _adapter,
     "text": _template,
+    "scenario": _scenario,
 }
 
 
