@@ -15,6 +15,8 @@ from stanch.cli.playbook_files import files_in, load_book, read_text, say, stopp
 from stanch.cli.playbook_fmt import fmt
 from stanch.cli.playbook_golden import is_scenario, run_golden, scenarios_in
 from stanch.cli.playbook_graph import graph
+from stanch.cli.playbook_told import as_json as told_as_json
+from stanch.cli.playbook_told import show_promises
 from stanch.shapes import is_dict
 
 if TYPE_CHECKING:
@@ -90,7 +92,11 @@ def simulate(
         report = run(plan, seen, view, setting=setting)
     except (StanchError, TooLong) as error:
         raise stopped(error) from None
-    typer.echo(json.dumps(report.as_json(), indent=2)) if as_json else _show_report(report)
+    if as_json:
+        typer.echo(json.dumps(told_as_json(plan, report), indent=2))
+        return
+    show_promises(plan, report)
+    _show_report(report)
 
 
 def _yaml(path: Path) -> Any:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from stanch.catalog import Effect, catalog
+from stanch.catalog import Effect
 from stanch.comparing._approvals import approvals_compared
 from stanch.comparing._changes import changes_compared, ways_back_compared
 from stanch.comparing._conditions import compared
 from stanch.comparing._model import Change, other, risk, safer
 from stanch.graph import effect_of
 from stanch.plan import Plan, PlanStep, StepKind
-
-_CHANGING = ("change", "irreversible")
+from stanch.simulate.bounds import contains
 
 
 def steps_compared(old: Plan, new: Plan) -> Iterator[Change]:
@@ -29,12 +28,6 @@ def steps_compared(old: Plan, new: Plan) -> Iterator[Change]:
     yield from _order(list(before), list(after), after)
 
 
-def changing(step: PlanStep) -> bool:
-    """Whether the step changes production by itself, other than by taking something back."""
-    spec = catalog().get(step.action)
-    return spec is not None and spec.effect.mutates and not spec.name.endswith((".lift", ".resume", ".detach"))
-
-
 def _came(step: PlanStep) -> Iterator[Change]:
     effect = effect_of(step)
     if step.kind is StepKind.APPROVE:
@@ -43,7 +36,7 @@ def _came(step: PlanStep) -> Iterator[Change]:
         yield safer("revert.added", f"takes back {step.revert!r}", step.id)
     elif effect == "irreversible":
         yield risk("change.irreversible", f"adds what cannot be undone: {step.action}", step.id)
-    elif changing(step):
+    elif contains(step):
         yield risk("change.added", f"adds a change of production: {step.action}", step.id)
     else:
         yield other("step.added", f"adds {step.action or step.kind.value}", step.id)
@@ -54,7 +47,7 @@ def _went(step: PlanStep) -> Iterator[Change]:
         yield risk("approval.removed", f"removes the approval {step.id!r}", step.id)
     elif step.kind is StepKind.REVERT:
         yield risk("revert.removed", f"no longer takes back {step.revert!r} by itself", step.id)
-    elif changing(step):
+    elif contains(step):
         yield safer("change.removed", f"no longer does {step.action}", step.id)
     elif step.action.startswith("evidence."):
         yield risk("evidence.removed", f"no longer preserves evidence: {step.action}", step.id)
@@ -65,17 +58,17 @@ def _went(step: PlanStep) -> Iterator[Change]:
 
 
 def _both(before: PlanStep, after: PlanStep, old: Plan, new: Plan) -> Iterator[Change]:
-    if before.kind is not after.kind or (before.action != after.action and changing(before) != changing(after)):
+    if before.kind is not after.kind or (before.action != after.action and contains(before) != contains(after)):
         yield from (*_went(before), *_came(after))
         return
     if before.action != after.action:
-        weight = risk if changing(after) else other
+        weight = risk if contains(after) else other
         yield weight("action.changed", f"does {after.action} instead of {before.action}", after.id)
     if before.approve and after.approve:
         yield from approvals_compared(after.id, before.approve, after.approve)
-    if changing(after) or after.kind in (StepKind.APPROVE, StepKind.REVERT):
+    if contains(after) or after.kind in (StepKind.APPROVE, StepKind.REVERT):
         yield from _when(before, after)
-    if changing(after):
+    if contains(after):
         yield from changes_compared((before, old), (after, new))
     elif before.verify or after.verify:
         yield from ways_back_compared(before, after)
@@ -84,7 +77,7 @@ def _both(before: PlanStep, after: PlanStep, old: Plan, new: Plan) -> Iterator[C
 def _when(before: PlanStep, after: PlanStep) -> Iterator[Change]:
     """A question or a taking back that happens less often is the risk there, not the other way round."""
     for change in compared(before.when, after.when, what="condition", subject="runs in", step=after.id):
-        if changing(after) or change.what.endswith("changed"):
+        if contains(after) or change.what.endswith("changed"):
             yield change
         elif change.what.endswith("narrower"):
             yield risk(change.what, change.message, after.id)
@@ -96,7 +89,7 @@ def _order(before: list[str], after: list[str], steps: dict[str, PlanStep]) -> I
     """A change that now comes before what it used to follow."""
     place, was = {name: at for at, name in enumerate(after)}, {name: at for at, name in enumerate(before)}
     for name in after:
-        if name not in was or not changing(steps[name]):
+        if name not in was or not contains(steps[name]):
             continue
         passed = [each for each in after if each in was and was[each] < was[name] and place[each] > place[name]]
         if passed:
