@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities import approvals, intake, ledger, points
+from activities import approvals, intake, ledger, points, turns
 from activities._run import heartbeats, reported
 from activities._world import World
 from stanch import contract
@@ -30,7 +30,7 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
 
     @activity.defn(name=contract.RESOLVE)
     def pin(question: Resolve) -> Resolved:
-        return reported(lambda: resolve(world.policy.current, world.records, question, settings=world.settings))
+        return reported(lambda: _pinned(world, question))
 
     @activity.defn(name=contract.RECORD)
     def record(recording: Recording) -> None:
@@ -42,6 +42,12 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
             return reported(lambda: ledger.sweep(world))
 
     return [pin, record, sweep]
+
+
+def _pinned(world: World, question: Resolve) -> Resolved:
+    answer = resolve(world.policy.current, world.records, question, settings=world.settings)
+    turns.call_off(world, answer.calls_off, by=question.case_id)
+    return answer
 
 
 def intake_activities(world: World) -> list[Callable[..., Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from activities import _spool
+from activities import _spool, turns
 from activities._run import outbox
 from activities._world import World
 from stanch.contract import CaseSummary, LedgerNote, Recording, Scene
@@ -46,6 +46,7 @@ def record(world: World, recording: Recording) -> None:
     if recording.summary is not None:
         world.records.put_case(_row(recording.summary))
         put_away(world.records, recording.summary)
+        turns.pass_on(world, recording.summary.case_id, recording.summary.state)
         for note in recording.scene.outbox:
             if note.event == "ticket.reassigned":
                 world.records.add_reassignment(_reassignment(recording.scene, recording.summary, note))

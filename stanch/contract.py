@@ -165,6 +165,7 @@ class Resolved(Wire):
         people: approver names to user ids. verify_window: seconds the case stays open after the fix.
         quiet: there is nothing to do and nobody to ask; the case ends by itself.
         links: cases of the same story.
+        calls_off: cases whose runs must end before this one begins.
     """
 
     route: RouteView
@@ -178,6 +179,7 @@ class Resolved(Wire):
     verify_window: float = 7 * 86400.0
     quiet: bool = False
     links: tuple[LinkedCase, ...] = ()
+    calls_off: tuple[str, ...] = ()
 
 
 class Scene(Wire):

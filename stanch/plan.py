@@ -9,7 +9,9 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from stanch.plan_called import Called, Part
 
 PLAN_VERSION = 1
 
@@ -32,15 +34,10 @@ class StepKind(StrEnum):
     WAIT = "wait"
     PARALLEL = "parallel"
     CHOOSE = "choose"
+    PLAYBOOK = "playbook"
     REVERT = "revert"
     SET = "set"
     STOP = "stop"
-
-
-class Part(BaseModel):
-    """Base of plan parts: frozen, tolerant of additions."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
 
 
 class Retry(Part):
@@ -124,8 +121,11 @@ class Wait(Part):
 
 
 class Stop(Part):
+    """`ends` is the `playbook` step whose run is over; "" is the whole run."""
+
     status: Literal["done", "failed"] = "done"
     reason: Any = ""
+    ends: str = ""
 
 
 class Branch(Part):
@@ -165,11 +165,13 @@ class PlanStep(Part):
     revert: str = ""
     set_: dict[str, Any] = Field(default_factory=dict)
     stop: Stop | None = None
+    called: Called | None = None
+    last: tuple[PlanStep, ...] = ()  # `finally` of a called playbook
 
     def children(self) -> tuple[PlanStep, ...]:
         """Every step directly inside this one, in written order."""
         branches = tuple(step for branch in self.branches for step in branch.steps)
-        return self.steps + branches + self.failure_steps + self.otherwise + self.on_reject
+        return self.steps + branches + self.last + self.failure_steps + self.otherwise + self.on_reject
 
     def holds(self, name: str) -> bool:
         """True where the named step is somewhere inside this one."""
@@ -199,7 +201,7 @@ class Plan(Part):
     title: str = ""
     owner: str = ""
     mode: Mode
-    role: Literal["primary", "companion"] = "primary"
+    role: Literal["primary", "companion", "called"] = "primary"
     source: str = ""
     inputs: dict[str, Any] = Field(default_factory=dict)
     input_types: dict[str, str] = Field(default_factory=dict)
@@ -207,6 +209,7 @@ class Plan(Part):
     guard: tuple[str, ...] = ()
     limits: Limits = Limits()
     concurrency_key: Any = None
+    on_conflict: Literal["attach", "queue", "replace", "skip"] = "attach"
     steps: tuple[PlanStep, ...]
     finally_: tuple[PlanStep, ...] = ()
     outputs: dict[str, Any] = Field(default_factory=dict)

@@ -9,12 +9,14 @@ from stanch.contract import Resolve, Resolved
 from stanch.errors import DependencyError
 from stanch.guards import targets
 from stanch.plan import Limits, Mode, Plan
+from stanch.playbooks.joining import joined
 from stanch.policy import PolicySnapshot
 from stanch.records import Budget, Halt, Records
 from stanch.records.safety import EVERYTHING
 from stanch.routing import RouteTable
 from stanch.settings import Settings
 from stanch.stories import story_of
+from stanch.taking_turns import turn_of
 from stanch.views import FindingView, RouteView
 
 
@@ -34,10 +36,15 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
     if question.route_only:
         return Resolved(route=view, policy_digest=policy.digest, why="; ".join(story.why), links=story.links)
     choice = policy.playbooks.select(finding, view)
-    if choice.plan is None:
+    plan, beside = joined(choice)
+    if plan is None:
         why = "; ".join((choice.why, *story.why))
         return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links)
-    plan = choice.plan
+    turn = turn_of(plan, records, question, finding, view)
+    if turn.plan is None:
+        why = "; ".join((choice.why, turn.why, *story.why))
+        return Resolved(route=view, policy_digest=policy.digest, why=why, quiet=True, links=story.links)
+    plan = turn.plan
     mode, because = effective_mode(plan, finding, question, policy=policy, records=records)
     return Resolved(
         route=view,
@@ -46,10 +53,11 @@ def resolve(policy: PolicySnapshot, records: Records, question: Resolve, *, sett
         inputs=plan.inputs,
         people=_people(policy.routes, plan, view, question),
         policy_digest=policy.digest,
-        why="; ".join(filter(None, (choice.why, because, *story.why))),
+        why="; ".join(filter(None, (choice.why, beside, turn.why, because, *story.why))),
         trace=decision.trace.notes[:20],
         verify_window=settings.verify_window.total_seconds(),
         links=story.links,
+        calls_off=turn.calls_off,
     )
 
 

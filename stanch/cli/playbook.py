@@ -54,10 +54,12 @@ def run_tests(
 
 
 def _inside(path: Path) -> list[Result]:
+    from stanch.playbooks.calling import callees_of
     from stanch.simulate import run_example
 
     playbook = load_book(path)
-    return [run_example(playbook, example, folder=path.parent) for example in playbook.tests]
+    callees = callees_of(playbook, path)
+    return [run_example(playbook, test, folder=path.parent, callees=callees) for test in playbook.tests]
 
 
 @app.command("simulate")
@@ -77,6 +79,7 @@ def simulate(
     """Run a playbook on a finding with invented answers and a virtual clock; nothing is sent."""
     from stanch.errors import StanchError
     from stanch.playbooks import compile_plan
+    from stanch.playbooks.calling import callees_of
     from stanch.simulate import Setting
     from stanch.simulate import simulate as run
     from stanch.simulate.driver import TooLong
@@ -85,7 +88,7 @@ def simulate(
     try:
         seen = findings_in(finding)[0][1]
         told = _told(timeline)
-        plan = compile_plan(loaded, source=str(playbook))
+        plan = compile_plan(loaded, source=str(playbook), callees=callees_of(loaded, playbook))
         view, people = _owned(routes, seen, plan) if routes else (_route(route, seen), {})
         effective = _mode(mode, plan.mode.value)
         setting = Setting(timeline=told[0], mocks=told[1], people=people, mode=effective)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -33,9 +33,11 @@ def read_text(path: Path) -> str:
 def load_book(path: Path) -> Playbook:
     from stanch.errors import ConfigError
     from stanch.playbooks import load_playbook
+    from stanch.playbooks.calling import library_for
 
     try:
-        return load_playbook(read_text(path), str(path))
+        text = read_text(path)
+        return load_playbook(text, str(path), library=library_for(text, path))
     except ConfigError as error:
         raise stopped(error) from None
 
@@ -58,13 +60,15 @@ def _told(error: Exception) -> list[str]:
     return [str(error)]
 
 
-def load_plan(path: Path) -> Plan:
-    """The plan of a playbook file; exits 3 where it has none."""
+def load_plan(path: Path, *, inputs: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of a playbook file, with what it calls; exits 3 where it has none."""
     from stanch.errors import ConfigError
     from stanch.playbooks import compile_plan
+    from stanch.playbooks.calling import callees_of
 
     try:
-        return compile_plan(load_book(path), source=str(path))
+        book = load_book(path)
+        return compile_plan(book, source=str(path), inputs=inputs, callees=callees_of(book, path))
     except ConfigError as error:
         raise stopped(error) from None
 

@@ -19,7 +19,7 @@ def scenarios_in(path: Path) -> list[Path]:
 
 
 def is_scenario(path: Path) -> bool:
-    from stanch.cli.validate import kind_of
+    from stanch.cli.file_kinds import kind_of
 
     return path.is_file() and kind_of(path, read_text(path)) == "scenario"
 
@@ -27,18 +27,13 @@ def is_scenario(path: Path) -> bool:
 def run_golden(path: Path, *, update: bool) -> Result:
     """Run one, and write down what came of it where that is asked."""
     from stanch.errors import StanchError
-    from stanch.playbooks import compile_plan
     from stanch.simulate.golden import judged, load_scenario, run_scenario, updated
 
     text = read_text(path)
     try:
         scenario, _ = load_scenario(text, str(path))
         target = path.parent / scenario.playbook
-        plan = load_plan(target)
-        if scenario.inputs:
-            from stanch.cli.playbook_files import load_book
-
-            plan = compile_plan(load_book(target), inputs=scenario.inputs)
+        plan = load_plan(target, inputs=scenario.inputs)
         if update:
             made = updated(text, run_scenario(scenario, plan, folder=path.parent))
             if made != text:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import re
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stanch.cli.file_kinds import kind_of
 from stanch.cli.validate_inventory import inventory_problems, openapi_problems
 from stanch.cli.validate_playbooks import playbook_problems
 
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PATHS = (Path("policy"), Path("playbooks"))
 _SUFFIXES = (".yaml", ".yml")
-_KNOWN = ("playbook", "guards", "sources", "inventory", "scenario")
-_NAMED = {"routing": "routes"}
-_VERSION = re.compile(r"^version:[ \t]*['\"]?([a-z]+)/", re.MULTILINE)
-_OPENAPI = re.compile(r"^(?:openapi|swagger):", re.MULTILINE)
-_HEAD = 20_000
 
 
 def validate(
@@ -96,35 +91,6 @@ def check_files(files: list[Path]) -> list[Problem]:
             problems += _others(path, text)
     problems += playbook_problems(playbooks, templates=_own_templates(texts))
     return sorted(dict.fromkeys(problems), key=lambda each: (each.file, each.line, each.column, each.code))
-
-
-def kind_of(path: Path, text: str) -> str:
-    """What a file is, by its version line, its name or its folder; empty where it is none of ours."""
-    if path.suffix == ".j2":
-        return "text"
-    if path.suffix not in _SUFFIXES:
-        return "foreign"
-    if path.parent.name == "adapters":
-        return "adapter"
-    if _OPENAPI.search(text, 0, _HEAD):
-        return "openapi"
-    found = _VERSION.search(text)
-    word = found[1] if found else _version_inside(text)
-    kind = _NAMED.get(word, word if word in _KNOWN else "")
-    return kind or ("playbook" if path.parent.name == "playbooks" else "")  # whatever lies there will be loaded
-
-
-def _version_inside(text: str) -> str:
-    """The word of a version that is not plainly at the start of a line, as in a file of one `{ }`."""
-    from stanch.documents import load
-    from stanch.errors import ConfigError
-    from stanch.shapes import is_dict
-
-    try:
-        data = load(text).data if "version" in text else None
-    except ConfigError:
-        return ""
-    return str(data.get("version", "")).partition("/")[0] if is_dict(data) else ""
 
 
 def _own_templates(texts: Mapping[Path, str]) -> set[str]:

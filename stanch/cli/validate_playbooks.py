@@ -34,7 +34,7 @@ def playbook_problems(texts: Mapping[Path, str], *, templates: set[str]) -> list
 
 def _beside(folder: Path, given: Mapping[str, str]) -> dict[str, str]:
     """The other playbooks of a folder, which are read and not reported on."""
-    from stanch.cli.validate import kind_of
+    from stanch.cli.file_kinds import kind_of
 
     found: dict[str, str] = {}
     for path in sorted(folder.glob("*.y*ml")):

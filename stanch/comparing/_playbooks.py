@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from stanch.bounds import InputError, read_input
 from stanch.comparing._conditions import compared
 from stanch.comparing._model import Change, Weight, other, risk, safer
 from stanch.comparing._steps import steps_compared
 from stanch.plan import Plan
-from stanch.playbooks.checks.inputs import InputError, read_input
 from stanch.playbooks.model import Input, Playbook
 from stanch.routing import Place, Relation, overlap, same_host
 

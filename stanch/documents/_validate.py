@@ -42,7 +42,8 @@ def validate(model: type[Model], document: Document, codes: Codes | None = None)
         return model.model_validate(document.data)
     except ValidationError as error:
         found = error.errors(include_url=False, include_input=True)
-    problems = [_problem(model, document, codes or Codes(), detail) for detail in _one_each(model, document, found)]
+    details = _without_echoes(_one_each(model, document, found))
+    problems = [_problem(model, document, codes or Codes(), detail) for detail in details]
     raise failed(document.file, sorted(problems, key=lambda problem: (problem.line, problem.column)))
 
 
@@ -84,6 +85,17 @@ def _one_each(model: type[BaseModel], document: Document, errors: Iterable[Mappi
     return list({detail.path: detail for detail in reversed(chosen)}.values())[::-1]
 
 
+def _without_echoes(details: list[_Detail]) -> list[_Detail]:
+    """A misspelt key is one mistake: that the right one is missing follows from it."""
+    unknown = [detail.path for detail in details if detail.error["type"] == "extra_forbidden"]
+
+    def is_echo(detail: _Detail) -> bool:
+        beside = [str(path[-1]) for path in unknown if path[:-1] == detail.path[:-1]]
+        return detail.error["type"] == "missing" and bool(get_close_matches(str(detail.path[-1]), beside, cutoff=0.6))
+
+    return [detail for detail in details if not is_echo(detail)]
+
+
 def _problem(model: type[BaseModel], document: Document, codes: Codes, detail: _Detail) -> Problem:
     kind = str(detail.error["type"])
     last = str(detail.path[-1]) if detail.path else "the file"
@@ -97,7 +109,8 @@ def _problem(model: type[BaseModel], document: Document, codes: Codes, detail: _
         code, hint = kind, str(detail.error.get("ctx", {}).get("hint", ""))
     elif kind in ("literal_error", "enum"):
         hint = _suggest(str(detail.error["input"]), re.findall(r"'([^']*)'", str(detail.error["ctx"]["expected"])))
-    line, column = document.at(detail.path, key=kind in ("extra_forbidden", "missing"))
+    is_key = kind in ("extra_forbidden", "missing") or detail.error["loc"][-1:] == ("[key]",)
+    line, column = document.at(detail.path, key=is_key)
     return Problem(code=code, message=message, file=document.file, line=line, column=column, hint=hint)
 
 

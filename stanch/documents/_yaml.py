@@ -94,6 +94,10 @@ class _Builder:
         lines = self.text.split("\n")
         source = lines[line] if line < len(lines) else ""
         problem, context = error.problem or "", error.context or ""
+        opened = _hints.quote_opened(self.text, _LOADER, line)
+        if opened is not None:
+            self._problem("a text in quotes goes on over several lines", opened, hint=_hints.CLOSE_QUOTE)
+            return
         hint = _hints.for_error(problem, context=context, line=source, column=column)
         self._problem(f"not valid YAML: {problem or 'cannot be read'}", (line + 1, column + 1), hint=hint)
         self._tabs(lines, reported=line)
@@ -172,8 +176,7 @@ class _Builder:
 
     def _enter(self, node: Entries, key: Node, value: Node) -> None:
         if not isinstance(key, Leaf) or not isinstance(key.value, str):
-            hint = _hints.QUOTE_FLOW if not isinstance(key, Leaf) else "quote it"
-            self._problem("a key must be text", key.place, hint=hint)
+            self._problem("a key must be text", key.place, hint=self._key_hint(key))
         elif key.value == "<<" and not key.style:
             self._problem("merge keys (<<) are not accepted", key.place, hint="write the values out")
         elif key.value in node.keys:
@@ -182,6 +185,13 @@ class _Builder:
         else:
             node.keys[key.value] = key.place
             node.values[key.value] = value
+
+    def _key_hint(self, key: Node) -> str:
+        if isinstance(key, Leaf):
+            return "quote it"
+        line, column = key.place
+        before = self.text.split("\n")[line - 1][:column]
+        return _hints.JINJA if before.endswith("{{") else _hints.QUOTE_FLOW
 
     def _scalar(self, event: yaml.ScalarEvent) -> Leaf:
         place, style = _place(event), event.style or ""

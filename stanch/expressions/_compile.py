@@ -39,14 +39,14 @@ def compile_typed(source: str, schema: Schema) -> Any:
 
 
 def _mistakes(text: str, source: str, schema: Schema) -> list[Mistake]:
+    if "recursion limit" in text:
+        return [Mistake("P307", "the expression is nested too deeply", "split it")]
     found = [mistake for mistake in _each(text, source, schema) if mistake]
     syntax = [mistake for mistake in found if mistake.message.startswith("syntax")]
     if syntax:
         return syntax[:1]  # what follows a syntax error is noise
     if found:
         return sorted(set(found), key=lambda mistake: mistake.offset)
-    if "recursion" in text:
-        return [Mistake("P307", "the expression is nested too deeply", "split it")]
     return [Mistake("P301", "the expression does not compile")]
 
 
@@ -106,7 +106,16 @@ def _plain(kind: str) -> str:
     return kind.replace("google.protobuf.", "").replace("*", "")
 
 
+_SINGLE = re.compile(r"(?<![&|])[&|](?![&|])")
+_TEXTS = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
+
+
 def _syntax_hint(source: str) -> str:
+    if "{{" in source or "}}" in source:
+        return "this place is an expression already: leave {{ }} and ${{ }} out"
+    single = _SINGLE.search(_TEXTS.sub("", source))
+    if single:
+        return f"write {single[0] * 2} instead of a single {single[0]}"
     for word, symbol in _WORDS:
         if word in source:
             return f"write {symbol} instead of '{word.strip()}'"

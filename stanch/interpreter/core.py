@@ -24,7 +24,7 @@ from stanch.interpreter.messages import (
 )
 from stanch.interpreter.run import Run, ValueProblem
 from stanch.interpreter.state import CORE_VERSION, RENEWAL, CoreState, RunStatus, StepStatus
-from stanch.interpreter.walk import Progress, sequence
+from stanch.interpreter.walk import Progress, last_words, sequence
 from stanch.plan import StepKind
 
 MAX_WALKS = 50
@@ -258,6 +258,8 @@ def _take_back(run: Run) -> None:
 def _finish(run: Run) -> None:
     """Run `finally`, then say how it ended."""
     state = run.state
+    if last_words(run) is Progress.BLOCKED:
+        return
     if sequence(run, run.context.plan.finally_) is Progress.BLOCKED or state.inflight:
         return
     for name in list(state.steps):

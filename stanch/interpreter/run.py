@@ -66,8 +66,11 @@ class Run:
 
     def stop_timers(self, path: str) -> None:
         for ref in [ref for ref in self.state.timers if ref.partition("|")[0] == path]:
-            del self.state.timers[ref]
-            self.emit(StopTimer(ref=ref))
+            self.stop_timer(ref)
+
+    def stop_timer(self, ref: str) -> None:
+        del self.state.timers[ref]
+        self.emit(StopTimer(ref=ref))
 
     # -- step results -----------------------------------------------------------------------------------------------
 
@@ -89,7 +92,7 @@ class Run:
         return {
             "finding": context.finding,
             "route": context.route,
-            "inputs": context.inputs,
+            "inputs": {**context.inputs, **self.state.inputs} if self.state.inputs else context.inputs,
             "vars": self.state.vars,
             "steps": {name: self._step_view(step) for name, step in self.plan_steps.items()},
             "run": {

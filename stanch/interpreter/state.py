@@ -92,6 +92,7 @@ class CoreState(Mutable):
     failed: bool = False
     steps: dict[str, StepState] = Field(default_factory=dict)
     vars: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, Any] = Field(default_factory=dict)  # of called playbooks, durations as text
     changes: list[Change] = Field(default_factory=list[Change])
     approvals: dict[str, ApprovalState] = Field(default_factory=dict)
     timers: dict[str, datetime] = Field(default_factory=dict)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-from stanch.interpreter import actions, approve, undo, waits
+from stanch.interpreter import actions, approve, called, undo, waits
 from stanch.interpreter.run import Run, ValueProblem
 from stanch.interpreter.state import StepState, StepStatus
 from stanch.plan import PlanStep, StepKind
@@ -42,7 +42,9 @@ def visit(run: Run, step: PlanStep) -> Progress:
         if stopped:
             return Progress.STOPPED
     elif state.status is StepStatus.RUNNING:
-        _progress(run, step)
+        _progress(run, step, state)
+    elif step.kind is StepKind.PLAYBOOK and state.status is StepStatus.OK and called.LEAVING not in state.seen:
+        sequence(run, step.steps)  # what still runs alongside in it
     return _conclude(run, step, state)
 
 
@@ -79,12 +81,16 @@ def _start(run: Run, step: PlanStep, state: StepState) -> None:
             _stop(run, step)
         case StepKind.CHOOSE:
             _choose(run, step, state)
+        case StepKind.PLAYBOOK:
+            called.begin(run, step)
         case StepKind.PARALLEL | StepKind.REVERT:
             state.status, state.since = StepStatus.RUNNING, run.now
 
 
 def _stop(run: Run, step: PlanStep) -> None:
-    if step.stop is not None:
+    if step.stop is not None and step.stop.ends:
+        called.stop(run, step)
+    elif step.stop is not None:
         run.state.reason = str(run.render(step.stop.reason))
         run.state.failed = step.stop.status == "failed"
     run.finish_step(step.id, StepStatus.OK)
@@ -98,13 +104,55 @@ def _choose(run: Run, step: PlanStep, state: StepState) -> None:
     run.finish_step(step.id, StepStatus.SKIPPED, reason="no branch applies")
 
 
-def _progress(run: Run, step: PlanStep) -> None:
+def _progress(run: Run, step: PlanStep, state: StepState) -> None:
     if step.kind is StepKind.WAIT:
         waits.progress(run, step)
     elif step.kind is StepKind.REVERT:
         undo.progress_revert(run, step)
     elif step.kind is StepKind.DO and step.foreach is not None:
         actions.progress_items(run, step)
+    elif step.kind is StepKind.PLAYBOOK:
+        _progress_called(run, step, state)
+
+
+def _progress_called(run: Run, step: PlanStep, state: StepState) -> None:
+    """Walk a called playbook to its end; with a `finally`, a failure or a stop it is left as a run is left."""
+    if called.LEAVING not in state.seen:
+        progress = sequence(run, step.steps)
+        if progress is Progress.DONE and not step.last:
+            _end_called(run, step)
+            return
+        if progress is Progress.BLOCKED or (progress is Progress.DONE and _still_inside(run, step)):
+            return
+        called.leave(run, step, state, broken=progress is Progress.FAILED)
+    if not called.is_clear(run, step, state):
+        return
+    if sequence(run, step.last) is Progress.BLOCKED or called.under_way(run, step):
+        return
+    if not called.is_clear(run, step, state):
+        return  # its `finally` has ended it badly
+    if called.close(run, step, state):
+        _prove(run, step)
+
+
+def _end_called(run: Run, step: PlanStep) -> None:
+    """It is over when what its outputs read has ended; what else runs alongside delays nobody."""
+    if not any(_unsettled(run, name) for name in called.read_by_outputs(step)):
+        called.give_outputs(run, step)
+        _prove(run, step)
+
+
+def _still_inside(run: Run, step: PlanStep) -> bool:
+    names = undo.inside(step) & run.reached
+    return called.under_way(run, step) or any(not run.state.step(name).status.final for name in names - {step.id})
+
+
+def last_words(run: Run) -> Progress:
+    """The `finally` of called playbooks that the end of the run has cut off."""
+    for step in called.open_ones(run):
+        if sequence(run, step.last) is Progress.BLOCKED:
+            return Progress.BLOCKED
+    return Progress.DONE
 
 
 def _progress_composite(run: Run, step: PlanStep, state: StepState) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from stanch.catalog import catalog
+from stanch.errors import ConfigError
 from stanch.plan import (
     Approve,
     Awaited,
@@ -23,6 +24,7 @@ from stanch.plan import (
     Wait,
 )
 from stanch.playbooks.checks.parameters import Field, fields_of
+from stanch.playbooks.inlining import given_inputs, inlined
 from stanch.playbooks.model import (
     ApproveWords,
     AwaitedWords,
@@ -35,6 +37,7 @@ from stanch.playbooks.model import (
     VerifyWords,
     WaitWords,
 )
+from stanch.playbooks.renaming import CannotRename
 from stanch.playbooks.tree import Tree
 from stanch.playbooks.values import compiled
 
@@ -49,7 +52,7 @@ def step_of(step: Step, tree: Tree, *, timeout: float | None = None) -> PlanStep
     failure = step.on_failure
     after: tuple[Step, ...] = failure.do if isinstance(failure, FailureWords) else ()
     spec = catalog().get(step.do or "")
-    return PlanStep(
+    made = PlanStep(
         id=step.id,
         kind=kind,
         when=step.when,
@@ -76,6 +79,18 @@ def step_of(step: Step, tree: Tree, *, timeout: float | None = None) -> PlanStep
         set_=compiled(step.set or {}),
         stop=Stop(status=step.stop.status, reason=compiled(step.stop.reason)) if step.stop else None,
     )
+    return made if step.playbook is None else _calling(step, made, tree)
+
+
+def _calling(step: Step, made: PlanStep, tree: Tree) -> PlanStep:
+    """A step that calls a playbook holds the whole of it."""
+    callee = tree.callees[step.playbook or ""]
+    given = {name: compiled(value) for name, value in step.with_.items()}
+    try:
+        parts = inlined(callee.plan, at=step.id, inputs=given_inputs(callee, given))
+    except CannotRename as error:
+        raise ConfigError(f"{step.playbook} cannot be called: {error}", code="P301") from error
+    return made.model_copy(update={"with_": {}, **parts})
 
 
 def _loop(words: ForeachWords | None) -> Foreach | None:

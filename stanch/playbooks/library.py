@@ -9,13 +9,12 @@ from types import MappingProxyType
 from typing import Any
 
 from stanch.errors import ConfigError, Problem
-from stanch.playbooks.compile import compile_plan
-from stanch.playbooks.loader import check_playbook
+from stanch.playbooks.calling import NO_INPUTS, compiled_all
+from stanch.playbooks.inlining import Callee
+from stanch.playbooks.loader import Checked, check_form, read_form
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.selection import Choice, Entry, ambiguous, choose, index_of
 from stanch.views import FindingView, RouteView
-
-NO_INPUTS: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class PlaybookSet:
@@ -60,9 +59,10 @@ class PlaybookSet:
         *,
         inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
         templates: Collection[str] | None = None,
+        others: Mapping[str, Callee] = MappingProxyType({}),
     ) -> PlaybookSet:
-        """The same from texts, by file name."""
-        found = check_texts(texts, inputs=inputs, templates=templates)
+        """The same from texts, by file name; `others` may be called and are no part of the set."""
+        found = check_texts(texts, inputs=inputs, templates=templates, others=others)
         problems = found.problems + found.across
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
@@ -97,25 +97,42 @@ def check_texts(
     *,
     inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
     templates: Collection[str] | None = None,
+    others: Mapping[str, Callee] = MappingProxyType({}),
 ) -> SetCheck:
-    """Check files by themselves and as a whole; nothing is raised."""
-    found = SetCheck()
-    for file, text in texts.items():
-        checked = check_playbook(text, file, templates=templates)
-        found.problems += checked.problems
-        if checked.playbook is None:
-            continue
-        found.playbooks[file] = checked.playbook
-        if checked.ok:
-            try:
-                plan = compile_plan(checked.playbook, source=file, inputs=inputs.get(checked.playbook.id))
-            except ConfigError as error:
-                found.problems += error.problems
-                continue
-            found.entries.append(Entry(checked.playbook, plan, file))
-    readable = frozenset(playbook.id for playbook in found.playbooks.values())
-    found.across += _across(found.entries, inputs, readable)
-    return found
+    """Check files by themselves and as a whole; `others` may be called and are no part of the set."""
+    forms = [read_form(text, file) for file, text in texts.items()]
+    readable = {form.file: form.playbook for form in forms if form.playbook is not None}
+    library = {name: item.playbook for name, item in others.items()}
+    library |= {playbook.id: playbook for playbook in readable.values()}
+    judged = {form.file: check_form(form, templates=templates, library=library) for form in forms}
+    entries, more = _compiled(judged, inputs, others)
+    own = [problem for checked in judged.values() for problem in checked.problems]
+    names = frozenset(playbook.id for playbook in readable.values())
+    return SetCheck([*own, *more], _across(entries, inputs, names), readable, entries)
+
+
+def _compiled(
+    judged: Mapping[str, Checked], inputs: Mapping[str, Mapping[str, Any]], others: Mapping[str, Callee]
+) -> tuple[list[Entry], list[Problem]]:
+    """The plans of all usable files, and why some cannot be made."""
+    usable = {file: item.playbook for file, item in judged.items() if item.playbook is not None and item.ok}
+    by_id = {playbook.id: playbook for playbook in usable.values()}
+    files = {playbook.id: file for file, playbook in usable.items()}
+    problems: list[Problem] = []
+    made = compiled_all(
+        by_id, others=others, inputs=inputs, failed=lambda error, name: problems.extend(_told(error, files[name]))
+    )
+    entries = [
+        Entry(playbook, made[playbook.id].plan.model_copy(update={"source": file}), file)
+        for file, playbook in usable.items()
+        if playbook.id in made
+    ]
+    return entries, problems
+
+
+def _told(error: ConfigError, file: str) -> Collection[Problem]:
+    """The problems of an error; one without any is a problem of the whole file."""
+    return error.problems or (Problem(error.code, error.message, file=file, line=1, column=1, hint=error.hint),)
 
 
 def _across(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from stanch.documents import Document, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.playbooks.checks.actions import check_actions
 from stanch.playbooks.checks.approvals import check_approvals
+from stanch.playbooks.checks.calls import check_calls, inner_names
 from stanch.playbooks.checks.expressions import Expressions
 from stanch.playbooks.checks.holding import check_holding
 from stanch.playbooks.checks.inputs import check_inputs, check_waits
 from stanch.playbooks.checks.modes import check_modes
 from stanch.playbooks.checks.names import check_names, check_tests
 from stanch.playbooks.checks.shape import check_shape
+from stanch.playbooks.checks.traps import check_traps
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report
 from stanch.playbooks.tree import Tree, tree_of
@@ -34,33 +36,70 @@ class Checked:
         return not any(problem.severity == "error" for problem in self.problems)
 
 
-def check_playbook(text: str, file: str = "", *, templates: Collection[str] | None = None) -> Checked:
+@dataclass(frozen=True)
+class Form:
+    """A file that was read and not judged yet: where it has no readable form, only what is wrong with that."""
+
+    file: str
+    document: Document | None = None
+    playbook: Playbook | None = None
+    problems: tuple[Problem, ...] = ()
+
+
+def read_form(text: str, file: str = "") -> Form:
+    """Read a file as a playbook, before any check that needs more than its form."""
+    try:
+        document = load(text, file)
+        return Form(file, document, validate(Playbook, document))
+    except ConfigError as error:
+        return Form(file, problems=error.problems)
+
+
+def check_form(
+    form: Form, *, templates: Collection[str] | None = None, library: Mapping[str, Playbook] | None = None
+) -> Checked:
+    """Judge a file that was read; arguments as of `check_playbook`."""
+    if form.playbook is None or form.document is None:
+        return Checked(None, form.problems)
+    report = Report(form.file, form.document)
+    known = shipped_names() if templates is None else templates
+    _check(form.playbook, form.document, report, templates=known, library=library)
+    unique = dict.fromkeys(report.problems)
+    ordered = sorted(unique, key=lambda problem: (problem.line, problem.column, problem.code))
+    return Checked(form.playbook, tuple(ordered))
+
+
+def check_playbook(
+    text: str,
+    file: str = "",
+    *,
+    templates: Collection[str] | None = None,
+    library: Mapping[str, Playbook] | None = None,
+) -> Checked:
     """Check a file and keep warnings beside errors.
 
     Args:
         text: the YAML.
         file: its name, for the problems.
         templates: names of text templates that exist; the shipped ones where not given.
+        library: the playbooks that it may call, by id; where not given, what it calls is not judged.
     """
-    try:
-        document = load(text, file)
-        playbook = validate(Playbook, document)
-    except ConfigError as error:
-        return Checked(None, error.problems)
-    report = Report(file, document)
-    _check(playbook, document, report, templates=shipped_names() if templates is None else templates)
-    unique = dict.fromkeys(report.problems)
-    ordered = sorted(unique, key=lambda problem: (problem.line, problem.column, problem.code))
-    return Checked(playbook, tuple(ordered))
+    return check_form(read_form(text, file), templates=templates, library=library)
 
 
-def load_playbook(text: str, file: str = "", *, templates: Collection[str] | None = None) -> Playbook:
+def load_playbook(
+    text: str,
+    file: str = "",
+    *,
+    templates: Collection[str] | None = None,
+    library: Mapping[str, Playbook] | None = None,
+) -> Playbook:
     """Load a file that must be right.
 
     Raises:
         ConfigError: with every problem of the file.
     """
-    checked = check_playbook(text, file, templates=templates)
+    checked = check_playbook(text, file, templates=templates, library=library)
     if checked.playbook is None or not checked.ok:
         errors = [problem for problem in checked.problems if problem.severity == "error"]
         count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''}"
@@ -68,20 +107,30 @@ def load_playbook(text: str, file: str = "", *, templates: Collection[str] | Non
     return checked.playbook
 
 
-def _check(playbook: Playbook, document: Document, report: Report, *, templates: Collection[str]) -> None:
+def _check(
+    playbook: Playbook,
+    document: Document,
+    report: Report,
+    *,
+    templates: Collection[str],
+    library: Mapping[str, Playbook] | None,
+) -> None:
     tree = tree_of(playbook)
     check_shape(playbook, tree, report)
     check_inputs(playbook, report)
     check_waits(tree, report)
     check_approvals(tree, report)
     check_names(playbook, tree, templates=templates, report=report)
-    check_tests(playbook, tree, report)
+    check_tests(playbook, tree, report, inner=None if library is None else inner_names(tree, library))
     check_modes(playbook, tree, report)
     check_holding(playbook, tree, report)
     _dollars(playbook, tree, report)
-    expressions = Expressions(playbook, tree, document=document, report=report)
+    check_traps(document, report)
+    expressions = Expressions(playbook, tree, document=document, report=report, library=library or {})
     expressions.run()
     check_actions(tree, types=expressions.types, report=report)
+    if library is not None:
+        check_calls(playbook, tree, library=library, types=expressions.types, report=report)
 
 
 def _dollars(playbook: Playbook, tree: Tree, report: Report) -> None:

@@ -21,12 +21,12 @@ class Authored(BaseModel):
 
 
 class On(Authored):
-    """Which findings a playbook is for."""
+    """Which findings a playbook is for; in the role `called` for none, it runs as a step of other playbooks only."""
 
     match: Match = Match(host="*")
     when: str | None = None
     wins_over: tuple[str, ...] = ()
-    role: Literal["primary", "companion"] = "primary"
+    role: Literal["primary", "companion", "called"] = "primary"
 
 
 class Input(Authored):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from stanch.expressions import references
 from stanch.plan import Plan, PlanStep
+from stanch.plan_called import Called
 from stanch.playbooks.values import sources
 
 
@@ -27,10 +28,16 @@ def _filled(step: PlanStep, steps: Mapping[str, PlanStep], alongside: frozenset[
         branch.model_copy(update={"steps": tuple(_filled(child, steps, alongside) for child in branch.steps)})
         for branch in step.branches
     )
-    lists = ("steps", "failure_steps", "otherwise", "on_reject")
+    lists = ("steps", "last", "failure_steps", "otherwise", "on_reject")
     inner = {name: tuple(_filled(child, steps, alongside) for child in getattr(step, name)) for name in lists}
     needs = tuple(sorted((read & alongside) - {step.id}))
-    return step.model_copy(update={"needs": needs, "branches": branches, **inner})
+    called = _called(step.called, alongside) if step.called else None
+    return step.model_copy(update={"needs": needs, "branches": branches, "called": called, **inner})
+
+
+def _called(called: Called, alongside: frozenset[str]) -> Called:
+    read = {name for source in sources(called.outputs) for name in _steps_in(source)}
+    return called.model_copy(update={"needs": tuple(sorted(read & alongside))})
 
 
 def _steps_in(source: str) -> Iterator[str]:
@@ -47,6 +54,9 @@ def _own(step: PlanStep, steps: Mapping[str, PlanStep]) -> Iterator[str]:
     values = [step.with_, step.set_, step.foreach.items if step.foreach else None]
     values += [step.verify.with_ if step.verify else None, step.undo.with_ if step.undo else None]
     values += [step.stop.reason if step.stop else None]
+    if step.called:
+        yield from step.called.guard
+        values += [*(item.value for item in step.called.inputs.values()), step.called.vars]
     if step.wait:
         values += [step.wait.timeout, *(item.after for item in step.wait.events), *(i.with_ for i in step.wait.events)]
     if step.approve:

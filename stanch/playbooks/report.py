@@ -26,7 +26,13 @@ class Report:
     problems: list[Problem] = field(default_factory=list[Problem])
 
     def add(self, code: str, path: Path, message: str, *, hint: str = "", severity: str = "error") -> None:
-        line, column = self.places.at(path)
+        self.add_at(code, self.places.at(path), message, hint=hint, severity=severity)
+
+    def add_at(
+        self, code: str, place: tuple[int, int], message: str, *, hint: str = "", severity: str = "error"
+    ) -> None:
+        """The same, for a place inside a value."""
+        line, column = place
         self.problems.append(
             Problem(code, message, file=self.file, line=line, column=column, hint=hint, severity=severity)
         )

@@ -61,7 +61,7 @@ def index_of(entries: Iterable[Entry]) -> PlaceIndex[Entry]:
     """All places of all playbooks."""
     index: PlaceIndex[Entry] = PlaceIndex()
     for entry in entries:
-        for place in entry.playbook.on.match.places:
+        for place in entry.playbook.on.match.places if entry.playbook.on.role != "called" else ():
             index.add(place, entry)
     return index
 

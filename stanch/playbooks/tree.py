@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
+from types import MappingProxyType
 
+from stanch.playbooks.inlining import Callee
 from stanch.playbooks.model import FailureWords, Playbook, Step
 
 Path = tuple[str | int, ...]
@@ -50,9 +52,10 @@ class Placed:
 
 @dataclass(frozen=True)
 class Tree:
-    """All steps of one playbook in written order."""
+    """All steps of one playbook in written order, and the playbooks they may call."""
 
     placed: tuple[Placed, ...]
+    callees: Mapping[str, Callee] = field(default_factory=dict[str, Callee])
 
     @cached_property
     def by_id(self) -> dict[str, Placed]:
@@ -62,17 +65,22 @@ class Tree:
             found.setdefault(item.step.id, item)
         return found
 
+    @property
+    def calls(self) -> tuple[Placed, ...]:
+        """Steps that run another playbook."""
+        return tuple(place for place in self.placed if place.step.playbook is not None)
+
     def inside(self, place: Placed) -> tuple[Placed, ...]:
         """The step itself and every step inside it."""
         return tuple(item for item in self.placed if place in item.chain)
 
 
-def tree_of(playbook: Playbook) -> Tree:
+def tree_of(playbook: Playbook, callees: Mapping[str, Callee] = MappingProxyType({})) -> Tree:
     """Walk a playbook, `steps` first and then `finally`."""
     found: list[Placed] = []
     _walk(found, playbook.steps, path=("steps",), parent=None, slot="steps")
     _walk(found, playbook.finally_, path=("finally",), parent=None, slot="finally")
-    return Tree(tuple(found))
+    return Tree(tuple(found), callees)
 
 
 def _walk(

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from stanch.catalog import catalog
@@ -42,6 +43,7 @@ class Typed:
     action: str = ""
     loops: bool = False
     loop_name: str = ""
+    named: tuple[str, ...] | None = ()
 
     @property
     def outputs(self) -> object:
@@ -50,31 +52,37 @@ class Typed:
         spec = catalog().get(self.action)
         if self.kind == "do":
             return spec.outputs if spec is not None else "dyn"
+        if self.kind == "playbook":
+            return "map" if self.named is None else dict.fromkeys(self.named, "dyn")
         return _OUTPUTS.get(self.kind, "map")
 
 
-def of_step(step: Step) -> Typed:
-    loop = step.foreach
+def of_step(step: Step, library: Mapping[str, Playbook]) -> Typed:
+    loop, called = step.foreach, library.get(step.playbook or "")
     kind = step.kinds[0] if step.kinds else ""
-    return Typed(step.id, kind, step.do or "", loop is not None, loop.as_ if loop else "")
+    named = tuple(called.outputs) if called else None
+    return Typed(step.id, kind, step.do or "", loop is not None, loop.as_ if loop else "", named)
 
 
 def of_plan_step(step: PlanStep) -> Typed:
-    loop = step.foreach
-    return Typed(step.id, step.kind.value, step.action, loop is not None, loop.name if loop else "")
+    loop, named = step.foreach, tuple(step.called.outputs) if step.called else ()
+    return Typed(step.id, step.kind.value, step.action, loop is not None, loop.name if loop else "", named)
 
 
 def schema_of(plan: Plan) -> Schema:
     """Every name of a plan, `foreach` names included, for use when it runs."""
     steps = [of_plan_step(step) for step in plan.walk().values()]
     names = {step.loop_name for step in steps if step.loops}
-    variables = set(plan.vars).union(*(step.set_ for step in plan.walk().values()))
+    called = [step.called.vars for step in plan.walk().values() if step.called]
+    variables = set(plan.vars).union(*(step.set_ for step in plan.walk().values()), *called)
     return _schema(plan.input_types, variables, steps, names)
 
 
-def schema_for(playbook: Playbook, *, loop_name: str = "") -> Schema:
+def schema_for(
+    playbook: Playbook, *, library: Mapping[str, Playbook] = MappingProxyType({}), loop_name: str = ""
+) -> Schema:
     """Every name of a playbook file; inside a `foreach` also that of its item."""
-    steps = [of_step(place.step) for place in tree_of(playbook).placed]
+    steps = [of_step(place.step, library) for place in tree_of(playbook).placed]
     inputs = {name: item.type for name, item in playbook.inputs.items()}
     return _schema(inputs, _variables(playbook), steps, {loop_name} if loop_name else set())
 

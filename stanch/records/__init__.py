@@ -15,9 +15,12 @@ from stanch.records.originals import Hold, Opened, Originals
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 from stanch.records.scopes import Scopes
 from stanch.records.suppressions import Suppression, Suppressions
+from stanch.records.turns import Turns
 
 
-class Records(Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board, Scopes, Suppressions, Links):
+class Records(
+    Originals, Ledger, Cases, Intake, Arrivals, Aliases, Effects, Safety, Board, Scopes, Suppressions, Links, Turns
+):
     """All records of one deployment, safe to share between threads.
 
     Opening creates what is missing. Every call is one transaction; each raises DependencyError while the database

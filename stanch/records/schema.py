@@ -101,6 +101,17 @@ suppressions = Table(
     Column("contradicted_at", Moment),
 )
 
+# Cases that share a concurrency key, in the order in which they came.
+turns = Table(
+    "turns",
+    metadata,
+    _id("key"),
+    _id("case_id"),
+    Column("number", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+    Index("turns_by_case", "case_id"),
+)
+
 # Where each case's problem is, so that attack and weakness on one operation find each other.
 operations = Table(
     "operations",

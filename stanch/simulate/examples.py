@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from stanch.errors import ConfigError, StanchError
 from stanch.playbooks.compile import compile_plan
 from stanch.playbooks.examples import Example, Expected
 from stanch.playbooks.fixtures import finding_of
+from stanch.playbooks.inlining import Callee
 from stanch.playbooks.model import Playbook
 from stanch.shapes import is_mapping
 from stanch.simulate.driver import Setting, TooLong, default_route, simulate
@@ -32,11 +34,20 @@ class Result:
         return not self.mismatches
 
 
-def run_example(playbook: Playbook, example: Example, *, folder: Path) -> Result:
-    """Run one test; paths of fixtures are relative to `folder`, the folder of the playbook."""
+def run_example(
+    playbook: Playbook, example: Example, *, folder: Path, callees: Mapping[str, Callee] = MappingProxyType({})
+) -> Result:
+    """Run one test; paths of fixtures are relative to `folder`, the folder of the playbook.
+
+    Args:
+        playbook: the whole file.
+        example: one of its tests.
+        folder: where it stands.
+        callees: the playbooks that it calls, as `stanch.playbooks.calling.callees_of` finds them.
+    """
     try:
         finding = finding_of(example.finding, folder)
-        plan = compile_plan(playbook, inputs=example.inputs)
+        plan = compile_plan(playbook, inputs=example.inputs, callees=callees)
         setting = Setting(
             mocks=example.mocks,
             timeline=example.timeline,

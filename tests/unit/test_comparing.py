@@ -35,12 +35,13 @@ def replaced(path: Path, *pairs: tuple[str, str]) -> str:
     return text
 
 
+LEADS = "[route.assignee, route.owner.lead], count"
 APPSEC = "        - {from: [team:appsec], count: 1}"
 SUSPEND = "            undo: auto\n            on_failure: continue   # the block stands even"
 RISKS = [
     (SEMI, "default: 24h", "default: 48h", "change.length", "lasts longer: 48h instead of 24h"),
     (SEMI, APPSEC, "        #", "approval.fewer", "asks fewer people: 1 instead of 2"),
-    (SEMI, "[route.assignee, route.owner.lead], count", "[route.assignee, team:devops], count", "approval.approvers", "others may approve"),
+    (SEMI, LEADS, "[route.assignee, team:devops], count", "approval.approvers", "others may approve"),
     (SEMI, "finding.severity in ['high', 'critical'] && ", "", "selection.wider", "no longer asks finding.severity"),
     (SEMI, 'host: "*.example.com"', 'host: "*"', "selection.wider", "is for more findings"),
     (ATTACKER, "changes: 40/h", "changes: 90/h", "limit.raised", "a higher limit of changes"),

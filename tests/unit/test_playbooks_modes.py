@@ -187,3 +187,52 @@ def test_every_part_of_a_true_condition_is_true(formula: str) -> None:
 def test_taking_a_condition_apart_never_fails(text: str) -> None:
     assert conjuncts(text)
     assert isinstance(approved_by([text]), frozenset)
+
+
+TRIED = "do: block.scope, with: {host: a.example.com, path: /x, ttl: 1h}"
+
+
+@pytest.mark.parametrize(
+    ("undo", "refused"),
+    [
+        ("{do: block.lift, with: {lease_id: x}}", False),
+        ("{do: block.ip, with: {host: a.example.com, ip: 192.0.2.1, ttl: 1h}}", True),
+        ("{do: token.revoke, with: {token_id: x}}", True),
+        ("{do: chat.message, with: {to: x, text: y}}", True),
+        ("{do: scanner.rescan, with: {finding: x}}", True),
+    ],
+)
+def test_an_undo_takes_back_and_is_no_change_of_its_own(undo: str, refused: bool) -> None:
+    """It runs when things go wrong, asked by nobody and not shown to those who agreed."""
+    text = asked("steps.ok.approved").replace("undo: auto", f"undo: {undo}")
+    assert ("P110" in codes(text)) == refused
+
+
+def test_what_was_removed_may_be_put_back() -> None:
+    step = "  - id: off\n    do: policy.detach\n    with: {attachment: x}\n    verify: {do: probe.expect_healthy}\n"
+    back = "    undo: {do: policy.attach, with: {host: a.example.com, groups: [Common]}}\n"
+    assert "P110" not in codes(step + back, "auto")
+
+
+INNER = f"[{{id: b, {TRIED}, undo: auto}}]"
+FAILED = f"on_failure: {{do: {INNER}}}"
+SKIPPED = f"when: finding.count > 1, otherwise: {INNER}"
+
+
+@pytest.mark.parametrize("around", [FAILED, SKIPPED])
+def test_the_proof_of_a_step_that_failed_or_was_skipped_proves_nothing(around: str) -> None:
+    step = f"  - {{id: a, {TRIED}, undo: auto, verify: {{do: probe.expect_blocked}}, {around}}}\n"
+    assert "P205" in codes(step, "auto")
+
+
+@pytest.mark.parametrize("when", ["", "when: finding.count > 1, "])
+def test_a_way_out_before_the_proof_leaves_a_change_unproven(when: str) -> None:
+    change = f"  - {{id: b, {TRIED}, undo: auto}}\n"
+    out = f"  - {{id: out, {when}stop: {{status: done}}}}\n"
+    probe = "  - {id: p, do: probe.expect_healthy, with: {host: a.example.com}}\n"
+    assert "P205" in codes(change + out + probe, "auto")
+    assert "P205" not in codes(change + out.replace("done", "failed") + probe, "auto")
+    assert "P205" not in codes(out + change + probe, "auto")
+    inside = "  - id: c\n    verify: {do: probe.expect_healthy}\n    choose:\n      - otherwise:\n"
+    inside += deeper(change + out, 8)
+    assert "P205" in codes(inside, "auto")

@@ -25,6 +25,7 @@ class _Call:
     values: Mapping[str, Any]
     path: Path
     use: str
+    of: str = ""
 
 
 def check_actions(tree: Tree, *, types: Mapping[Path, str], report: Report) -> None:
@@ -52,15 +53,25 @@ def _calls(step: Step, path: Path) -> Iterator[_Call]:
     if step.verify is not None:
         yield _Call(step.verify.do, step.verify.with_, (*path, "verify"), "verify")
     if isinstance(step.undo, UndoWords):
-        yield _Call(step.undo.do, step.undo.with_, (*path, "undo"), "undo")
+        yield _Call(step.undo.do, step.undo.with_, (*path, "undo"), "undo", step.do or "")
 
 
 def _fitting(call: _Call, spec: ActionSpec, report: Report) -> None:
     if call.use == "verify" and spec.effect is not Effect.READ:
         hint = "use a probe, such as probe.expect_blocked"
         report.add("P110", (*call.path, "do"), f"{spec.name} does more than read, so it cannot verify", hint=hint)
-    if call.use == "undo" and spec.effect is Effect.IRREVERSIBLE:
-        report.add("P110", (*call.path, "do"), f"{spec.name} cannot be taken back itself, so it is no undo")
+    if call.use == "undo" and not _takes_back(spec, call.of):
+        hint = f"use undo: auto, or one of {', '.join(sorted(_inverses()))}"
+        report.add("P110", (*call.path, "do"), f"{spec.name} does not take back what {call.of} does", hint=hint)
+
+
+def _takes_back(spec: ActionSpec, done: str) -> bool:
+    """An undo removes something, or puts back what the step removes; anything else would be a change of its own."""
+    return spec.name in _inverses() or (spec.inverse is not None and spec.inverse == done)
+
+
+def _inverses() -> frozenset[str]:
+    return frozenset(spec.inverse for spec in catalog().values() if spec.inverse)
 
 
 def _parameters(call: _Call, spec: ActionSpec, types: Mapping[Path, str], report: Report) -> None:

@@ -55,6 +55,11 @@ def _people(place: Placed, asks: ApproveWords, report: Report) -> None:
 def _seats(need: NeedWords, not_by: tuple[str, ...], path: Path, report: Report) -> None:
     if not set(need.from_) - set(not_by):
         report.add("P207", path, "everybody on this line is excluded by not_by", hint="add somebody else")
+        return
+    people = set(need.from_) - set(not_by)
+    if all(name.startswith("user:") for name in people) and len(people) < need.count:
+        message = f"{need.count} different people are needed, and only {len(people)} can answer"
+        report.add("P207", path, message, hint="name more people, or a team")
 
 
 def _timeout(place: Placed, asks: ApproveWords, report: Report) -> None:

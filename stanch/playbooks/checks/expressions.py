@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -26,8 +26,10 @@ Reads = tuple[str, ...]
 class Expressions:
     """Checks every expression once and remembers the type of each text, by its path."""
 
-    def __init__(self, playbook: Playbook, tree: Tree, *, document: Document, report: Report) -> None:
-        self._tree, self._document, self._report = tree, document, report
+    def __init__(
+        self, playbook: Playbook, tree: Tree, *, document: Document, report: Report, library: Mapping[str, Playbook]
+    ) -> None:
+        self._tree, self._document, self._report, self._library = tree, document, report, library
         self._playbook = playbook
         self._schemas: dict[str, Schema] = {}
         self.types: dict[tuple[str | int, ...], str] = {}
@@ -42,7 +44,7 @@ class Expressions:
         if use.selects:
             return selection_schema()
         if use.loop_name not in self._schemas:
-            self._schemas[use.loop_name] = schema_for(self._playbook, loop_name=use.loop_name)
+            self._schemas[use.loop_name] = schema_for(self._playbook, library=self._library, loop_name=use.loop_name)
         return self._schemas[use.loop_name]
 
     def _checked(self, use: Use) -> tuple[Checked, ...]:
@@ -118,7 +120,13 @@ class Expressions:
         for path in sorted(checked.reads - checked.guarded):
             name = ".".join(path)
             if path[0] in VIEWS and is_optional(path) and f"has({name})" not in known | _parts(checked.source):
-                if use.path in self.types and parse(use.text).whole is not None and plain_path(checked.source) == path:
+                called = use.place is not None and use.place.step.playbook is not None
+                if (
+                    not called
+                    and use.path in self.types
+                    and parse(use.text).whole is not None
+                    and plain_path(checked.source) == path
+                ):
                     continue  # an absent value as a whole is decided by what it is for (P105)
                 if f"has({name})" not in checked.source.replace(" ", ""):
                     hint = f"ask has({name}) first"

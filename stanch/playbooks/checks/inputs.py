@@ -2,63 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
-
-from stanch.durations import format_duration, parse_duration
+from stanch.bounds import InputError, read_input
 from stanch.playbooks.checks.approvals import ROUTE_NAMES, TICKET_NAMES, check_people
-from stanch.playbooks.model import Input, Playbook
+from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report, did_you_mean
 from stanch.playbooks.tree import Path, Placed, Tree
 
 EVENTS = ("ticket.resolved", "finding.rescan_clean", "timer", "signal")
-_PYTHON: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "int": (int,),
-    "number": (int, float),
-    "bool": (bool,),
-    "list": (list, tuple),
-}
-
-
-class InputError(ValueError):
-    """A value does not fit its input; the text says why."""
-
-
-def read_input(setting: Input, value: Any) -> Any:
-    """The value with its type: durations as timedelta.
-
-    Raises:
-        InputError: wrong type, out of bounds or not among the choices.
-    """
-    typed = _typed(setting.type, value)
-    low = _typed(setting.type, setting.min) if setting.min is not None else None
-    high = _typed(setting.type, setting.max) if setting.max is not None else None
-    if low is not None and typed < low:
-        raise InputError(f"{_shown(typed)} is less than the least, {_shown(low)}")
-    if high is not None and typed > high:
-        raise InputError(f"{_shown(typed)} is more than the most, {_shown(high)}")
-    if setting.choices and value not in setting.choices:
-        raise InputError(f"{value!r} is not one of {', '.join(map(str, setting.choices))}")
-    return typed
-
-
-def _typed(kind: str, value: Any) -> Any:
-    if kind == "duration":
-        if not isinstance(value, str):
-            raise InputError("a duration needs a unit; write it like 30m, 4h or 7d")
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            raise InputError(str(error)) from error
-    if not isinstance(value, _PYTHON[kind]) or (isinstance(value, bool) and kind != "bool"):
-        raise InputError(f"{kind} is needed, not {type(value).__name__}")
-    return float(value) if isinstance(value, int) and kind == "number" else value
-
-
-def _shown(value: Any) -> str:
-    return format_duration(value) if isinstance(value, timedelta) else str(value)
 
 
 def check_inputs(playbook: Playbook, report: Report) -> None:

@@ -8,13 +8,17 @@ from stanch.catalog import ActionSpec, Effect, catalog
 from stanch.playbooks.conditions import approved_by, choices_of
 from stanch.playbooks.model import Playbook, UndoWords
 from stanch.playbooks.report import Report
-from stanch.playbooks.tree import Placed, Tree
+from stanch.playbooks.tree import Placed, Tree, common
 
+_INSIDE = ("parallel", "branch", "otherwise_branch")
 _ALWAYS = ("steps", "parallel", "branch", "otherwise_branch")
 
 
 def check_modes(playbook: Playbook, tree: Tree, report: Report) -> None:
     """P201 to P206 and P209."""
+    if playbook.on.role == "companion" and playbook.mode != "manual":
+        message = "a companion runs beside other playbooks and changes nothing"
+        report.add("P201", ("on", "role"), message, hint="write mode: manual, or leave role out")
     for place, spec in changes(tree):
         if playbook.mode == "manual":
             _manual(place, spec, report)
@@ -97,9 +101,32 @@ def _undo(place: Placed, spec: ActionSpec, report: Report) -> None:
 
 
 def _verified(place: Placed, tree: Tree) -> bool:
-    if any(link.step.verify is not None for link in place.chain):
+    """Whether its own `verify`, that of a step around it or a later probe always runs before the run ends well."""
+    if place.step.verify is not None:
         return True
-    return any(_proves(other) for other in tree.placed if _follows(other, place))
+    ends = [other.order for other in tree.placed if _may_end(other, place)]
+    for link in _proved_with(place):
+        last = max(each.order for each in tree.inside(link))
+        if link.step.verify is not None and not any(end <= last for end in ends):
+            return True
+    later = (other for other in tree.placed if _follows(other, place) and _proves(other))
+    return any(not any(end < other.order for end in ends) for other in later)
+
+
+def _may_end(other: Placed, place: Placed) -> bool:
+    """A `stop` that lets the run end well, and that may be met after this step."""
+    if other.step.stop is None or other.step.stop.status != "done":
+        return False
+    mine, theirs = common(place, other)
+    return other.order > place.order or (mine is not theirs and mine.slot == theirs.slot == "parallel")
+
+
+def _proved_with(place: Placed) -> Iterator[Placed]:
+    """The step and those around it whose `verify` is about it; a step that was skipped or has failed proves nothing."""
+    for link in place.chain:
+        yield link
+        if link.slot not in _INSIDE:
+            return
 
 
 def _proves(place: Placed) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from stanch.catalog import catalog
 from stanch.playbooks.examples import MOCK_WORDS, Moment
+from stanch.playbooks.inlining import inner_name
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report, did_you_mean
 from stanch.playbooks.tree import Path, Tree
@@ -32,8 +33,15 @@ def check_names(playbook: Playbook, tree: Tree, *, templates: Collection[str], r
             report.add("P111", (*place.path, "with", "template"), f"there is no text template {template!r}", hint=hint)
 
 
-def check_tests(playbook: Playbook, tree: Tree, report: Report) -> None:
-    """P401, P402 (warnings) and mistakes inside the tests."""
+def check_tests(playbook: Playbook, tree: Tree, report: Report, *, inner: Collection[str] | None) -> None:
+    """P401, P402 (warnings) and mistakes inside the tests.
+
+    Args:
+        playbook: the whole file.
+        tree: its steps.
+        report: gets the problems.
+        inner: names of the steps of playbooks that it calls; None where those are not known.
+    """
     if not playbook.tests:
         hint = "add tests: with a finding and what is expected"
         report.add("P401", ("id",), "the playbook has no tests", hint=hint, severity="warning")
@@ -47,7 +55,7 @@ def check_tests(playbook: Playbook, tree: Tree, report: Report) -> None:
     for number, test in enumerate(playbook.tests):
         for index, moment in enumerate(test.timeline):
             path = ("tests", number, "timeline", index)
-            _moment(moment, path, tree, report)
+            _moment(moment, path, tree, is_step=_named(tree, inner), report=report)
         _mocks(test.mocks, ("tests", number, "mocks"), report)
 
 
@@ -72,14 +80,22 @@ def _negative(moment: Moment) -> list[str]:
     return found
 
 
-def _moment(moment: Moment, path: tuple[str | int, ...], tree: Tree, report: Report) -> None:
+def _named(tree: Tree, inner: Collection[str] | None) -> Callable[[str], bool]:
+    """Whether a step of this name will be in the plan."""
+    if inner is not None:
+        return lambda name: name in tree.by_id or name in inner
+    calls = tuple(inner_name(place.step.id, "") for place in tree.calls)
+    return lambda name: name in tree.by_id or name.startswith(calls)
+
+
+def _moment(moment: Moment, path: Path, tree: Tree, *, is_step: Callable[[str], bool], report: Report) -> None:
     if len(moment.kinds) != 1:
         report.add("P112", path, "exactly one of event, approve, reject, choose or check is needed")
         return
     names = (moment.approve, moment.reject, moment.choose, moment.check.step if moment.check else None)
     for name in filter(None, names):
         base = name.partition(":")[0]
-        if base not in tree.by_id:
+        if not is_step(base):
             report.add("P112", path, f"there is no step {base!r}", hint=did_you_mean(base, tree.by_id))
     if (moment.approve or moment.reject or moment.choose) and not moment.by:
         report.add("P112", path, "a decision needs by", hint="add by: user:NAME")

@@ -31,6 +31,7 @@ _WORDS: Mapping[str, frozenset[str]] = MappingProxyType(
         "wait": _ANY | {"on_failure"},
         "parallel": _ANY | {"timeout", "on_failure", "verify"},
         "choose": _ANY | {"timeout", "on_failure", "verify"},
+        "playbook": _ANY | {"with_", "on_failure", "verify"},
         "revert": _ANY | {"on_failure"},
         "set": _ANY,
         "stop": _ANY,
@@ -41,16 +42,13 @@ _ROOTS = frozenset({"finding", "route", "inputs", "vars", "steps", "run", "now"}
 
 
 def check_shape(playbook: Playbook, tree: Tree, report: Report) -> None:
-    """P003, P004, P006, P101, P107."""
+    """P003, P004, P006, P101."""
     if not _ID.fullmatch(playbook.id):
         report.add(
             "P004", ("id",), f"{playbook.id!r} is not an id", hint="lower-case letters, digits and _, as in a_b1"
         )
     if len(tree.placed) > _MAX_STEPS:
         report.add("P006", ("steps",), f"{len(tree.placed)} steps; at most {_MAX_STEPS} are allowed")
-    if playbook.concurrency and playbook.concurrency.on_conflict != "attach":
-        path = ("concurrency", "on_conflict")
-        report.add("P107", path, "only on_conflict: attach is carried out yet", hint="remove on_conflict")
     for name in playbook.vars:
         if not _ID.fullmatch(name):
             report.add("P004", ("vars", name), f"{name!r} is not a variable name")
@@ -68,10 +66,6 @@ def _kind(place: Placed, report: Report) -> None:
         report.add(
             "P003", place.path, f"step {place.step.id!r} has {found}", hint=f"write one of {', '.join(STEP_KINDS)}"
         )
-        return
-    if kinds[0] == "playbook":
-        path = (*place.path, "playbook")
-        report.add("P107", path, "sub-playbooks come in a later release", hint="write its steps here")
         return
     for word in sorted(_written(place.step) - _WORDS[kinds[0]] - {"id", kinds[0]}):
         shown = "with" if word == "with_" else word

@@ -1,0 +1,49 @@
+"""Passing the turn on: when a run is over the next case in its line is told, and who is to leave is asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities._world import World
+from stanch import contract
+from stanch.contract import CaseCommand
+from stanch.playbooks.turns import TURN
+
+OVER = ("verifying", "needs_person", "closed")
+
+
+def pass_on(world: World, case_id: str, state: str) -> None:
+    """A case that is over leaves its lines; first the next is told, so that no turn is lost between the two."""
+    if state not in OVER:
+        return
+    for key, following in world.records.turns_of(case_id).items():
+        while following and not _tell(world, following, "signal", text=TURN, name=f"turn-{key}-{case_id}"):
+            world.records.leave_turn(key, case_id)
+            case_id, following = following, world.records.turns_of(following).get(key, "")
+        world.records.leave_turn(key, case_id)
+
+
+def call_off(world: World, cases: Sequence[str], *, by: str) -> None:
+    """Ask runs to end; they take back what they have changed, and then it is the turn of whoever waits."""
+    for case_id in cases:
+        if not _tell(world, case_id, "cancel", text="replaced by a later case", name=f"replaced-{by}"):
+            pass_on(world, case_id, "closed")
+
+
+def _tell(world: World, case_id: str, kind: str, *, text: str, name: str) -> bool:
+    """Send a word to a case; False where it is not there any more."""
+    command = CaseCommand(kind=kind, by="stanch", text=text, command_id=name)
+
+    async def send(client: Client) -> bool:
+        try:
+            await client.get_workflow_handle(case_id).signal(contract.CASE_COMMAND, command)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            return False
+        return True
+
+    return world.call(send)
