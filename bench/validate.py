@@ -15,7 +15,11 @@ ROOT = Path(__file__).parent.parent
 STANCH = Path(sys.executable).with_name("stanch")
 COUNT = 100
 ROUNDS = 7
-YAML = "import pathlib, sys, yaml\nfor p in pathlib.Path(sys.argv[1]).glob('*.yaml'): yaml.load(p.read_text(), yaml.CSafeLoader)"
+YAML = """
+import pathlib, sys, yaml
+for path in pathlib.Path(sys.argv[1]).glob("*.yaml"):
+    yaml.load(path.read_text(), yaml.CSafeLoader)
+"""
 
 
 def main() -> None:
