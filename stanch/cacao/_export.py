@@ -126,6 +126,8 @@ class _Export:
             return self._choice(step, following)
         if step.kind is StepKind.PARALLEL:
             return self._parallel(step, following)
+        if step.kind is StepKind.PLAYBOOK:
+            return self._sequence((*step.steps, *step.last), following)
         return self._action(step, following)
 
     def _choice(self, step: PlanStep, following: str) -> str:

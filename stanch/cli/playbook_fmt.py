@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from stanch.cli.file_kinds import kind_of
 from stanch.cli.playbook_files import files_in, read_text, say, stopped
 
 DEFAULT_FOLDER = Path("playbooks")
@@ -27,6 +28,9 @@ def fmt(
     made: dict[Path, str] = {}
     for path in files_in(paths or [DEFAULT_FOLDER]):
         text = _exact(path)
+        if kind_of(path, text) != "playbook":
+            typer.echo(f"{path} is no playbook and is left as it is", err=True)
+            continue
         try:
             formatted = format_playbook(text, str(path))
         except ConfigError as error:

@@ -125,7 +125,8 @@ def _inside(step: PlanStep) -> Block | None:
         return _framed(columns, ("the first that is true",))
     if step.kind is StepKind.PARALLEL:
         return _framed([_step(child) for child in step.steps], ("at the same time",))
-    return _framed([_sequence(step.steps)], ("these steps",)) if step.steps else None
+    inner = (*step.steps, *step.last)
+    return _framed([_sequence(inner)], ("its steps",)) if inner else None
 
 
 def _stacked(blocks: Sequence[Block]) -> Block:

@@ -104,4 +104,4 @@ def _inside(graph: Graph, step: PlanStep) -> list[_Way]:
         return found if closed else [*found, _Way(step.id, "none of these")]
     if step.kind is StepKind.PARALLEL:
         return [way for child in step.steps for way in _step(graph, child, [_Way(step.id)])]
-    return _sequence(graph, step.steps, [_Way(step.id)])
+    return _sequence(graph, (*step.steps, *step.last), [_Way(step.id)])

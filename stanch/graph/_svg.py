@@ -18,7 +18,14 @@ _FILL = {
 }
 _GATE = ("#fffbe0", "#7a6a00")
 _PLAIN = ("#ffffff", "#444444")
-_BADGES = {"approve": "GATE", "wait": "WAIT", "choose": "CHOICE", "parallel": "PARALLEL", "stop": "STOP", "set": "SET"}
+_BADGES = {
+    "approve": "GATE",
+    "wait": "WAIT",
+    "choose": "CHOICE",
+    "parallel": "PARALLEL",
+    "stop": "STOP",
+    "set": "SET",
+} | {"playbook": "CALL"}
 _ROUND = {"read": 14, "record": 0, "notify": 6, "change": 2, "irreversible": 2}
 _MARGIN = 24.0
 _HEAD = 56.0

@@ -163,6 +163,15 @@ def test_the_command_checks_and_writes(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_yaml_is_told_and_left_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    path.write_text("a: [\n")
+    path.write_text("version: playbook/v1\nsteps: [\n")
     result = runner.invoke(app, ["fmt", str(path)])
-    assert (result.exit_code, "P001" in result.stderr, path.read_text()) == (3, True, "a: [\n")
+    assert (result.exit_code, "P001" in result.stderr) == (3, True)
+    assert path.read_text() == "version: playbook/v1\nsteps: [\n"
+
+
+def test_a_file_of_another_kind_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "routes.yaml"
+    path.write_bytes((ROOT / "policy/routes.yaml").read_bytes() + b"\n\n")
+    result = runner.invoke(app, ["fmt", str(path)])
+    assert (result.exit_code, "is no playbook" in result.stderr) == (0, True)
+    assert path.read_bytes().endswith(b"\n\n\n")

@@ -92,3 +92,20 @@ def test_a_broken_playbook_is_told_and_not_drawn() -> None:
     result = runner.invoke(app, ["graph", str(path)])
     assert (result.exit_code, result.stdout) == (3, "")
     assert "P104" in result.stderr
+
+
+def test_the_steps_of_a_called_playbook_are_drawn_and_exported(tmp_path: Path) -> None:
+    note = "{id: note, do: chat.message, with: {to: team:a, template: finding}}"
+    last = "{id: bye, do: chat.message, with: {to: team:a, template: finding}}"
+    head = "version: playbook/v1\ntitle: A\nmode: manual\nowner: team:a\n"
+    (tmp_path / "inner.yaml").write_text(f"{head}id: inner\non: {{role: called}}\nsteps: [{note}]\nfinally: [{last}]\n")
+    (tmp_path / "outer.yaml").write_text(f"{head}id: outer\nsteps: [{{id: call, playbook: inner}}]\n")
+    path = str(tmp_path / "outer.yaml")
+    nodes = json.loads(runner.invoke(app, ["graph", path, "--json"]).stdout)["nodes"]
+    drawn = runner.invoke(app, ["graph", path])
+    exported = runner.invoke(app, ["export", path])
+    inner = [node["id"] for node in nodes if node["id"] not in (":start", ":end", "call")]
+    assert len(inner) == 2
+    for name in inner:
+        assert f">{name}<" in drawn.stdout
+        assert f'"name": "{name}"' in exported.stdout
