@@ -19,17 +19,26 @@ def pass_on(world: World, case_id: str, state: str) -> None:
     """A case that is over leaves its lines; first the next is told, so that no turn is lost between the two."""
     if state not in OVER:
         return
-    for key, following in world.records.turns_of(case_id).items():
-        while following and not _tell(world, following, "signal", text=TURN, name=f"turn-{key}-{case_id}"):
-            world.records.leave_turn(key, case_id)
-            case_id, following = following, world.records.turns_of(following).get(key, "")
-        world.records.leave_turn(key, case_id)
+    for key in world.records.turns_of(case_id):
+        _leave(world, key, case_id)
+
+
+def _leave(world: World, key: str, case_id: str) -> None:
+    """Tell who is behind, passing over cases that are not there any more, and only then leave."""
+    leaving = case_id
+    while (standing := world.records.turns_of(leaving).get(key)) is not None:
+        name = f"turn-{key}-{standing.since.isoformat()}"  # a case may have its turn more than once
+        told = not standing.behind or _tell(world, standing.behind, "signal", text=TURN, name=name)
+        world.records.leave_turn(key, leaving)
+        if told:
+            return
+        leaving = standing.behind
 
 
 def call_off(world: World, cases: Sequence[str], *, by: str) -> None:
     """Ask runs to end; they take back what they have changed, and then it is the turn of whoever waits."""
     for case_id in cases:
-        if not _tell(world, case_id, "cancel", text="replaced by a later case", name=f"replaced-{by}"):
+        if not _tell(world, case_id, "close", text=f"replaced by {by}", name=f"replaced-{by}"):
             pass_on(world, case_id, "closed")
 
 

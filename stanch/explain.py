@@ -14,6 +14,7 @@ from stanch.findings.identity import key_parts
 from stanch.findings.view import facts_of
 from stanch.guards import Attempt, GuardState, Stop, check_action
 from stanch.plan import Mode, Plan, PlanStep
+from stanch.playbooks.joining import joined
 from stanch.policy import PolicySnapshot
 from stanch.records import GuardView, Names, Records
 from stanch.resolve import ceilings, halted
@@ -129,15 +130,16 @@ def _work(view: FindingView, decision: Decision, known: Known, assurance: str) -
     if view.is_test:
         return {"playbook": {"id": "", "why": "a test finding is recorded and nothing else"}}
     choice = known.policy.playbooks.select(view, decision.view)
-    playbook = {"id": choice.plan.playbook if choice.plan else "", "why": choice.why}
+    plan, beside = joined(choice)
+    playbook = {"id": plan.playbook if plan else "", "why": "; ".join(filter(None, (choice.why, beside)))}
     found: dict[str, Any] = {"playbook": playbook | {"considered": list(choice.considered)}}
-    if choice.plan is None:
+    if plan is None:
         return found
-    mode = _mode(choice.plan, view, known, assurance)
+    mode = _mode(plan, view, known, assurance)
     return found | {
         "mode": mode,
-        "plan": list(_steps(choice.plan.steps)) + list(_steps(choice.plan.finally_)),
-        "guards": list(_guards(choice.plan, view, known, Mode(mode["effective"]))),
+        "plan": list(_steps(plan.steps)) + list(_steps(plan.finally_)),
+        "guards": list(_guards(plan, view, known, Mode(mode["effective"]))),
     }
 
 

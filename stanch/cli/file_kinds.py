@@ -10,7 +10,14 @@ _KINDS = {name: name for name in ("playbook", "guards", "sources", "inventory", 
     "routes": "routes",
 }
 _SUFFIXES = (".yaml", ".yml")
-_MARKS = {"golden": "scenario", "steps": "playbook", "rules": "routes", "never_block": "guards", "sources": "sources"}
+_MARKS = (  # words that only this kind of file has together
+    ({"steps", "mode"}, "playbook"),
+    ({"steps", "title"}, "playbook"),
+    ({"rules", "default"}, "routes"),
+    ({"rules", "directory"}, "routes"),
+    ({"never_block"}, "guards"),
+    ({"playbook", "finding"}, "scenario"),
+)
 
 
 def kind_of(path: Path, text: str) -> str:
@@ -33,5 +40,5 @@ def kind_of(path: Path, text: str) -> str:
 def _by_content(path: Path, lines: list[str]) -> str:
     """What a file without a usable version line is meant to be, so that this is told and it is not passed over."""
     words = {line.partition(":")[0] for line in lines if line[:1].isalpha()}
-    marked = next((kind for word, kind in _MARKS.items() if word in words), "")
+    marked = next((kind for marks, kind in _MARKS if marks <= words), "")
     return marked or ("playbook" if path.parent.name == "playbooks" else _KINDS.get(path.stem, ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, delete, func, select
@@ -11,6 +12,19 @@ from stanch.records.database import Database
 
 _OVER = ("verifying", "needs_person", "closed")
 _table = schema.turns
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A place in a line.
+
+    Args:
+        since: when the case came.
+        behind: the next case, where this one has the turn; else "".
+    """
+
+    since: datetime
+    behind: str
 
 
 class Turns(Database):
@@ -37,11 +51,11 @@ class Turns(Database):
                 self._insert_new(db, _table, values)
             return _ahead(db, key, case_id)
 
-    def turns_of(self, case_id: str) -> dict[str, str]:
-        """The lines in which a case stands, each with the case behind it where it has the turn, else ""."""
+    def turns_of(self, case_id: str) -> dict[str, Standing]:
+        """The lines in which a case stands, by key."""
         with self._read() as db:
-            keys = db.execute(select(_table.c.key).where(_table.c.case_id == case_id)).scalars().all()
-            return {key: _behind(db, key, case_id) for key in keys}
+            found = db.execute(select(_table.c.key, _table.c.at).where(_table.c.case_id == case_id)).all()
+            return {key: Standing(at, _behind(db, key, case_id)) for key, at in found}
 
     def leave_turn(self, key: str, case_id: str) -> None:
         with self._write() as db:

@@ -53,6 +53,7 @@ class Cases:
     def __init__(self, records: Records, *cases: str) -> None:
         self.records, self.cases = records, cases
         self.heard: list[tuple[str, str, str]] = []
+        self.names: list[str] = []
 
     def call(self, work: Any) -> Any:
         async def signal(case: str, command: Any) -> None:
@@ -61,6 +62,7 @@ class Cases:
             if case not in self.cases:
                 raise RPCError("gone", RPCStatusCode.NOT_FOUND, b"")
             self.heard.append((case, command.kind, command.text))
+            self.names.append(command.command_id)
 
         def handle(case: str) -> Any:
             return SimpleNamespace(signal=lambda _name, command: signal(case, command))
@@ -136,6 +138,28 @@ def test_when_a_run_is_over_the_next_in_line_is_told(records: Records) -> None:
     assert come(records, "c9", wanted).why == ""
 
 
+def test_a_turn_that_comes_again_is_no_repeat_of_the_first(records: Records) -> None:
+    """A case takes each word once, by its id."""
+    wanted, world = plan(), Cases(records, "c1", "c2")
+    for minute, pair in ((0, ("c1", "c2")), (10, ("c1", "c2"))):
+        for case in pair:
+            come(records, case, wanted, after=minute)
+        for case in pair:
+            turns.pass_on(world, case, "closed")  # type: ignore[arg-type]
+    assert [case for case, _, _ in world.heard] == ["c2", "c2"]
+    assert len(set(world.names)) == 2
+
+
+def test_a_case_leaves_all_its_lines(records: Records) -> None:
+    wanted, other, world = plan(), plan(name="other"), Cases(records, "c3")
+    for each in (wanted, other):
+        for case in ("c1", "c2", "c3"):
+            come(records, case, each)
+    turns.pass_on(world, "c1", "closed")  # type: ignore[arg-type]
+    assert [case for case, _, _ in world.heard] == ["c3", "c3"]
+    assert records.turns_of("c1") == records.turns_of("c2") == {}
+
+
 def test_one_who_is_not_there_any_more_is_passed_over(records: Records) -> None:
     wanted, world = plan(), Cases(records, "c3")
     for case in ("c1", "c2", "c3"):
@@ -174,7 +198,7 @@ def test_replace_asks_all_ahead_to_end(records: Records) -> None:
     found = come(records, "c3", wanted)
     assert (found.why, found.calls_off) == ("replaces c1", ("c1", "c2"))
     turns.call_off(world, found.calls_off, by="c3")  # type: ignore[arg-type]
-    assert [(case, kind) for case, kind, _ in world.heard] == [("c1", "cancel"), ("c2", "cancel")]
+    assert [(case, kind) for case, kind, _ in world.heard] == [("c1", "close"), ("c2", "close")]
 
 
 def test_who_replaces_a_case_that_is_gone_gets_its_turn_at_once(records: Records) -> None:
