@@ -34,6 +34,9 @@ unit: $(VENV)/.tested
 	$(BIN)/pytest -n 2 --dist loadfile -m "not long" $(APART:%=--ignore=%)
 	$(BIN)/pytest -m "not long" $(APART)
 
+# What every command loads; uv leaves it uncompiled, and where bytecode is never written each start would compile it anew.
+STARTS := pydantic pydantic_core typer yaml google idna annotated_types typing_extensions.py
+
 # pip alone suffices; uv is used when it is there. Both install exactly what the lock names, checked by hash.
 $(VENV)/.installed: pyproject.toml $(LOCK)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -41,6 +44,7 @@ $(VENV)/.installed: pyproject.toml $(LOCK)
 	else $(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $(LOCK); fi
 	if command -v uv >/dev/null; then uv pip install -q --no-deps -e . -p $(BIN)/python; \
 	else $(BIN)/python -m pip install -q --disable-pip-version-check --no-deps -e .; fi
+	$(BIN)/python -m compileall -q stanch worker.py $(STARTS:%=$(VENV)/lib/python3*/site-packages/%)
 	touch $@
 
 $(VENV)/.tested: $(VENV)/.installed requirements-test.lock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import importlib
 import os
@@ -10,12 +9,13 @@ import pkgutil
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from temporalio.client import Client
     from temporalio.worker import Interceptor, Worker
 
@@ -184,6 +184,9 @@ def make_worker(
 
 async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = ()) -> None:
     """Run workers for these queues until SIGTERM or SIGINT, then drain."""
+    import asyncio
+    from concurrent.futures import ThreadPoolExecutor
+
     from activities import _spool
     from stanch.errors import DependencyError
     from stanch.temporal import connect
@@ -218,6 +221,7 @@ def cli() -> None:
 def main(arguments: Sequence[str]) -> int:
     """`python worker.py [--queues core,tickets,...] [--verify]`."""
     import argparse
+    import asyncio
 
     from stanch.catalog import Queue
     from stanch.errors import ConfigError, StanchError

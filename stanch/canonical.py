@@ -15,6 +15,8 @@ from pydantic import BaseModel
 
 from stanch.shapes import is_mapping
 
+_QUOTED = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def canonical(value: object) -> bytes:
     """The one byte form: keys sorted by UTF-16 code units, no spaces, numbers as ECMAScript prints them.
@@ -45,6 +47,8 @@ def rfc3339(moment: datetime) -> str:
 
 
 def _text(value: object) -> str:
+    if type(value) is str:
+        return _QUOTED(value)
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, BaseModel):
@@ -52,7 +56,7 @@ def _text(value: object) -> str:
     if isinstance(value, Enum):
         return _text(value.value)
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return _QUOTED(value)
     if isinstance(value, int | float):
         return _number(value)
     return _composite(value)
@@ -64,9 +68,9 @@ def _composite(value: object) -> str:
     if isinstance(value, timedelta):
         return _number(value.total_seconds())
     if is_mapping(value):
-        return "{" + ",".join(_member(name, value[name]) for name in sorted(value, key=_utf16)) + "}"
+        return "{" + ",".join([_member(name, value[name]) for name in sorted(value, key=_utf16)]) + "}"
     if _is_array(value):
-        return "[" + ",".join(_text(item) for item in value) + "]"
+        return "[" + ",".join([_text(item) for item in value]) + "]"
     raise TypeError(f"{type(value).__name__} has no canonical form")
 
 
@@ -75,7 +79,7 @@ def _is_array(value: object) -> TypeGuard[Sequence[Any]]:
 
 
 def _member(name: str, value: object) -> str:
-    return json.dumps(name, ensure_ascii=False) + ":" + _text(value)
+    return _QUOTED(name) + ":" + _text(value)
 
 
 def _utf16(name: Any) -> bytes:

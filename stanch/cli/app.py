@@ -25,7 +25,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "schema": ("stanch.cli.schema", "schema", "JSON Schema of the files people write, for editors."),
     "route": ("stanch.cli.route", "app", "Ownership rules: test, check, show."),
     "inventory": ("stanch.cli.inventory", "app", "The APIs of this organisation: check, show, import."),
-    "playbook": ("stanch.cli.playbook", "app", "Playbooks: test, simulate."),
+    "playbook": ("stanch.cli.playbook", "app", "Playbooks: test, simulate, graph, diff, fmt, export, import."),
     "case": ("stanch.cli.case", "app", "Cases: list, show, timeline, comment, close, reopen, hold."),
     "original": ("stanch.cli.original", "app", "The body of a delivery as it arrived, for evidence."),
     "approve": ("stanch.cli.decide", "approve", "Approve what a case asks."),

@@ -5,23 +5,27 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-_KINDS = {name: name for name in ("playbook", "guards", "sources", "inventory")} | {
+_KINDS = {name: name for name in ("playbook", "guards", "sources", "inventory", "scenario")} | {
     "routing": "routes",
     "routes": "routes",
 }
+_SUFFIXES = (".yaml", ".yml")
 _MARKS = (  # words that only this kind of file has together
     ({"steps", "mode"}, "playbook"),
     ({"steps", "title"}, "playbook"),
     ({"rules", "default"}, "routes"),
     ({"rules", "directory"}, "routes"),
     ({"never_block"}, "guards"),
+    ({"playbook", "finding"}, "scenario"),
 )
 
 
 def kind_of(path: Path, text: str) -> str:
-    """What a file is, by its version line or its name."""
+    """What a file is, by its version line or its name; foreign where no policy has such a name."""
     if path.suffix == ".j2":
         return "text"
+    if path.suffix not in _SUFFIXES:
+        return "foreign"
     if path.parent.name == "adapters":
         return "adapter"
     if any(line.startswith(("openapi:", "swagger:")) for line in text.splitlines()[:200]):

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stanch.cli.findings_in import findings_in
+from stanch.cli.playbook_diff import diff
+from stanch.cli.playbook_exchange import export, import_
+from stanch.cli.playbook_files import files_in, load_book, read_text, say, stopped
+from stanch.cli.playbook_fmt import fmt
+from stanch.cli.playbook_golden import is_scenario, run_golden, scenarios_in
+from stanch.cli.playbook_graph import graph
+from stanch.cli.playbook_told import as_json as told_as_json
+from stanch.cli.playbook_told import show_promises
 from stanch.shapes import is_dict
 
 if TYPE_CHECKING:
     from stanch.plan import Plan
-    from stanch.playbooks import Playbook
     from stanch.playbooks.examples import Moment
     from stanch.simulate import Report, Result
     from stanch.views import FindingView, RouteView
@@ -29,21 +36,30 @@ def run_tests(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Results as JSON.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what each failed test did.")] = False,
+    update: Annotated[bool, typer.Option("--update", help="Write down anew what comes of golden files.")] = False,
 ) -> None:
-    """Run the tests inside playbook files; exits 1 when one fails, 3 when a file is not usable."""
-    from stanch.playbooks.calling import callees_of
-    from stanch.simulate import run_example
-
+    """Run the tests inside playbook files, and golden files; exits 1 when one fails, 3 when a file is not usable."""
+    given = paths or [DEFAULT_FOLDER]
+    golden = [path for path in given if is_scenario(path)]
     results: list[Result] = []
-    for path in _files(paths or [DEFAULT_FOLDER]):
-        playbook = _load(path)
-        callees = callees_of(playbook, path)
-        results += [run_example(playbook, test, folder=path.parent, callees=callees) for test in playbook.tests]
+    for path in files_in([path for path in given if path not in golden]):
+        results += _inside(path)
+    golden += [path for folder in given for path in scenarios_in(folder)]
+    results += [run_golden(path, update=update) for path in golden]
     if as_json:
         typer.echo(json.dumps([_result(result) for result in results], indent=2))
     else:
         _show_results(results, verbose=verbose)
     raise typer.Exit(0 if all(result.ok for result in results) else 1)
+
+
+def _inside(path: Path) -> list[Result]:
+    from stanch.playbooks.calling import callees_of
+    from stanch.simulate import run_example
+
+    playbook = load_book(path)
+    callees = callees_of(playbook, path)
+    return [run_example(playbook, test, folder=path.parent, callees=callees) for test in playbook.tests]
 
 
 @app.command("simulate")
@@ -68,9 +84,9 @@ def simulate(
     from stanch.simulate import simulate as run
     from stanch.simulate.driver import TooLong
 
-    loaded = _load(playbook)
+    loaded = load_book(playbook)
     try:
-        seen = _finding(finding)
+        seen = findings_in(finding)[0][1]
         told = _told(timeline)
         plan = compile_plan(loaded, source=str(playbook), callees=callees_of(loaded, playbook))
         view, people = _owned(routes, seen, plan) if routes else (_route(route, seen), {})
@@ -78,68 +94,18 @@ def simulate(
         setting = Setting(timeline=told[0], mocks=told[1], people=people, mode=effective)
         report = run(plan, seen, view, setting=setting)
     except (StanchError, TooLong) as error:
-        raise _stopped(error) from None
-    typer.echo(json.dumps(report.as_json(), indent=2)) if as_json else _show_report(report)
-
-
-def _files(paths: list[Path]) -> Iterator[Path]:
-    for path in paths:
-        found = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
-        if not found:
-            typer.echo(f"there is no playbook in {path}", err=True)
-            raise typer.Exit(2)
-        yield from found
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        typer.echo(f"cannot read {path}", err=True)
-        raise typer.Exit(2) from None
-
-
-def _load(path: Path) -> Playbook:
-    from stanch.errors import ConfigError
-    from stanch.playbooks import load_playbook
-    from stanch.playbooks.calling import library_for
-
-    try:
-        text = _read(path)
-        return load_playbook(text, str(path), library=library_for(text, path))
-    except ConfigError as error:
-        raise _stopped(error) from None
-
-
-def _stopped(error: Exception) -> typer.Exit:
-    from stanch.sinks.terminal import safe_text
-
-    for problem in getattr(error, "problems", ()) or (error,):
-        typer.echo(safe_text(str(problem), limit=1000), err=True)
-    return typer.Exit(3)
-
-
-def _finding(path: Path) -> FindingView:
-    """Our own JSON, or the first finding of a tool's report."""
-    from stanch.errors import ConfigError, IntakeError
-    from stanch.findings import parse_view, view_of
-    from stanch.sources import extract
-
-    body = _read(path)
-    try:
-        return parse_view(json.loads(body))
-    except (ValueError, IntakeError):
-        found = extract(body.encode(), adapter="auto")
-    if not found.findings:
-        hint = "`stanch findings FILE` says why"
-        raise ConfigError(f"there is no finding in {path}", code="P403", hint=hint)
-    return view_of(found.findings[0])
+        raise stopped(error) from None
+    if as_json:
+        typer.echo(json.dumps(told_as_json(plan, report), indent=2))
+        return
+    show_promises(plan, report)
+    _show_report(report)
 
 
 def _yaml(path: Path) -> Any:
     from stanch.documents import load
 
-    return load(_read(path), str(path)).data
+    return load(read_text(path), str(path)).data
 
 
 def _route(path: Path | None, finding: FindingView) -> RouteView:
@@ -202,20 +168,13 @@ def _result(result: Result) -> dict[str, object]:
 
 def _show_results(results: list[Result], *, verbose: bool) -> None:
     for result in results:
-        _say(f"{'ok  ' if result.ok else 'FAIL'} {result.playbook}: {result.name}")
+        say(f"{'ok  ' if result.ok else 'FAIL'} {result.playbook}: {result.name}")
         for mismatch in result.mismatches:
-            _say(f"       {mismatch}")
+            say(f"       {mismatch}")
         if verbose and not result.ok and result.report:
             _show_timeline(result.report, indent="       ")
     failed = sum(not result.ok for result in results)
     typer.echo(f"{len(results)} tests, {failed} failed", err=True)
-
-
-def _say(text: str) -> None:
-    from stanch.sinks.terminal import safe_text
-
-    indent = text[: len(text) - len(text.lstrip())]
-    typer.echo(indent + safe_text(text, limit=500))
 
 
 def _show_timeline(report: Report, *, indent: str = "") -> None:
@@ -223,11 +182,11 @@ def _show_timeline(report: Report, *, indent: str = "") -> None:
 
     for line in report.timeline:
         step = f"{line.step}: " if line.step else ""
-        _say(f"{indent}{format_duration(line.at):>8}  {step}{line.what}")
+        say(f"{indent}{format_duration(line.at):>8}  {step}{line.what}")
 
 
 def _show_report(report: Report) -> None:
-    _say(f"{report.playbook}: {report.status}{' - ' + report.reason if report.reason else ''}")
+    say(f"{report.playbook}: {report.status}{' - ' + report.reason if report.reason else ''}")
     _show_timeline(report, indent="  ")
     sections = (
         ("approvals", [f"{item.step}: {item.outcome} - {item.question}" for item in report.approvals]),
@@ -240,6 +199,13 @@ def _show_report(report: Report) -> None:
     )
     for title, lines in sections:
         if lines:
-            _say(f"{title}:")
+            say(f"{title}:")
             for line in lines:
-                _say(f"  {line}")
+                say(f"  {line}")
+
+
+app.command("graph")(graph)
+app.command("diff")(diff)
+app.command("fmt")(fmt)
+app.command("export")(export)
+app.command("import")(import_)

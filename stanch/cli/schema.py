@@ -27,8 +27,17 @@ def schema(kind: Annotated[Kind, typer.Argument(help="Which file.")]) -> None:
 
 def schema_of(kind: Kind) -> dict[str, Any]:
     """The schema, made from the model that also loads the file, so that they cannot differ."""
-    made = _model(kind).model_json_schema(by_alias=True)
+    made = _made(kind)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": f"Stanch {kind.value}", **made}
+
+
+def _made(kind: Kind) -> dict[str, Any]:
+    from stanch.editors import playbook_schema
+
+    if kind is Kind.PLAYBOOK:
+        return playbook_schema()
+    made: dict[str, Any] = _model(kind).model_json_schema(by_alias=True)
+    return made
 
 
 def _model(kind: Kind) -> Any:
@@ -36,11 +45,9 @@ def _model(kind: Kind) -> Any:
     from stanch.guards import GuardPolicy
     from stanch.intake.config import SourcesFile
     from stanch.inventory import InventoryFile
-    from stanch.playbooks.model import Playbook
     from stanch.routing import RoutesPart
 
     models = {
-        Kind.PLAYBOOK: Playbook,
         Kind.ROUTES: RoutesPart,
         Kind.GUARDS: GuardPolicy,
         Kind.SOURCES: SourcesFile,

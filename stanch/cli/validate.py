@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +13,7 @@ import typer
 
 from stanch.cli.file_kinds import kind_of
 from stanch.cli.validate_inventory import inventory_problems, openapi_problems
+from stanch.cli.validate_playbooks import playbook_problems
 from stanch.cli.validate_routes import routes_problems
 
 if TYPE_CHECKING:
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PATHS = (Path("policy"), Path("playbooks"))
 _SUFFIXES = (".yaml", ".yml")
-_SARIF_LEVEL = {"error": "error", "warning": "warning", "info": "note"}
 
 
 def validate(
@@ -36,6 +38,8 @@ def validate(
         raise typer.Exit(2)
     problems = check_files(files)
     if sarif:
+        from stanch.cli.sarif import as_sarif
+
         typer.echo(json.dumps(as_sarif(problems), indent=2))
     elif as_json:
         typer.echo(json.dumps([as_dict(problem) for problem in problems], indent=2))
@@ -58,6 +62,19 @@ def files_of(paths: Iterable[Path]) -> Iterator[Path]:
             raise typer.Exit(2)
 
 
+@contextmanager
+def _no_collector() -> Generator[None]:
+    """Everything that is read is kept to the end, so that looking for garbage is a waste."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
+
+
+@_no_collector()
 def check_files(files: list[Path]) -> list[Problem]:
     """Problems of all files, and of the playbooks of one folder together."""
     from stanch.errors import Problem
@@ -75,62 +92,25 @@ def check_files(files: list[Path]) -> list[Problem]:
         if path not in playbooks and path not in routes:
             problems += _others(path, text)
     problems += routes_problems(routes)
-    problems += _playbooks(playbooks, templates=_own_templates(texts))
-    return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column, problem.code))
+    problems += playbook_problems(playbooks, templates=_own_templates(texts))
+    return sorted(dict.fromkeys(problems), key=lambda each: (each.file, each.line, each.column, each.code))
 
 
-def _own_templates(texts: dict[Path, str]) -> set[str]:
+def _own_templates(texts: Mapping[Path, str]) -> set[str]:
     return {path.stem for path in texts if path.suffix == ".j2"}
-
-
-def _playbooks(texts: dict[Path, str], *, templates: set[str]) -> list[Problem]:
-    from stanch.errors import ConfigError
-    from stanch.playbooks.calling import CALL, beside
-    from stanch.playbooks.library import PlaybookSet
-    from stanch.texts import shipped
-
-    known = templates | set(shipped().names)
-    problems: list[Problem] = []
-    for folder in sorted({path.parent for path in texts}):
-        inside = {str(path): text for path, text in texts.items() if path.parent == folder}
-        try:
-            calls = any(CALL in text for text in inside.values())
-            others = beside(folder, without=[Path(file).name for file in inside]) if calls else {}
-            problems += PlaybookSet.of_texts(inside, templates=known, others=others).warnings
-        except ConfigError as error:
-            problems += error.problems
-    return problems + [problem for path, text in texts.items() for problem in _fixtures(path, text)]
-
-
-def _fixtures(path: Path, text: str) -> Iterator[Problem]:
-    """P403: findings that the tests of a playbook name, and that are not there or no longer findings."""
-    from stanch.errors import Problem, StanchError
-    from stanch.playbooks import check_playbook
-    from stanch.simulate.examples import finding_of
-
-    checked = check_playbook(text, str(path))
-    for number, test in enumerate(checked.playbook.tests if checked.playbook else ()):
-        try:
-            finding_of(test.finding, path.parent)
-        except StanchError as error:
-            line, column = _test_place(text, number)
-            message = f"finding of test {test.name!r}: {error.message}"
-            yield Problem("P403", message, file=str(path), line=line, column=column, hint=error.hint)
-
-
-def _test_place(text: str, number: int) -> tuple[int, int]:
-    from stanch.documents import load
-
-    return load(text).at(("tests", number, "finding"))
 
 
 def _others(path: Path, text: str) -> list[Problem]:
     from stanch.errors import ConfigError, Problem
 
-    check = _CHECKS.get(kind_of(path, text))
+    kind = kind_of(path, text)
+    if kind == "foreign":
+        message = "skipped: only .yaml, .yml and .j2 files are checked"
+        return [Problem("C030", message, file=str(path), line=1, column=1, severity="info")]
+    check = _CHECKS.get(kind)
     if check is None:
         message = "not a kind of file that is checked here"
-        hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1 or sources/v1"
+        hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1, sources/v1 or scenario/v1"
         return [Problem("C030", message, file=str(path), line=1, column=1, hint=hint, severity="warning")]
     try:
         return check(text, path)
@@ -173,6 +153,24 @@ def _template(text: str, path: Path) -> list[Problem]:
     return problems_of(str(path), text)
 
 
+def _scenario(text: str, path: Path) -> list[Problem]:
+    """Its form and its finding; what comes of it is for `stanch playbook test`."""
+    from stanch.errors import Problem, StanchError
+    from stanch.playbooks.fixtures import check_fixture
+    from stanch.simulate.golden import load_scenario
+
+    scenario, document = load_scenario(text, str(path))
+    told: dict[str, str] = {}
+    if not (path.parent / scenario.playbook).is_file():
+        told["playbook"] = f"there is no playbook {scenario.playbook}"
+    try:
+        check_fixture(scenario.finding, path.parent)
+    except StanchError as error:
+        told["finding"] = error.message
+    places = {name: document.at((name,)) for name in told}
+    return [Problem("P403", told[name], str(path), line, column) for name, (line, column) in places.items()]
+
+
 _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
     "guards": _guards,
     "sources": _sources,
@@ -180,6 +178,7 @@ _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
     "openapi": openapi_problems,
     "adapter": _adapter,
     "text": _template,
+    "scenario": _scenario,
 }
 
 
@@ -203,29 +202,3 @@ def as_dict(problem: Problem) -> dict[str, object]:
     from dataclasses import asdict
 
     return asdict(problem)
-
-
-def as_sarif(problems: list[Problem]) -> dict[str, object]:
-    """The problems as a SARIF log (OASIS SARIF 2.1.0, sections 3.13 to 3.30)."""
-    from stanch import __version__
-
-    rules = sorted({problem.code for problem in problems})
-    tool = {"name": "stanch validate", "version": __version__, "rules": [{"id": code} for code in rules]}
-    results = [_sarif(problem) for problem in problems]
-    return {
-        "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
-        "version": "2.1.0",
-        "runs": [{"tool": {"driver": tool}, "results": results}],
-    }
-
-
-def _sarif(problem: Problem) -> dict[str, object]:
-    text = problem.message + (f" ({problem.hint})" if problem.hint else "")
-    region = {"startLine": max(problem.line, 1), "startColumn": max(problem.column, 1)}
-    place = {"artifactLocation": {"uri": problem.file or "stanch.toml"}, "region": region}
-    return {
-        "ruleId": problem.code,
-        "level": _SARIF_LEVEL.get(problem.severity, "warning"),
-        "message": {"text": text},
-        "locations": [{"physicalLocation": place}],
-    }

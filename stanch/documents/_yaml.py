@@ -80,7 +80,7 @@ class _Builder:
 
     def _events(self) -> Iterator[yaml.Event]:
         try:
-            yield from yaml.parse(self.text, Loader=_LOADER)
+            yield from iter(_LOADER(self.text).get_event, None)
         except yaml.MarkedYAMLError as error:
             self._syntax(error)
             raise _Stop from None
@@ -126,15 +126,16 @@ class _Builder:
             self._problem("a second document in the same file", _place(event), hint="use one file for each")
             raise _Stop
 
-    def _node(self, event: yaml.Event, events: Iterator[yaml.Event], *, depth: int) -> Node:
+    def _node(self, event: Any, events: Iterator[yaml.Event], *, depth: int) -> Node:
         self._limits(event, depth)
-        self._refuse(event)
+        if event.anchor is not None or getattr(event, "tag", None):
+            self._refuse(event)
+        if isinstance(event, yaml.ScalarEvent):
+            return self._scalar(event)
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(event, events, depth=depth)
         if isinstance(event, yaml.SequenceStartEvent):
             return self._sequence(event, events, depth=depth)
-        if isinstance(event, yaml.ScalarEvent):
-            return self._scalar(event)
         return Leaf(None, _place(event))
 
     def _limits(self, event: yaml.Event, depth: int) -> None:

@@ -80,6 +80,7 @@ def _check(source: str, schema: Schema, expect: str, words: bool) -> Checked:
     return Checked(source, schema, result, expect, read, guarded, caps)
 
 
+@lru_cache(maxsize=4096)
 def references(source: str) -> frozenset[str]:
     """The dotted names an expression reads, without checking them against anything.
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import cache, lru_cache
 from typing import Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -76,8 +77,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z", re.ASCII)
 class Specs:
     """Reads type declarations; each model becomes one record however often it is used."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
         self.records: dict[str, Record] = {}
+        self._shared = shared
 
     def read(self, like: SpecLike, *, name: str) -> Field:
         """The spec of a declaration; `name` is the path that anonymous records are named after."""
@@ -99,6 +101,9 @@ class Specs:
     def _model(self, model: type[BaseModel]) -> Record:
         name = re.sub(r"\W", "_", f"{model.__module__}_{model.__qualname__}")
         if name in self.records:
+            return self.records[name]
+        if not self._shared:
+            self.records |= _records_of(model)
             return self.records[name]
         record = self.records[name] = Record(name)
         for key, info in model.model_fields.items():
@@ -154,6 +159,14 @@ def _with_words(field: Field, extra: Any) -> Field:
     return Field(Simple("string", tuple(known), instead, bool(extra.get("others"))), field.optional)
 
 
+@cache
+def _records_of(model: type[BaseModel]) -> dict[str, Record]:
+    """A model's record with those it is made of, read once and then shared by every schema."""
+    specs = Specs(shared=True)
+    specs.read(model, name="")
+    return specs.records
+
+
 def _literal(values: tuple[Any, ...]) -> Spec:
     if all(isinstance(value, str) for value in values):
         return Simple("string", tuple(str(value) for value in values))
@@ -161,6 +174,7 @@ def _literal(values: tuple[Any, ...]) -> Spec:
     return _PYTHON.get(kinds.pop(), DYN) if len(kinds) == 1 else DYN
 
 
+@lru_cache(maxsize=256)
 def _word(text: str) -> Field:
     """`string`, `'a'|'b'`, `list<string>`, `map<int>`, `list`, `map`; a `?` at the end makes it optional."""
     optional = text.endswith("?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from stanch.documents import format_duration
@@ -59,6 +60,7 @@ class CheckedText:
         return frozenset(name for each in self.checked for name in each.references)
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> Text:
     """Split a text at its `${{ }}`.
 

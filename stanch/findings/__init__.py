@@ -3,7 +3,7 @@
 from stanch.findings.canonical import Origin, to_finding
 from stanch.findings.complete import complete
 from stanch.findings.enums import Assurance, FindingStatus, severity_word
-from stanch.findings.fixtures import parse_finding, parse_view
+from stanch.findings.fixtures import check_finding, parse_finding, parse_view
 from stanch.findings.hosts import parse_host
 from stanch.findings.identity import actor_key, case_id
 from stanch.findings.model import SCHEMA, Finding
@@ -22,6 +22,7 @@ __all__ = [
     "Origin",
     "actor_key",
     "case_id",
+    "check_finding",
     "complete",
     "parse_finding",
     "parse_host",

@@ -39,6 +39,15 @@ def parse_view(data: Mapping[str, Any]) -> FindingView:
     return view.model_copy(update=own)
 
 
+def check_finding(data: Mapping[str, Any]) -> None:
+    """Whether a hand-written finding has the right form, without working out what follows from it.
+
+    Raises:
+        IntakeError: as `parse_view` does.
+    """
+    _report(data)
+
+
 def _report(data: Mapping[str, Any]) -> FindingReport:
     try:
         return FindingReport.model_validate(data)

@@ -59,7 +59,9 @@ class NeverBlock(Part):
     clients: tuple[Name, ...] = ()
     tokens: tuple[Name, ...] = ()
     hosts: tuple[Host, ...] = ()
-    paths: tuple[Annotated[ProtectedPath, BeforeValidator(_path_entry)], ...] = ()
+    paths: tuple[
+        Annotated[ProtectedPath, BeforeValidator(_path_entry, json_schema_input_type=str | ProtectedPath)], ...
+    ] = ()
 
 
 class Prefixes(Part):

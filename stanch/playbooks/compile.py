@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 from stanch.bounds import InputError, plain_input, read_input
-from stanch.canonical import canonical, digest
+from stanch.canonical import canonical
 from stanch.errors import ConfigError, Problem
 from stanch.expressions import ENGINE
 from stanch.plan import Limits, Mode, Plan
@@ -71,10 +72,11 @@ def sealed(plan: Plan) -> Plan:
     """
     linked = with_needs(_with_called_types(plan))
     body = linked.model_dump(mode="json", exclude={"digest", "source"})
-    if len(canonical(body)) > MAX_PLAN_BYTES:
+    form = canonical(body)
+    if len(form) > MAX_PLAN_BYTES:
         hint = "split it, or move long texts into text templates"
         raise ConfigError(f"{linked.playbook}: the plan is larger than {MAX_PLAN_BYTES} bytes", code="P006", hint=hint)
-    return linked.model_copy(update={"digest": digest(body)})
+    return linked.model_copy(update={"digest": hashlib.sha256(form).hexdigest()})
 
 
 def _limits(playbook: Playbook) -> Limits:

@@ -23,7 +23,7 @@ from stanch.plan import (
     Undo,
     Wait,
 )
-from stanch.playbooks.checks.parameters import fields_of
+from stanch.playbooks.checks.parameters import Field, fields_of
 from stanch.playbooks.inlining import given_inputs, inlined
 from stanch.playbooks.model import (
     ApproveWords,
@@ -105,7 +105,7 @@ def _failure(words: Literal["fail", "continue"] | FailureWords) -> Literal["fail
 
 
 def _with(action: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    fields = fields_of(catalog()[action].params) if action in catalog() else {}
+    fields: Mapping[str, Field] = fields_of(catalog()[action].params) if action in catalog() else {}
     return {name: compiled(value, field=fields.get(name)) for name, value in values.items()}
 
 

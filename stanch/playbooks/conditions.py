@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 _APPROVED = re.compile(r"steps\.([a-z][a-z0-9_]*)\.approved")
 _OK = re.compile(r"steps\.([a-z][a-z0-9_]*)\.(?:ok|approved)")
@@ -32,6 +33,7 @@ def _parts(conditions: Iterable[str]) -> Iterable[str]:
         yield from conjuncts(condition)
 
 
+@lru_cache(maxsize=4096)
 def conjuncts(source: str) -> tuple[str, ...]:
     """The parts that must each be true for the whole to be true.
 

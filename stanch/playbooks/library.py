@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -11,6 +12,7 @@ from stanch.errors import ConfigError, Problem
 from stanch.playbooks.calling import NO_INPUTS, compiled_all
 from stanch.playbooks.inlining import Callee
 from stanch.playbooks.loader import Checked, check_form, read_form
+from stanch.playbooks.model import Playbook
 from stanch.playbooks.selection import Choice, Entry, ambiguous, choose, index_of
 from stanch.views import FindingView, RouteView
 
@@ -60,22 +62,53 @@ class PlaybookSet:
         others: Mapping[str, Callee] = MappingProxyType({}),
     ) -> PlaybookSet:
         """The same from texts, by file name; `others` may be called and are no part of the set."""
-        forms = [read_form(text, file) for file, text in texts.items()]
-        library = {name: item.playbook for name, item in others.items()}
-        library |= {form.playbook.id: form.playbook for form in forms if form.playbook is not None}
-        judged = {form.file: check_form(form, templates=templates, library=library) for form in forms}
-        problems = [problem for checked in judged.values() for problem in checked.problems]
-        entries, more = _compiled(judged, inputs, others)
-        problems += [*more, *_across(entries, inputs)]
+        found = check_texts(texts, inputs=inputs, templates=templates, others=others)
+        problems = found.problems + found.across
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
             count = f"{len(errors)} problem{'s' if len(errors) != 1 else ''} in playbooks"
             raise ConfigError(count, problems=errors, code=errors[0].code, hint="run `stanch validate`")
-        return cls(entries, [problem for problem in problems if problem.severity != "error"])
+        return cls(found.entries, [problem for problem in problems if problem.severity != "error"])
 
     def select(self, finding: FindingView, route: RouteView) -> Choice:
         """The playbook for a finding, and why."""
         return choose(self._index, finding, route)
+
+
+@dataclass
+class SetCheck:
+    """Everything wrong with files that belong together.
+
+    Args:
+        problems: of each file by itself, errors and warnings.
+        across: problems that only several files together have.
+        playbooks: by file, each that has a readable form, right or not.
+        entries: those that are right.
+    """
+
+    problems: list[Problem] = field(default_factory=list[Problem])
+    across: list[Problem] = field(default_factory=list[Problem])
+    playbooks: dict[str, Playbook] = field(default_factory=dict[str, Playbook])
+    entries: list[Entry] = field(default_factory=list[Entry])
+
+
+def check_texts(
+    texts: Mapping[str, str],
+    *,
+    inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
+    templates: Collection[str] | None = None,
+    others: Mapping[str, Callee] = MappingProxyType({}),
+) -> SetCheck:
+    """Check files by themselves and as a whole; `others` may be called and are no part of the set."""
+    forms = [read_form(text, file) for file, text in texts.items()]
+    readable = {form.file: form.playbook for form in forms if form.playbook is not None}
+    library = {name: item.playbook for name, item in others.items()}
+    library |= {playbook.id: playbook for playbook in readable.values()}
+    judged = {form.file: check_form(form, templates=templates, library=library) for form in forms}
+    entries, more = _compiled(judged, inputs, others)
+    own = [problem for checked in judged.values() for problem in checked.problems]
+    names = frozenset(playbook.id for playbook in readable.values())
+    return SetCheck([*own, *more], _across(entries, inputs, names), readable, entries)
 
 
 def _compiled(
@@ -102,8 +135,10 @@ def _told(error: ConfigError, file: str) -> Collection[Problem]:
     return error.problems or (Problem(error.code, error.message, file=file, line=1, column=1, hint=error.hint),)
 
 
-def _across(entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]]) -> list[Problem]:
-    """Problems that only several files together have."""
+def _across(
+    entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]], readable: Collection[str]
+) -> list[Problem]:
+    """Problems that only several files together have; `readable` are the ids of all, right or not."""
     found = list(ambiguous(tuple(entries)))
     first: dict[str, str] = {}
     for entry in entries:
@@ -113,11 +148,11 @@ def _across(entries: Collection[Entry], inputs: Mapping[str, Mapping[str, Any]])
         first.setdefault(entry.id, entry.file)
     for entry in entries:
         for name in entry.playbook.on.wins_over:
-            if name not in first:
+            if name not in readable:
                 message = f"wins_over names {name!r}, and there is no such playbook"
                 found.append(Problem("P108", message, file=entry.file, line=1, column=1, severity="warning"))
     if entries:
-        unknown = [name for name in inputs if name not in first]
+        unknown = [name for name in inputs if name not in readable]
         found += [
             Problem("P109", f"settings give inputs to {name!r}, and there is no such playbook") for name in unknown
         ]

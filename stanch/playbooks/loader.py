@@ -21,7 +21,7 @@ from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report
 from stanch.playbooks.tree import Tree, tree_of
 from stanch.playbooks.values import check_dollars
-from stanch.texts import shipped
+from stanch.text_names import shipped_names
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def check_form(
     if form.playbook is None or form.document is None:
         return Checked(None, form.problems)
     report = Report(form.file, form.document)
-    known = shipped().names if templates is None else templates
+    known = shipped_names() if templates is None else templates
     _check(form.playbook, form.document, report, templates=known, library=library)
     unique = dict.fromkeys(report.problems)
     ordered = sorted(unique, key=lambda problem: (problem.line, problem.column, problem.code))

@@ -13,7 +13,7 @@ from stanch.plan import Plan
 from stanch.playbooks.conditions import conjuncts
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.types import selection_schema
-from stanch.routing import Place, PlaceIndex, Relation, address_of, overlap, same_host
+from stanch.routing import Place, PlaceIndex, Relation, address_of, host_shape, overlap, same_host
 from stanch.views import FindingView, RouteView
 
 _EQUALS = re.compile(r"(finding(?:\.[a-z_]+)+)\s*==\s*'([^'\\]*)'")
@@ -115,7 +115,7 @@ def _why(best: _Candidate, primaries: Sequence[_Candidate]) -> str:
 def ambiguous(entries: Sequence[Entry]) -> Iterator[Problem]:
     """P106: two primaries for the same place, where nothing says which of them wins."""
     primaries = [entry for entry in entries if entry.playbook.on.role == "primary"]
-    for first, second in combinations(primaries, 2):
+    for first, second in _rivals(primaries):
         if first.id in second.playbook.on.wins_over or second.id in first.playbook.on.wins_over:
             continue
         if _disjoint(first.playbook.on.when, second.playbook.on.when):
@@ -125,6 +125,16 @@ def ambiguous(entries: Sequence[Entry]) -> Iterator[Problem]:
             message = f"{first.id} and {second.id} are both for {example}, and nothing says which one wins"
             hint = f"add `wins_over: [{first.id}]` under on, or conditions that exclude each other"
             yield Problem("P106", message, file=second.file, line=1, column=1, hint=hint)
+
+
+def _rivals(entries: Sequence[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Pairs that have a host pattern in common, in written order: no others can be for the same place."""
+    by_host: dict[object, list[int]] = {}
+    for number, entry in enumerate(entries):
+        for shape in {host_shape(place) for place in entry.playbook.on.match.places}:
+            by_host.setdefault(shape, []).append(number)
+    pairs = {pair for numbers in by_host.values() for pair in combinations(numbers, 2)}
+    return ((entries[one], entries[other]) for one, other in sorted(pairs))
 
 
 def _shared(first: Playbook, second: Playbook) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -97,6 +98,7 @@ def schema_for(
     return _schema(inputs, _variables(playbook), steps, {loop_name} if loop_name else set())
 
 
+@cache
 def selection_schema() -> Schema:
     """What `on.when` may name: nothing has run yet."""
     return Schema({"finding": FindingView, "route": RouteView})

@@ -7,7 +7,7 @@ from collections.abc import Sized
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, WithJsonSchema
 
 from stanch.durations import parse_duration
 
@@ -44,13 +44,17 @@ def _not_empty(value: Sized) -> Sized:
     return value
 
 
-Span = Annotated[timedelta, BeforeValidator(_span)]
+_SPAN_SCHEMA = {"type": "string", "pattern": r"^(\d+w)?(\d+d)?(\d+h)?(\d+m)?(\d+s)?$", "examples": ["30m", "4h", "7d"]}
+_OPEN_SCHEMA = {"anyOf": [_SPAN_SCHEMA, {"type": "string", "pattern": r"\$\{\{"}], "x-expression-type": "duration"}
+_RATE_SCHEMA = {"type": "string", "pattern": r"^\d+/[smhdw]$", "examples": ["10/h", "3/d"]}
+
+Span = Annotated[timedelta, BeforeValidator(_span), WithJsonSchema(_SPAN_SCHEMA)]
 """A duration written with its unit."""
 
-OpenSpan = Annotated[timedelta | str, BeforeValidator(_open_span)]
+OpenSpan = Annotated[timedelta | str, BeforeValidator(_open_span), WithJsonSchema(_OPEN_SCHEMA)]
 """A duration, or a `${{ }}` that gives one."""
 
-Rate = Annotated[tuple[int, float], BeforeValidator(_rate)]
+Rate = Annotated[tuple[int, float], BeforeValidator(_rate), WithJsonSchema(_RATE_SCHEMA)]
 """How many in how many seconds."""
 
 NotEmpty = AfterValidator(_not_empty)

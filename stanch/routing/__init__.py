@@ -13,7 +13,7 @@ from stanch.routing._load import ROUTES_FOLDER, load_route_files, load_routes, r
 from stanch.routing._match import Match, PlaceWords
 from stanch.routing._model import Grouping, Inhibit, RoutesFile, RoutesPart, Silence
 from stanch.routing._normal import normal_host, normal_path, split_url
-from stanch.routing._overlap import Overlap, Relation, overlap, same_host
+from stanch.routing._overlap import Overlap, Relation, host_shape, overlap, same_host
 from stanch.routing._people import People
 from stanch.routing._place import Place
 from stanch.routing._table import Decision, RouteTable, Trace, address_of
@@ -48,6 +48,7 @@ __all__ = [
     "address_of",
     "check",
     "coverage",
+    "host_shape",
     "judge",
     "lint",
     "load_route_files",

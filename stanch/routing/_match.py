@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from stanch.routing._place import Place, parse_host, parse_path
@@ -36,8 +36,19 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Words = Annotated[tuple[str, ...], BeforeValidator(_listed)]
-Methods = Annotated[tuple[Annotated[str, Field(pattern=r"^[A-Z]{3,10}$")], ...], BeforeValidator(_listed)]
+_METHOD = r"^[A-Z]{3,10}$"
+
+
+def _one_or_more(item: dict[str, str]) -> WithJsonSchema:
+    return WithJsonSchema({"anyOf": [item, {"type": "array", "items": item}]})
+
+
+Words = Annotated[tuple[str, ...], BeforeValidator(_listed), _one_or_more({"type": "string"})]
+Methods = Annotated[
+    tuple[Annotated[str, Field(pattern=_METHOD)], ...],
+    BeforeValidator(_listed),
+    _one_or_more({"type": "string", "pattern": _METHOD}),
+]
 
 
 class PlaceWords(BaseModel):

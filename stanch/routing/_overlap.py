@@ -36,7 +36,12 @@ _States: TypeAlias = frozenset[int]
 
 def same_host(first: Place, second: Place) -> bool:
     """Whether two places have the same host pattern, whatever its variables are called."""
-    return [_shape(token) for token in first.host] == [_shape(token) for token in second.host]
+    return host_shape(first) == host_shape(second)
+
+
+def host_shape(place: Place) -> tuple[tuple[Kind, str, str], ...]:
+    """The host pattern without the names of its variables; equal for places with the same host."""
+    return tuple(_shape(token) for token in place.host)
 
 
 def hosts_meet(first: Place, second: Place) -> bool:

@@ -60,7 +60,7 @@ class Promise(Words):
 
     acknowledge: Duration | None = None
     contain: Duration | None = None
-    fix: Annotated[Duration | None, BeforeValidator(_or_none)]
+    fix: Annotated[Duration | None, BeforeValidator(_or_none, json_schema_input_type=Duration | Literal["none"])]
     clock: Literal["elapsed", "business"] = "elapsed"
     lane: Lane = "backlog"
 
@@ -75,10 +75,13 @@ def _moment(value: object) -> object:
     return duration(value) if isinstance(value, str) else value
 
 
+Share = Annotated[str, Field(pattern=r"^\d{1,4}%$", examples=["50%", "100%"])]
+
+
 class Rung(Words):
     """One step of an escalation."""
 
-    after: Annotated[timedelta | float, BeforeValidator(_moment)]
+    after: Annotated[timedelta | float, BeforeValidator(_moment, json_schema_input_type=Duration | Share)]
     notify: tuple[str, ...] = Field(min_length=1)
     repeat: Duration | None = None
     times: int = Field(default=1, ge=1, le=20)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,9 @@ from types import MappingProxyType
 from typing import Any
 
 from stanch.errors import ConfigError, StanchError
-from stanch.findings import parse_view
 from stanch.playbooks.compile import compile_plan
 from stanch.playbooks.examples import Example, Expected
+from stanch.playbooks.fixtures import finding_of
 from stanch.playbooks.inlining import Callee
 from stanch.playbooks.model import Playbook
 from stanch.shapes import is_mapping
@@ -65,24 +64,6 @@ def _words(error: Exception) -> str:
     if isinstance(error, ConfigError) and error.problems:
         return "; ".join(str(problem) for problem in error.problems)
     return str(error)
-
-
-def finding_of(source: str | Mapping[str, Any], folder: Path) -> FindingView:
-    """A finding written in the test or in a file beside the playbook.
-
-    Raises:
-        ConfigError: P403, there is no such file or it is not JSON.
-        IntakeError: it is not a finding.
-    """
-    if isinstance(source, Mapping):
-        return parse_view(source)
-    try:
-        data = json.loads((folder / source).read_text("utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"there is no fixture {source}", code="P403") from None
-    except ValueError:
-        raise ConfigError(f"fixture {source} is not JSON", code="P403") from None
-    return parse_view(data)
 
 
 def route_of(words: Mapping[str, Any], finding: FindingView) -> RouteView:

@@ -6,7 +6,8 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property
+from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -65,6 +66,11 @@ class Field:
         kind = self.kind
         return fields_of(kind) if isinstance(kind, type) and issubclass(kind, BaseModel) else {}
 
+    @cached_property
+    def adapter(self) -> TypeAdapter[Any]:
+        """Reads a literal as this type."""
+        return TypeAdapter(self.annotation)
+
     @property
     def item(self) -> Field:
         """The type of the items of a list."""
@@ -84,7 +90,8 @@ class Field:
         return _ACCEPTS.get(kind, ())
 
 
-def fields_of(model: type[BaseModel]) -> dict[str, Field]:
+@cache
+def fields_of(model: type[BaseModel]) -> Mapping[str, Field]:
     """The fields of a model with their full annotations."""
     found: dict[str, Field] = {}
     for name, info in model.model_fields.items():
@@ -92,7 +99,7 @@ def fields_of(model: type[BaseModel]) -> dict[str, Field]:
         if info.metadata:
             annotation = Annotated.__class_getitem__((annotation, *info.metadata))  # type: ignore[attr-defined]
         found[name] = Field(annotation, info.is_required())
-    return found
+    return MappingProxyType(found)
 
 
 def type_problem(field: Field, given: str) -> str:
@@ -108,7 +115,7 @@ def type_problem(field: Field, given: str) -> str:
 def literal_problem(field: Field, value: Any) -> str:
     """Why a literal cannot be the value; empty where it can."""
     try:
-        TypeAdapter(field.annotation).validate_python(value)
+        field.adapter.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])

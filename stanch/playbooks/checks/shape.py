@@ -125,3 +125,8 @@ def _stop_before(place: Placed, tree: Tree) -> Placed | None:
         if same and other.order < place.order and other.step.stop is not None and not other.step.when:
             return other if place.slot != "parallel" else None
     return None
+
+
+def words_of(kind: str) -> frozenset[str]:
+    """The keys that may stand beside a kind."""
+    return _WORDS.get(kind, frozenset())
