@@ -12,6 +12,7 @@ from stanch.routing._doubts import doubts
 from stanch.routing._entries import entries_of
 from stanch.routing._host_first import host_first
 from stanch.routing._needless import needless
+from stanch.routing._pause import collection_paused
 from stanch.routing._suffixes import suffixes
 from stanch.routing._table import RouteTable
 from stanch.routing._tests import TestResult
@@ -19,6 +20,7 @@ from stanch.routing._unchecked import idle_tests, untested
 from stanch.routing._written import Found
 
 
+@collection_paused()
 def lint(table: RouteTable, results: Sequence[TestResult], *, now: datetime | None = None) -> list[Problem]:
     """Warnings and remarks about files that load, in the order of the files.
 

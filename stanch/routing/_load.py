@@ -11,6 +11,7 @@ from stanch.errors import ConfigError, Problem
 from stanch.routing._checks import problems_of
 from stanch.routing._merge import Part, merge
 from stanch.routing._model import RoutesFile, RoutesPart
+from stanch.routing._pause import collection_paused
 from stanch.routing._table import RouteTable
 from stanch.routing._written import Written
 
@@ -18,6 +19,7 @@ MAIN, ROUTES_FOLDER = "routes.yaml", "routes.d"
 _CODES = Codes(unknown_key="R001", missing="R000", invalid="R000")
 
 
+@collection_paused()
 def load_routes(text: str, file: str = MAIN) -> RouteTable:
     """Read and check a single ownership file.
 
@@ -28,6 +30,7 @@ def load_routes(text: str, file: str = MAIN) -> RouteTable:
     return _checked(validate(RoutesFile, document, _CODES), Written.of(document), document.data, file)
 
 
+@collection_paused()
 def load_route_files(texts: Mapping[str, str]) -> RouteTable:
     """Read and check the files of several teams as one; their order has no meaning.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from stanch.routing._model import Expect, Test
+from stanch.routing._pause import collection_paused
 from stanch.routing._table import Decision, RouteTable
 from stanch.shapes import is_tuple
 from stanch.views import FindingView
@@ -29,6 +30,7 @@ class TestResult:
         return not self.differences
 
 
+@collection_paused()
 def check(table: RouteTable) -> list[TestResult]:
     """Run the tests that the file carries."""
     return [run(table, test) for test in table.file.tests]
