@@ -29,6 +29,8 @@ PATIENCE = 3.0  # seconds that records may take before intake goes on without th
 A_TURN = 9.0  # seconds more where the same problem is just on its way to its case
 A_FINDING = 0.004  # seconds more for each finding of a delivery: thousands take their time and are not a failure
 TOGETHER = 256  # deliveries in one transaction
+WHILE_STORING = 0.02  # seconds; under load Temporal takes longer, so that records may wait for more to write at once
+AFTERWARDS = 0.05  # seconds; nobody waits for an answer that was given
 _LOG = logging.getLogger("stanch.intake")
 
 
@@ -48,8 +50,8 @@ class Reception:
         self._pace = Pace()
         self._preparing: Batcher[tuple[Delivery, Arrived], Prepared] = Batcher(self._prepare, most=IN_A_ROW)
         self._looking: Batcher[Arrival, Taken] = Batcher(self._look, most=TOGETHER, keys=claims)
-        self._keeping: Batcher[Taken, Kept] = Batcher(self._keep, most=TOGETHER)
-        self._finishing: Batcher[Finish, None] = Batcher(self._finish, most=TOGETHER)
+        self._keeping: Batcher[Taken, Kept] = Batcher(self._keep, most=TOGETHER, linger=WHILE_STORING)
+        self._finishing: Batcher[Finish, None] = Batcher(self._finish, most=TOGETHER, linger=AFTERWARDS)
         self._remembering: set[asyncio.Task[None]] = set()
         self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
