@@ -162,9 +162,7 @@ def make_worker(
     from stanch.catalog import Queue
     from workflows import WORKFLOWS
 
-    restrictions = SandboxRestrictions.default.with_passthrough_modules(
-        "stanch", "pydantic", "pydantic_core", "cel_expr_python"
-    )
+    restrictions = SandboxRestrictions.default.with_passthrough_modules(*PASSED_THROUGH)
     return Worker(
         client,
         task_queue=contract.queue(queue),

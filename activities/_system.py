@@ -12,20 +12,12 @@ from activities._run import heartbeats, reported
 from activities._texts import keep_texts
 from activities._world import World
 from stanch import contract
-from stanch.contract import (
-    Announce,
-    ApprovalCall,
-    ApprovalShown,
-    Reconcile,
-    ReconcileReply,
-    Recording,
-    Resolve,
-    Resolved,
-)
+from stanch.contract import ApprovalCall, ApprovalShown, Recording, Resolve, Resolved
 from stanch.noise import words
 from stanch.noise.words import GroupPost, GroupPosted, GroupRef, GroupTell, Unquiet
 from stanch.resolve import resolve
 from stanch.wire_intake import IntakeInput
+from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
 
 def core_activities(world: World) -> list[Callable[..., Any]]:

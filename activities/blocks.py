@@ -15,11 +15,11 @@ from stanch import contract
 from stanch.actions.blocks import Address, Estimated, EstimateParams, Held, Lift, Lifted, Scope
 from stanch.actions.identity import Suspend
 from stanch.catalog import Params, Queue
-from stanch.contract import EnforcementInput, Release
 from stanch.errors import Rejected
 from stanch.leases import MAX_TTL_SECONDS, BlockSpec, Lease, LeaseSpec, LeaseState, SuspendSpec, target_of
 from stanch.ports import PointPort
 from stanch.records import LeaseRow
+from stanch.wire_points import EnforcementInput, Release
 
 USERS = "user:"
 

@@ -14,11 +14,11 @@ from activities._guard import check_lease
 from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
-from stanch.contract import Announce, Reconcile, ReconcileReply
 from stanch.errors import ConnectorError, DependencyError, Refused
 from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
 from stanch.records import Entry, LeaseRow
+from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
 
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from stanch.approvals import ApprovalRequest, Vote
-from stanch.leases import ApprovalProof, Lease, LeaseOutcome, Wire
+from stanch.leases import ApprovalProof, Wire
 from stanch.noise.words import Noise
 from stanch.plan import Mode, Plan
 from stanch.views import ActorView, FindingView, RouteView
@@ -325,53 +325,6 @@ class CaseInput(Wire):
     """Start of a case; `carried` is its state after continue-as-new."""
 
     case_id: str
-    carried: dict[str, Any] | None = None
-
-
-class Release(Wire):
-    """Give a lease back, named in full so that a writer that has lost its memory can still lift it.
-
-    Args:
-        by: a person, for a lift by hand.
-    """
-
-    lease: Lease
-    by: str = ""
-    reason: str = ""
-
-
-class Reconcile(Wire):
-    """One bounded attempt to bring a point to its wanted set."""
-
-    point: str
-    adds: tuple[Lease, ...] = ()
-    removes: tuple[str, ...] = ()
-    wanted: tuple[Lease, ...] | None = None
-    expected: str = ""
-    holders: tuple[Lease, ...] = ()  # leases of removed targets, for the ledger
-    outcomes: tuple[LeaseOutcome, ...] = ()  # to be told when it went well
-
-
-class ReconcileReply(Wire):
-    """`mismatch` asks for the full set; `results` are (target, ok, code, reason)."""
-
-    digest: str = ""
-    mismatch: bool = False
-    results: tuple[tuple[str, bool, str, str], ...] = ()
-
-
-class Announce(Wire):
-    """Tell cases what became of their leases."""
-
-    point: str
-    outcomes: tuple[LeaseOutcome, ...]
-
-
-class EnforcementInput(Wire):
-    """Start of a point's single writer."""
-
-    point: str
-    shard: str = ""
     carried: dict[str, Any] | None = None
 
 

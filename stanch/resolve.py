@@ -25,17 +25,10 @@ from stanch.views import FindingView, RouteView
 def resolve(
     policy: PolicySnapshot, records: Records, question: Resolve, *, settings: Settings, key: bytes = b""
 ) -> Resolved:
-    """Answer who owns this, what is done, how much of it may happen alone, and how much is said of it.
-
-    Without the key of case ids, which names groups too, nothing is grouped.
-    """
+    """Answer who owns this, what is done, how much happens alone and is told; without a key nothing is grouped."""
     finding = policy.inventory.known(question.finding)
-    if finding.is_test:
-        route = policy.routes.route(finding, question.now).view
-        return Resolved(route=route, policy_digest=policy.digest, why="a test finding is recorded and nothing else")
-    if away := _put_away(records, question):
-        route = policy.routes.route(finding, question.now).view
-        return Resolved(route=route, policy_digest=policy.digest, why=away, quiet=True, verify_window=0.0)
+    if (nothing := _nothing_to_do(policy, records, question, finding)) is not None:
+        return nothing
     story = story_of(records, question, finding)
     decision = policy.routes.route(story.finding, question.now)
     view = _with_copies(decision.view, story.owners)
@@ -68,6 +61,19 @@ def resolve(
         calls_off=turn.calls_off,
         noise=_noise(policy, records, scene, plan),
     )
+
+
+def _nothing_to_do(
+    policy: PolicySnapshot, records: Records, question: Resolve, finding: FindingView
+) -> Resolved | None:
+    """For a test finding, and for what a person has put away: where it belongs, and no run."""
+    away = "" if finding.is_test else _put_away(records, question)
+    if not finding.is_test and not away:
+        return None
+    route = policy.routes.route(finding, question.now).view
+    if finding.is_test:
+        return Resolved(route=route, policy_digest=policy.digest, why="a test finding is recorded and nothing else")
+    return Resolved(route=route, policy_digest=policy.digest, why=away, quiet=True, verify_window=0.0)
 
 
 def _route_only(policy: PolicySnapshot, records: Records, scene: Scene, story: Story) -> Resolved:

@@ -13,9 +13,9 @@ from temporalio.exceptions import ActivityError
 
 from stanch import contract
 from stanch.catalog import Queue
-from stanch.contract import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
 from stanch.interpreter.state import Mutable
 from stanch.leases import Lease, LeaseOutcome, LeaseState
+from stanch.wire_points import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
 
 ATTEMPT = timedelta(seconds=60)
 HEARTBEAT = timedelta(seconds=5)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from types import MappingProxyType
 
 from stanch.findings.enums import (
@@ -20,25 +17,25 @@ from stanch.findings.enums import (
     StatusId,
     confidence_id_of,
 )
-from stanch.findings.hosts import parse_host
 from stanch.findings.identity import correlation, finding_uid, fingerprints
 from stanch.findings.model import (
-    Actor,
-    Adapter,
     Analytic,
-    Api,
-    Evidence,
     Finding,
     FindingInfo,
-    Gateway,
     Metadata,
-    Product,
-    Remediation,
-    Resource,
 )
-from stanch.findings.paths import declared_template, parse_path
-from stanch.findings.report import ActorReport, ApiReport, EvidenceReport, FindingReport, GatewayReport, ProductReport
-from stanch.findings.words import categories_of_cwe, cwe_number, environment_of, method_of, rule_family
+from stanch.findings.parts import (
+    actors_of,
+    adapter_of,
+    api_of,
+    evidence_of,
+    https_links,
+    product_of,
+    remediation_of,
+    resources_of,
+)
+from stanch.findings.report import FindingReport
+from stanch.findings.words import categories_of_cwe, cwe_number, rule_family
 from stanch.views import Kind
 
 _STATUS = {
@@ -56,13 +53,8 @@ _CLASS_BY_KIND: dict[Kind, FindingClass] = {
     "inventory_change": FindingClass.POSTURE,
 }
 _KIND_BY_CLASS: dict[int, Kind] = {2002: "weakness", 2003: "policy_gap", 2004: "attack", 2006: "exposure"}
-_HTTPS = re.compile(r"https://[^\s<>\"']+")
 _SKEW = timedelta(hours=24)
 _NOTHING: Mapping[str, int] = MappingProxyType({})
-# Models are frozen: what most reports do not say is made once.
-_UNNAMED, _NO_PRODUCT = ProductReport(), Product()
-_UNKNOWN, _NO_GATEWAY = GatewayReport(), Gateway()
-_NO_REMEDIATION = Remediation()
 
 
 @dataclass(frozen=True)
@@ -121,25 +113,19 @@ def _unidentified(report: FindingReport, origin: Origin, redactions: Mapping[str
         disposition_id=_DISPOSITIONS.get(report.disposition, DispositionId.UNKNOWN),
         count=report.count,
         metadata=_metadata(report, origin),
-        api=_api(report.api),
-        resources=_resources(report),
-        actors=_actors(report),
+        api=api_of(report.api),
+        resources=resources_of(report),
+        actors=actors_of(report),
         owasp_api=categories,
         owasp_basis=basis,
         cwe=_cwe(report),
         cve=_unique(item.upper() for item in report.cve),
         labels=_unique(report.labels),
         data_classification=_unique(item.lower() for item in report.data_classification),
-        evidence=tuple(map(_evidence, report.evidence)),
-        remediation=_remediation(report),
+        evidence=tuple(map(evidence_of, report.evidence)),
+        remediation=remediation_of(report),
         redactions=dict(redactions),
     )
-
-
-def _remediation(report: FindingReport) -> Remediation:
-    if not report.remediation and not report.references:
-        return _NO_REMEDIATION
-    return Remediation(desc=report.remediation, references=_links(report.references))
 
 
 def _kind(report: FindingReport) -> Kind:
@@ -156,7 +142,7 @@ def _info(report: FindingReport, now: datetime | None) -> FindingInfo:
         uid=report.uid,
         title=report.title,
         desc=report.description,
-        src_url=next(iter(_links((report.src_url,))), ""),
+        src_url=next(iter(https_links((report.src_url,))), ""),
         types=(report.type,) if report.type else (),
         analytic=Analytic(uid=report.rule, name=report.rule_name),
         first_seen_time=first,
@@ -173,82 +159,13 @@ def _clamped(value: datetime | None, now: datetime | None) -> datetime | None:
 
 def _metadata(report: FindingReport, origin: Origin) -> Metadata:
     return Metadata(
-        product=_product(report.product),
-        adapter=_adapter(origin.adapter, origin.adapter_sha256),
+        product=product_of(report.product),
+        adapter=adapter_of(origin.adapter, origin.adapter_sha256),
         source_id=origin.source_id,
         delivery_id=origin.delivery_id,
         received_time=origin.received,
         assurance=origin.assurance,
     )
-
-
-def _product(product: ProductReport) -> Product:
-    if product == _UNNAMED:
-        return _NO_PRODUCT
-    return Product(vendor_name=product.vendor, name=product.name, version=product.version)
-
-
-@lru_cache(maxsize=256)
-def _adapter(name: str, sha256: str) -> Adapter:
-    return Adapter(id=name, sha256=sha256)
-
-
-def _gateway(gateway: GatewayReport) -> Gateway:
-    return _NO_GATEWAY if gateway == _UNKNOWN else Gateway.model_validate(gateway.model_dump())
-
-
-def _api(api: ApiReport) -> Api:
-    scheme = api.scheme.lower() or (api.url.split("://", 1)[0].lower() if "://" in api.url[:12] else "")
-    host = parse_host(api.host or (api.url if "://" in api.url[:12] else ""), scheme)
-    path = parse_path(api.path or api.url)
-    template = declared_template(api.path_template)
-    return Api(
-        host=host.name,
-        port=host.port if api.port is None else parse_host(f"{host.name}:{api.port}", scheme).port,
-        scheme=scheme if scheme.isalpha() else "",
-        subdomain=host.subdomain,
-        base_domain=host.base_domain,
-        method=method_of(api.method),
-        path=path.path or template,
-        path_template=template or path.template,
-        template_basis="declared" if template else path.basis,
-        parameter=api.parameter,
-        operation_id=api.operation_id,
-        environment=environment_of(api.environment),
-        gateway=_gateway(api.gateway),
-    )
-
-
-def _actors(report: FindingReport) -> tuple[Actor, ...]:
-    stated = ((report.actor,) if report.actor else ()) + report.actors
-    made = (_actor(item) for item in stated)
-    return tuple(actor for actor in made if actor != Actor(ip_basis=actor.ip_basis))
-
-
-def _actor(actor: ActorReport) -> Actor:
-    values = actor.model_dump(exclude={"token", "ip"})
-    return Actor.model_validate({"ip": _address(actor.ip)} | {name: value for name, value in values.items() if value})
-
-
-def _address(text: str | None) -> str | None:
-    """A canonical address, or None: placeholders and masked addresses must never become a target."""
-    try:
-        address = ipaddress.ip_address((text or "").strip().strip("[]"))
-    except ValueError:
-        return None
-    mapped = getattr(address, "ipv4_mapped", None)
-    return str(mapped or address)
-
-
-def _resources(report: FindingReport) -> tuple[Resource, ...]:
-    stated = ((report.resource,) if report.resource else ()) + report.resources
-    made = (Resource.model_validate(item.model_dump()) for item in stated)
-    return tuple(item for item in made if item != Resource())
-
-
-def _evidence(item: EvidenceReport) -> Evidence:
-    values = item.model_dump(exclude={"url", "method"})
-    return Evidence(**values, method=method_of(item.method), url_template=parse_path(item.url).template)
 
 
 def _cwe(report: FindingReport) -> tuple[int, ...]:
@@ -260,11 +177,6 @@ def _categories(report: FindingReport) -> tuple[tuple[str, ...], str]:
         return (report.category,), "tool"
     found = categories_of_cwe(_cwe(report))
     return found, "cwe" if found else "none"
-
-
-def _links(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """Only https links survive; they are shown, never fetched."""
-    return tuple(text for text in texts if _HTTPS.fullmatch(text))
 
 
 def _unique(words: Iterable[str]) -> tuple[str, ...]:

@@ -62,7 +62,9 @@ def read_codeowners(text: str) -> tuple[list[Row], list[Unsaid]]:
             if header:
                 section, inherited = header["name"].strip(), _owners(_words(header["owners"] or ""))
                 continue
-            pattern, *owners = _words(line)
+            pattern, *owners = _words(line) or [""]
+            if not pattern:
+                raise CannotSay("there is no pattern in it")
             named = _owners(owners) or inherited
             rows.append(Row(number, pattern, path_of(pattern), named, section))
         except CannotSay as why:

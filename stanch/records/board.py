@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select, update
 
 from stanch.errors import Rejected
 from stanch.ports import TicketDraft, TicketState
-from stanch.records import schema
+from stanch.records import schema_board as schema
 from stanch.records.database import Database, rows
 
 PREFIX = "BOARD-"

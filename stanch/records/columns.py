@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Dialect, String, Text, TypeDecorator
+from sqlalchemy import Column, Dialect, String, Text, TypeDecorator
 
 
 class Moment(TypeDecorator[datetime]):
@@ -62,3 +62,13 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
+def text_column(name: str) -> Column[str]:
+    """Text, "" where nothing is said."""
+    return Column(name, Plain, nullable=False, default="")
+
+
+def id_column(name: str) -> Column[str]:
+    """Text that is the primary key, or a part of it."""
+    return Column(name, Plain, primary_key=True)

@@ -15,16 +15,10 @@ from sqlalchemy import (
 )
 
 from stanch.records.columns import Json, Moment, Plain
+from stanch.records.columns import id_column as _id
+from stanch.records.columns import text_column as _text
 
-SCHEMA_VERSION = 1
-
-
-def _text(name: str) -> Column[str]:
-    return Column(name, Plain, nullable=False, default="")
-
-
-def _id(name: str) -> Column[str]:
-    return Column(name, Plain, primary_key=True)
+SCHEMA_VERSION = 2
 
 
 metadata = MetaData()
@@ -363,41 +357,3 @@ policy_uses = Table(
 kept_texts = Table("kept_texts", metadata, _id("digest"), Column("sources", Json, nullable=False))
 
 settings = Table("settings", metadata, _id("name"), Column("value", Json, nullable=False))
-
-board = Table(
-    "board",
-    metadata,
-    Column("number", Integer, primary_key=True, autoincrement=True),
-    Column("key", Plain, nullable=False, unique=True),
-    *(_text(name) for name in ("case_id", "state", "summary", "body", "assignee", "team", "type", "severity", "lane")),
-    *(_text(name) for name in ("resolution", "changed_by")),
-    Column("labels", Json, nullable=False),
-    Column("watchers", Json, nullable=False),
-    Column("due", Moment),
-    Column("created", Moment, nullable=False),
-    Column("updated", Moment, nullable=False),
-)
-
-board_notes = Table(
-    "board_notes",
-    metadata,
-    Column("number", Integer, primary_key=True),
-    _id("marker"),
-    _text("text"),
-    _text("by"),
-    Column("at", Moment, nullable=False),
-)
-
-board_links = Table(
-    "board_links", metadata, Column("number", Integer, primary_key=True), _id("link_id"), _text("url"), _text("title")
-)
-
-board_files = Table(
-    "board_files",
-    metadata,
-    Column("number", Integer, primary_key=True),
-    _id("name"),
-    _text("sha256"),
-    Column("content", LargeBinary, nullable=False),
-    Column("at", Moment, nullable=False),
-)

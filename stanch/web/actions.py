@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from stanch import contract
-from stanch.contract import CaseCommand, FindingReport, Release
+from stanch.contract import CaseCommand, FindingReport
 from stanch.findings import Finding, view_of
 from stanch.records import LeaseRow
 from stanch.records.chain import Entry
@@ -15,6 +15,7 @@ from stanch.web.endings import Ending, put_away_closed, take_back
 from stanch.web.problems import WebError
 from stanch.web.services import Services, now
 from stanch.web.temporal import over, release, report, signal_case
+from stanch.wire_points import Release
 
 CONTROL = "control"  # ledger lines that belong to no case
 MAX_TEXT = 2000

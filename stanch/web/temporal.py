@@ -14,10 +14,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from stanch import contract
 from stanch.catalog import Queue
-from stanch.contract import CaseView, EnforcementInput, FindingReport, Release
+from stanch.contract import CaseView, FindingReport
 from stanch.leases import SuspendSpec
 from stanch.reporting import CALL, bring
 from stanch.web.problems import WebError, unreachable
+from stanch.wire_points import EnforcementInput, Release
 
 LOOK = timedelta(seconds=2)
 

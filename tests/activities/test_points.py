@@ -17,11 +17,11 @@ from activities import _spool, blocks, points
 from activities._run import perform
 from stanch import contract
 from stanch.catalog import catalog
-from stanch.contract import Announce, Reconcile
 from stanch.errors import DependencyError, Rejected, RetrySafe
 from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState, Principal, SuspendSpec, target_of
 from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
 from stanch.records import Protected
+from stanch.wire_points import Announce, Reconcile
 
 POINTS = {"edge": {"kind": "memory", "hosts": ["*.example.com"]}, "users": {"kind": "memory", "serves": ["user:*"]}}
 

@@ -155,7 +155,7 @@ def test_a_file_of_github() -> None:
     assert [note.split(":")[0] for note in draft.notes] == ["line 7", "line 8"]
     assert "# DRAFT" in draft.text()
     assert "team:orders: who leads it" in draft.missing
-    assert {each.code for each in lint(table.file, check(table))} == set()
+    assert {each.code for each in lint(table, check(table))} == set()
 
 
 def test_sections_of_gitlab_add_up_and_each_takes_its_last_match() -> None:

@@ -150,7 +150,7 @@ def test_eight_of_eight_become_a_branch_with_tests() -> None:
     }
     assert made.table.file.rules[0].refine[1].id == branch["id"]
     assert all(result.ok for result in check(made.table))
-    assert lint(made.table.file, check(made.table)) == []
+    assert lint(made.table, check(made.table)) == []
     assert (proposal.counterfactual.of, proposal.counterfactual.changed, proposal.counterfactual.agree) == (8, 8, 8)
     assert "# not urgent" in made.text
     assert made.text.replace(made.text, TEXT) == TEXT

@@ -19,8 +19,8 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 import worker
 from stanch import contract
-from stanch.contract import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
 from stanch.leases import BlockSpec, Lease, LeaseOutcome, LeaseState, target_of
+from stanch.wire_points import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
 from workflows import WORKFLOWS
 
 PASSED = SandboxRestrictions.default.with_passthrough_modules(*worker.PASSED_THROUGH)
