@@ -36,7 +36,8 @@ def _doubts(texts: Mapping[str, str]) -> list[Problem]:
     from stanch.routing import check, lint, load_route_files
 
     table = load_route_files(texts)
-    return lint(table, check(table), now=datetime.now(UTC))
+    found = lint(table, check(table), now=datetime.now(UTC))
+    return [problem for problem in found if problem.severity != "info"]  # remarks are for `stanch route check`
 
 
 def _sets(texts: Mapping[Path, str]) -> list[list[Path]]:
