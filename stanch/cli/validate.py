@@ -148,9 +148,10 @@ def _adapter(_text: str, path: Path) -> list[Problem]:
 
 
 def _template(text: str, path: Path) -> list[Problem]:
-    from stanch.texts.rendering import problems_of
+    """With the others of its folder and the shipped ones, which it may include."""
+    from stanch.texts.folders import problems_of_file
 
-    return problems_of(str(path), text)
+    return problems_of_file(path, text)
 
 
 def _scenario(text: str, path: Path) -> list[Problem]:
