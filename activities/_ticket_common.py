@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from stanch.errors import IntakeError, Rejected
 from stanch.ports import TicketDraft
-from stanch.sinks.cutting import cut_line, head_of, units
+from stanch.sinks.cutting import cut_line, fit_quotes, head_of, units
 from stanch.sinks.text import clean
 
 ATTACHMENT_LIMIT = 5 * 1024 * 1024
@@ -62,6 +62,9 @@ def body_text(draft: TicketDraft, *, limit: int, remarks: tuple[str, ...] = ()) 
 
 def fit(text: str, *, limit: int, case_id: str = "") -> str:
     """The text, cut to the limit between its pieces, with a line that says where the rest is."""
+    if units(text) <= limit:
+        return text
+    text = fit_quotes(text, limit)
     if units(text) <= limit:
         return text
     where = f"the whole text is in case {case_id}" if case_id else "the whole text is in the case"

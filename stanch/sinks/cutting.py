@@ -9,6 +9,8 @@ from stanch.sinks.text import ELLIPSIS, one_line
 _LOOK_BACK = 1000  # so much is given up for a clean end of line, and a tenth of it for one of word
 _PLACEHOLDER = 80  # longer ones there are not
 _CODE = "    "
+_QUOTED = re.compile(r"(?:^>[^\n]*(?:\n|\Z))+", re.MULTILINE)
+_QUOTES = (1000, 300, 100)  # what is tried in turn for each quotation, before anything else is given up
 _OPEN = re.compile(r"[\[{][^\[\]{}\n]*\Z")
 _CLOSED = re.compile(r"[^\[\]{}\n]*[\]}]")
 
@@ -33,6 +35,18 @@ def cut_line(text: str, limit: int) -> str:
     """One cleaned line within the limit; a cut is shown by an ellipsis."""
     line = one_line(text, limit=len(text) + 1)
     return line if units(line) <= limit else head_of(line, limit - 1) + ELLIPSIS
+
+
+def fit_quotes(text: str, limit: int) -> str:
+    """The text with its quotations shortened as far as is needed; our own words are kept, even above the limit."""
+    for most in _QUOTES:
+        if units(text) > limit:
+            text = _QUOTED.sub(lambda match, most=most: _short_quote(match.group(), most), text)
+    return text
+
+
+def _short_quote(quoted: str, most: int) -> str:
+    return quoted if units(quoted) <= most else f"{head_of(quoted, most)}\n> [shortened here]\n"
 
 
 def _without_code(head: str, rest: str) -> str:

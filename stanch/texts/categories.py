@@ -27,13 +27,14 @@ class Category(BaseModel):
 
 
 class Nature(BaseModel):
-    """One kind of finding: what it is, what to look at besides, what its proof needs besides."""
+    """One kind of finding: what it is, and what looking, fixing and proof need besides."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     lead: str
     look: str = ""
     check: str = ""
+    fix: tuple[str, ...] = ()
 
 
 class _File(BaseModel):

@@ -113,6 +113,7 @@ class Derived(Shown):
     has_category: bool
     personal_data: tuple[str, ...]
     data_at_stake: tuple[str, ...]
+    fix_steps: tuple[str, ...]
     actor: str
 
 
@@ -141,6 +142,7 @@ def _derived(finding: FindingView, about: Category) -> Derived:
         has_category=bool(about.code),
         personal_data=tuple(item for item in data if item in ("pii", "pci", "phi", "secret")),
         data_at_stake=data_words(data),
+        fix_steps=(*about.fix, *nature_of(finding.kind).fix),
         actor=_actor(finding),
     )
 

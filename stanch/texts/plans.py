@@ -18,11 +18,11 @@ from stanch.views import RouteView
 _INPUT = re.compile(r"inputs\.([a-z_][a-z0-9_]*)")
 _LIMITS: Mapping[str, str] = MappingProxyType(
     {
-        "block.scope": "requests are blocked",
-        "block.ip": "an address is blocked",
-        "policy.enforce": "a security policy blocks what its rules match",
-        "user.suspend": "a user is suspended",
-        "token.revoke": "a token is revoked",
+        "block.scope": "Requests are blocked",
+        "block.ip": "An address is blocked",
+        "policy.enforce": "A security policy blocks what its rules match",
+        "user.suspend": "A user is suspended",
+        "token.revoke": "A token is revoked",
     }
 )
 _PROBES: Mapping[str, str] = MappingProxyType(
