@@ -58,7 +58,13 @@ def _shape(kind: Any) -> Shape:
     if get_origin(kind) in (Union, UnionType):
         found = [_shape(each) for each in get_args(kind) if each is not NoneType]
         return next((shape for shape in found if shape != _SCALAR), _SCALAR)
-    return Shape(each=_shape(get_args(kind)[0])) if get_origin(kind) is tuple else _SCALAR
+    return _of_tuple(get_args(kind)) if get_origin(kind) is tuple else _SCALAR
+
+
+def _of_tuple(kinds: tuple[Any, ...]) -> Shape:
+    """A list, or a row of values; what differs in kind is left open."""
+    found = {kind for kind in kinds if kind is not Ellipsis}
+    return Shape(each=_shape(found.pop()) if len(found) == 1 else _ANY)
 
 
 def unknown_fields(tree: nodes.Template) -> list[Unknown]:
