@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 from stanch.sinks.text import ELLIPSIS, one_line
 
@@ -41,11 +42,12 @@ def fit_quotes(text: str, limit: int) -> str:
     """The text with its quotations shortened as far as is needed; our own words are kept, even above the limit."""
     for most in _QUOTES:
         if units(text) > limit:
-            text = _QUOTED.sub(lambda match, most=most: _short_quote(match.group(), most), text)
+            text = _QUOTED.sub(partial(_short_quote, most=most), text)
     return text
 
 
-def _short_quote(quoted: str, most: int) -> str:
+def _short_quote(match: re.Match[str], *, most: int) -> str:
+    quoted = match.group()
     return quoted if units(quoted) <= most else f"{head_of(quoted, most)}\n> [shortened here]\n"
 
 
