@@ -7,11 +7,14 @@ import fnmatch
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from activities._world import World
 from stanch.contract import LinkedCase, Scene
 from stanch.errors import ConfigError, DependencyError
 from stanch.inventory import standing
 from stanch.texts import Text, Texts, shipped
+from stanch.texts.context import EvidenceText
 from stanch.texts.plans import PlanText, plan_words
 from stanch.views import ApiView, FindingView, RouteView
 
@@ -77,12 +80,13 @@ def standing_of(world: World, scene: Scene) -> tuple[tuple[str, str], ...]:
     return tuple((label, world.name_of(value) if value.startswith("user:") else value) for label, value in pairs)
 
 
-def evidence_of(world: World, scene: Scene) -> list[dict[str, Any]]:
+def evidence_of(world: World, scene: Scene) -> list[EvidenceText]:
     """The first pieces of evidence of the newest report, redacted when it arrived; none while records are away."""
     with contextlib.suppress(DependencyError):
         row = world.records.newest_finding(scene.case_id)
-        found: list[dict[str, Any]] = list(row.body.get("evidence") or ()) if row is not None else []
-        return found[:MAX_EVIDENCE]
+        found: list[object] = list(row.body.get("evidence") or ()) if row is not None else []
+        with contextlib.suppress(ValidationError):  # what an older release stored in another form
+            return [EvidenceText.model_validate(item) for item in found[:MAX_EVIDENCE]]
     return []
 
 

@@ -87,6 +87,9 @@ class _Reader:
             self._loop(node, scope)
         elif isinstance(node, nodes.Assign):
             _bind(node.target, self._expression(node.node, scope), scope)
+        elif isinstance(node, nodes.AssignBlock):
+            self.read(node.body, dict(scope))
+            _bind(node.target, _SCALAR, scope)
         elif isinstance(node, nodes.With):
             self._with(node, scope)
         elif isinstance(node, nodes.Expr):

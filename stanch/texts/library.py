@@ -94,9 +94,5 @@ def load_texts(folder: Path | None = None) -> Texts:
     """
     if folder is None or not folder.is_dir():
         return shipped()
-    return Texts({**shipped().sources, **own_sources(folder)})
-
-
-def own_sources(folder: Path) -> dict[str, str]:
-    """The templates of a folder by name."""
-    return {path.stem: path.read_text("utf-8") for path in sorted(folder.glob(f"[!.]*{SUFFIX}"))}
+    own = {path.stem: path.read_text("utf-8") for path in sorted(folder.glob(f"[!.]*{SUFFIX}"))}
+    return Texts({**shipped().sources, **own})

@@ -84,3 +84,8 @@ def test_a_template_that_fails_when_filled_gives_the_shipped_words(glue: Glue) -
     world: Any = glue.world
     world.policy = Policy
     assert render(world, scene(), "finding", {}) == shipped().render("finding", {})
+
+
+def test_evidence_in_another_form_is_left_out(glue: Glue, jira: JiraStandin) -> None:
+    glue.records.add_finding(FindingRow(CASE, "F-1", "own", NOW, {"evidence": [{"status_code": "many"}, "text"]}))
+    assert "What the tool saw is in the case" in created(glue, jira)

@@ -62,6 +62,8 @@ def test_a_field_that_no_context_has_is_refused_at_its_line(source: str) -> None
         "{{ finding.actor.ip or 'none' }}{{ evidence[0].excerpt | quote }}{{ finding.labels[0] }}",
         "{{ finding.confidence | percent }}{{ finding.severity == 'high' and finding.count > 1 }}",
         '{% include "_what.j2" %}',
+        "{% set line %}{{ finding.title }}{% endset %}{{ line }}",
+        "{% filter quote %}{{ finding.description }}{% endfilter %}",
     ],
 )
 def test_what_is_right_is_taken(source: str) -> None:
@@ -166,3 +168,11 @@ def test_a_long_body_says_that_it_was_cut() -> None:
     body = render("finding", {"linked": links}).body
     assert len(body) <= 20_000
     assert body.endswith("[cut here; the whole text is in the case]")
+
+
+def test_a_broken_file_beside_it_does_not_stop_the_judging_of_a_template(tmp_path: Path) -> None:
+    (tmp_path / "bad.j2").write_bytes(b"\xff\xfe{{")
+    (tmp_path / "folder.j2").mkdir()
+    (tmp_path / "own.j2").write_text("{{ finding.titel }}\n")
+    found = check_files([tmp_path / "own.j2", tmp_path / "bad.j2"])
+    assert [(each.code, Path(each.file).name) for each in found] == [("P001", "bad.j2"), ("X006", "own.j2")]
