@@ -97,7 +97,7 @@ def check_files(files: list[Path]) -> list[Problem]:
 
 
 def _own_templates(texts: Mapping[Path, str]) -> set[str]:
-    return {path.stem for path in texts if path.suffix == ".j2"}
+    return {path.stem for path in texts if path.suffix == ".j2" and "." not in path.stem}
 
 
 def _others(path: Path, text: str) -> list[Problem]:

@@ -176,3 +176,12 @@ def test_a_broken_file_beside_it_does_not_stop_the_judging_of_a_template(tmp_pat
     (tmp_path / "own.j2").write_text("{{ finding.titel }}\n")
     found = check_files([tmp_path / "own.j2", tmp_path / "bad.j2"])
     assert [(each.code, Path(each.file).name) for each in found] == [("P001", "bad.j2"), ("X006", "own.j2")]
+
+
+def test_validate_too_knows_that_a_playbook_cannot_name_a_variant(tmp_path: Path) -> None:
+    book = (Path(__file__).parents[2] / "playbooks" / "triage.yaml").read_text("utf-8").partition("tests:")[0]
+    (tmp_path / "own.yaml").write_text(book.replace("template: finding", "template: finding.API1"), "utf-8")
+    (tmp_path / "finding.API1.j2").write_text("Title\n")
+    assert check_files(sorted(tmp_path.iterdir())) != []
+    (tmp_path / "own.yaml").write_text(book, "utf-8")
+    assert [each for each in check_files(sorted(tmp_path.iterdir())) if each.severity == "error"] == []
