@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any
 
 from stanch.sinks.text import clean
@@ -11,6 +13,7 @@ from stanch.sinks.text import clean
 TEXT_LIMIT = 32_000  # Jira refuses above 32,767 characters; the wiki wrapper and the marker take some
 SUMMARY_LIMIT = 255
 
+_CODE = "    "
 _GAP = re.compile(r"\n\s*\n")
 # A zero-width space after the bracket: the text reads the same, but ends no block and mentions nobody.
 _SEAL = "\u200b"
@@ -18,9 +21,20 @@ _ENDS_BLOCK = re.compile(r"\{(?=\s*/?\s*noformat)|\[(?=~)", re.IGNORECASE)
 
 
 def adf(text: str) -> dict[str, Any]:
-    """The text as a document of paragraphs; only text nodes carry it, so nothing in it is markup."""
+    """The text as paragraphs and blocks of code; only text nodes carry it, so nothing in it is markup."""
     blocks = [part for part in _GAP.split(clean(text).strip()) if part.strip()] or ["-"]
-    return {"type": "doc", "version": 1, "content": [_paragraph(block) for block in blocks]}
+    content = [node for block in blocks for node in _nodes(block)]
+    return {"type": "doc", "version": 1, "content": content}
+
+
+def _nodes(block: str) -> Iterator[dict[str, Any]]:
+    """Lines that are indented by four are code, all others a paragraph."""
+    for is_code, lines in groupby(block.split("\n"), key=lambda line: line.startswith(_CODE) and bool(line.strip())):
+        if is_code:
+            code = "\n".join(line.removeprefix(_CODE) for line in lines)
+            yield {"type": "codeBlock", "content": [{"type": "text", "text": code}]}
+        else:
+            yield _paragraph("\n".join(lines))
 
 
 def _paragraph(block: str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from stanch.errors import IntakeError, Rejected
 from stanch.ports import TicketDraft
-from stanch.sinks.text import clean, one_line
+from stanch.sinks.cutting import cut_line, fit_quotes, head_of, units
+from stanch.sinks.text import clean
 
 ATTACHMENT_LIMIT = 5 * 1024 * 1024
 _HEX = re.compile(r"[0-9a-f]{16,64}")
@@ -50,22 +51,25 @@ def settle(lookup: Callable[[], Found | None], *, since: datetime | None, window
 
 def summary_line(text: str, *, limit: int) -> str:
     """One line for a summary field; never empty, since trackers refuse that."""
-    return one_line(text, limit=limit) or "Finding"
+    return cut_line(text, limit) or "Finding"
 
 
 def body_text(draft: TicketDraft, *, limit: int, remarks: tuple[str, ...] = ()) -> str:
     """The draft's body, remarks and case, within the limit; what is cut is said."""
     tail = "\n\n".join((*remarks, f"Stanch case {draft.case_id}"))
-    return fit(clean(draft.body), limit=limit - len(tail) - 2, case_id=draft.case_id) + "\n\n" + tail
+    return fit(clean(draft.body), limit=limit - units(tail) - 2, case_id=draft.case_id) + "\n\n" + tail
 
 
 def fit(text: str, *, limit: int, case_id: str = "") -> str:
-    """The text, cut to the limit with a line that says where the rest is."""
-    if len(text) <= limit:
+    """The text, cut to the limit between its pieces, with a line that says where the rest is."""
+    if units(text) <= limit:
+        return text
+    text = fit_quotes(text, limit)
+    if units(text) <= limit:
         return text
     where = f"the whole text is in case {case_id}" if case_id else "the whole text is in the case"
     notice = f"\n\n[cut here; {where}]"
-    return text[: max(limit - len(notice), 0)] + notice
+    return head_of(text, limit - units(notice)) + notice
 
 
 def attachment_name(name: str, content: bytes) -> str:

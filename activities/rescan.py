@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from activities._run import Job
 from activities._scan_places import CANNOT_LOOK
+from activities._texts import scanners_of
 from activities._world import World
 from stanch.actions.traffic import Rescan, Rescanned
 from stanch.errors import Rejected
@@ -27,7 +27,7 @@ def _rescan(world: World, job: Job, params: Rescan) -> Rescanned:
         raise Rejected("no scanner is configured", code="V023", hint="add one under [scanners]")
     told = {**finding.model_dump(mode="json"), "tool": _by_tool(world, job.scene.case_id)}
     reason = Rejected("no scanner serves this host", code=CANNOT_LOOK, hint="see `serves` of the scanners")
-    for name in _serving(world, finding.api.host):
+    for name in scanners_of(world, finding.api.host):
         port: ScannerPort = world.connector("scanner", name)
         try:
             look = port.rescan(told)
@@ -38,13 +38,6 @@ def _rescan(world: World, job: Job, params: Rescan) -> Rescanned:
             continue
         return Rescanned(clean=look.clean, why=look.why[:500], scanner=name)
     raise reason
-
-
-def _serving(world: World, host: str) -> Iterator[str]:
-    for name, section in world.sections("scanner").items():
-        serves = section.get("serves") or ()
-        if not serves or any(fnmatch.fnmatchcase(host, pattern) for pattern in serves):
-            yield name
 
 
 def _by_tool(world: World, case_id: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from activities._names import BOARD, account_of, group_of, is_person
 from activities._run import Implementation, Job
-from activities._texts import case_text, context_of, render
+from activities._texts import case_text, context_of, evidence_of, render
 from activities._world import World
 from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved, Reopen
 from stanch.contract import Scene
@@ -62,7 +62,8 @@ def _holder(world: World, ticket: Ticket, system: str) -> dict[str, str]:
 
 def _draft(world: World, job: Job, params: Create) -> TicketDraft:
     scene = job.scene
-    text = render(world, scene, params.template, context_of(world, scene, text=params.text))
+    context = context_of(world, scene, text=params.text, evidence=evidence_of(world, scene))
+    text = render(world, scene, params.template, context)
     route = scene.route
     system = world.tracker_name(params.system)
     kind = world.kind_of(system)

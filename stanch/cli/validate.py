@@ -97,7 +97,7 @@ def check_files(files: list[Path]) -> list[Problem]:
 
 
 def _own_templates(texts: Mapping[Path, str]) -> set[str]:
-    return {path.stem for path in texts if path.suffix == ".j2"}
+    return {path.stem for path in texts if path.suffix == ".j2" and "." not in path.stem}
 
 
 def _others(path: Path, text: str) -> list[Problem]:
@@ -148,9 +148,10 @@ def _adapter(_text: str, path: Path) -> list[Problem]:
 
 
 def _template(text: str, path: Path) -> list[Problem]:
-    from stanch.texts.rendering import problems_of
+    """With the others of its folder and the shipped ones, which it may include."""
+    from stanch.texts.folders import problems_of_file
 
-    return problems_of(str(path), text)
+    return problems_of_file(path, text)
 
 
 def _scenario(text: str, path: Path) -> list[Problem]:

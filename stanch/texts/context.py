@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from stanch.texts.categories import Category, category_of
+from stanch.texts.categories import Category, category_of, data_words, nature_of
+from stanch.texts.plans import PlanText
 from stanch.views import FindingView, RouteView
 
 _SAFE_METHODS = ("", "GET", "HEAD", "OPTIONS")
@@ -73,6 +74,18 @@ class LinkedText(Shown):
     evidence: tuple[str, ...] = ()
 
 
+class EvidenceText(Shown):
+    """One thing that the tool saw, redacted when it arrived."""
+
+    kind: str = ""
+    method: str = ""
+    url_template: str = ""
+    status_code: int | None = None
+    matched_on: str = ""
+    time: datetime | None = None
+    excerpt: str = ""
+
+
 class Context(Shown):
     """Every field, empty where nobody filled it."""
 
@@ -86,6 +99,22 @@ class Context(Shown):
     step: str = ""
     waiting_since: datetime | str = ""
     linked: tuple[LinkedText, ...] = ()
+    evidence: tuple[EvidenceText, ...] = ()
+    plan: PlanText = PlanText()
+
+
+class Derived(Shown):
+    """What is made of the finding, so that templates need no logic for it."""
+
+    place: str
+    url: str
+    method: str
+    safe_to_repeat: bool
+    has_category: bool
+    personal_data: tuple[str, ...]
+    data_at_stake: tuple[str, ...]
+    fix_steps: tuple[str, ...]
+    actor: str
 
 
 def complete(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,26 +124,27 @@ def complete(given: Mapping[str, Any]) -> dict[str, Any]:
         pydantic.ValidationError: a given part is not of its shape.
     """
     whole = Context.model_validate(dict(given))
-    about = category_of(whole.finding.category)
-    return {**_plain(whole), "about": _plain(about), **_derived(whole.finding, about)}
+    finding = whole.finding
+    about = category_of(finding.category)
+    words = {"about": about.model_dump(), "nature": nature_of(finding.kind).model_dump()}
+    return {**whole.model_dump(), **words, **_derived(finding, about).model_dump()}
 
 
-def _plain(model: BaseModel) -> dict[str, Any]:
-    return model.model_dump()
-
-
-def _derived(finding: FindingView, about: Category) -> dict[str, Any]:
+def _derived(finding: FindingView, about: Category) -> Derived:
     api = finding.api
     place = f"{api.method} {api.host}{api.path_template or api.path}".strip()
-    return {
-        "place": place or finding.resource.uid or finding.source or "unknown place",
-        "url": f"https://{api.host}{api.path or api.path_template or '/'}" if api.host else "",
-        "method": api.method or "GET",
-        "safe_to_repeat": bool(api.host) and api.method.upper() in _SAFE_METHODS,
-        "has_category": bool(about.code),
-        "personal_data": [item for item in finding.data_classification if item in ("pii", "pci", "phi", "secret")],
-        "actor": _actor(finding),
-    }
+    data = finding.data_classification
+    return Derived(
+        place=place or finding.resource.uid or finding.source or "unknown place",
+        url=f"https://{api.host}{api.path or api.path_template or '/'}" if api.host else "",
+        method=api.method or "GET",
+        safe_to_repeat=bool(api.host) and finding.kind != "attack" and api.method.upper() in _SAFE_METHODS,
+        has_category=bool(about.code),
+        personal_data=tuple(item for item in data if item in ("pii", "pci", "phi", "secret")),
+        data_at_stake=data_words(data),
+        fix_steps=(*about.fix, *nature_of(finding.kind).fix),
+        actor=_actor(finding),
+    )
 
 
 def _actor(finding: FindingView) -> str:

@@ -14,15 +14,18 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stanch.canonical import digest
 from stanch.errors import ConfigError
+from stanch.texts.checking import SUFFIX, problems_of_all
 from stanch.texts.context import complete
-from stanch.texts.rendering import Text, environment, fill, problems_of
+from stanch.texts.rendering import Text, environment, fill
+from stanch.texts.variants import base_of, chosen, qualifiers_of
 
-SUFFIX = ".j2"
 FALLBACK = "finding"
 
 
 class Texts:
     """Immutable templates by name; `sources` and `digest` let a run pin the words it started with.
+
+    `NAME.API1` and `NAME.attack` are variants for a category or a kind of finding, and stand in for NAME.
 
     Raises:
         ConfigError: a template does not parse, or does more than fill in fields.
@@ -30,24 +33,31 @@ class Texts:
 
     def __init__(self, sources: Mapping[str, str]) -> None:
         self.sources = MappingProxyType(dict(sources))
-        problems = [
-            problem for name, source in sorted(sources.items()) for problem in problems_of(name + SUFFIX, source)
-        ]
+        self._environments: dict[tuple[str, ...], ImmutableSandboxedEnvironment] = {}
+        problems = problems_of_all(self.sources)
         if problems:
             raise ConfigError(f"{len(problems)} problems in text templates", problems=problems, code=problems[0].code)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Templates that a playbook may name; those with a leading underscore are parts of others."""
-        return tuple(sorted(name for name in self.sources if not name.startswith("_")))
+        return tuple(sorted(name for name in self.sources if not name.startswith("_") and name == base_of(name)))
 
     @cached_property
     def digest(self) -> str:
         return digest(dict(self.sources))
 
     @cached_property
-    def _environment(self) -> ImmutableSandboxedEnvironment:
-        return environment(DictLoader({name + SUFFIX: source for name, source in self.sources.items()}))
+    def _variants(self) -> frozenset[str]:
+        return frozenset(name.partition(".")[2] for name in self.sources if "." in name)
+
+    def _environment(self, *, category: str, kind: str) -> ImmutableSandboxedEnvironment:
+        """One for all findings that the same variants count for, so that each template is compiled once for them."""
+        key = tuple(name for name in qualifiers_of(category, kind) if name in self._variants)
+        if key not in self._environments:
+            sources = {name + SUFFIX: source for name, source in chosen(self.sources, key).items()}
+            self._environments[key] = environment(DictLoader(sources))
+        return self._environments[key]
 
     def render(self, template: str, context: Mapping[str, Any]) -> Text:
         """Fill a template; fields that the context leaves out are empty (`stanch.texts.context`).
@@ -58,7 +68,9 @@ class Texts:
         if template not in self.names:
             known = ", ".join(self.names)
             raise ConfigError(f"there is no text template {template!r}", code="X004", hint=f"known: {known}")
-        return fill(self._environment, template, complete(context))
+        whole = complete(context)
+        finding = whole["finding"]
+        return fill(self._environment(category=finding["category"], kind=finding["kind"]), template, whole)
 
 
 @cache

@@ -9,19 +9,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from jinja2 import BaseLoader, DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2 import BaseLoader, StrictUndefined, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from stanch.durations import format_duration
 from stanch.errors import ConfigError, Problem
 from stanch.shapes import is_items
+from stanch.sinks.cutting import cut_line, head_of, units
 from stanch.sinks.text import clean, one_line, shorten
 
 FIELD_LIMIT = 500
 QUOTE_LIMIT = 4000
 BODY_LIMIT = 20_000
+TITLE_LIMIT = 250
+CUT = "\n\n[cut here; the whole text is in the case]"
 _BLANKS = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
-_REFUSED = (nodes.Call, nodes.CallBlock, nodes.Macro, nodes.Import, nodes.FromImport, nodes.Filter, nodes.Test)
 
 
 @dataclass(frozen=True)
@@ -63,12 +65,15 @@ def shell(value: object) -> Ready:
 
 
 def percent(value: object) -> Ready:
-    """A share between 0 and 1 as a percentage."""
-    return Ready(f"{float(str(value)) * 100:.1f} %")
+    """A share between 0 and 1 as a percentage; what is no number stays as it is."""
+    try:
+        return Ready(f"{float(str(value)) * 100:.1f} %")
+    except ValueError:
+        return Ready(one_line(str(value), limit=FIELD_LIMIT))
 
 
-_FILTERS = {"quote": quote, "shell": shell, "percent": percent}
-_TESTS = ("defined", "none")
+FILTERS = {"quote": quote, "shell": shell, "percent": percent}
+TESTS = ("defined", "none")
 
 
 def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
@@ -84,28 +89,10 @@ def environment(loader: BaseLoader) -> ImmutableSandboxedEnvironment:
     )
     made.globals = {}
     made.filters.clear()
-    made.filters.update(_FILTERS)
-    for name in set(made.tests) - set(_TESTS):
+    made.filters.update(FILTERS)
+    for name in set(made.tests) - set(TESTS):
         del made.tests[name]
     return made
-
-
-def problems_of(name: str, source: str) -> list[Problem]:
-    """What a template does that a text may not do."""
-    try:
-        tree = environment(DictLoader({})).parse(source, name)
-    except TemplateSyntaxError as error:
-        return [Problem("X001", f"template: {one_line(str(error.message))}", file=name, line=error.lineno)]
-    found = [Problem("X002", _why(node), file=name, line=node.lineno) for node in tree.find_all(_REFUSED) if _why(node)]
-    return sorted(found, key=lambda problem: problem.line)
-
-
-def _why(node: nodes.Node) -> str:
-    if isinstance(node, nodes.Filter):
-        return "" if node.name in _FILTERS else f"unknown filter {node.name!r}; known: {', '.join(_FILTERS)}"
-    if isinstance(node, nodes.Test):
-        return "" if node.name in _TESTS else f"unknown test {node.name!r}; known: {', '.join(_TESTS)}"
-    return "a text may use fields, if, for and include; nothing is called or imported"
 
 
 def fill(env: ImmutableSandboxedEnvironment, name: str, context: Mapping[str, Any]) -> Text:
@@ -116,9 +103,13 @@ def fill(env: ImmutableSandboxedEnvironment, name: str, context: Mapping[str, An
     """
     try:
         whole = env.get_template(f"{name}.j2").render(context)
-    except TemplateError as error:
-        place = getattr(error, "lineno", 0) or 0
-        problem = Problem("X003", one_line(str(error.message or "cannot be rendered")), file=f"{name}.j2", line=place)
+    except (TemplateError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
+        place, why = getattr(error, "lineno", 0) or 0, one_line(str(error)) or "cannot be rendered"
+        problem = Problem("X003", why, file=f"{name}.j2", line=place)
         raise ConfigError(f"text {name} cannot be rendered", problems=[problem], code="X003") from error
     title, _, body = whole.lstrip("\n").partition("\n")
-    return Text(title=shorten(title.strip(), 250), body=shorten(_BLANKS.sub("\n\n", body).strip(), BODY_LIMIT))
+    return Text(title=cut_line(title, TITLE_LIMIT), body=_within(_BLANKS.sub("\n\n", body).strip()))
+
+
+def _within(body: str) -> str:
+    return body if units(body) <= BODY_LIMIT else f"{head_of(body, BODY_LIMIT - units(CUT))}{CUT}"

@@ -29,7 +29,13 @@ def wiki_parts(text: str) -> list[tuple[str, str]]:
 def test_a_document_is_valid_and_holds_only_text(text: str) -> None:
     document = adf(text)
     assert _jira_adf.valid(document)
-    assert {node["type"] for node in _jira_adf.nodes(document)} <= {"doc", "paragraph", "text", "hardBreak"}
+    assert {node["type"] for node in _jira_adf.nodes(document)} <= {
+        "doc",
+        "paragraph",
+        "text",
+        "hardBreak",
+        "codeBlock",
+    }
 
 
 @given(TEXTS)

@@ -29,7 +29,7 @@ def of_language(language: str) -> list[Block]:
 def test_pages_have_blocks_of_known_languages_only() -> None:
     """A block of another language would be neither run nor checked."""
     assert {str(block): block.language for block in BLOCKS if not block.is_shell} != {}
-    known = ("text", "yaml", "json", "toml")
+    known = ("text", "yaml", "json", "toml", "jinja")
     assert [str(block) for block in BLOCKS if not block.is_shell and block.language not in known] == []
 
 

@@ -119,8 +119,10 @@ def test_a_template_may_only_fill_in_fields(source: str, code: str) -> None:
 
 def test_a_misspelt_field_is_an_error_and_not_empty() -> None:
     with pytest.raises(ConfigError) as caught:
-        Texts({"own": "{{ finding.titel }}"}).render("own", {})
-    assert caught.value.code == "X003"
+        Texts({"own": "{{ finding.titel }}"})
+    assert [(problem.code, problem.hint) for problem in caught.value.problems] == [
+        ("X006", "did you mean finding.title?")
+    ]
 
 
 def test_an_unknown_template_names_the_known_ones() -> None:
