@@ -14,7 +14,8 @@ from stanch.canonical import digest
 from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
 from stanch.noise import ladder, words
-from stanch.noise.gate import Fate, answer, as_meant, fate_of, held, may_speak, opening, release
+from stanch.noise.gate import Fate, answer, as_meant, fate_of, held, may_change, may_speak, opening, release
+from stanch.noise.group import MAX_TOLD
 from stanch.noise.words import GroupTell, Unquiet
 
 LOCAL_ATTEMPT = timedelta(seconds=10)
@@ -49,9 +50,10 @@ class Hush:
         if fate in (Fate.TICKET, Fate.SAY):
             return await self._grouped(command, fate)
         if fate is Fate.HOLD:
-            state.noise.hold(held(command))
+            kept = state.noise.hold(held(command))
             why = state.noise.quiet.words if state.noise.quiet is not None else ""
-            state.note("noise.held", workflow.now(), step=command.path, what=command.action, why=why)
+            event = "noise.held" if kept else "noise.dropped"
+            state.note(event, workflow.now(), step=command.path, what=command.action, why=why)
         elif fate is Fate.BACK:
             await self._tell("back")
         return Answer(answer(state, command), learned=fate is Fate.BACK)
@@ -82,6 +84,10 @@ class Hush:
             return None  # there is no parent: this case goes on by itself
         if fate is Fate.TICKET:
             return Answer(dict(told.ticket), learned=True)
+        if to not in told.told and len(told.told) >= MAX_TOLD:
+            return None  # the group tells nobody more
+        if command.purpose == "do" and may_change(self._state):
+            noise.hold(held(command, grouped=True))
         if to not in told.told or command.purpose != "do":
             await self._tell("say", to=(to,))
         return Answer(answer(self._state, command), learned=True)
@@ -123,7 +129,7 @@ class Hush:
         tell = GroupTell(kind=kind, ref=group, case_id=state.case_id, round=state.round, to=to, how=how)
         if kind == "join":
             update = {
-                "urgent": finding.kind == "attack" or resolved.route.severity == "critical",
+                "urgent": finding.kind == "attack" or resolved.route.severity == "critical" or may_change(state),
                 "finding": finding.model_copy(update={"description": finding.description[:500]}),
                 "route": resolved.route,
                 "ladder": state.noise.ladder,
