@@ -120,14 +120,14 @@ class Hush:
         await self._tell("join", to=tuple(dict.fromkeys((*noise.asked, *likely))))
 
     async def _tell(
-        self, kind: Literal["join", "say", "done", "back"], *, to: tuple[str, ...] = (), how: str = ""
+        self, kind: Literal["join", "say", "done", "back", "raised"], *, to: tuple[str, ...] = (), how: str = ""
     ) -> None:
         state, group = self._state, self._state.noise.group
         finding, resolved = state.finding, state.resolved
         if group is None or finding is None or resolved is None:
             return
         tell = GroupTell(kind=kind, ref=group, case_id=state.case_id, round=state.round, to=to, how=how)
-        if kind == "join":
+        if kind in ("join", "raised"):
             update = {
                 "urgent": finding.kind == "attack" or resolved.route.severity == "critical" or may_change(state),
                 "finding": finding.model_copy(update={"description": finding.description[:500]}),
@@ -137,22 +137,27 @@ class Hush:
             tell = tell.model_copy(update=update)
         await workflow.execute_local_activity(words.TELL_GROUP, tell, start_to_close_timeout=LOCAL_ATTEMPT)
 
+    async def raised(self) -> None:
+        """The group is as urgent as its most urgent member."""
+        await self._tell("raised")
+
     # -- the end ----------------------------------------------------------------------------------------------------
 
     @property
     def has_last_words(self) -> bool:
         """Whether others have to hear that this case is settled."""
-        return self._state.status.settled and (self._is_member or self._state.noise.is_source)
+        return self._state.status.settled and (self.is_member or self._state.noise.is_source)
 
     @property
-    def _is_member(self) -> bool:
+    def is_member(self) -> bool:
+        """Whether a group counts this case among those that are not done."""
         noise, round_ = self._state.noise, self._state.round
         return noise.group is not None and noise.joined == round_ and noise.finished != round_
 
     async def last_words(self) -> None:
         """Tell the group that this member is done, and those that were held back that they may speak."""
         noise, state = self._state.noise, self._state
-        is_source, is_member = noise.is_source, self._is_member
+        is_source, is_member = noise.is_source, self.is_member
         noise.is_source = False
         noise.finished = state.round if is_member else noise.finished
         if is_member:

@@ -98,6 +98,8 @@ def _keyed(state: CaseState, command: RunAction) -> Fate:
         return Fate.DO
     if command.action == REOPEN:
         return Fate.BACK
+    if command.purpose == "assigned":
+        return Fate.LEAVE  # one member goes to somebody else, and the others stay
     if command.action == "ticket.comment" and speaks(state):
         return Fate.DO
     return Fate.DO if command.action == "ticket.assign" else Fate.LEAVE
@@ -170,4 +172,15 @@ def release(state: CaseState) -> list[RunAction]:
         return []
     waiting = list(_sayable(state))
     state.noise.held = [item for item in state.noise.held if item not in waiting]
-    return [RunAction.model_validate(item.model_dump()) for item in waiting]
+    return [_readdressed(state, RunAction.model_validate(item.model_dump())) for item in waiting]
+
+
+def _readdressed(state: CaseState, command: RunAction) -> RunAction:
+    """What was held, for whoever has the case by now."""
+    route = state.resolved.route if state.resolved is not None else RouteView()
+    holders = {route.owner.id: state.holder.owner, route.assignee: state.holder.assignee}
+    name = {MESSAGE: "to", CREATE: "assignee"}.get(command.action, "")
+    holder = holders.get(str(command.params.get(name, "")), "") if name else ""
+    if command.purpose == "assigned" or not holder:
+        return command
+    return command.model_copy(update={"params": {**command.params, name: holder}})

@@ -56,6 +56,7 @@ class GroupState(Mutable):
         posts: signals to members that are still to be sent.
         joined, ended: names of members since the last note on the ticket, and how many.
         by_hand: a person has reopened the ticket; only a person, or a member that comes and goes, closes it.
+        handed: who has been given the whole group, and why; for the ticket and a message. hands: how often.
     """
 
     ref: GroupRef
@@ -79,6 +80,8 @@ class GroupState(Mutable):
     back_at: datetime | None = None
     closed_at: datetime | None = None
     by_hand: bool = False
+    handed: tuple[str, str] | None = None
+    hands: int = 0
 
     @property
     def open_members(self) -> int:
@@ -108,6 +111,9 @@ def hear(state: GroupState, tell: GroupTell, now: datetime) -> None:
         want(state, tell.to, now)
     elif tell.case_id in state.members and tell.kind == "done":
         _done(state, tell)
+    elif tell.case_id in state.members and tell.kind == "raised":
+        _strictest(state, tell)
+        state.urgent = state.urgent or tell.urgent
     elif tell.case_id in state.members and state.case.ticket.state == DONE:
         state.back_at = state.back_at or now + GATHER
 

@@ -114,7 +114,7 @@ class NoiseState(Mutable):
     @property
     def due(self) -> datetime | None:
         """When this has to be looked at again whatever happens."""
-        return self.quiet.until if self.quiet is not None else None
+        return (self.quiet.again or self.quiet.until) if self.quiet is not None else None
 
 
 def _says(item: Held) -> tuple[str, str]:
