@@ -28,15 +28,21 @@ def assigned(state: CaseState, command: CaseCommand, now: datetime) -> list[RunA
     before, to = holder_before(state, command.to, state.ticket.assignee), command.to
     if to == before:
         return []
-    if to.startswith(TEAM):
-        state.holder.owner, state.holder.assignee = to, command.lead
-    else:
-        state.holder.assignee = to
+    set_holder(state, command)
     state.core.facts["assignee"] = command.lead or to
     reason = command.text[:2000]
     data = {"from": before, "to": to, "by": command.by, "via": command.via, "reason": reason, "about": about(state)}
     state.note("case.assigned", now, actor=command.by, data=data)
-    return [*_ticket_follows(state, to, reason), *_news(state, to, reason)]
+    shared = command.to_group and state.noise.answer is not None and not state.noise.answer.failed
+    return [] if shared else [*_ticket_follows(state, to, reason), *_news(state, to, reason)]
+
+
+def set_holder(state: CaseState, command: CaseCommand) -> None:
+    """Remember who has it now."""
+    if command.to.startswith(TEAM):
+        state.holder.owner, state.holder.assignee = command.to, command.lead
+    else:
+        state.holder.assignee = command.to
 
 
 def moved_on(

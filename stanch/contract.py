@@ -110,6 +110,7 @@ class CaseCommand(Wire):
         to: of an assign: `user:` or `team:` of the directory. lead: who leads that team.
         via: how it was said: console, cli, api or slack.
         resolution: of a close: fixed, false_positive, risk_accepted or duplicate; all but fixed suppress until `until`.
+        to_group: said to a group, which sees to its ticket and to whoever has to hear of it.
     """
 
     kind: str
@@ -121,6 +122,7 @@ class CaseCommand(Wire):
     command_id: str
     resolution: str = ""
     until: datetime | None = None
+    to_group: bool = False
 
 
 class LedgerNote(Wire):

@@ -32,7 +32,8 @@ def resolve(
     story = story_of(records, question, finding)
     decision = policy.routes.route(story.finding, question.now)
     view = _with_copies(decision.view, story.owners)
-    scene = Scene(story.finding, view, question.now, case_id=question.case_id, key=key)
+    is_weak = question.assurance == "C"
+    scene = Scene(story.finding, view, question.now, case_id=question.case_id, key=key, is_weak=is_weak)
     if question.route_only:
         return _route_only(policy, records, scene, story)
     choice = policy.playbooks.select(finding, view)

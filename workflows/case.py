@@ -136,6 +136,8 @@ class CaseWorkflow:
             return
         make_searchable(state)
         self._run.commands[:0] = news_of_raise(state)
+        if self._run.hush.is_member and workflow.patched("group-hears-of-raise"):
+            self._effects.spawn(self._run.hush.raised())
 
     async def _look_again(self) -> None:
         """What has held this case back is over, or may be; what it says now is decided afresh."""

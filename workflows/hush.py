@@ -14,7 +14,8 @@ from stanch.canonical import digest
 from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
 from stanch.noise import ladder, words
-from stanch.noise.gate import Fate, answer, as_meant, fate_of, held, may_speak, opening, release
+from stanch.noise.gate import Fate, answer, as_meant, fate_of, held, may_change, may_speak, opening, release
+from stanch.noise.group import MAX_TOLD
 from stanch.noise.words import GroupTell, Unquiet
 
 LOCAL_ATTEMPT = timedelta(seconds=10)
@@ -49,9 +50,10 @@ class Hush:
         if fate in (Fate.TICKET, Fate.SAY):
             return await self._grouped(command, fate)
         if fate is Fate.HOLD:
-            state.noise.hold(held(command))
+            kept = state.noise.hold(held(command))
             why = state.noise.quiet.words if state.noise.quiet is not None else ""
-            state.note("noise.held", workflow.now(), step=command.path, what=command.action, why=why)
+            event = "noise.held" if kept else "noise.dropped"
+            state.note(event, workflow.now(), step=command.path, what=command.action, why=why)
         elif fate is Fate.BACK:
             await self._tell("back")
         return Answer(answer(state, command), learned=fate is Fate.BACK)
@@ -82,6 +84,10 @@ class Hush:
             return None  # there is no parent: this case goes on by itself
         if fate is Fate.TICKET:
             return Answer(dict(told.ticket), learned=True)
+        if to not in told.told and len(told.told) >= MAX_TOLD:
+            return None  # the group tells nobody more
+        if command.purpose == "do" and may_change(self._state):
+            noise.hold(held(command, grouped=True))
         if to not in told.told or command.purpose != "do":
             await self._tell("say", to=(to,))
         return Answer(answer(self._state, command), learned=True)
@@ -114,16 +120,16 @@ class Hush:
         await self._tell("join", to=tuple(dict.fromkeys((*noise.asked, *likely))))
 
     async def _tell(
-        self, kind: Literal["join", "say", "done", "back"], *, to: tuple[str, ...] = (), how: str = ""
+        self, kind: Literal["join", "say", "done", "back", "raised"], *, to: tuple[str, ...] = (), how: str = ""
     ) -> None:
         state, group = self._state, self._state.noise.group
         finding, resolved = state.finding, state.resolved
         if group is None or finding is None or resolved is None:
             return
         tell = GroupTell(kind=kind, ref=group, case_id=state.case_id, round=state.round, to=to, how=how)
-        if kind == "join":
+        if kind in ("join", "raised"):
             update = {
-                "urgent": finding.kind == "attack" or resolved.route.severity == "critical",
+                "urgent": finding.kind == "attack" or resolved.route.severity == "critical" or may_change(state),
                 "finding": finding.model_copy(update={"description": finding.description[:500]}),
                 "route": resolved.route,
                 "ladder": state.noise.ladder,
@@ -131,22 +137,27 @@ class Hush:
             tell = tell.model_copy(update=update)
         await workflow.execute_local_activity(words.TELL_GROUP, tell, start_to_close_timeout=LOCAL_ATTEMPT)
 
+    async def raised(self) -> None:
+        """The group is as urgent as its most urgent member."""
+        await self._tell("raised")
+
     # -- the end ----------------------------------------------------------------------------------------------------
 
     @property
     def has_last_words(self) -> bool:
         """Whether others have to hear that this case is settled."""
-        return self._state.status.settled and (self._is_member or self._state.noise.is_source)
+        return self._state.status.settled and (self.is_member or self._state.noise.is_source)
 
     @property
-    def _is_member(self) -> bool:
+    def is_member(self) -> bool:
+        """Whether a group counts this case among those that are not done."""
         noise, round_ = self._state.noise, self._state.round
         return noise.group is not None and noise.joined == round_ and noise.finished != round_
 
     async def last_words(self) -> None:
         """Tell the group that this member is done, and those that were held back that they may speak."""
         noise, state = self._state.noise, self._state
-        is_source, is_member = noise.is_source, self._is_member
+        is_source, is_member = noise.is_source, self.is_member
         noise.is_source = False
         noise.finished = state.round if is_member else noise.finished
         if is_member:

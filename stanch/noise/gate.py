@@ -5,19 +5,20 @@ The layer keeps news from people, never a change: whoever has something changed 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any
 
-from stanch.cases import CaseState
+from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
 from stanch.noise.state import Held
-from stanch.plan import Plan, StepKind
+from stanch.plan import Mode, Plan, StepKind
 from stanch.shapes import is_dict
 from stanch.views import RouteView
 
 MESSAGE, CREATE, REOPEN = "chat.message", "ticket.create", "ticket.reopen"
 KEYED = ("ticket.comment", "ticket.assign", "ticket.close", REOPEN)
-OWN = ("raised", "ladder")  # messages of the case itself; in a group they speak for this member
+OWN = ("raised", "ladder", "assigned")  # messages of the case itself; in a group they speak for this member
 
 
 class Fate(StrEnum):
@@ -37,9 +38,16 @@ def speaks(state: CaseState) -> bool:
     return bool(state.core.changes)
 
 
+def is_left(state: CaseState) -> bool:
+    """Whether a case that was to change production has failed to, and nobody has called it off."""
+    called_off = state.close_when_over or state.core.cancelled
+    return state.status is CaseStatus.NEEDS_PERSON and may_change(state) and not called_off
+
+
 def is_quiet(state: CaseState) -> bool:
-    """Whether people are not told of this case for now."""
-    return state.noise.quiet is not None and not speaks(state)
+    """Whether people are not told of this case for now; only a silence, written by a person, outlasts a failure."""
+    quiet = state.noise.quiet
+    return quiet is not None and not speaks(state) and (quiet.kind == "silence" or not is_left(state))
 
 
 def fate_of(state: CaseState, command: RunAction) -> Fate:
@@ -55,10 +63,24 @@ def fate_of(state: CaseState, command: RunAction) -> Fate:
 
 
 def _message(state: CaseState, command: RunAction) -> Fate:
+    if command.path in state.core.approvals:
+        return Fate.DO  # whoever is asked to decide is reminded, or silence would decide about the block
     if is_quiet(state):
         return Fate.HOLD
     grouped = state.noise.group is not None and command.purpose not in OWN
-    return Fate.SAY if grouped and not speaks(state) else Fate.DO
+    alone = speaks(state) or is_left(state) or _has_own_words(state, command)
+    return Fate.SAY if grouped and not alone else Fate.DO
+
+
+def may_change(state: CaseState) -> bool:
+    """Whether the plan may change production, now or after an approval."""
+    plan = state.resolved.plan if state.resolved is not None else None
+    return plan is not None and plan.mode is not Mode.MANUAL
+
+
+def _has_own_words(state: CaseState, command: RunAction) -> bool:
+    """Such as that nothing was contained: no message about others says that."""
+    return command.purpose == "do" and bool(command.params.get("text")) and may_change(state)
 
 
 def _create(state: CaseState) -> Fate:
@@ -76,6 +98,8 @@ def _keyed(state: CaseState, command: RunAction) -> Fate:
         return Fate.DO
     if command.action == REOPEN:
         return Fate.BACK
+    if command.purpose == "assigned":
+        return Fate.LEAVE  # one member goes to somebody else, and the others stay
     if command.action == "ticket.comment" and speaks(state):
         return Fate.DO
     return Fate.DO if command.action == "ticket.assign" else Fate.LEAVE
@@ -115,9 +139,10 @@ def _named(to: object, route: RouteView) -> tuple[str, ...]:
     return (name,) if name else ()
 
 
-def held(command: RunAction) -> Held:
-    """The command, as it is kept."""
-    return Held.model_validate(command.model_dump(include=set(Held.model_fields)))
+def held(command: RunAction, *, grouped: bool = False) -> Held:
+    """The command, as it is kept; `grouped` where the group has answered it, until the case changes production."""
+    kept = command.model_dump(include=set(Held.model_fields))
+    return Held.model_validate(kept | {"grouped": grouped})
 
 
 def answer(state: CaseState, command: RunAction) -> dict[str, Any]:
@@ -134,12 +159,28 @@ def answer(state: CaseState, command: RunAction) -> dict[str, Any]:
 
 def may_speak(state: CaseState) -> bool:
     """Whether something was held back and the quiet is over while the case is not."""
-    return bool(state.noise.held) and not is_quiet(state) and not state.status.settled
+    return not is_quiet(state) and not state.status.settled and any(_sayable(state))
+
+
+def _sayable(state: CaseState) -> Iterator[Held]:
+    return (item for item in state.noise.held if not item.grouped or speaks(state) or is_left(state))
 
 
 def release(state: CaseState) -> list[RunAction]:
     """What was held back and is now to be said, once; nothing while the quiet lasts."""
     if not may_speak(state):
         return []
-    waiting, state.noise.held = state.noise.held, []
-    return [RunAction.model_validate(item.model_dump()) for item in waiting]
+    waiting = list(_sayable(state))
+    state.noise.held = [item for item in state.noise.held if item not in waiting]
+    return [_readdressed(state, RunAction.model_validate(item.model_dump())) for item in waiting]
+
+
+def _readdressed(state: CaseState, command: RunAction) -> RunAction:
+    """What was held, for whoever has the case by now."""
+    route = state.resolved.route if state.resolved is not None else RouteView()
+    holders = {route.owner.id: state.holder.owner, route.assignee: state.holder.assignee}
+    name = {MESSAGE: "to", CREATE: "assignee"}.get(command.action, "")
+    holder = holders.get(str(command.params.get(name, "")), "") if name else ""
+    if command.purpose == "assigned" or not holder:
+        return command
+    return command.model_copy(update={"params": {**command.params, name: holder}})

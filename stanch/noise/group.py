@@ -56,6 +56,7 @@ class GroupState(Mutable):
         posts: signals to members that are still to be sent.
         joined, ended: names of members since the last note on the ticket, and how many.
         by_hand: a person has reopened the ticket; only a person, or a member that comes and goes, closes it.
+        handed: who has been given the whole group, and why; for the ticket and a message. hands: how often.
     """
 
     ref: GroupRef
@@ -79,6 +80,8 @@ class GroupState(Mutable):
     back_at: datetime | None = None
     closed_at: datetime | None = None
     by_hand: bool = False
+    handed: tuple[str, str] | None = None
+    hands: int = 0
 
     @property
     def open_members(self) -> int:
@@ -108,6 +111,9 @@ def hear(state: GroupState, tell: GroupTell, now: datetime) -> None:
         want(state, tell.to, now)
     elif tell.case_id in state.members and tell.kind == "done":
         _done(state, tell)
+    elif tell.case_id in state.members and tell.kind == "raised":
+        _strictest(state, tell)
+        state.urgent = state.urgent or tell.urgent
     elif tell.case_id in state.members and state.case.ticket.state == DONE:
         state.back_at = state.back_at or now + GATHER
 
@@ -127,7 +133,7 @@ def _join(state: GroupState, tell: GroupTell, now: datetime) -> None:
     if not known and _is_closed_to_new(state, now):
         state.visitors += [tell.case_id] if tell.case_id not in state.visitors else []
         return
-    want(state, tell.to, now)
+    want(state, tell.to, now, at_once=_is_graver(state, tell))
     if known and not state.members[tell.case_id] and state.rounds.get(tell.case_id, 0) == tell.round:
         _answer(state, tell.case_id)  # it asks again: it has not heard us
         return
@@ -138,6 +144,13 @@ def _join(state: GroupState, tell: GroupTell, now: datetime) -> None:
     _strictest(state, tell)
     _answer(state, tell.case_id)
     state.urgent = state.urgent or tell.urgent
+
+
+def _is_graver(state: GroupState, tell: GroupTell) -> bool:
+    """Whether a member is graver than all before it: whoever has heard of those has not heard of this."""
+    route = state.case.resolved.route if state.case.resolved is not None else RouteView()
+    rises = tell.route is not None and SEVERITIES.index(tell.route.severity) > SEVERITIES.index(route.severity)
+    return bool(state.members) and (rises or (tell.urgent and not state.urgent))
 
 
 def _answer(state: GroupState, case_id: str) -> None:
@@ -195,13 +208,13 @@ def gone(state: GroupState, members: Iterable[str]) -> None:
             state.ended_count += 1
 
 
-def want(state: GroupState, people: Iterable[str], now: datetime) -> None:
-    """These people are to be told, unless they were a short while ago."""
+def want(state: GroupState, people: Iterable[str], now: datetime, *, at_once: bool = False) -> None:
+    """These people are to be told, unless they were a short while ago and there is nothing graver to tell."""
     for name in people:
         known = state.told.get(name)
         if known is None and len(state.told) < MAX_TOLD:
             state.told[name] = Told()
-        elif known is not None and known.at is not None and now >= known.at + AGAIN:
+        elif known is not None and (at_once or (known.at is not None and now >= known.at + AGAIN)):
             known.wanted = True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from stanch.assigning import set_holder
 from stanch.cases import handed_over
 from stanch.contract import CaseCommand, TicketChange
 from stanch.noise.group import BATCH, DONE, GroupState, Phase
@@ -33,14 +34,21 @@ def changed(state: GroupState, change: TicketChange, now: datetime) -> None:
 
 
 def commanded(state: GroupState, command: CaseCommand, now: datetime) -> None:
-    """A person speaks to the group: a comment stays here, everything else is said to every member."""
+    """A person speaks to the group: a comment stays here, everything else is said to every member.
+
+    A group that is given to somebody has its ticket assigned and them told once.
+    """
     case = state.case
     if not case.remember(case.commands, command.command_id):
         return
     data = {"text": command.text[:2000], "as": command.resolution}
     case.note(f"case.{command.kind}", now, actor=command.by, data=data)
+    if command.kind == "assign":
+        state.handed = command.to, command.text[:2000]
+        case.core.facts["assignee"] = command.lead or command.to
+        set_holder(case, command)
     if command.kind != "comment":
-        _post(state, "case_command", command.model_dump(mode="json"))
+        _post(state, "case_command", command.model_copy(update={"to_group": True}).model_dump(mode="json"))
 
 
 def _post(state: GroupState, signal: str, message: dict[str, Any]) -> None:

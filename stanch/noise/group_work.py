@@ -22,7 +22,7 @@ def work(state: GroupState, now: datetime) -> list[RunAction]:
         return _open(state, now)
     if state.phase not in (Phase.OPEN, Phase.CLOSED) or state.case.resolved is None:
         return []
-    found = [*_messages(state), *_rungs(state, now), *_moves(state, now)]
+    found = [*_messages(state), *_rungs(state, now), *_hand_over(state), *_moves(state, now)]
     return found if _doing(state, "close") else [*found, *_note(state, now)]
 
 
@@ -103,6 +103,19 @@ def _rungs(state: GroupState, now: datetime) -> Iterator[RunAction]:
         state.case.note("group.escalated", now, rung=rung.key, to=list(rung.to))
         for name in ladder.addressees([rung], names):
             yield _message(state, name, "group", f"rung {rung.key} {digest(name)[:16]}")
+
+
+def _hand_over(state: GroupState) -> Iterator[RunAction]:
+    """The whole group was given to somebody: its ticket goes along, and they hear of it."""
+    if state.handed is None:
+        return
+    (to, text), state.handed = state.handed, None
+    state.hands += 1
+    ticket = state.case.ticket
+    if ticket.key and ticket.state != DONE:
+        yield _command(state, f"assign {state.hands}", "ticket.assign", {"key": ticket.key, "to": to, "text": text})
+    params = {"to": to, "template": "assigned", "text": text, "thread": ticket.key}
+    yield _command(state, f"handed {state.hands}", "chat.message", params)
 
 
 def _moves(state: GroupState, now: datetime) -> Iterator[RunAction]:

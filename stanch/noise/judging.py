@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from stanch.errors import DependencyError
@@ -16,7 +16,7 @@ from stanch.routing import RouteTable
 from stanch.views import FindingView, RouteView
 
 MAX_SAID = 40
-LOOK_AGAIN = timedelta(hours=24)  # at an inhibition whose source has not said that it is over
+LOOK_AGAIN = timedelta(hours=24)  # at a silence that may be gone, and an inhibition whose source has not said so
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class Scene:
 
     Args:
         key: of group ids; empty where groups cannot be named, as in a simulation.
+        is_weak: its source proves itself by a URL only: it holds nothing back, and joins no group of others.
         case_id: "" where nothing is to be remembered.
     """
 
@@ -33,6 +34,7 @@ class Scene:
     now: datetime
     case_id: str = ""
     key: bytes = b""
+    is_weak: bool = False
 
 
 def noise_of(routes: RouteTable, records: Records | None, scene: Scene, plan: Plan | None = None) -> Noise:
@@ -40,7 +42,7 @@ def noise_of(routes: RouteTable, records: Records | None, scene: Scene, plan: Pl
     table = noise_table(routes)
     silence, said = _silence(table, scene)
     group, grouped = _group(table, scene)
-    sides = list(table.sides(scene.finding, scene.route))
+    sides = [side for each in table.sides(scene.finding, scene.route) if (side := _believed(each, scene)) is not None]
     inhibition, inhibited = _inhibition(records, sides, scene)
     return Noise(
         group=group,
@@ -64,14 +66,16 @@ def _silence(table: NoiseTable, scene: Scene) -> tuple[Quiet | None, list[str]]:
     if not quiet:
         return None, said
     longest = max(quiet, key=lambda each: each.until)
-    return longest.model_copy(update={"keeps_ticket": any(each.keeps_ticket for each in quiet)}), said
+    again = min(longest.until, scene.now + LOOK_AGAIN)
+    kept = any(each.keeps_ticket for each in quiet)
+    return longest.model_copy(update={"keeps_ticket": kept, "again": again}), said
 
 
 def _group(table: NoiseTable, scene: Scene) -> tuple[GroupRef | None, list[str]]:
     said: list[str] = []
     for grouping, why in table.groupings(scene.finding):
         if not why:
-            ref = group_of(grouping, scene.finding, scene.route, scene.key)
+            ref = group_of(grouping, scene.finding, scene.route, scene.key, is_weak=scene.is_weak)
             values = ", ".join(f"{word}={value}" for word, value in ref.by)
             return ref if scene.key else None, [*said, f"grouping {grouping.id}: {values}"]
         said.append(f"grouping {grouping.id}: {why}")
@@ -96,6 +100,13 @@ def _inhibition(records: Records | None, sides: Sequence[Side], scene: Scene) ->
     rule, source = found
     quiet = Quiet(kind="inhibition", rule=rule, until=scene.now + LOOK_AGAIN, keeps_ticket=True, source=source)
     return quiet, [*said, f"inhibition {rule}: held back by {source}"]
+
+
+def _believed(side: Side, scene: Scene) -> Side | None:
+    """What counts of a side; whoever can only show a URL silences nobody."""
+    if not scene.is_weak:
+        return side
+    return replace(side, is_source=False) if side.is_target else None
 
 
 def _role(side: Side) -> str:

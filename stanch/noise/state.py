@@ -16,7 +16,11 @@ MAX_OVER = 16
 
 
 class Held(Mutable):
-    """A command that was answered and not carried out; it is when the silence ends, unless it is stale by then."""
+    """A command that was answered and not carried out; it is when the silence ends, unless it is stale by then.
+
+    Args:
+        grouped: left to the group: carried out when the case changes production, or fails to.
+    """
 
     ref: str
     path: str
@@ -24,6 +28,7 @@ class Held(Mutable):
     action: str
     params: dict[str, Any] = Field(default_factory=dict)
     key: str = ""
+    grouped: bool = False
 
 
 class NoiseState(Mutable):
@@ -84,11 +89,17 @@ class NoiseState(Mutable):
         if self.quiet is not None and self.quiet.source == source:
             self.look_again = True
 
-    def hold(self, command: Held) -> None:
-        """Keep a command; of several messages to one person, and several tickets, the first is the news."""
-        same = [item for item in self.held if _says(item) == _says(command)]
+    def hold(self, command: Held) -> bool:
+        """Keep a command; of several messages to one person, and several tickets, the first is the news.
+
+        Returns:
+            False where so much is kept already that this is dropped.
+        """
+        same = any(_says(item) == _says(command) for item in self.held)
         if not same and len(self.held) < MAX_HELD:
             self.held.append(command)
+            return True
+        return same
 
     @property
     def shown(self) -> dict[str, Any]:
@@ -103,7 +114,7 @@ class NoiseState(Mutable):
     @property
     def due(self) -> datetime | None:
         """When this has to be looked at again whatever happens."""
-        return self.quiet.until if self.quiet is not None else None
+        return (self.quiet.again or self.quiet.until) if self.quiet is not None else None
 
 
 def _says(item: Held) -> tuple[str, str]:

@@ -89,11 +89,21 @@ def quiet_by(silence: Silence) -> Quiet:
     )
 
 
-def group_of(grouping: Grouping, finding: FindingView, route: RouteView, key: bytes) -> GroupRef:
-    """The group of a finding; its id is a keyed hash, since ids are never encrypted."""
+def group_of(
+    grouping: Grouping, finding: FindingView, route: RouteView, key: bytes, *, is_weak: bool = False
+) -> GroupRef:
+    """The group of a finding; its id is a keyed hash, since ids are never encrypted.
+
+    Args:
+        grouping: the rule.
+        finding: what it is about.
+        route: whose it is.
+        key: of the hash.
+        is_weak: apart from findings of sources that prove themselves.
+    """
     by = tuple((word, value_of(word, finding, route)) for word in grouping.by)
     return GroupRef(
-        group_id=_keyed(key, ["group1", grouping.id, by]),
+        group_id=_keyed(key, ["group1-weak" if is_weak else "group1", grouping.id, by]),
         grouping=grouping.id,
         by=tuple((word, value[:MAX_VALUE]) for word, value in by),
         wait=grouping.wait.total_seconds(),

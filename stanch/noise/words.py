@@ -55,6 +55,7 @@ class Quiet(Wire):
         kind: silence or inhibition. rule: its id in routes.yaml.
         why: a silence's reason, or what the other case is. by: who has written the silence.
         until: a silence's end; an inhibition is looked at again then.
+        again: when a silence is looked at again before it ends: it may have been taken out of the file.
         keeps_ticket: whether the ticket is opened all the same.
         source: the open case that inhibits.
     """
@@ -64,6 +65,7 @@ class Quiet(Wire):
     why: str = ""
     by: str = ""
     until: datetime
+    again: datetime | None = None
     keeps_ticket: bool = False
     source: str = ""
 
@@ -104,12 +106,13 @@ class GroupTell(Wire):
     """A member's word to its group; the first one starts the group. Said again, it changes nothing.
 
     Args:
-        kind: join, say (tell these people), done (proven or put away), back (a second look still finds it).
+        kind: join, say (tell these people), done (proven or put away), back (a second look still finds it),
+            raised (it has become more urgent).
         round: of the member, so that an old word never undoes a newer one.
         urgent: the group does not wait. how: of done: fixed, false_positive, risk_accepted, duplicate or closed.
     """
 
-    kind: Literal["join", "say", "done", "back"]
+    kind: Literal["join", "say", "done", "back", "raised"]
     ref: GroupRef
     case_id: str
     round: int = 0

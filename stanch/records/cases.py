@@ -15,7 +15,10 @@ from stanch.records.database import Database, rows
 
 @dataclass(frozen=True)
 class CaseRow:
-    """A case as it stood at `version`, which grows with every change, so that a late write never undoes a newer one."""
+    """A case as it stood at `version`, which grows with every change, so that a late write never undoes a newer one.
+
+    A case that comes back after its end is opened anew, and counts its versions from the beginning.
+    """
 
     case_id: str
     version: int
@@ -105,7 +108,7 @@ class Cases(Database):
     def put_case(self, row: CaseRow) -> None:
         """Store how a case stands, unless something newer is stored."""
         with self._write() as db:
-            self._upsert(db, schema.cases, asdict(row), unless_newer="version")
+            self._upsert(db, schema.cases, asdict(row), unless_newer=("opened", "version"))
 
     def case(self, case_id: str) -> CaseRow | None:
         with self._read() as db:

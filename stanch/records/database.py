@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, Table, create_engine, event, func, make_url, select
+from sqlalchemy import Connection, Engine, Executable, Table, and_, create_engine, event, func, make_url, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -80,8 +80,13 @@ class Database:
         """Insert unless the row is there; True where it was not."""
         return db.execute(insert_new(table, db.dialect.name, returning=True), values).first() is not None
 
-    def _upsert(self, db: Connection, table: Table, values: Mapping[str, Any], *, unless_newer: str = "") -> bool:
-        """Insert or replace by primary key, but never replace a row whose `unless_newer` column is ahead."""
+    def _upsert(
+        self, db: Connection, table: Table, values: Mapping[str, Any], *, unless_newer: str | tuple[str, ...] = ""
+    ) -> bool:
+        """Insert or replace by primary key, but never replace a row whose `unless_newer` column is ahead.
+
+        Of several such columns each counts where those before it are equal.
+        """
         statement = upsert(table, db.dialect.name, names=tuple(values), unless_newer=unless_newer)
         return db.execute(statement.returning(*table.primary_key), values).first() is not None
 
@@ -114,13 +119,23 @@ def insert_new(table: Table, dialect: str, *, returning: bool = False) -> Any:
 
 
 @cache
-def upsert(table: Table, dialect: str, *, names: tuple[str, ...], unless_newer: str = "") -> Any:
-    """Inserts rows or replaces them by primary key, but never one whose `unless_newer` column is ahead."""
+def upsert(table: Table, dialect: str, *, names: tuple[str, ...], unless_newer: str | tuple[str, ...] = "") -> Any:
+    """Inserts rows or replaces them by primary key, but never one whose `unless_newer` columns are ahead."""
     statement = _insert_into(table, dialect)
     keys = [column.name for column in table.primary_key]
     changed = {name: statement.excluded[name] for name in names if name not in keys}
-    guard = table.c[unless_newer] <= statement.excluded[unless_newer] if unless_newer else None
-    return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=guard)
+    newer = (unless_newer,) if isinstance(unless_newer, str) else unless_newer
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=_is_newer(table, statement, newer))
+
+
+def _is_newer(table: Table, statement: Any, names: tuple[str, ...]) -> Any:
+    if not any(names):
+        return None
+    is_as_new = table.c[names[-1]] <= statement.excluded[names[-1]]
+    for name in reversed(names[:-1]):
+        same, newer = table.c[name] == statement.excluded[name], table.c[name] < statement.excluded[name]
+        is_as_new = or_(newer, and_(same, is_as_new))
+    return is_as_new
 
 
 def _insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:

@@ -56,10 +56,10 @@ def records(tmp_path: Path) -> Iterator[Records]:
 
 def judged(table: RouteTable, records: Records | None = None, case_id: str = "case-1", **said: Any) -> Noise:
     api = {"host": "web.example.com", "path": said.pop("path", "/")}
-    at = said.pop("at", NOW)
+    at, is_weak = said.pop("at", NOW), said.pop("is_weak", False)
     finding = FindingView.model_validate({"api": api, **said})
     view = table.route(finding, at).view
-    return noise_of(table, records, Scene(finding, view, at, case_id=case_id, key=KEY))
+    return noise_of(table, records, Scene(finding, view, at, case_id=case_id, key=KEY, is_weak=is_weak))
 
 
 def test_a_silence_needs_its_place_its_condition_and_its_time(table: RouteTable) -> None:
@@ -106,6 +106,28 @@ def test_hostile_words_of_a_finding_are_values_and_nothing_else(table: RouteTabl
     group = judged(table, severity="low", type=evil * 50).group
     assert group is not None
     assert dict(group.by)["type"] == (evil * 50)[:200]
+
+
+def test_a_source_that_only_shows_a_url_silences_nobody_and_joins_no_group_of_others(
+    table: RouteTable, records: Records
+) -> None:
+    assert not judged(table, records, "case-forged", type="down", severity="critical", is_weak=True).is_source
+    assert judged(table, records, "case-target").quiet is None
+    strong, weak = (judged(table, severity="low", type="headers", is_weak=each).group for each in (False, True))
+    assert strong is not None
+    assert weak is not None
+    assert strong.group_id != weak.group_id
+    judged(table, records, "case-source", type="down", severity="critical")
+    assert judged(table, records, "case-held", is_weak=True).quiet is not None, "it may be held back itself"
+
+
+def test_a_silence_is_looked_at_again_every_day_since_it_may_be_gone(table: RouteTable) -> None:
+    quiet = judged(table, path="/admin/x", actor={"ip": "192.0.2.10"}).quiet
+    assert quiet is not None
+    assert quiet.again == NOW + timedelta(days=1)
+    late = judged(table, path="/admin/x", at=NOW + timedelta(days=6)).quiet
+    assert late is not None
+    assert late.again == late.until
 
 
 def test_a_source_holds_its_targets_back_until_it_is_over(table: RouteTable, records: Records) -> None:

@@ -72,6 +72,19 @@ def test_a_late_write_does_not_undo_a_newer_one(records: Records) -> None:
     assert (found.version, found.state) == (5, "closed")
 
 
+def test_a_case_that_comes_back_shows_what_it_is_now_and_a_late_write_of_its_past_undoes_nothing(
+    records: Records,
+) -> None:
+    records.put_case(case(1, version=40, state="closed", closed=START + HOUR))
+    again = case(1, version=2, state="waiting", episode="e2", opened=START + 9 * HOUR)
+    records.put_case(again)
+    assert records.case("case-1") == again
+    records.put_case(case(1, version=41, state="closed", closed=START + HOUR))
+    assert records.case("case-1") == again
+    records.put_case(case(1, version=1, state="new", episode="e2", opened=START + 9 * HOUR))
+    assert records.case("case-1") == again
+
+
 @pytest.mark.parametrize(
     ("wanted", "numbers"),
     [

@@ -34,8 +34,17 @@ class Town(World):
     """A world whose clock moves when a test says so."""
 
     def __init__(self, env: WorkflowEnvironment, folder: Path, noise: str) -> None:
-        super().__init__(env.client, folder, policy=policy_with(folder, noise))
+        policy = policy_with(folder, noise)
+        super().__init__(env.client, folder, policy=policy)
         self._env = env
+        self._routes = policy / "routes.yaml"
+
+    def edit(self, old: str, new: str) -> None:
+        """Change the ownership file while cases run."""
+        text = self._routes.read_text("utf-8")
+        assert old in text
+        self._routes.write_text(text.replace(old, new), "utf-8")
+        self.reload()
 
     async def later(self, **span: float) -> None:
         await self._env.sleep(timedelta(**span))

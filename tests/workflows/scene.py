@@ -84,6 +84,10 @@ class World:
         self.stutter = 1  # how often a word to a group is sent
         self.letters: list[GroupPost] = []
 
+    def reload(self) -> None:
+        """Read the policy afresh."""
+        self._policy = PolicyStore(self._settings)
+
     # -- what tests look at -----------------------------------------------------------------------------------------
 
     def actions(self, case_id: str) -> list[str]:
