@@ -121,7 +121,8 @@ def _step(states: _States, letter: str | None, *, host: bool) -> _States:
         if letter is not None:
             if node.literal is not None and letter in node.literal:
                 found.add((node.literal[letter], False))
-            found.update((child, False) for token, child in (node.globs or {}).items() if token.meets(letter))
+            if node.globs is not None:
+                found.update((child, False) for _, child in node.globs.meeting(letter))
     return frozenset(found) if host else _closed(frozenset(found))
 
 
