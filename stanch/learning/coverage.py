@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from stanch.errors import Problem
 from stanch.learning.operations import Operation
-from stanch.routing import Decision, RouteTable
+from stanch.routing import Decision, RouteTable, address_of
 from stanch.views import ApiView, FindingView
 
 ANY = "stanch-any"  # a label that no rule names
@@ -82,7 +82,10 @@ def _misses(table: RouteTable, operation: Operation, known: Known | None) -> Ite
         for path in _paths_meant(operation.path):
             api = ApiView(host=host, path=path, method=operation.method, environment=operation.environment or "prod")
             finding = FindingView(api=api)
-            decision = table.route(known(finding) if known else finding, WHEN)
+            finding = known(finding) if known else finding
+            if table.rule_at(address_of(finding)):
+                continue  # much quicker than the whole decision, which only tells what is near
+            decision = table.route(finding, WHEN)
             if decision.rule.partition("/")[0] == table.file.default.id and not decision.trace.matched:
                 yield decision
 

@@ -14,6 +14,7 @@ from stanch.learning.writing import CannotWrite
 from stanch.routing import People, PlaceWords
 
 MAX_WHEN = 1_900  # an expression has 2,000 characters
+_NAMED = 5  # lines in one note
 
 
 def of_codeowners(text: str, *, host: str = "*", people: People | None = None, name: str = "CODEOWNERS") -> DraftRoutes:
@@ -54,8 +55,8 @@ def of_codeowners(text: str, *, host: str = "*", people: People | None = None, n
 
 def _add_rules(draft: DraftRoutes, rows: Sequence[Row], host: str) -> None:
     ordered = last_wins(rows)
-    for line, later in ordered.dead:
-        draft.note(f"line {line} never answers: line {later} comes later and takes all of it")
+    for line, later in ordered.dead.items():
+        draft.note(_taken(line, later))
     everything = next((row for row in ordered.rows if row.path == "/**" and row.owners), None)
     if everything is not None:  # whose host is narrower has a rule as well
         draft.default = ref_of(draft, everything.owners[0])
@@ -66,6 +67,14 @@ def _add_rules(draft: DraftRoutes, rows: Sequence[Row], host: str) -> None:
             ids[row.line] = _add_rule(
                 draft, row, host, [ids[each] for each in ordered.wins_over.get(row.line, ()) if each in ids]
             )
+
+
+def _taken(line: int, later: Sequence[int]) -> str:
+    first, *others = later
+    if not others:
+        return f"line {line} never answers: line {first} comes later and takes all of it"
+    named = ", ".join(map(str, later[:_NAMED])) + (" and others" if len(later) > _NAMED else "")
+    return f"line {line} never answers: lines {named} come later and together take all of it"
 
 
 def _add_rule(draft: DraftRoutes, row: Row, host: str, over: list[str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from stanch.learning.codeowners import Row
-from stanch.routing import PlaceWords, Relation, overlap
+from stanch.routing import PlaceWords, Relation, RoutesFile, never_win, overlap
 
 
 @dataclass(frozen=True)
@@ -16,12 +16,12 @@ class Ordered:
 
     Args:
         wins_over: line -> lines whose rules it must win over, since it comes later and is not more specific by itself.
-        dead: (line, later line) of rows that never answer.
+        dead: line -> later lines, which together take all of a row that never answers.
     """
 
     rows: tuple[Row, ...]
     wins_over: dict[int, tuple[int, ...]]
-    dead: tuple[tuple[int, int], ...]
+    dead: dict[int, tuple[int, ...]]
 
 
 def last_wins(rows: Sequence[Row]) -> Ordered:
@@ -29,11 +29,11 @@ def last_wins(rows: Sequence[Row]) -> Ordered:
 
     Where two rows meet and the earlier one would win by being more specific, the later one is written to win over it;
     likewise where they cross with different owners, since that must be settled in words. A row that lies in a later
-    one never answers.
+    one, or in several later ones together, never answers.
     """
     places = {row.line: PlaceWords(path=row.path).place for row in rows}
     dead: dict[int, int] = {}
-    wins: dict[int, list[int]] = {}
+    wins: dict[int, tuple[int, ...]] = {}
     for index, later in enumerate(rows):
         for earlier in rows[:index]:
             if earlier.line in dead or _apart(earlier.path, later.path):
@@ -43,14 +43,45 @@ def last_wins(rows: Sequence[Row]) -> Ordered:
             if found in (Relation.EQUAL, Relation.INSIDE):
                 dead[earlier.line] = later.line
             elif found is not Relation.APART:
-                crosses = found is Relation.CROSSING and earlier.owners[:1] != later.owners[:1]
-                if crosses or first.rank < second.rank:
-                    wins.setdefault(later.line, []).append(earlier.line)
-    kept = tuple(row for row in rows if row.line not in dead)
-    settled = {
-        line: tuple(each for each in over if each not in dead) for line, over in wins.items() if line not in dead
-    }
-    return Ordered(kept, {line: over for line, over in settled.items() if over}, tuple(dead.items()))
+                crosses = found is Relation.CROSSING and earlier.owners != later.owners
+                if crosses or first.rank <= second.rank:
+                    wins[later.line] = (*wins.get(later.line, ()), earlier.line)
+    return _without_covered(Ordered(tuple(rows), wins, {line: (later,) for line, later in dead.items()}))
+
+
+def _without_covered(ordered: Ordered) -> Ordered:
+    """Leave out what never answers, until nothing is left to leave out.
+
+    A later row always goes before an earlier one here, so that whatever never wins is also what the last match never
+    reaches: that can go without a change to what the others answer. One row less may let another one be seen.
+    """
+    dead = dict(ordered.dead)
+    rows, wins = ordered.rows, ordered.wins_over
+    while True:
+        rows = tuple(row for row in rows if row.line not in dead)
+        kept = {line: tuple(each for each in wins[line] if each not in dead) for line in wins if line not in dead}
+        wins = {line: over for line, over in kept.items() if over}
+        found = never_win(_as_file(rows, wins))
+        if not found:
+            return Ordered(rows, wins, dict(sorted(dead.items())))
+        dead |= {_line(name): tuple(sorted(map(_line, names))) for name, names in found.items()}
+
+
+def _as_file(rows: Sequence[Row], wins: Mapping[int, Sequence[int]]) -> RoutesFile:
+    rules = [
+        {
+            "id": f"line-{row.line}",
+            "match": {"path": row.path},
+            "owner": "",
+            "wins_over": [f"line-{each}" for each in wins.get(row.line, ())],
+        }
+        for row in rows
+    ]
+    return RoutesFile.model_validate({"version": "routing/v1", "default": {"id": "x", "owner": ""}, "rules": rules})
+
+
+def _line(name: str) -> int:
+    return int(name.removeprefix("line-"))
 
 
 def _alike(first: str, second: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from stanch.durations import format_duration
 from stanch.learning.conditions import condition
@@ -20,6 +20,7 @@ from stanch.views import FindingView
 MAX_BRANCHES = 3  # a rule nests no deeper
 MAX_TESTS = 3
 MAX_LOOKED_AT = 200
+_Answered: TypeAlias = dict[str, list[tuple[Known, Decision]]]  # by rule, without its branches
 _PRIVATE = {"id", "title", "description", "labels", "actor", "resource", "count", "first_seen", "last_seen"}
 _DERIVED = {"subdomain", "base_domain", "gateway", "id", "criticality", "business_owner", "owner"}
 
@@ -83,7 +84,10 @@ def suggest(text: str, table: RouteTable, groups: Iterable[Group], cases: Sequen
         terms: window and time.
     """
     made = Suggestions(edition(text, table))
-    answered = [(case, table.route(case.finding, case.at)) for case in cases]
+    answered: _Answered = {}
+    for case in cases:
+        decision = table.route(case.finding, case.at)
+        answered.setdefault(_rule(decision.rule), []).append((case, decision))
     for group in groups:
         try:
             _propose(made, group, answered, terms)
@@ -92,14 +96,20 @@ def suggest(text: str, table: RouteTable, groups: Iterable[Group], cases: Sequen
     return made
 
 
-def _propose(made: Suggestions, group: Group, answered: list[tuple[Known, Decision]], terms: Terms) -> None:
-    still = group.only(case.case_id for case, decision in answered if decision.rule == group.rule)
+def _rule(name: str) -> str:
+    """Without the branches."""
+    return name.partition("/")[0]
+
+
+def _propose(made: Suggestions, group: Group, answered: _Answered, terms: Terms) -> None:
+    of_rule = answered.get(_rule(group.rule), [])
+    still = group.only(case.case_id for case, decision in of_rule if decision.rule == group.rule)
     if not still.count:
         raise CannotWrite("the rules of today answer these otherwise")
     if not still.says_enough:
         target, agreed = still.top
         raise CannotWrite(f"{agreed} of {still.count} ended at {target[:80]}: not enough (at least 8, and 60 % surely)")
-    own = [(case, decision) for case, decision in answered if case.case_id in still.ended]
+    own = [(case, decision) for case, decision in of_rule if case.case_id in still.ended]
     target, agreed = still.top
     branch = _branch(made.table, still, own, terms)
     place = _place(made.table, group.rule)
@@ -107,8 +117,6 @@ def _propose(made: Suggestions, group: Group, answered: list[tuple[Known, Decisi
     tests = _tests(made.table, group, branch, own)
     addition = Addition(place, branch, tests)
     after = added(made.edition, addition)
-    rule = group.rule.partition("/")[0]
-    of_rule = [(case, decision) for case, decision in answered if decision.rule.partition("/")[0] == rule]
     found = counterfactual(after.table, of_rule[:MAX_LOOKED_AT])
     made.edition = after
     made.proposals.append(Proposal(still, target, agreed, addition, found))

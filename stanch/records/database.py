@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from stanch.errors import ConfigError, DependencyError
 from stanch.records.schema import SCHEMA_VERSION, meta, metadata
+from stanch.records.upgrading import upgraded
 
 _T = TypeVar("_T")
 PRAGMAS = ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON")
@@ -105,7 +106,8 @@ class Database:
             for name, value in wanted.items():
                 self._insert_new(db, meta, {"name": name, "value": value})
             found = {row["name"]: row["value"] for row in rows(db, select(meta).where(meta.c.name.in_(wanted)))}
-        _check_meta(found, wanted)
+            _check_key(found, wanted)
+            _check_schema(upgraded(db, found["schema"]))  # what is refused here is left as it was
 
 
 # Statements are made once: building one and finding it in the cache costs several times what the database does.
@@ -220,13 +222,16 @@ def _write_ahead(connection: Any) -> None:
             time.sleep(0.02)
 
 
-def _check_meta(found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
-    if found["schema"] != wanted["schema"]:
-        message = f"records have schema {found['schema']}, this release needs {wanted['schema']}"
-        raise ConfigError(message, code="C303", hint="run the release that wrote them, or `stanch bootstrap`")
+def _check_key(found: Mapping[str, str], wanted: Mapping[str, str]) -> None:
     if found["key"] != wanted["key"]:
         hint = "use the key the records were begun with; without it the ledger cannot be continued or verified"
         raise ConfigError("these records were written with another key", code="C304", hint=hint)
+
+
+def _check_schema(version: str) -> None:
+    if version != str(SCHEMA_VERSION):
+        message = f"records have schema {version[:20]}, this release needs {SCHEMA_VERSION}"
+        raise ConfigError(message, code="C303", hint="run the release that wrote them, or restore a copy of before")
 
 
 @contextmanager

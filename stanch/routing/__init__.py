@@ -6,6 +6,7 @@ from stanch.routing._calendar import Calendar, Opening
 from stanch.routing._checks_places import place_problems
 from stanch.routing._choose import unique, why_not, winner
 from stanch.routing._conditions import judge
+from stanch.routing._cover import never_win
 from stanch.routing._coverage import Coverage, coverage
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._lint import lint
@@ -53,6 +54,7 @@ __all__ = [
     "lint",
     "load_route_files",
     "load_routes",
+    "never_win",
     "normal_host",
     "normal_path",
     "overlap",

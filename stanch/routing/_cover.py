@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from typing import TypeAlias
 
-from stanch.routing._entries import Entry
+from stanch.routing._entries import Entry, entries_of
+from stanch.routing._model import RoutesFile
 from stanch.routing._place import CONDITIONS, Kind, Token
 from stanch.routing._walk import Node
 from stanch.routing._written import Found
@@ -26,13 +27,24 @@ def covered_places(entries: Sequence[Entry]) -> Iterator[Found]:
     One automaton is the place, the other the trie of all places. Of the letters that a variable of the place may stand
     for, the one that fewest other patterns meet decides: where even that is covered, all are.
     """
+    for entry, names in covered(entries):
+        listed = ", ".join(f"'{name}'" for name in names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
+        message = f"rule '{entry.rule.id}' can never win at {entry.place.text}: {listed} go before it everywhere"
+        yield Found("R102", message, entry.path, "remove it, or the wins_over that beats it")
+
+
+def covered(entries: Sequence[Entry]) -> Iterator[tuple[Entry, list[str]]]:
+    """Places that never win, each with the ids of the rules that together cover it."""
     root = _trie(entries)
     for entry in entries:
         names = _covering(root, entry)
         if names:
-            listed = ", ".join(f"'{name}'" for name in names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
-            message = f"rule '{entry.rule.id}' can never win at {entry.place.text}: {listed} go before it everywhere"
-            yield Found("R102", message, entry.path, "remove it, or the wins_over that beats it")
+            yield entry, names
+
+
+def never_win(file: RoutesFile) -> dict[str, tuple[str, ...]]:
+    """Rules of one place that never win -> the rules that together cover them."""
+    return {entry.rule.id: tuple(names) for entry, names in covered(entries_of(file))}
 
 
 def _trie(entries: Iterable[Entry]) -> Node[Entry]:
@@ -109,7 +121,8 @@ def _step(states: _States, letter: str | None, *, host: bool) -> _States:
         if letter is not None:
             if node.literal is not None and letter in node.literal:
                 found.add((node.literal[letter], False))
-            found.update((child, False) for token, child in (node.globs or {}).items() if token.meets(letter))
+            if node.globs is not None:
+                found.update((child, False) for _, child in node.globs.meeting(letter))
     return frozenset(found) if host else _closed(frozenset(found))
 
 

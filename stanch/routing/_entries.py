@@ -115,19 +115,14 @@ def _compatible(node: Node[Entry], token: Token) -> Iterator[Node[Entry]]:
     if token.kind is Kind.LITERAL:
         if node.literal is not None and token.text in node.literal:
             yield node.literal[token.text]
-        yield from (child for glob, child in (node.globs or {}).items() if glob.meets(token.text))
+        if node.globs is not None:
+            yield from (child for _, child in node.globs.meeting(token.text))
         return
     for text, child in (node.literal or {}).items():
         if token.meets(text):
             yield child
-    for glob, child in (node.globs or {}).items():
-        if token.kind is not Kind.GLOB or _globs_meet(glob, token):
-            yield child
-
-
-def _globs_meet(first: Token, second: Token) -> bool:
-    starts = first.text.startswith(second.text) or second.text.startswith(first.text)
-    return starts and (first.suffix.endswith(second.suffix) or second.suffix.endswith(first.suffix))
+    if node.globs is not None:
+        yield from node.globs.crossing(token) if token.kind is Kind.GLOB else node.globs.values()
 
 
 def _below(root: Node[Entry]) -> Iterator[Entry]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from stanch.routing._model import Expect, Test
 from stanch.routing._pause import collection_paused
 from stanch.routing._table import Decision, RouteTable
-from stanch.shapes import is_tuple
+from stanch.shapes import is_dict, is_tuple
 from stanch.views import FindingView
 
 _WHEN = datetime(2026, 1, 7, 10, tzinfo=UTC)  # for tests without a time: a Wednesday morning
@@ -43,8 +43,12 @@ def run(table: RouteTable, test: Test) -> TestResult:
 
 def met_by_default(table: RouteTable, test: Test, result: TestResult) -> bool:
     """Whether a test that reaches a rule, branch or overlay would pass as well if there were none of them."""
-    if result.decision.rule == table.file.default.id:
+    default, api = table.file.default, test.finding.get("api")
+    if result.decision.rule == default.id:
         return False
+    named = is_dict(api) and bool(api.get("owner"))
+    if test.expect.owner not in (None, default.owner) and not named:
+        return False  # without rules it is the default owner's
     bare = table.without_rules.route(FindingView.model_validate(test.finding), test.at or _WHEN)
     return not any(_differences(test.expect, bare))
 

@@ -28,10 +28,10 @@ def _branches(above: str, branches: tuple[Branch, ...], path: Path) -> Iterator[
 
 def idle_tests(table: RouteTable, results: Sequence[TestResult]) -> Iterator[Found]:
     """R108: a test that asks for nothing, for what another one asks for, or for what holds without any rule."""
-    first: dict[str, int] = {}
+    first, nothing = dict[str, int](), Expect()
     for index, (test, result) in enumerate(zip(table.file.tests, results, strict=True)):
         path: Path = ("tests", index)
-        if test.expect == Expect():
+        if test.expect == nothing:
             yield _idle("it expects nothing", (*path, "expect"))
             continue
         same = first.setdefault(test.model_dump_json(exclude={"name"}), index)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
+from stanch.routing._globs import Globs
 from stanch.routing._normal import is_template
 from stanch.routing._place import Kind, Place, Token
 
@@ -18,7 +19,7 @@ class Node(Generic[T]):
 
     def __init__(self) -> None:
         self.literal: dict[str, Node[T]] | None = None
-        self.globs: dict[Token, Node[T]] | None = None
+        self.globs: Globs[Node[T]] | None = None
         self.one: Node[T] | None = None
         self.deep: Node[T] | None = None  # reached without a step, and stays there on any step
         self.entries: list[tuple[Place, T]] | None = None
@@ -30,7 +31,7 @@ class Node(Generic[T]):
             self.literal = {} if self.literal is None else self.literal
             return self.literal.setdefault(token.text, Node())
         if token.kind is Kind.GLOB:
-            self.globs = {} if self.globs is None else self.globs
+            self.globs = Globs[Node[T]]() if self.globs is None else self.globs
             return self.globs.setdefault(token, Node())
         if token.kind is Kind.ONE:
             self.one = self.one or Node()
@@ -136,13 +137,6 @@ class _Parts:
                 self.where[part] = self.where.get(part, 0) | 1 << at
                 self.plain |= 1 << at
 
-    def met_by(self, token: Token) -> int:
-        found = 0
-        for part, where in self.where.items():
-            if token.meets(part):
-                found |= where
-        return found
-
     def from_first(self, positions: int) -> int:
         """All positions from the first one on: `**` may stand for any number of parts."""
         return self.all & ~((positions & -positions) - 1)
@@ -189,11 +183,20 @@ def _globs(group: _Group[T], parts: _Parts) -> list[_Group[T]]:
     """Groups by length of the pattern, the longest first."""
     ranked: dict[tuple[int, int], _Group[T]] = {}
     for node, positions in group:
-        for token, child in (node.globs or {}).items():
-            met = parts.met_by(token) & positions
-            if met:
-                ranked.setdefault(token.rank, []).append((child, met << 1))
+        if node.globs is not None:
+            for token, met in _met(node.globs, positions, parts).items():
+                ranked.setdefault(token.rank, []).append((node.globs[token], met << 1))
     return [ranked[rank] for rank in sorted(ranked)]
+
+
+def _met(globs: Globs[Node[T]], positions: int, parts: _Parts) -> dict[Token, int]:
+    """The positions at which each pattern is met."""
+    met: dict[Token, int] = {}
+    for part, where in parts.where.items():
+        if where & positions:
+            for token, _ in globs.meeting(part):
+                met[token] = met.get(token, 0) | where & positions
+    return met
 
 
 def _ones(group: _Group[T], parts: _Parts) -> _Group[T]:

@@ -135,6 +135,27 @@ def test_a_row_that_a_later_one_takes_is_said_to_be_dead() -> None:
     ]
 
 
+def test_a_row_that_later_ones_take_together_is_left_out() -> None:
+    draft = of_codeowners("a @x\na @x\n/a @y\n*/ @z\n")
+    table = load_routes(draft.text())
+    assert draft.notes == [
+        "line 1 never answers: line 2 comes later and takes all of it",
+        "line 2 never answers: lines 3, 4 come later and together take all of it",
+    ]
+    first, second = table.file.rules
+    assert (first.wins_over, second.wins_over) == ((), (first.id,))
+    assert [owner(table, file) for file in ("a", "b/a", "a/a")] == ["user:y", "user:z", "user:z"]
+
+
+def test_further_owners_follow_the_last_match_as_well() -> None:
+    table = loaded(of_codeowners("/*/b @x @y\n/a/* @x @z\n/c/* @x @z\n/*/d @x @y\n"))
+
+    def cc(file: str) -> tuple[str, ...]:
+        return table.route(FindingView(api=ApiView(host="h", path=f"/{file}")), NOW).view.cc
+
+    assert [cc(file) for file in ("a/b", "c/d", "q/b")] == [("user:z",), ("user:y",), ("user:y",)]
+
+
 # -- the file
 
 
@@ -155,7 +176,7 @@ def test_a_file_of_github() -> None:
     assert [note.split(":")[0] for note in draft.notes] == ["line 7", "line 8"]
     assert "# DRAFT" in draft.text()
     assert "team:orders: who leads it" in draft.missing
-    assert {each.code for each in lint(table, check(table))} == set()
+    assert {each.code for each in lint(table, check(table))} == {"R006"}  # who owns rules without being in a team
 
 
 def test_sections_of_gitlab_add_up_and_each_takes_its_last_match() -> None:
