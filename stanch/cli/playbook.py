@@ -11,7 +11,7 @@ import typer
 from stanch.cli.findings_in import findings_in
 from stanch.cli.playbook_diff import diff
 from stanch.cli.playbook_exchange import export, import_
-from stanch.cli.playbook_files import files_in, load_book, read_text, say, stopped
+from stanch.cli.playbook_files import all_usable, files_in, load_book, read_text, say, stopped
 from stanch.cli.playbook_fmt import fmt
 from stanch.cli.playbook_golden import is_scenario, run_golden, scenarios_in
 from stanch.cli.playbook_graph import graph
@@ -42,7 +42,9 @@ def run_tests(
     given = paths or [DEFAULT_FOLDER]
     golden = [path for path in given if is_scenario(path)]
     results: list[Result] = []
-    for path in files_in([path for path in given if path not in golden]):
+    files = list(files_in([path for path in given if path not in golden]))
+    all_usable(files)
+    for path in files:
         results += _inside(path)
     golden += [path for folder in given for path in scenarios_in(folder)]
     results += [run_golden(path, update=update) for path in golden]

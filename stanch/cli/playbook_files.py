@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,21 @@ def read_text(path: Path) -> str:
     except (OSError, UnicodeDecodeError):
         typer.echo(f"cannot read {path}", err=True)
         raise typer.Exit(2) from None
+
+
+def all_usable(paths: Iterable[Path]) -> None:
+    """Exits 3 after telling the mistakes of every file."""
+    bad = [code for path in paths if (code := _mistaken(path))]
+    if bad:
+        raise typer.Exit(bad[0])
+
+
+def _mistaken(path: Path) -> int:
+    try:
+        load_book(path)
+    except typer.Exit as stop:
+        return stop.exit_code
+    return 0
 
 
 def load_book(path: Path) -> Playbook:

@@ -105,6 +105,8 @@ def _problem(model: type[BaseModel], document: Document, codes: Codes, detail: _
         hint = _hints.for_key(last) or _suggest(last, names_at(model, detail.error["loc"][:-1]))
     elif kind == "missing":
         code = codes.missing
+    elif kind in ("model_type", "model_attributes_type"):
+        hint = _suggest("", names_at(model, detail.error["loc"]))
     elif _CODE.match(kind):
         code, hint = kind, str(detail.error.get("ctx", {}).get("hint", ""))
     elif kind in ("literal_error", "enum"):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
+from stanch.expressions import _habits
 from stanch.expressions._descriptors import PACKAGE
 from stanch.expressions._engine import typed
 from stanch.expressions._errors import ExpressionError, Mistake
@@ -18,7 +19,6 @@ _ERROR = re.compile(r"ERROR: <input>:(-?\d+):(-?\d+): ([^\n]*)")
 _FIELD = re.compile(rf"undefined field '(\w+)' not found in struct '{PACKAGE}\.(\w+)'")
 _NAME = re.compile(r"undeclared reference to '([^']*)'")
 _OVERLOAD = re.compile(r"found no matching overload for '([^']*)' applied to '\((.*)\)'")
-_WORDS = ((" and ", "&&"), (" or ", "||"), ("not ", "!"), (" = ", "=="))
 
 
 def compile_typed(source: str, schema: Schema) -> Any:
@@ -72,17 +72,20 @@ def _mistake(message: str, offset: int, source: str, schema: Schema) -> Mistake 
     if "*error*" in message:
         return None  # follows from a mistake already told
     if message.startswith("Syntax error") or "unsupported syntax" in message:
-        return Mistake("P301", "syntax error", _syntax_hint(source), min(offset, len(source)))
-    return Mistake("P301", f"does not compile: {message[:200]}", "", max(offset, 0))
+        return Mistake("P301", "syntax error", _habits.for_syntax(source), min(offset, len(source)))
+    hint = "write size(x) for how long it is" if "list(" in message and "select" in message else ""
+    return Mistake("P301", f"does not compile: {message[:200]}", hint, max(offset, 0))
 
 
 def _unknown(name: str, offset: int, source: str, schema: Schema) -> Mistake:
     called = source[offset : offset + 1] == "(" or source[offset + len(name) :].lstrip().startswith("(")
     if called:
-        return Mistake("P301", f"unknown function '{name}'", "see docs/expressions.md for the functions", offset)
+        return Mistake("P301", f"unknown function '{name}'", _habits.for_function(name), offset)
     root = name.split(".")[0]  # for `a.b` the engine points at the dot
     start = source.rfind(root, 0, offset + len(root)) if root != name else offset
-    return Mistake("P303", f"unknown name '{root}'", _suggest(root, schema.roots), max(start, 0))
+    return Mistake(
+        "P303", f"unknown name '{root}'", _habits.for_name(root, _suggest(root, schema.roots)), max(start, 0)
+    )
 
 
 def _overload(function: str, arguments: str, offset: int) -> Mistake | None:
@@ -93,8 +96,7 @@ def _overload(function: str, arguments: str, offset: int) -> Mistake | None:
     shown = " and ".join(_plain(kind) for kind in kinds)
     if {"int", "double"} <= set(kinds):
         return Mistake("P306", f"'{symbol}' mixes int and double", "write 7.0 instead of 7", offset)
-    hint = "use has() to ask whether a field is there" if "null" in kinds else ""
-    return Mistake("P301", f"'{symbol}' does not work with {shown}", hint, offset)
+    return Mistake("P301", f"'{symbol}' does not work with {shown}", _habits.for_operands(kinds, symbol), offset)
 
 
 def _split(arguments: str) -> list[str]:
@@ -104,24 +106,6 @@ def _split(arguments: str) -> list[str]:
 def _plain(kind: str) -> str:
     kind = re.sub(rf"{PACKAGE}\.\w+", "a record", kind)
     return kind.replace("google.protobuf.", "").replace("*", "")
-
-
-_SINGLE = re.compile(r"(?<![&|])[&|](?![&|])")
-_TEXTS = re.compile(r"'[^'\n]*'|\"[^\"\n]*\"")
-
-
-def _syntax_hint(source: str) -> str:
-    if "{{" in source or "}}" in source:
-        return "this place is an expression already: leave {{ }} and ${{ }} out"
-    single = _SINGLE.search(_TEXTS.sub("", source))
-    if single:
-        return f"write {single[0] * 2} instead of a single {single[0]}"
-    for word, symbol in _WORDS:
-        if word in source:
-            return f"write {symbol} instead of '{word.strip()}'"
-    if source.count("'") % 2 or source.count('"') % 2:
-        return "a quote is not closed"
-    return "see docs/expressions.md"
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:

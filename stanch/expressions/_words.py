@@ -12,15 +12,17 @@ from stanch.expressions._tree import Expr, Tree, path_of, shape, text_of
 from stanch.expressions._walk import Path, Visit, field_of
 
 _EQUALS = ("_==_", "_!=_")
-_COMPARES = (*_EQUALS, "_<_", "_<=_", "_>_", "_>=_")
+_ORDERS = ("_<_", "_<=_", "_>_", "_>=_")
+_COMPARES = (*_EQUALS, *_ORDERS)
 
 
 def word_mistakes(tree: Tree, visits: Iterable[Visit], schema: Schema, guarded: frozenset[Path]) -> list[Mistake]:
-    """All P304 and P305 of an expression."""
+    """All P304 and P305 of an expression, and orders that are not the same everywhere."""
     found: list[Mistake] = []
     for visit in visits:
         if shape(visit.node) == "call_expr":
             found.extend(_unknown_words(tree, visit, schema))
+            found.extend(_by_letters(tree, visit, schema))
             found.extend(_unguarded(tree, visit, schema, guarded))
         found.extend(_unordered(tree, visit))
     return found
@@ -68,6 +70,15 @@ def _no_choice(word: str, spec: Simple, offset: int) -> Iterator[Mistake]:
         hint = f"known here: {', '.join(choice for choice in spec.choices if choice)}"
     if close or not spec.is_open:
         yield Mistake("P304", f"'{word}' is not a value of this field", hint, offset)
+
+
+def _by_letters(tree: Tree, visit: Visit, schema: Schema) -> Iterator[Mistake]:
+    """`severity >= 'high'` compares letters, by which critical comes before high and low after it."""
+    call = visit.node.call_expr
+    specs = [_choices(node, visit, schema) for node in call.args] if call.function in _ORDERS else []
+    if any(spec and spec.choices and not spec.is_open for spec in specs):
+        message = f"{call.function.strip('_')} compares these words letter by letter, not by what they mean"
+        yield Mistake("P304", message, "list the words: x in ['high', 'critical']", tree.offset(visit.node))
 
 
 def _unguarded(tree: Tree, visit: Visit, schema: Schema, guarded: frozenset[Path]) -> Iterator[Mistake]:

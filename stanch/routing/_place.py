@@ -8,7 +8,7 @@ from enum import IntEnum
 from functools import cached_property, lru_cache
 from typing import TypeAlias
 
-from stanch.routing._normal import MAX_SEGMENTS, normal_host, normal_path
+from stanch.routing._normal import MAX_SEGMENTS, normal_host, normal_path, split_url
 
 _HOST_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
 _VARIABLE = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}\Z")
@@ -126,6 +126,9 @@ def _label(part: str, *, first: bool, host: str) -> Token:
         raise ValueError(f"'*' may only be the first label of host '{host}'; write {{name}} for exactly one label")
     if _HOST_LABEL.match(part):
         return _literal(part)
+    if "/" in host:
+        bare = normal_host(split_url(host)[0])
+        raise ValueError(f"host '{host}' is a URL or has a path; write '{bare}', and the path in `path`")
     normal = normal_host(host)
     hint = f"; write '{normal}'" if normal != host and "*" not in host else ""
     raise ValueError(f"host '{host}' is not in normal form (lower case, no port, no trailing dot){hint}")

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from stanch.durations import format_duration
 from stanch.errors import ConfigError, StanchError
 from stanch.playbooks.compile import compile_plan
 from stanch.playbooks.examples import Example, Expected
@@ -94,9 +95,16 @@ def _mismatches(report: Report, expect: Expected) -> Iterator[str]:
             yield f"output {name} is {report.outputs.get(name)!r}, not {value!r}"
 
 
+def _rest(report: Report) -> Iterator[str]:
+    """What it waits for where the timeline has ended: time goes on only to the last moment that is written."""
+    if report.waiting_on:
+        after = format_duration(report.elapsed)
+        yield f"after {after} it waits on {', '.join(report.waiting_on)}; a later moment in the timeline lets time pass"
+
+
 def _flow(report: Report, expect: Expected) -> Iterator[str]:
     if expect.status is not None and report.status != expect.status:
-        why = "; ".join((report.reason, *report.problems)).strip("; ")
+        why = "; ".join((report.reason, *report.problems, *_rest(report))).strip("; ")
         yield f"status is {report.status}, not {expect.status}{f' ({why})' if why else ''}"
     if expect.effects is not None and report.told != expect.effects:
         yield f"effects are {', '.join(report.told) or 'none'}; expected {', '.join(expect.effects) or 'none'}"

@@ -155,7 +155,14 @@ def test_an_option_chosen_by_silence_lets_no_change_run(when: str) -> None:
 
 def test_an_option_chosen_by_silence_binds_nothing() -> None:
     ask = ASK.replace("expires: 4h", "expires: 4h, options: [go, stop], on_timeout: go")
-    assert codes(ask + BLOCK.format(when="'true'"), mode="auto") == {"P206"}
+    assert codes(ask + BLOCK.format(when="'true'"), mode="auto") == {"P206", "P207"}
+
+
+@pytest.mark.parametrize("mode", ["semi", "auto"])
+def test_an_approval_with_options_cannot_bind(mode: str) -> None:
+    """Nobody approves where there are options, so what it binds would silently never run."""
+    ask = ASK.replace("expires: 4h", "expires: 4h, options: [go, stop]")
+    assert codes(ask + BLOCK.format(when="steps.ok.approved"), mode=mode) == {"P207"}
 
 
 atoms = st.sampled_from([*NAMES, "true", "false", "'&&' == '||'", '"(" == ")"'])

@@ -54,6 +54,24 @@ def test_results_as_json(books: Path) -> None:
     assert results[0]["report"]["effects"][0]["action"] == "ticket.create"
 
 
+def test_a_test_that_waits_says_where_its_time_has_ended(books: Path) -> None:
+    text = (books / "config_issue_ticket.yaml").read_text().partition("tests:\n")[0]
+    test = "{name: t, finding: fixtures/config_issue.json, expect: {status: done}}"
+    (books / "config_issue_ticket.yaml").write_text(f"{text}tests:\n  - {test}\n")
+    out = invoke("playbook", "test", books / "config_issue_ticket.yaml", exit_code=1)
+    assert "status is running, not done (after 0s it waits on fixed; a later moment in the timeline" in out
+
+
+def test_the_mistakes_of_all_files_are_told_before_any_test_runs(books: Path) -> None:
+    for name in ("config_issue_ticket", "triage"):
+        path = books / f"{name}.yaml"
+        path.write_text(path.read_text().replace("do: ticket.create", "do: ticket.crate"))
+    result = runner.invoke(app, ["playbook", "test", str(books)])
+    assert (result.exit_code, result.stdout) == (3, "")
+    assert "config_issue_ticket.yaml" in result.stderr
+    assert "triage.yaml" in result.stderr
+
+
 def test_a_broken_file_exits_3_with_its_problems(books: Path) -> None:
     path = books / "config_issue_ticket.yaml"
     path.write_text(path.read_text().replace("do: ticket.create", "do: ticket.crate"))

@@ -26,6 +26,7 @@ def check_approvals(tree: Tree, report: Report) -> None:
             _people(place, place.step.approve, report)
             _timeout(place, place.step.approve, report)
             _binds(place, place.step.approve, tree, report)
+            _optioned(place, place.step.approve, report)
         if place.step.renew is not None:
             _renew(place, tree, report)
 
@@ -83,6 +84,14 @@ def _binds(place: Placed, asks: ApproveWords, tree: Tree, report: Report) -> Non
             report.add("P108", path, f"step {name!r} runs before this approval", hint="ask before the step, not after")
         else:
             _bound(bound, path, report)
+
+
+def _optioned(place: Placed, asks: ApproveWords, report: Report) -> None:
+    if asks.binds and asks.options:
+        path = (*place.path, "approve", "options")
+        message = f"{place.step.id!r} offers options, so nobody approves, and what it binds would never run"
+        hint = "leave options out; ask which one in an approve without binds, then for consent in one with binds"
+        report.add("P207", path, message, hint=hint)
 
 
 def _bound(bound: Placed, path: Path, report: Report) -> None:

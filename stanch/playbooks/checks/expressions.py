@@ -21,6 +21,7 @@ from stanch.views import FindingView, RouteView
 
 VIEWS: dict[str, type[BaseModel]] = {"finding": FindingView, "route": RouteView}
 Reads = tuple[str, ...]
+_IN_STEP = " here or in a `when` of the step; `on.when` and `guard` do not reach into steps"
 
 
 class Expressions:
@@ -129,7 +130,7 @@ class Expressions:
                 ):
                     continue  # an absent value as a whole is decided by what it is for (P105)
                 if f"has({name})" not in checked.source.replace(" ", ""):
-                    hint = f"ask has({name}) first"
+                    hint = f"ask has({name}) first" + (_IN_STEP if use.place is not None else "")
                     self._report.add("P305", use.path, f"{name} may be absent", hint=hint)
 
 

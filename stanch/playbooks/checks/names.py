@@ -10,13 +10,13 @@ from stanch.playbooks.examples import MOCK_WORDS, Moment
 from stanch.playbooks.inlining import inner_name
 from stanch.playbooks.model import Playbook
 from stanch.playbooks.report import Report, did_you_mean
-from stanch.playbooks.tree import Path, Tree
+from stanch.playbooks.tree import Path, Placed, Tree
 from stanch.playbooks.words import is_template
 from stanch.shapes import is_dict, is_list
 
 
 def check_names(playbook: Playbook, tree: Tree, *, templates: Collection[str], report: Report) -> None:
-    """P108 and P111."""
+    """P108, P110 and P111."""
     for place in tree.placed:
         target = place.step.revert
         if target is not None:
@@ -27,10 +27,21 @@ def check_names(playbook: Playbook, tree: Tree, *, templates: Collection[str], r
                 report.add("P108", path, f"there is no step {target!r}", hint=hint)
             elif known.order >= place.order or known in place.chain:
                 report.add("P108", path, f"step {target!r} has not run yet, so there is nothing to take back")
+            elif not any(_may_change(inner) for inner in tree.inside(known)):
+                hint = "name the step that changes production, or the one around it"
+                report.add(
+                    "P110", path, f"step {target!r} changes nothing, so there is nothing to take back", hint=hint
+                )
         template = place.step.with_.get("template") if place.step.do else None
         if isinstance(template, str) and not is_template(template) and template not in templates:
             hint = did_you_mean(template, templates) or f"known: {', '.join(sorted(templates))}"
             report.add("P111", (*place.path, "with", "template"), f"there is no text template {template!r}", hint=hint)
+
+
+def _may_change(place: Placed) -> bool:
+    spec = catalog().get(place.step.do or "")
+    unknown = place.step.do is not None and spec is None  # reported as P104
+    return place.step.playbook is not None or unknown or (spec is not None and spec.effect.mutates)
 
 
 def check_tests(playbook: Playbook, tree: Tree, report: Report, *, inner: Collection[str] | None) -> None:
