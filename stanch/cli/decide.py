@@ -80,7 +80,8 @@ def _print(request: dict[str, Any]) -> None:
     show_facts([(bound["action"], bound["params"]) for bound in request["also"]], err=True)
     show_facts([(name, value) for name, value in request["shown"]], err=True)
     rest = [(name, request[name]) for name in ("ttl", "undo", "expires_at", "on_timeout", "digest")]
-    show_facts([*rest, ("needs", [[need["count"], need["from_"]] for need in request["needs"]])], err=True)
+    needs = " and ".join(f"{need['count']} of {', '.join(need['from_'])}" for need in request["needs"])
+    show_facts([*rest, ("needs", needs)], err=True)
 
 
 def halt(
