@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stanch.cases import CaseState, CaseStatus
-from stanch.contract import Resolved
+from stanch.contract import CaseCommand, Resolved
 from stanch.interpreter.messages import RunAction
 from stanch.interpreter.state import Change
 from stanch.noise.gate import Fate, fate_of, held, may_speak, release
 from stanch.noise.group import DONE, GroupState, Phase, begin, hear
+from stanch.noise.group_words import commanded
 from stanch.noise.group_work import outcome, work
 from stanch.noise.state import MAX_HELD
-from stanch.noise.words import GroupRef, GroupTell, Noise, Quiet
+from stanch.noise.words import GroupRef, GroupTell, GroupTold, Noise, Quiet, Rung
 from stanch.plan import Mode, Plan
 from stanch.views import FindingView, OwnerView, RouteView
 
@@ -150,3 +151,31 @@ def test_a_raise_of_a_member_makes_the_group_as_urgent() -> None:
     assert [command.action for command in work(state, START)] == ["ticket.create"]
     assert state.phase is Phase.OPENING
     assert state.case.ticket.state != DONE
+
+
+def test_an_answer_of_an_older_generation_and_a_hold_that_has_ended_already_change_nothing() -> None:
+    state = case(grouped=True)
+    assert state.noise.hears(GroupTold(group_id="group-x", generation=1, elsewhere=2))
+    assert not state.noise.hears(GroupTold(group_id="group-x", generation=1, ticket={"key": "PAY-1"}))
+    assert state.noise.answer is None
+    late = case()
+    late.noise.ended("case-source")
+    quiet = Quiet(kind="inhibition", rule="r", until=START, source="case-source")
+    late.noise.take(Noise(quiet=quiet))
+    assert late.noise.quiet is None
+
+
+def test_a_persons_word_that_comes_twice_is_said_to_members_once() -> None:
+    state = begin("group-x", "e1")
+    hear(state, joins("case-1"), START)
+    for _ in range(2):
+        commanded(state, CaseCommand(kind="close", by="user:ana", command_id="c1"), START)
+    assert len(state.posts) == 1
+
+
+def test_a_rung_of_a_group_is_climbed_once() -> None:
+    state, now = begin("group-x", "e1"), START + timedelta(days=4)
+    rung = Rung(key="1", at=START + timedelta(days=3), to=("user:tom",))
+    hear(state, joins("case-1").model_copy(update={"ladder": (rung,)}), START)
+    assert settled(state, now) == ["ticket.create", "chat.message", "chat.message"]
+    assert settled(state, now + timedelta(hours=1)) == []
