@@ -9,6 +9,8 @@ from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator
 
+from stanch.routing._words import FIRST_YEAR, LAST_YEAR
+
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _FULL = {
     name: number
@@ -88,6 +90,9 @@ def day_range(text: str) -> Range:
 def year_range(text: str) -> Range:
     """`2026` or `2026:2028`."""
     first, last = (_number(half) for half in _halves(text))
+    for year in (first, last):
+        if not FIRST_YEAR <= year <= LAST_YEAR:
+            raise ValueError(f"the year {str(year)[:20]} is not within {FIRST_YEAR} to {LAST_YEAR}")
     return _ordered(first, last, text)
 
 

@@ -78,6 +78,8 @@ class Match(PlaceWords):
     def _one_way(self) -> Match:
         if self.any and self.model_fields_set - {"any"}:
             raise PydanticCustomError("R005", "'any' stands alone: put host, path and methods into its entries")
+        if "any" in self.model_fields_set and not self.any:
+            raise PydanticCustomError("R005", "an empty 'any' would apply everywhere; write a place into it")
         if not self.model_fields_set:
             raise PydanticCustomError("R005", "an empty 'match' would apply everywhere; write host or path")
         return self

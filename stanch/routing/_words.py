@@ -10,6 +10,8 @@ from zoneinfo import available_timezones
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from pydantic_core import PydanticCustomError
 
+FIRST_YEAR, LAST_YEAR = 1970, 2500  # what is counted from them must not leave the calendar
+
 
 class Words(BaseModel):
     """Base of everything a person writes here: unknown keys are mistakes."""
@@ -41,6 +43,8 @@ ScheduleId = Annotated[str, Field(pattern=r"^schedule:[a-z0-9][a-z0-9._-]*$")]
 def _aware(value: datetime) -> datetime:
     if value.tzinfo is None:
         raise ValueError("a time needs its zone; write for example 2026-02-01T00:00:00Z")
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise ValueError(f"the year {value.year} is not within {FIRST_YEAR} to {LAST_YEAR}")
     return value
 
 
