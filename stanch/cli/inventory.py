@@ -103,7 +103,7 @@ def load_file(path: Path, routes: Path | None) -> ApiInventory:
 
 
 def _routes(path: Path) -> RouteTable:
-    from stanch.cli.route import load_table
+    from stanch.cli.route_given import load_table
 
     return load_table(path)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stanch.cli import route_import, route_learn
-from stanch.shapes import is_dict
+from stanch.cli.route_given import findings_of, load_table, say, show_lines
 
 if TYPE_CHECKING:
     from stanch.inventory import ApiInventory
@@ -117,17 +116,6 @@ def show(routes: RoutesOption = DEFAULT_FILE, as_json: JsonOption = False) -> No
     Console(highlight=False).print(as_tree(table, rows))
 
 
-def load_table(path: Path) -> RouteTable:
-    """An ownership file, or all of a policy folder, ready to answer.
-
-    Raises:
-        ConfigError: it cannot be read or has mistakes.
-    """
-    from stanch.routing import read_routes
-
-    return read_routes(path)
-
-
 def _inventory(path: Path, table: RouteTable) -> ApiInventory:
     """The inventory; an empty one where there is no such file."""
     from stanch.inventory import load_inventory
@@ -139,97 +127,3 @@ def _looked_up(finding: FindingView, apis: ApiInventory) -> FindingView:
     """With the words of the inventory, where it knows the place; else as written."""
     known = apis.known(finding)
     return known if known.api.id else finding
-
-
-def findings_of(target: str, given: Mapping[str, str]) -> Iterator[FindingView]:
-    """Findings of a target, with what was given on the command line laid over them.
-
-    Raises:
-        IntakeError: the file holds something that is not a finding.
-    """
-    if target == "-" or Path(target).is_file():
-        for item in _items(_read(target)):
-            yield overlaid(_finding(item), given)
-    else:
-        yield overlaid(_of_url(target), given)
-
-
-def _read(target: str) -> str:
-    from stanch.errors import IntakeError
-
-    try:
-        return typer.get_text_stream("stdin").read() if target == "-" else Path(target).read_text("utf-8")
-    except (OSError, UnicodeDecodeError):
-        raise IntakeError("the findings are not readable UTF-8 text") from None
-
-
-def _items(text: str) -> Iterator[Any]:
-    """One JSON value, an array, or one JSON value a line."""
-    from stanch.errors import IntakeError
-
-    try:
-        whole = json.loads(text)
-    except ValueError:
-        whole = None
-    if whole is not None:
-        yield from whole if isinstance(whole, list) else [whole]
-        return
-    for number, line in enumerate(text.splitlines(), start=1):
-        if line.strip():
-            try:
-                yield json.loads(line)
-            except ValueError:
-                raise IntakeError(f"line {number} is not JSON", hint="give one finding a line") from None
-
-
-def _finding(item: Any) -> FindingView:
-    """A canonical finding as `stanch findings` prints it, or one in hand-written form."""
-    from pydantic import ValidationError
-
-    from stanch.errors import IntakeError
-    from stanch.findings.fixtures import parse_view
-    from stanch.findings.model import Finding
-    from stanch.findings.view import view_of
-
-    if not is_dict(item):
-        raise IntakeError("a finding must be a JSON object")
-    if "finding_info" not in item:
-        return parse_view(item)
-    try:
-        return view_of(Finding.model_validate(item))
-    except ValidationError:
-        raise IntakeError("this is not a canonical finding", hint="`stanch findings FILE` prints them") from None
-
-
-def _of_url(target: str) -> FindingView:
-    from stanch.routing import normal_host, split_url
-    from stanch.views import ApiView, FindingView
-
-    host, path = split_url(target)
-    return FindingView(api=ApiView(host=normal_host(host), path=path))
-
-
-def overlaid(finding: FindingView, given: Mapping[str, str]) -> FindingView:
-    """The finding with non-empty words of the command line in place of its own; exits 2 for an unknown severity."""
-    from stanch.views import SEVERITIES
-
-    if given.get("severity") and given["severity"] not in SEVERITIES:
-        typer.echo(f"--severity must be one of {', '.join(SEVERITIES)}", err=True)
-        raise typer.Exit(2)
-    own = {name: given[name] for name in ("severity", "category") if given.get(name)}
-    api = {name: given[name] for name in ("method", "environment") if given.get(name)}
-    return finding.model_copy(update={**own, "api": finding.api.model_copy(update=api)})
-
-
-def show_lines(lines: Iterable[str]) -> None:
-    """Untrusted words on standard output: each line stays one line, its indentation is ours."""
-    from stanch.sinks.terminal import safe_text
-
-    for line in lines:
-        typer.echo(safe_text(line, limit=2000, lines=True).replace("\n", " "))
-
-
-def say(line: str) -> None:
-    from stanch.sinks.terminal import safe_text
-
-    typer.echo(safe_text(line, limit=1000), err=True)

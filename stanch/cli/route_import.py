@@ -47,13 +47,13 @@ def backstage(
 
 
 def _people(routes: Path) -> People | None:
-    from stanch.cli.route import load_table
+    from stanch.cli.route_given import load_table
 
     return load_table(routes).people if routes.is_file() else None
 
 
 def _show(draft: DraftRoutes, *, as_json: bool) -> None:
-    from stanch.cli.route import say
+    from stanch.cli.route_given import say
 
     text = draft.text()
     if as_json:

@@ -30,7 +30,7 @@ def coverage(
     as_json: JsonOption = False,
 ) -> None:
     """Name the operations of a file that no rule is about, and each host's share; exits 1 where there are any."""
-    from stanch.cli.route import load_table
+    from stanch.cli.route_given import load_table
     from stanch.cli.route_learned import coverage_lines, coverage_report
     from stanch.learning.coverage import coverage as look_up
     from stanch.learning.operations import operations_of
@@ -62,7 +62,7 @@ def impact(
     as_json: JsonOption = False,
 ) -> None:
     """List what another version of the rules would change about known findings; nothing is sent or stored."""
-    from stanch.cli.route import load_table
+    from stanch.cli.route_given import load_table
     from stanch.cli.route_learned import impact_lines, impact_report, seen_in
     from stanch.learning.impact import impact as compare
 
@@ -70,6 +70,8 @@ def impact(
         _say("--fail-on takes none, owner or any")
         raise typer.Exit(2)
     before, after = load_table(old), load_table(new)
+    from stanch.cli.route_given import apis
+
     known = apis(inventory, old.parent / "inventory.yaml", before)
     found = compare(before, after, seen_in(findings, known=known, days=days, limit=limit))
     if as_json:
@@ -152,21 +154,9 @@ def _hosts(given: list[str]) -> tuple[str, ...]:
 
 def _known(given: Path | None, file: Path, routes: Path, table: RouteTable) -> Known:
     """What knows owners: the file itself where it is an inventory, else the one beside the rules."""
+    from stanch.cli.route_given import apis
+
     return apis(given, file if _is_inventory(file) else routes.parent / "inventory.yaml", table)
-
-
-def apis(given: Path | None, beside: Path, table: RouteTable) -> Known:
-    """What an inventory knows; one that is named must be there, one beside the rules need not.
-
-    Raises:
-        ConfigError: it is not there, or has mistakes.
-    """
-    from stanch.errors import ConfigError
-    from stanch.inventory import load_inventory
-
-    if given is not None and not given.is_file():
-        raise ConfigError(f"there is no {given}", code="I101", hint="name the inventory file")
-    return load_inventory(given or beside, routes=table).known
 
 
 def _is_inventory(file: Path) -> bool:
@@ -177,12 +167,12 @@ def _is_inventory(file: Path) -> bool:
 
 
 def _lines(lines: Any) -> None:
-    from stanch.cli.route import show_lines
+    from stanch.cli.route_given import show_lines
 
     show_lines(lines)
 
 
 def _say(line: str) -> None:
-    from stanch.cli.route import say
+    from stanch.cli.route_given import say
 
     say(line)

@@ -58,7 +58,7 @@ def seen_in(target: str, *, known: Known, days: int, limit: int) -> Iterator[See
 
 def _of_file(target: str, known: Known, now: datetime) -> Iterator[Seen]:
     """What is asked is about rules: a file that cannot be used is no negative answer."""
-    from stanch.cli.route import findings_of
+    from stanch.cli.route_given import findings_of
     from stanch.errors import ConfigError, IntakeError
 
     if target != "-" and not Path(target).is_file():

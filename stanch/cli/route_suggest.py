@@ -65,7 +65,7 @@ def suggested(text: str, file: Path, found: Lessons, inventory: Path | None) -> 
     Raises:
         ConfigError: the file or the inventory has mistakes.
     """
-    from stanch.cli.route_learn import apis
+    from stanch.cli.route_given import apis
     from stanch.routing import load_routes
 
     table = load_routes(text, str(file))
