@@ -140,7 +140,7 @@ class Reception:
     async def _stored(self, prepared: Prepared, taken: Taken) -> tuple[dict[str, Any], Finish]:
         keeping = asyncio.create_task(self._kept(taken))
         try:
-            if self._is_kept_first(taken):
+            if _is_kept_first(taken, self._counted(taken)):
                 await self._telling.seen(prepared, await keeping)
                 statuses = await self._put(prepared, taken)
             else:
@@ -166,13 +166,10 @@ class Reception:
             storm=kept.storm,
         )
 
-    def _is_kept_first(self, taken: Taken) -> bool:
-        """Whether records must be written before anybody is told: a case that begins reads links and storms there."""
+    def _counted(self, taken: Taken) -> int:
+        """New problems of this minute from the same source, with these."""
         arrival = taken.arrival
-        if arrival is None:
-            return False
-        total = self._pace.count(arrival.source, taken.fresh, at=arrival.at)
-        return taken.near or bool(arrival.quarantined) or total > arrival.storm_limit
+        return self._pace.count(arrival.source, taken.fresh, at=arrival.at) if arrival is not None else 0
 
     async def _give_back(self, keeping: asyncio.Task[Kept], taken: Taken) -> None:
         with contextlib.suppress(WebError):
@@ -208,6 +205,14 @@ class Reception:
 
 def _patience(arrival: Arrival) -> float:
     return PATIENCE + A_FINDING * len(arrival.items)
+
+
+def _is_kept_first(taken: Taken, fresh: int) -> bool:
+    """Whether records must be written before anybody is told: a case that begins reads links and storms there."""
+    arrival = taken.arrival
+    if arrival is None:
+        return False
+    return taken.near or bool(arrival.quarantined) or fresh > arrival.storm_limit
 
 
 def claims(arrival: Arrival) -> Iterator[Hashable]:

@@ -131,17 +131,21 @@ async def test_items_that_share_a_key_ride_together_or_wait_until_it_is_given_fr
 
 
 async def test_nobody_overtakes_who_waits_for_the_same_key() -> None:
-    work = Work()
     batcher: Batcher[tuple[int, ...], tuple[int, ...]] = Batcher(_same, most=10, keys=lambda item: item)
-    await batcher.submit((1,))
-    first = asyncio.create_task(batcher.submit((1, 2)))
+    held, behind = (1,), (1, 2)
+    await batcher.submit(held)
+    first = asyncio.create_task(batcher.submit(behind))
     second = asyncio.create_task(batcher.submit((2, 3)))
     third = await batcher.submit((4,))
     assert third == (4,)
     assert not second.done()
     batcher.release((9,))  # holds nothing: nothing happens
     assert not first.done()
-    assert not work.batches
+    batcher.release(held)
+    assert await first == (1, 2)
+    assert not second.done()
+    batcher.release(behind)
+    assert await second == (2, 3)
 
 
 async def _same(items: Sequence[tuple[int, ...]]) -> Sequence[tuple[int, ...]]:
