@@ -65,9 +65,11 @@ class Spool:
         return len(waiting)
 
     def _read(self) -> Iterator[Entry]:
-        if not self._path.exists():
+        try:
+            written = self._path.read_bytes()
+        except FileNotFoundError:  # nothing was written, or somebody else has just merged it
             return
-        for line in self._path.read_bytes().splitlines():
+        for line in written.splitlines():
             entry = _entry(line)
             if entry is not None:
                 yield entry

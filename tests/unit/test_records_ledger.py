@@ -310,6 +310,22 @@ def test_what_was_spooled_while_records_were_down_is_merged_once(records: Record
     assert (spool.entries(), records.verify().ok) == ([], True)
 
 
+def test_a_spool_that_another_merges_meanwhile_is_no_error(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "taken.jsonl"
+    spool = Spool(file)
+    spool.add(entry("c", 1, effect="f", event="block.lift.intent"))
+    read = Path.read_bytes
+
+    def too_late(path: Path) -> bytes:
+        path.unlink()
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", too_late)
+    assert spool.merge(records) == 0
+
+
 def test_a_spool_keeps_its_entries_while_records_stay_down_and_skips_a_torn_line(
     records: Records, tmp_path: Path
 ) -> None:
