@@ -4,56 +4,25 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import threading
-import time
-from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
+from policy_support import PLAYBOOK, copied, edit, soon, store_of
 
 from stanch import policy
 from stanch.errors import ConfigError
-from stanch.policy import PolicyStore
-from stanch.settings import Settings
-
-ROOT = Path(__file__).parents[2]
-PLAYBOOK = "config_issue_ticket.yaml"
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "policy", tmp_path / "policy")
-    (tmp_path / "playbooks" / "fixtures").mkdir(parents=True)
-    shutil.copy(ROOT / "playbooks" / PLAYBOOK, tmp_path / "playbooks")
-    for path in (ROOT / "playbooks" / "fixtures").iterdir():
-        shutil.copy(path, tmp_path / "playbooks" / "fixtures")
-    return tmp_path
+    return copied(tmp_path)
 
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "RELOAD_SECONDS", 0.05)
-
-
-def store_of(folder: Path) -> PolicyStore:
-    return PolicyStore(Settings(policy_dir=folder / "policy", playbooks_dir=folder / "playbooks"))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def soon(true: Callable[[], object]) -> float:
-    """Seconds until it is true."""
-    begun = time.monotonic()
-    while not true():
-        assert time.monotonic() < begun + 10, "it did not happen"
-        time.sleep(0.02)
-    return time.monotonic() - begun
 
 
 def test_a_good_edit_is_taken_and_the_running_snapshot_stays(folder: Path) -> None:

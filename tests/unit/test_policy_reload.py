@@ -6,11 +6,12 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from policy_support import PLAYBOOK, ROOT, copied, edit, soon, store_of
 
 from stanch import policy, policy_files
 from stanch.errors import ConfigError
@@ -18,40 +19,17 @@ from stanch.policy import PolicyStore
 from stanch.policy_state import PolicyState, PolicyUse, warnings_of
 from stanch.settings import Settings
 
-ROOT = Path(__file__).parents[2]
-PLAYBOOK = "config_issue_ticket.yaml"
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "policy", tmp_path / "policy")
-    (tmp_path / "playbooks").mkdir()
-    shutil.copytree(ROOT / "playbooks" / "fixtures", tmp_path / "playbooks" / "fixtures")
-    shutil.copy(ROOT / "playbooks" / PLAYBOOK, tmp_path / "playbooks")
-    return tmp_path
+    return copied(tmp_path)
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(policy, "RELOAD_SECONDS", 0.05)
-
-
-def store_of(folder: Path) -> PolicyStore:
-    return PolicyStore(Settings(policy_dir=folder / "policy", playbooks_dir=folder / "playbooks"))
-
-
-def edit(path: Path, old: str, new: str) -> None:
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new), encoding="utf-8")
-
-
-def soon(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
-    while not true():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.01)
 
 
 def tokens(store: PolicyStore) -> tuple[str, ...]:
