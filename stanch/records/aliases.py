@@ -205,22 +205,12 @@ def _read(db: Connection, query: Executable, listed: Sequence[str]) -> Iterator[
 
 
 class Aliases(Database):
-    """The same, each call one transaction."""
+    """Questions about them, each in one transaction."""
 
     def matches_of(self, names: Sequence[Names]) -> list[tuple[str | None, str]]:
         """The case of each finding, None where the problem is new, and how it was found."""
         with self._read() as db:
             return matches_of(db, names)
-
-    def assign_cases(
-        self, names: Sequence[Names], *, mint: Callable[[str], str], at: datetime
-    ) -> list[tuple[str, str]]:
-        """Find or open the case of each finding and remember it, one writer at a time."""
-        with self._write() as db:
-            self._lock(db, LOCK)
-            settled = list(settle_cases(db, names, mint=mint, at=at))
-            remember(db, (row for each in settled for row in each.rows))
-        return [(each.case_id, each.how) for each in settled]
 
     def aliases_of(self, case_id: str) -> list[AliasRow]:
         """Every identity that leads to a case, oldest first."""

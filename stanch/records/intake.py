@@ -76,13 +76,6 @@ class Intake(Database):
             row = db.execute(query.where(table.c.source == source, table.c.delivery_id == delivery_id)).one()
         return Repeat(row.result, row.finished) if row.body_digest == body_digest else Conflict()
 
-    def finish_delivery(self, source: str, delivery_id: str, *, result: Any) -> None:
-        """Keep the answer for repeats; the first answer stays."""
-        table = schema.deliveries
-        which = (table.c.source == source) & (table.c.delivery_id == delivery_id) & table.c.finished.is_(False)
-        with self._write() as db:
-            db.execute(update(table).where(which).values(result=result, finished=True))
-
     def delivery(self, delivery_id: str, *, source: str) -> Repeat | None:
         """The answer of a delivery, None where it is unknown."""
         return self.deliveries(delivery_id).get(source)
@@ -117,11 +110,6 @@ class Intake(Database):
         failed = tuple(item for row in found for item in row["failed"])
         done = sum(row["done"] for row in found)
         return Progress(source, delivery_id, total=found[0]["total"], done=done, failed=failed)
-
-    def quarantine(self, item: Quarantined) -> bool:
-        """Hold something that could not be mapped; False where it is held already."""
-        with self._write() as db:
-            return self._insert_new(db, schema.quarantine, vars(item))
 
     def quarantined(self, *, status: str = "held", limit: int = 100) -> list[Quarantined]:
         """Held items, newest first; status "" gives all."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from arrival_support import arrive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -51,7 +52,7 @@ def records(tmp_path: Path) -> Iterator[Records]:
 
 def take(records: Records, *findings: Finding) -> list[str]:
     names = [Names.of(finding) for finding in findings]
-    return [case for case, _ in records.assign_cases(names, mint=lambda identity: case_id(identity, KEY), at=NOW)]
+    return arrive(records, names, mint=lambda identity: case_id(identity, KEY), at=NOW)
 
 
 @pytest.mark.parametrize(
@@ -164,8 +165,8 @@ def test_what_is_only_read_is_not_remembered(records: Records) -> None:
     names = Names.of(complete(made("/latest/report"), SPEC))
     assert records.matches_of([names]) == [(None, "new")]
     assert records.matches_of([names]) == [(None, "new")]
-    records.assign_cases([names], mint=lambda _: "case-1", at=NOW)
-    records.assign_cases([names], mint=lambda _: "case-2", at=NOW)
+    arrive(records, [names], mint=lambda _: "case-1", at=NOW)
+    arrive(records, [names], mint=lambda _: "case-2", at=NOW)
     assert records.matches_of([names, Names("scan")]) == [("case-1", "calculated"), (None, "new")]
     assert records.aliases_of("case-2") == []
 

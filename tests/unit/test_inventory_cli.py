@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import typer
+from arrival_support import arrive
 from typer.testing import CliRunner, Result
 
 from stanch.cli import explain as explain_module
@@ -18,7 +19,7 @@ from stanch.cli.validate import check_files
 from stanch.errors import ConfigError
 from stanch.findings import case_id, complete
 from stanch.keys import Keys
-from stanch.records import CaseRow, FindingRow, Names, Records
+from stanch.records import CaseRow, Names, Records
 from stanch.settings import Settings
 
 ROOT = Path(__file__).parents[2]
@@ -165,9 +166,8 @@ def test_explain_finds_the_previous_case_and_how(deployment: Settings) -> None:
         records.put_case(
             CaseRow(case_id=case, version=1, opened=NOW, updated=NOW, state="closed", owner="team:payments")
         )
-        records.assign_cases([Names.of(complete(finding, None))], mint=lambda _: case, at=NOW)
-        body = finding.model_dump(mode="json")
-        records.add_finding(FindingRow(case_id=case, finding_id=finding.uid, source="own", at=NOW, body=body))
+        names, body = Names.of(complete(finding, None)), finding.model_dump(mode="json")
+        arrive(records, [names], mint=lambda _: case, at=NOW, body=body)
         before = len(records.aliases_of(case))
     finally:
         records.close()

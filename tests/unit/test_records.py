@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from arrival_support import hold
 
 from stanch.approvals import ApprovalRequest, ApprovalState, Need, Vote, expire, judge
 from stanch.errors import Rejected
@@ -21,6 +22,7 @@ from stanch.records import (
     CaseRow,
     Conflict,
     FindingRow,
+    Finish,
     LeaseRow,
     New,
     Protected,
@@ -144,12 +146,12 @@ def test_a_delivery_is_new_once_then_gives_its_answer(records: Records) -> None:
 
     assert arrive() == New()
     assert arrive() == Repeat(None, finished=False)
-    records.finish_delivery("s", "id-1", result=[{"case_id": "case-1"}])
-    records.finish_delivery("s", "id-1", result=[])
-    assert arrive() == Repeat([{"case_id": "case-1"}], finished=True)
+    records.finish([Finish("s", "id-1", {"case_id": "case-1"}, START)])
+    records.finish([Finish("s", "id-1", {}, START)])
+    assert arrive() == Repeat({"case_id": "case-1"}, finished=True)
     assert arrive(body="d2") == Conflict()
     assert arrive(source="other") == New()
-    assert records.delivery("id-1", source="s") == Repeat([{"case_id": "case-1"}], finished=True)
+    assert records.delivery("id-1", source="s") == Repeat({"case_id": "case-1"}, finished=True)
 
 
 def test_of_many_equal_deliveries_at_once_one_is_new(records: Records) -> None:
@@ -168,8 +170,8 @@ def test_deliveries_are_forgotten_after_a_week(records: Records) -> None:
 
 def test_quarantine_holds_until_somebody_settles_it(records: Records) -> None:
     item = Quarantined("q1", "wallarm", START, "I020", "no severity", '{"a": 1}')
-    assert records.quarantine(item)
-    assert not records.quarantine(item)
+    for _ in range(2):
+        hold(records, item)
     assert records.quarantined() == [item]
     assert records.settle_quarantine("q1", status="released", by="user:tom", at=START)
     assert not records.settle_quarantine("q1", status="discarded", by="user:ana", at=START)
