@@ -11,7 +11,8 @@ import pytest
 from aws_support import boto
 from botocore.exceptions import ClientError
 
-from activities.cognito import CONNECTORS, Cognito, CognitoUsers
+from activities._user_point import UserPoint
+from activities.cognito import CONNECTORS, Cognito
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.leases import BlockSpec, Lease, SuspendSpec, target_of
 from stanch.ports import Mismatch
@@ -37,8 +38,8 @@ class Tenant:
         made: Cognito = CONNECTORS[0].build("idp", self.aws.section(user_pool_id=self.pool))
         return made
 
-    def point(self, **more: Any) -> CognitoUsers:
-        made: CognitoUsers = CONNECTORS[1].build("idp", self.aws.section(**{"user_pool_id": self.pool, **more}))
+    def point(self, **more: Any) -> UserPoint:
+        made: UserPoint = CONNECTORS[1].build("idp", self.aws.section(**{"user_pool_id": self.pool, **more}))
         return made
 
     def login(self, name: str) -> dict[str, str]:
