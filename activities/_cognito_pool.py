@@ -23,6 +23,10 @@ class Pool:
     """
 
     vendor = "Cognito"
+    later = (
+        "access tokens that are already out keep working where they are verified offline; block them for their "
+        "remaining life"
+    )
 
     def __init__(self, client: Any, pool_id: str, *, title: str = "") -> None:
         self._client = client

@@ -53,6 +53,47 @@ class Directory(Protocol):
         ...
 
 
+class SessionDirectory(Directory, Protocol):
+    """A directory that can also end sessions."""
+
+    @property
+    def later(self) -> str:
+        """What keeps working after a sign-out, in words."""
+        ...
+
+    def sign_out(self, name: str) -> str:
+        """End the user's sessions; gives the vendor's name of the request, "" where it has none."""
+        ...
+
+
+class SignsOut:
+    """Implements IdentityPort for providers that know tokens by their user only."""
+
+    def __init__(self, name: str, directory: SessionDirectory) -> None:
+        self.name = name
+        self._users = directory
+
+    def sign_out(self, user_id: str) -> Mapping[str, str]:
+        """End all sessions and revoke what the provider issued. Cannot be undone; safe to repeat."""
+        user = self._users.user(named(user_id))
+        request = self._users.sign_out(user.name)
+        return {"user": user.name, **self._users.where, "request_id": request, "note": self._users.later}
+
+    def revoke_token(self, *, token_id: str, user_id: str) -> Mapping[str, str]:
+        """Sign the user of the token out.
+
+        Raises:
+            Rejected: no user is named; the id of an access token says nothing to the provider.
+        """
+        if not user_id:
+            message = f"{self._users.vendor} revokes tokens by user, and no user is known for this token"
+            raise Rejected(message, hint="block the token at the gateway by its id instead")
+        return {**self.sign_out(user_id), "token_id": token_id, "scope": "every session of the user"}
+
+    def doctor(self) -> Sequence[Check]:
+        return checks_of(self.name, self._users)[:1]
+
+
 class UserPoint:
     """Implements PointPort for SuspendSpec: an item point, where every user is an entry of its own.
 
@@ -95,12 +136,7 @@ class UserPoint:
         raise _no_traffic()
 
     def doctor(self) -> Sequence[Check]:
-        title = f"{self.name}: users"
-        try:
-            obstacle = self._users.obstacle()
-            return [obstacle] if obstacle is not None else [Check(title, ok=True), *self._users.doctor()]
-        except ConnectorError as error:
-            return [Check(title, ok=False, detail=error.message, fix=error.hint)]
+        return checks_of(self.name, self._users)
 
     def _hold(self, lease: Lease) -> Applied:
         if not isinstance(lease.spec, SuspendSpec):
@@ -171,6 +207,16 @@ class UserPoint:
         if obstacle is not None:
             raise Rejected(obstacle.detail, hint=obstacle.fix)
         self._checked = True
+
+
+def checks_of(name: str, users: Directory) -> list[Check]:
+    """First whether users can be noted down here at all, then what else should be mended."""
+    title = f"{name}: users of {', '.join(users.where.values())}"
+    try:
+        obstacle = users.obstacle()
+        return [obstacle] if obstacle is not None else [Check(title, ok=True), *users.doctor()]
+    except ConnectorError as error:
+        return [Check(title, ok=False, detail=error.message, fix=error.hint)]
 
 
 def named(user_id: str) -> str:
