@@ -23,12 +23,16 @@ _KEY = re.compile(r"AKIA[A-Z0-9]{16}")
 _PAGES = 500
 
 
+class IamAccessKeyConfig(AwsAccess):
+    """Section of an `iam_access_key` connector."""
+
+
 class IamKeys:
     """The access keys of one account; implements Directory. Our note is a tag of the key's user."""
 
     vendor = "IAM"
 
-    def __init__(self, name: str, config: AwsAccess) -> None:
+    def __init__(self, name: str, config: IamAccessKeyConfig) -> None:
         self._title = name
         self._iam = make_client("iam", config)
         self._owners: dict[str, str] = {}  # key to user; a key never moves
@@ -131,7 +135,7 @@ class IamKeys:
 
 
 def _build(name: str, section: Mapping[str, Any]) -> UserPoint:
-    return UserPoint(name, IamKeys(name, read_section(AwsAccess, name, section)))
+    return UserPoint(name, IamKeys(name, read_section(IamAccessKeyConfig, name, section)))
 
 
 CONNECTOR = Connector(port="point", kind="iam_access_key", build=_build)
