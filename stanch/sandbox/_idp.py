@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
@@ -126,10 +126,10 @@ class IdpStandin(Standin):
         return JSONResponse({"error": "unauthorized"}, 401)
 
 
-def read(body: bytes) -> Mapping[str, Any]:
+def read(body: bytes) -> dict[str, Any]:
     """A JSON object, empty where the body is none."""
     try:
-        found = json.loads(body or b"{}")
+        found: Any = json.loads(body or b"{}")
     except ValueError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return dict(found) if isinstance(found, dict) else {}

@@ -54,7 +54,7 @@ class Auth0Standin(IdpStandin):
         if set(asked) - _OPEN or not isinstance(asked.get("blocked", False), bool):
             return JSONResponse({"statusCode": 400, "error": "Bad Request", "message": "Payload validation error"}, 400)
         with self.lock:
-            merged = person.notes | (asked.get("app_metadata") or {})
+            merged: dict[str, Any] = person.notes | (asked.get("app_metadata") or {})
             person.notes = {name: value for name, value in merged.items() if value is not None}
             if "blocked" in asked and asked["blocked"] == person.enabled:
                 self.set_enabled(person, not asked["blocked"])

@@ -79,7 +79,8 @@ class OktaStandin(IdpStandin):
         return _error(404) if person is None else JSONResponse(self._shown(person))
 
     def _update(self, request: Request, body: bytes) -> Response:
-        person, profile = self._person(request), read(body).get("profile") or {}
+        person = self._person(request)
+        profile: dict[str, Any] = read(body).get("profile") or {}
         if person is None:
             return _error(404)
         if set(profile) - set(self.attributes):
@@ -120,5 +121,11 @@ class OktaStandin(IdpStandin):
 
 def _error(status: int) -> Response:
     code, summary = _ERRORS[status]
-    body = {"errorCode": code, "errorSummary": summary, "errorLink": code, "errorId": "oae0", "errorCauses": []}
+    body: dict[str, Any] = {
+        "errorCode": code,
+        "errorSummary": summary,
+        "errorLink": code,
+        "errorId": "oae0",
+        "errorCauses": [],
+    }
     return JSONResponse(body, status)
