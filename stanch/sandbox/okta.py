@@ -68,7 +68,7 @@ class OktaStandin(IdpStandin):
         after = request.query_params.get("after", "")
         out = sorted((one for one in self.people.values() if self.status(one) == "SUSPENDED"), key=lambda one: one.id)
         rest = [one for one in out if one.id > after]
-        headers = {}
+        headers: dict[str, str] = {}
         if len(rest) > self.page:
             following = request.url.include_query_params(after=rest[self.page - 1].id)
             headers["Link"] = f'<{following}>; rel="next"'
