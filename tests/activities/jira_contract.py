@@ -1,4 +1,4 @@
-"""Checks every exchange with the Jira stand-in against Atlassian's published specification."""
+"""Checks every exchange with a stand-in against the specification that its vendor has published."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ SPEC = Path(__file__).parents[1] / "data" / "specs" / "jira-cloud-v3.cut.min.jso
 
 
 @cache
-def specification() -> OpenAPI:
-    return OpenAPI.from_dict(json.loads(SPEC.read_text()))
+def specification(path: Path = SPEC) -> OpenAPI:
+    return OpenAPI.from_dict(json.loads(path.read_text(), object_hook=_without_empty_content))
+
+
+def _without_empty_content(found: dict[str, Any]) -> dict[str, Any]:
+    """An answer whose content is empty has none; the checker would look for one."""
+    return {name: value for name, value in found.items() if (name, value) != ("content", {})}
 
 
 @dataclass
@@ -48,13 +53,15 @@ class Contract:
     """Observer of a stand-in: collects exchanges, and then their violations."""
 
     exchanges: list[tuple[SentRequest, SentResponse]] = field(default_factory=list)
+    spec: Path = SPEC
+    host: str = "https://your-domain.atlassian.net"
 
     def __call__(self, request: Request, body: bytes, response: Response) -> None:
         parameters = RequestParameters(
             query=ImmutableMultiDict(request.query_params.multi_items()), header=Headers(list(request.headers.items()))
         )
         kind = request.headers.get("content-type", "")
-        sent = SentRequest(request.url.path, request.method.lower(), body or None, kind, parameters)
+        sent = SentRequest(request.url.path, request.method.lower(), body or None, kind, parameters, self.host)
         # A 204 has no body, though the specification gives it a schema (of anything).
         data = bytes(response.body) or (b"null" if response.status_code == 204 else None)
         kind = response.headers.get("content-type", "application/json")
@@ -66,9 +73,9 @@ class Contract:
         for request, response in self.exchanges:
             where = f"{request.method} {request.path} {response.status_code}"
             if response.status_code < 400 and not request.content_type.startswith("multipart/"):
-                found += _problems(where + " request", lambda r=request: specification().validate_request(r))
+                found += _problems(where + " request", lambda r=request: specification(self.spec).validate_request(r))
             found += _problems(
-                where + " response", lambda r=request, a=response: specification().validate_response(r, a)
+                where + " response", lambda r=request, a=response: specification(self.spec).validate_response(r, a)
             )
         return found
 
