@@ -185,12 +185,15 @@ async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = 
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
+    import workflows
     from activities import _spool
     from stanch.errors import DependencyError
+    from stanch.kept_code import keep_code
     from stanch.temporal import connect
 
     world = make_world()
     watch_policy(world, "worker")
+    keep_code(workflows.__name__)
     world.loop = asyncio.get_running_loop()
     world.client = await connect()
     with contextlib.suppress(DependencyError):  # what an earlier process could not write; later lifts try again

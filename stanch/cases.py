@@ -145,6 +145,7 @@ class CaseState(Mutable):
             requested_by=self.requested_by,
             ticket_system=self.ticket.system,
             ticket_key=self.ticket.key,
+            ticket_url=self.ticket.url,
             thread=self.thread,
             holder=self.holder.assignee or self.holder.owner,
             actor=self.finding.actor if self.finding else None,

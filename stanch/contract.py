@@ -215,6 +215,7 @@ class Scene(Wire):
     requested_by: str = ""
     ticket_system: str = ""
     ticket_key: str = ""
+    ticket_url: str = ""
     thread: str = ""
     holder: str = ""
     actor: ActorView | None = None
