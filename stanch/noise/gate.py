@@ -11,6 +11,7 @@ from typing import Any
 
 from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
+from stanch.moving import current
 from stanch.noise.state import Held
 from stanch.plan import Mode, Plan, StepKind
 from stanch.shapes import is_dict
@@ -118,7 +119,8 @@ def _key(state: CaseState, command: RunAction) -> str:
 
 
 def as_meant(state: CaseState, command: RunAction) -> RunAction:
-    """The command with the ticket that was opened after its step was answered without one."""
+    """The command with the ticket that there is by now: opened after its step was answered, or in another tracker."""
+    command = current(state, command)
     if command.action not in KEYED or command.params.get("key") or not _key(state, command):
         return command
     return command.model_copy(update={"params": {**command.params, "key": _key(state, command)}})

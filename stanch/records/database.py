@@ -35,7 +35,7 @@ class Database:
         self._key = key
         self._engine = _engine(url)
         # SQLite has one writer, and whoever waits for it polls: threads of one process wait for each other instead.
-        # A plain `with` on it: Temporal raises cancellation inside a waiting thread, and nothing may keep the lock then.
+        # A plain `with`: Temporal raises cancellation inside a waiting thread, and nothing may keep the lock then.
         self._turn = threading.RLock() if self._is_sqlite else nullcontext()
         self._prepare()
 
