@@ -15,6 +15,7 @@ class Left(Mutable):
 
     Args:
         state: as it was last read; "" until it is closed as moved.
+        opened: somebody may have opened it again while it was being closed, or another move was made.
         explained: whoever changed it since was told once that nobody follows it.
     """
 
@@ -22,6 +23,7 @@ class Left(Mutable):
     key: str
     url: str = ""
     state: str = ""
+    opened: bool = False
     explained: bool = False
 
 

@@ -64,7 +64,7 @@ def learned(state: CaseState, command: RunAction, outputs: Mapping[str, Any], no
         left = state.moves.of(str(command.params["key"]))
         if left is not None:
             left.state = str(outputs.get("state", ""))
-        return []
+        return _next(state)
     state.moves.under_way = False
     before = state.ticket
     state.ticket = TicketRef.model_validate({name: str(outputs.get(name, "")) for name in FIELDS})
@@ -93,12 +93,13 @@ def failed(state: CaseState, command: RunAction, error: ActionFailed, now: datet
 def old_changed(state: CaseState, change: TicketChange, now: datetime) -> list[RunAction]:
     """Somebody has changed a ticket that the case has left: nothing follows from it, but a reopen brings it back."""
     left = state.moves.of(change.key)
-    if left is None or left.state != DONE or change.key == state.ticket.key:
+    if left is None:
         return []
-    if change.state != DONE and not state.status.over and not state.moves.under_way:
-        state.note("ticket.left_reopened", now, actor=change.by or "stanch", data={"key": change.key})
-        return [_moving(state, {"back": f"{left.system}:{left.key}"})]
-    return _explained(state, left, change, now)
+    if change.state == DONE or state.status.over:
+        return _explained(state, left, change, now)
+    state.note("ticket.left_open", now, actor=change.by or "stanch", data={"key": change.key})
+    left.opened = True
+    return _next(state)
 
 
 def current(state: CaseState, command: RunAction) -> RunAction:
@@ -149,14 +150,23 @@ def _returned(state: CaseState, before: TicketRef, now: datetime) -> str:
 
 
 def _next(state: CaseState) -> list[RunAction]:
-    """What was asked for while the move was made."""
-    wanted, state.moves.wanted = state.moves.wanted, None
-    return move(state, *wanted) if wanted is not None else []
+    """What was asked for while something else was made; a ticket is looked at again before the case goes back to it."""
+    moves = state.moves
+    if moves.under_way:
+        return []
+    wanted, moves.wanted = moves.wanted, None
+    if wanted is not None:
+        return move(state, *wanted)
+    again = next((each for each in moves.left if each.opened and each.state == DONE), None)
+    if again is None:
+        return []
+    again.opened = False
+    return [_moving(state, {"back": f"{again.system}:{again.key}"})]
 
 
 def _explained(state: CaseState, left: Left, change: TicketChange, now: datetime) -> list[RunAction]:
     """Whoever writes where nobody reads is told once."""
-    if left.explained:
+    if left.explained or left.state != DONE:
         return []
     left.explained = True
     data = {"key": left.key, "state": change.state, "follows": state.ticket.key}

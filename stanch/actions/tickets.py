@@ -137,7 +137,7 @@ ACTIONS = (
         outputs=Moved,
         queue=Queue.TICKETS,
         permissions=_PERMISSIONS,
-        example="{id: left, do: ticket.leave, with: {key: INC0010023, system: servicenow, to_key: M-7, to_system: jira}}",
+        example="{id: left, do: ticket.leave, with: {key: INC01, system: servicenow, to_key: M-7, to_system: jira}}",
         attempt=timedelta(seconds=30),
     ),
     ActionSpec(

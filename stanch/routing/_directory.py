@@ -13,7 +13,6 @@ from stanch.routing._times import Hours
 from stanch.routing._words import Instant, ScheduleId, TeamId, UserId, Words, Zone
 from stanch.views import TicketTarget
 
-
 Tracker: TypeAlias = Literal["jira", "servicenow"]
 
 

@@ -1,4 +1,4 @@
-"""A configuration finding under /mobile on a whole Stanch: the manager hears, the ticket wanders, the rule is learned."""
+"""A configuration finding under /mobile on a whole Stanch: the manager hears, the ticket moves, a rule is learned."""
 
 from __future__ import annotations
 
@@ -164,6 +164,7 @@ def test_a_person_who_opens_the_old_ticket_again_has_the_case_back(town: Town) -
     assert soon(lambda: town.open_tickets(case) == [number]), (town.open_tickets(case), town.story(case))
     # and over again: the issue that is there is opened, none is made
     town.now.reassign(number, group="Mobile Product", by="maria.k")
+    assert soon(lambda: town.summary(case)["owner"] == "team:mobile-product"), town.story(case)
     town.now.reassign(number, group="Mobile Platform", by="maria.k")
     assert town.moved(case, "jira") == key
     assert soon(lambda: town.open_tickets(case) == [key]), (town.open_tickets(case), town.story(case))
