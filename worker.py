@@ -185,7 +185,6 @@ async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = 
     import asyncio
     from concurrent.futures import ThreadPoolExecutor
 
-    import workflows
     from activities import _spool
     from stanch.errors import DependencyError
     from stanch.kept_code import keep_code
@@ -193,9 +192,8 @@ async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = 
 
     world = make_world()
     watch_policy(world, "worker")
-    keep_code(workflows.__name__)
-    world.loop = asyncio.get_running_loop()
-    world.client = await connect()
+    keep_code("workflows")
+    world.loop, world.client = asyncio.get_running_loop(), await connect()
     with contextlib.suppress(DependencyError):  # what an earlier process could not write; later lifts try again
         await asyncio.to_thread(_spool.merge, world)
     stop = asyncio.Event()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
@@ -35,7 +36,8 @@ class KeptCode(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 
 
 def keep_code(package: str) -> None:
-    """From now on modules of this package, as far as they are loaded, are imported anew without their files."""
+    """From now on modules of this package, as far as it loads them now, are imported anew without their files."""
+    importlib.import_module(package)
     sys.meta_path.insert(0, KeptCode(package))
 
 
