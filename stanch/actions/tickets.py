@@ -32,6 +32,7 @@ class Created(Outputs):
 class Comment(Params):
     key: str
     text: str
+    system: str = ""
 
 
 class Commented(Outputs):
@@ -42,6 +43,23 @@ class Assign(Params):
     key: str
     to: str
     text: str = ""
+
+
+class Move(Params):
+    key: str
+    to: str = ""
+    text: str = ""
+    template: str = "finding"
+    left: tuple[str, ...] = ()
+    back: str = ""
+
+
+class Leave(Params):
+    key: str
+    system: str
+    to_key: str
+    to_system: str
+    url: str = ""
 
 
 class Reopen(Params):
@@ -109,6 +127,28 @@ ACTIONS = (
         queue=Queue.TICKETS,
         permissions=_PERMISSIONS,
         example="{id: handover, do: ticket.assign, with: {key: MOBP-7, to: 'team:mobile-platform'}}",
+    ),
+    ActionSpec(
+        name="ticket.move",
+        title="Move the ticket to the tracker of a team",
+        effect=Effect.RECORD,
+        params=Move,
+        outputs=Created,
+        queue=Queue.TICKETS,
+        permissions=_PERMISSIONS,
+        example="{id: over, do: ticket.move, with: {key: INC0010023, to: 'team:mobile-platform'}}",
+        attempt=timedelta(seconds=30),
+    ),
+    ActionSpec(
+        name="ticket.leave",
+        title="Close a ticket that was moved to another tracker",
+        effect=Effect.RECORD,
+        params=Leave,
+        outputs=Moved,
+        queue=Queue.TICKETS,
+        permissions=_PERMISSIONS,
+        example="{id: left, do: ticket.leave, with: {key: INC01, system: servicenow, to_key: M-7, to_system: jira}}",
+        attempt=timedelta(seconds=30),
     ),
     ActionSpec(
         name="ticket.reopen",

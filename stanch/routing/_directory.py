@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,8 @@ from stanch.documents import Duration
 from stanch.routing._times import Hours
 from stanch.routing._words import Instant, ScheduleId, TeamId, UserId, Words, Zone
 from stanch.views import TicketTarget
+
+Tracker: TypeAlias = Literal["jira", "servicenow"]
 
 
 class Away(Words):
@@ -81,7 +83,13 @@ class Team(Words):
     members: tuple[UserId, ...] = ()
     slack: str = ""
     ticket: Target = Target()
+    known_as: dict[Tracker, str] = Field(default_factory=dict[Tracker, str])
     catalog: str = ""
+
+    @property
+    def home(self) -> str:
+        """The tracker in which the team works, "" where the file names none."""
+        return self.ticket.system if "ticket" in self.model_fields_set else ""
 
 
 class Rotation(Words):
