@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from activities._names import channel_of
 from activities._run import outbox
-from activities._texts import case_text, standing_of
+from activities._texts import case_text, case_url, standing_of
 from activities._world import World
 from stanch.approvals import ApprovalRequest, ApprovalState, Need, Outcome, Settled
 from stanch.approvals.model import APPROVE, DENY
@@ -111,8 +111,8 @@ def _card(world: World, call: ApprovalCall, place: str) -> Message:
         title="Decision needed",
         text=request.question,
         fields=(*_facts(world, request), *standing_of(world, call.scene)),
-        buttons=_buttons(world, request),
-        context=(case_text(world, call.scene), f"Request {request.digest[:12]}"),
+        buttons=(*_buttons(world, request), ("Review", "stanch.review", _token(world, request, Verdict.REVIEW), "")),
+        context=(case_text(world, call.scene), f"Request {request.digest[:12]}", *_step_up(world, request)),
         case_id=request.case_id,
     )
 
@@ -131,14 +131,21 @@ def _buttons(world: World, request: ApprovalRequest) -> tuple[tuple[str, str, st
     )
 
 
+def _step_up(world: World, request: ApprovalRequest) -> tuple[str, ...]:
+    """Where one person may decide alone about something of high impact: not here."""
+    where = case_url(world, request.case_id)
+    return (f"High impact: two people, or one who has just signed in at {where}",) if request.high_impact else ()
+
+
 def _token(world: World, request: ApprovalRequest, answer: str) -> str:
     """The token outlives the request by a day, so that a late click is told that it is late."""
+    is_option = answer in request.options and answer is not Verdict.REVIEW  # an option may have that name
     button = Button(
         approval_id=request.approval_id,
-        verdict=Verdict.OPTION if request.options else Verdict(answer),
+        verdict=Verdict.OPTION if is_option else Verdict(answer),
         case_id=request.case_id,
         expires_at=request.expires_at + LATE,
-        option=answer if request.options else "",
+        option=answer if is_option else "",
         digest=request.digest,
     )
     return button_token(button, key_id=KEY_ID, secret=world.button_secret)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from activities._names import channel_of
@@ -11,8 +13,9 @@ from activities._run import Job
 from activities._texts import case_text, context_of, render
 from activities._world import World
 from stanch.actions.chat import Send, Sent
-from stanch.errors import Rejected
+from stanch.errors import DependencyError, Rejected
 from stanch.ports import ChatPort, Message
+from stanch.snoozing import REMINDER, silent_until
 
 _CHANNEL = re.compile(r"[CGDUW][A-Z0-9]{2,30}", re.ASCII)
 
@@ -26,6 +29,8 @@ def _send(world: World, job: Job, params: Send) -> Sent:
         raise Rejected(
             f"{params.to or 'nobody'} cannot be reached in {name}", code="V012", hint="add it to the directory"
         )
+    if params.template == REMINDER and _is_snoozed(world, job.scene.case_id, params.to):
+        return Sent(delivered=False)
     context = context_of(world, job.scene, text=params.text, step=job.call.path)
     text = render(world, job.scene, params.template, context)
     port: ChatPort = world.connector("chat", name)
@@ -45,6 +50,13 @@ def _send(world: World, job: Job, params: Send) -> Sent:
 def _channel(world: World, to: str, *, kind: str) -> str:
     """A channel id is taken as it is; everything else is a name of the directory."""
     return to if _CHANNEL.fullmatch(to) else channel_of(world, to, kind)
+
+
+def _is_snoozed(world: World, case_id: str, to: str) -> bool:
+    """Whether this person has asked not to be reminded of the case now; while nobody can say, they are."""
+    with contextlib.suppress(DependencyError):
+        return silent_until(world.records.timeline(case_id), to, datetime.now(UTC)) is not None
+    return False
 
 
 IMPLEMENTATIONS: Mapping[str, Any] = {"chat.message": _send}

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-SCOPES = ("chat:write", "users:read", "users:read.email", "usergroups:read", "im:write")
+SCOPES = ("chat:write", "commands", "users:read", "users:read.email", "usergroups:read", "im:write")
 
 
 @dataclass(frozen=True)
