@@ -23,6 +23,7 @@ from stanch.chat_surface import Acknowledge, Heard, LineState
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe
 
 REMEMBERED = 2000  # envelopes that Slack may send again
+LOOK_SECONDS = 2.0  # how often a lost line is noticed
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
 LINK_DISABLED = "link_disabled"  # the reason in the last word before Slack hangs up for good
@@ -36,7 +37,7 @@ class _Client(SocketModeClient):
     def __init__(self, line: SocketLine, *, web: WebClient, app_token: str) -> None:
         self._line = line
         # The library reads HTTPS_PROXY for addresses on this machine too.
-        super().__init__(app_token, logger=web._logger, web_client=web)
+        super().__init__(app_token, logger=web._logger, web_client=web, ping_interval=LOOK_SECONDS)
         if _is_here(web.base_url):
             self.proxy = None
 
@@ -53,6 +54,7 @@ class SocketLine:
         self._heard = heard
         self._state = LineState()
         self._seen: OrderedDict[str, None] = OrderedDict()
+        self._overlap = 0
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._client = _Client(self, web=web, app_token=app_token)
@@ -87,6 +89,7 @@ class SocketLine:
         except (AuthBlocked, Rejected) as error:
             self._give_up(error.message, error.hint)
             raise
+        self._overlap = int(self._client.is_connected())  # the library hangs up only once the next line stands
         url = str(answer.get("url") or "")
         if urlsplit(url).scheme != "wss" and not (_is_here(url) and _is_here(self._web.base_url)):
             raise unclear(writes=False)
@@ -112,7 +115,7 @@ class SocketLine:
     def _greeted(self, _client: BaseSocketModeClient, message: dict[str, Any], _raw: str | None) -> None:
         count = message.get("num_connections")
         if message.get("type") == "hello" and isinstance(count, int):
-            self._state = replace(self._state, connections=count)
+            self._state = replace(self._state, connections=max(0, count - self._overlap))
 
     def _last_word(self, raw: str) -> None:
         if LINK_DISABLED not in raw or '"envelope_id"' in raw:

@@ -28,7 +28,7 @@ class LineState:
     """How the line is.
 
     Args:
-        connections: how many lines this app has, as the chat system last said; 0 where it has not.
+        connections: how many lines this app has, as the chat system last said, without one that is being replaced.
         problem: why it was given up for good; "" while it is kept up.
         hint: what to do about that.
     """
