@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from activities._names import channel_of
+from activities._posting import post_once
 from activities._run import outbox
 from activities._texts import case_text, case_url, standing_of
 from activities._world import World
@@ -33,7 +35,7 @@ def show(world: World, call: ApprovalCall) -> ApprovalShown:
         return ApprovalShown()
     port: ChatPort = world.connector("chat", name)
     places = _places(world, call.request, str(world.sections("chat")[name].get("kind", name)))
-    posted = _each(places[:MAX_CARDS], lambda place: port.post(_card(world, call, place)))
+    posted = _each(places[:MAX_CARDS], lambda place: post_once(world, port, _card(world, call, place)))
     return ApprovalShown(cards=tuple((card.channel, card.ref) for card in posted))
 
 
@@ -44,8 +46,16 @@ def close(world: World, call: ApprovalCall) -> ApprovalShown:
     if not name or not call.cards:
         return ApprovalShown()
     port: ChatPort = world.connector("chat", name)
-    _each(call.cards, lambda card: port.update(Posted(*card), _ended(world, call, card[0])))
+    _each(call.cards, lambda card: _end(world, port, Posted(*card), _ended(world, call, card[0])))
     return ApprovalShown(cards=call.cards)
+
+
+def _end(world: World, port: ChatPort, card: Posted, ended: Message) -> None:
+    """Rewrite a card; where that is refused, for it was removed or is too old, say it anew."""
+    try:
+        port.update(card, ended)
+    except Rejected:
+        post_once(world, port, replace(ended, key=f"{ended.key}-ended"))
 
 
 def _each(places: Sequence[_Place], work: Callable[[_Place], _Done]) -> list[_Done]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from activities._names import channel_of
+from activities._posting import post_once
 from activities._run import Job
 from activities._texts import case_text, context_of, render
 from activities._world import World
@@ -34,7 +35,9 @@ def _send(world: World, job: Job, params: Send) -> Sent:
     context = context_of(world, job.scene, text=params.text, step=job.call.path)
     text = render(world, job.scene, params.template, context)
     port: ChatPort = world.connector("chat", name)
-    posted = port.post(
+    posted = post_once(
+        world,
+        port,
         Message(
             key=job.call.key,
             channel=channel,
@@ -42,7 +45,7 @@ def _send(world: World, job: Job, params: Send) -> Sent:
             text=text.body,
             context=(case_text(world, job.scene), *((f"Ticket {params.thread}",) if params.thread else ())),
             case_id=job.scene.case_id,
-        )
+        ),
     )
     return Sent(channel=posted.channel, ref=posted.ref)
 
