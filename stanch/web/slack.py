@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -10,9 +11,9 @@ from fastapi import APIRouter, BackgroundTasks, Request
 from stanch.errors import IntakeError
 from stanch.shapes import is_dict
 from stanch.sinks.slack import escape
-from stanch.slack_signing import parse_interaction
-from stanch.web.services import Given
-from stanch.web.slack_clicks import take
+from stanch.slack_signing import Interaction, parse_interaction
+from stanch.web.services import Given, Services
+from stanch.web.slack_clicks import ACK_SECONDS, Taken, take
 from stanch.web.slack_events import hear_event
 from stanch.web.slack_proof import proven
 from stanch.web.slack_reply import said, tell
@@ -28,11 +29,19 @@ async def interaction(request: Request, services: Given, later: BackgroundTasks)
     body = await request.body()
     await proven(services, body, dict(request.headers))
     deed = parse_interaction(body)
-    taken = await take(services, deed)
-    if not taken.text:
-        return dict(taken.answer)
-    later.add_task(tell, services, deed, taken.text)
-    return said(escape(taken.text))
+    work = asyncio.ensure_future(take(services, deed))
+    done, _ = await asyncio.wait({work}, timeout=ACK_SECONDS)
+    later.add_task(_say, services, deed, work)
+    if not done:
+        return {}  # it goes on, and the person is told then
+    taken = work.result()
+    return said(escape(taken.text)) if taken.text else dict(taken.answer)
+
+
+async def _say(services: Services, deed: Interaction, work: asyncio.Future[Taken]) -> None:
+    taken = await work
+    if taken.text:
+        await tell(services, deed, taken.text)
 
 
 @router.post("/v1/slack/events")

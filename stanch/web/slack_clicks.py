@@ -18,6 +18,7 @@ from stanch.web.slack_refusals import note_refusal
 from stanch.web.slack_review import Asked, open_review, send_review, turn_page
 
 KEY_ID = "1"
+ACK_SECONDS = 2.6  # Slack waits three, and then shows the person a warning
 OURS = "stanch."
 LINKS = "stanch.open"  # buttons that only open a page; Slack tells us of them too
 STEP_UP = "A010"

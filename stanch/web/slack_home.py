@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from stanch.approvals import ApprovalRequest
-from stanch.contract import ApprovalView
+from stanch.approvals import ApprovalRequest, ApprovalState
 from stanch.errors import StanchError
 from stanch.records import CaseFilter, CaseRow
 from stanch.slack_signing import Button, button_token
 from stanch.slack_signing import Verdict as Pressed
 from stanch.slack_views import ASKED, OWN, Item, View, home, moment
-from stanch.web.looking import pending
 from stanch.web.services import Services
 from stanch.web.slack_people import Account, who_is
 from stanch.web.slack_review import KEY_ID, case_url, surface_of
+
+MOST = 1000  # open approvals that are looked through, soonest end first
 
 
 async def show_home(services: Services, account: Account) -> None:
@@ -36,20 +36,20 @@ async def show_home(services: Services, account: Account) -> None:
 async def _home(services: Services, principal: str) -> View:
     asked, own = await asyncio.gather(waiting_for(services, principal), cases_of(services, principal))
     return home(
-        [_asked(services, item.request) for item in asked[:ASKED]],
+        [_asked(services, request) for request in asked[:ASKED]],
         [Item(case_line(row), url=case_url(services, row.case_id)) for row in own[:OWN]],
         more=(len(asked) - ASKED, len(own) - OWN),
     )
 
 
-async def waiting_for(services: Services, principal: str) -> list[ApprovalView]:
+async def waiting_for(services: Services, principal: str) -> list[ApprovalRequest]:
     """What this person may decide and has not yet, soonest end first."""
-    found = await pending(services)
-    return [item for item in found if principal in item.request.approvers() and not _voted(item, principal)]
+    found = await asyncio.to_thread(services.records.approvals, limit=MOST)
+    return [state.request for state in found if _is_for(state, principal)]
 
 
-def _voted(item: ApprovalView, principal: str) -> bool:
-    return any(vote.principal == principal for vote in item.votes)
+def _is_for(state: ApprovalState, principal: str) -> bool:
+    return principal in state.request.approvers() and all(vote.principal != principal for vote in state.votes)
 
 
 async def cases_of(services: Services, principal: str) -> list[CaseRow]:

@@ -14,12 +14,11 @@ from stanch.chat_surface import Acknowledge, ChatSurface, Heard, Line, LineState
 from stanch.errors import StanchError
 from stanch.slack_signing import read_command, read_interaction
 from stanch.web.services import Services
-from stanch.web.slack_clicks import take
+from stanch.web.slack_clicks import ACK_SECONDS, take
 from stanch.web.slack_commands import answer
 from stanch.web.slack_events import hear_event
 from stanch.web.slack_reply import tell
 
-ACK_SECONDS = 2.6  # Slack waits three, and then shows the person a warning
 AT_ONCE = 64
 TOO_MANY = "this app has more lines at Slack than `connections` says: another process may be taking clicks"
 

@@ -51,8 +51,8 @@ async def _list(services: Services, _given: SlashCommand, principal: str) -> str
     asked, own = await asyncio.gather(waiting_for(services, principal), cases_of(services, principal))
     lines = [f"Waiting for you: {len(asked)}"]
     lines += [
-        f"- {item.request.question} (case {item.request.case_id}, until {moment(item.request.expires_at)})"
-        for item in asked[:SHOWN]
+        f"- {request.question} (case {request.case_id}, until {moment(request.expires_at)})"
+        for request in asked[:SHOWN]
     ]
     lines += [f"Your cases: {len(own)}", *(f"- {case_line(row)}" for row in own[:SHOWN])]
     return "\n".join(lines)
