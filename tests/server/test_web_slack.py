@@ -267,3 +267,21 @@ def test_an_answer_is_acknowledged_in_time_however_slow_slack_is(edge: Edge, sla
     begun = time.monotonic()
     assert "in time" in press(slack, card, "stanch.approve")
     assert time.monotonic() - begun < 3
+
+
+def test_two_hundred_clicks_of_an_outsider_leave_one_line_and_no_history(edge: Edge, slack: SlackStandin) -> None:
+    case_id = opened(edge, "flood")
+    card = card_of(edge, slack, case_id)
+    before = history(edge, case_id)
+    for _ in range(200):
+        slack.people.press("U01TOM", button="stanch.approve", channel="D01MARIA", ts=card["ts"])
+    assert history(edge, case_id) <= before + 8, "one refusal is recorded, and its repeats are not"
+
+
+def history(edge: Edge, case_id: str) -> int:
+    async def count(client: Any) -> int:
+        described = await client.get_workflow_handle(case_id).describe()
+        return int(described.history_length)
+
+    found: int = edge.in_loop(count)
+    return found
