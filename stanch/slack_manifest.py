@@ -34,24 +34,7 @@ def manifest(*, socket: bool, groups: bool = False, url: str = "https://stanch.e
             "description": "Security findings about your APIs, seen through to a proven fix",
             "background_color": "#16324f",
         },
-        "features": {
-            # Without the messages tab an app may not write to people at all.
-            "app_home": {
-                "home_tab_enabled": True,
-                "messages_tab_enabled": True,
-                "messages_tab_read_only_enabled": True,
-            },
-            "bot_user": {"display_name": "Stanch", "always_online": False},
-            "slash_commands": [
-                {
-                    "command": "/stanch",
-                    **_at("url", url, "/v1/slack/commands", socket=socket),
-                    "description": "Cases: list, show, assign, snooze; halt changes",
-                    "usage_hint": "help",
-                    "should_escape": True,
-                }
-            ],
-        },
+        "features": _features(url, socket=socket),
         "oauth_config": {"scopes": {"bot": list(scopes_of(groups=groups))}},
         "settings": {
             "event_subscriptions": {
@@ -66,6 +49,27 @@ def manifest(*, socket: bool, groups: bool = False, url: str = "https://stanch.e
             "socket_mode_enabled": socket,
             "token_rotation_enabled": False,
         },
+    }
+
+
+def _features(url: str, *, socket: bool) -> dict[str, Any]:
+    return {
+        # Without the messages tab an app may not write to people at all.
+        "app_home": {
+            "home_tab_enabled": True,
+            "messages_tab_enabled": True,
+            "messages_tab_read_only_enabled": True,
+        },
+        "bot_user": {"display_name": "Stanch", "always_online": False},
+        "slash_commands": [
+            {
+                "command": "/stanch",
+                **_at("url", url, "/v1/slack/commands", socket=socket),
+                "description": "Cases: list, show, assign, snooze; halt changes",
+                "usage_hint": "help",
+                "should_escape": True,
+            }
+        ],
     }
 
 
