@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from activities._names import channel_of
+from activities._posting import post_once
 from activities._run import Job
 from activities._texts import case_text, context_of, render
 from activities._world import World
 from stanch.actions.chat import Rewrite, Send, Sent
-from stanch.errors import Rejected
+from stanch.errors import DependencyError, Rejected
 from stanch.ports import ChatPort, Message, Posted
+from stanch.snoozing import REMINDER, silent_until
 
 _CHANNEL = re.compile(r"[CGDUW][A-Z0-9]{2,30}", re.ASCII)
 
@@ -26,8 +30,10 @@ def _send(world: World, job: Job, params: Send) -> Sent:
         raise Rejected(
             f"{params.to or 'nobody'} cannot be reached in {name}", code="V012", hint="add it to the directory"
         )
+    if params.template == REMINDER and _is_snoozed(world, job.scene.case_id, params.to):
+        return Sent(delivered=False)
     port: ChatPort = world.connector("chat", name)
-    posted = port.post(_message(world, job, params, channel=channel))
+    posted = post_once(world, port, _message(world, job, params, channel=channel))
     return Sent(channel=posted.channel, ref=posted.ref)
 
 
@@ -65,6 +71,13 @@ def _ticket_line(job: Job, named: str) -> tuple[str, ...]:
 def _channel(world: World, to: str, *, kind: str) -> str:
     """A channel id is taken as it is; everything else is a name of the directory."""
     return to if _CHANNEL.fullmatch(to) else channel_of(world, to, kind)
+
+
+def _is_snoozed(world: World, case_id: str, to: str) -> bool:
+    """Whether this person has asked not to be reminded of the case now; while nobody can say, they are."""
+    with contextlib.suppress(DependencyError):
+        return silent_until(world.records.timeline(case_id), to, datetime.now(UTC)) is not None
+    return False
 
 
 IMPLEMENTATIONS: Mapping[str, Any] = {"chat.message": _send, "chat.update": _rewrite}

@@ -178,6 +178,7 @@ class ChatUser:
     is_bot: bool = False
     is_guest: bool = False
     deleted: bool = False
+    teams: tuple[str, ...] = ()  # further places it is at home in: organisation and workspaces of an Enterprise Grid
 
 
 class ChatPort(Protocol):
