@@ -151,6 +151,26 @@ def checks() -> list[Check]:
     return examine(world)
 
 
+def reap(*, at: str, dry_run: bool, actor: str) -> dict[str, Any]:
+    """Lift what is past its end at one point, or at all, without Temporal; what was found and done.
+
+    Raises:
+        ConfigError: C032, there is no such point.
+    """
+    from activities import _reaping
+    from activities._bare import bare_world
+    from stanch.settings import load_settings
+
+    world = bare_world(load_settings())
+    points = (at,) if at else tuple(world.sections("point"))
+    if at:
+        world.connector("point", at)
+    try:
+        return _reaping.told(world, points, _reaping.reap(world, points=points, dry_run=dry_run, actor=actor))
+    finally:
+        world.records.close()
+
+
 def make_worker(
     client: Client, world: World, queue: str, threads: ThreadPoolExecutor, *, interceptors: Sequence[Interceptor] = ()
 ) -> Worker:

@@ -30,7 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "original": ("stanch.cli.original", "app", "The body of a delivery as it arrived, for evidence."),
     "approve": ("stanch.cli.decide", "approve", "Approve what a case asks."),
     "deny": ("stanch.cli.decide", "deny", "Deny what a case asks."),
-    "lease": ("stanch.cli.lease", "app", "Live blocks: list, show, lift."),
+    "lease": ("stanch.cli.lease", "app", "Live blocks: list, show, lift, reap."),
     "halt": ("stanch.cli.decide", "halt", "Stop new changes; --freeze stops lifts too."),
     "resume": ("stanch.cli.decide", "resume", "Allow changes again."),
     "audit": ("stanch.cli.audit", "app", "The ledger: verify."),
