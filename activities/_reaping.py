@@ -104,8 +104,18 @@ def _of_point(name: str, found: Reaping) -> dict[str, str]:
     return {"point": name, "state": "answered", "code": "", "reason": ""}
 
 
-def take_out(world: World, point: str, entries: Sequence[Owned], *, actor: str = "stanch") -> list[Reaped]:
-    """Take entries out by their exact names, with a ledger line before and after each."""
+def take_out(
+    world: World, point: str, entries: Sequence[Owned], *, actor: str = "stanch", ended: bool = True
+) -> list[Reaped]:
+    """Take entries out by their exact names, with a ledger line before and after each.
+
+    Args:
+        world: records, where they can be had.
+        point: where the entries stand.
+        entries: as they were listed.
+        actor: who does it.
+        ended: say in records that their leases are over; not where the point's writer is there to tell the cases.
+    """
     if not entries:
         return []
     run, known = uuid4().hex[:12], _known(world, point)
@@ -120,7 +130,8 @@ def take_out(world: World, point: str, entries: Sequence[Owned], *, actor: str =
     for item, end in zip(entries, told, strict=True):
         data = {"outcome": "CONFIRMED" if end.state == "lifted" else "UNCERTAIN", "code": end.code}
         _write(world, [_line(point, item, known, run, actor, {**data, "reason": end.reason})])
-    _remember(world, known, told)
+    if ended:
+        _remember(world, known, told)
     return told
 
 

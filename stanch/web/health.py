@@ -13,6 +13,7 @@ from temporalio.service import RPCError
 from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import DependencyError
 from stanch.temporal import search_attributes
+from stanch.web.point_figures import overdue, seen
 from stanch.web.reception import Reception
 from stanch.web.services import Given, Services
 
@@ -83,6 +84,10 @@ def _figures(services: Services) -> str:
         "stanch_quarantine_held", "Deliveries that nobody could map.", len(records.quarantined(limit=1000))
     )
     lines += _single("stanch_halts", "Scopes that are halted.", len(records.halts()))
+    lines += _family("stanch_leases_overdue", "Held over a minute past their end.", "point", overdue(records))
+    strays, away = seen(records)
+    lines += _family("stanch_blocks_orphaned", "Entries of ours that nobody holds.", "point", strays)
+    lines += _family("stanch_points_unreachable", "1 where the last look got no answer.", "point", away)
     lines += _of_policy(services)
     return "\n".join(lines) + "\n"
 
