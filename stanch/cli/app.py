@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "lease": ("stanch.cli.lease", "app", "Live blocks: list, show, lift, reap."),
     "halt": ("stanch.cli.decide", "halt", "Stop new changes; --freeze stops lifts too."),
     "resume": ("stanch.cli.decide", "resume", "Allow changes again."),
+    "protect": ("stanch.cli.protect", "app", "What may never be blocked: add, remove, check, list."),
     "audit": ("stanch.cli.audit", "app", "The ledger: verify."),
     "config": ("stanch.cli.config", "app", "Settings: show, with where each value came from."),
     "doctor": ("stanch.cli.serve", "doctor", "Name every broken link, with a fix."),
