@@ -41,8 +41,9 @@ def point_answered(world: World, point: str, leases: Sequence[Lease], done: set[
 
 
 def point_failed(world: World, point: str, leases: Sequence[Lease], error: StanchError) -> None:
-    """A write that got no answer; one failure, however many leases were in it."""
-    if leases:
+    """A write that got no answer; one failure, however many leases were in it. To be asked to wait is none."""
+    asked_to_wait = isinstance(error, RetrySafe) and error.retry_after is not None
+    if leases and not asked_to_wait:
         _failed(world, _scopes(point, leases), error.code)
 
 

@@ -112,6 +112,13 @@ def test_a_point_that_fails_makes_changes_ask_people(glue: Glue, point: Point, e
     check_lease(glue.world, lease())  # what was decided before is tried on
 
 
+def test_a_point_that_asks_to_wait_has_not_failed(glue: Glue, point: Point) -> None:
+    point.error = RetrySafe("one update a second", retry_after=1.0)
+    for _ in range(9):
+        write(glue)
+    assert opened(glue) == []
+
+
 def test_what_works_closes_it(glue: Glue, point: Point) -> None:
     point.ok = False
     for _ in range(5):
