@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from activities._run import Implementation
     from activities._world import World
-    from stanch.ports import ChatPort, Check, TicketPort
+    from stanch.ports import Check
     from stanch.web.services import Services
 
 ROOT = Path(__file__).parent
@@ -104,23 +104,9 @@ def watch_policy(world: World, role: str) -> None:
     world.policy.watch(exchange)
 
 
-class Connectors:
-    """The connectors as the web service may use them."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def tickets(self, name: str) -> TicketPort:
-        port: TicketPort = self._world.connector("tickets", name)
-        return port
-
-    def chat(self) -> ChatPort | None:
-        name = self._world.first("chat")
-        return self._world.connector("chat", name) if name else None
-
-
 def web_services(client: Client, *, login_token: str) -> Services:
     """What the web service of this process works with."""
+    from activities._connectors import Connectors
     from stanch.web.services import Services
 
     world = make_world()
@@ -152,23 +138,10 @@ def checks() -> list[Check]:
 
 
 def reap(*, at: str, dry_run: bool, actor: str) -> dict[str, Any]:
-    """Lift what is past its end at one point, or at all, without Temporal; what was found and done.
+    """Lift what is past its end at one point, or at all, without Temporal; what was found and done."""
+    from activities._reaping import reap_now
 
-    Raises:
-        ConfigError: C032, there is no such point.
-    """
-    from activities import _reaping
-    from activities._bare import bare_world
-    from stanch.settings import load_settings
-
-    world = bare_world(load_settings())
-    points = (at,) if at else tuple(world.sections("point"))
-    if at:
-        world.connector("point", at)
-    try:
-        return _reaping.told(world, points, _reaping.reap(world, points=points, dry_run=dry_run, actor=actor))
-    finally:
-        world.records.close()
+    return reap_now(at=at, dry_run=dry_run, actor=actor)
 
 
 def make_worker(

@@ -9,13 +9,14 @@ from typing import Any
 from uuid import uuid4
 
 from activities import _spool
-from activities._bare import has_records
+from activities._bare import bare_world, has_records
 from activities._world import World
 from stanch.canonical import digest
 from stanch.errors import DependencyError, StanchError
 from stanch.leases import Lease, LeaseState
 from stanch.ports import Owned, PointPort
 from stanch.records import Entry, LeaseRow
+from stanch.settings import load_settings
 
 MAX_LEASES = 10_000
 REAP = "reap"  # episode of lines about a block whose lease nobody knows
@@ -80,6 +81,22 @@ def owned_at(world: World, point: str) -> Sequence[Owned]:
 def overdue(owned: Sequence[Owned], moment: datetime) -> list[Owned]:
     """What should have ended by that moment."""
     return [item for item in owned if item.expires_at is not None and item.expires_at <= moment]
+
+
+def reap_now(*, at: str, dry_run: bool, actor: str) -> dict[str, Any]:
+    """The command `stanch lease reap`.
+
+    Raises:
+        ConfigError: C032, there is no such point.
+    """
+    world = bare_world(load_settings())
+    points = (at,) if at else tuple(world.sections("point"))
+    if at:
+        world.connector("point", at)
+    try:
+        return told(world, points, reap(world, points=points, dry_run=dry_run, actor=actor))
+    finally:
+        world.records.close()
 
 
 def told(world: World, points: Sequence[str], found: Reaping) -> dict[str, Any]:

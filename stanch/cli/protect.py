@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stanch.cli.client import By, Json, Reason, Url, api, safe, show_json, show_rows
+from stanch.shapes import is_dict
 
 PROTECTED = 5
 
@@ -54,9 +55,10 @@ def list_protected(url: Url = "", as_json: Json = False) -> None:
 
 
 def _rows(answer: Mapping[str, Any]) -> Iterator[tuple[object, ...]]:
-    for words, entries in (answer["guards"] or {}).items():
+    written: dict[str, list[Any]] = answer["guards"] or {}
+    for words, entries in written.items():
         for entry in entries:
-            value = f"{entry['host']} {entry['path']}" if isinstance(entry, dict) else entry
+            value = f"{entry['host']} {entry['path']}" if is_dict(entry) else entry
             yield (words.removesuffix("s"), value, "guards.yaml", "", "")
     for item in answer["added"]:
         yield (item["kind"], item["value"], f"run time, {item['at'][:10]}", item["by"], item["reason"])
