@@ -109,11 +109,11 @@ def _revive(world: World, sight: _Sight, now: datetime, *, may_hold: bool, may_l
         if shard not in running:
             running[shard] = _is_running(world, sight.point, shard)
         stands = sight.owned is None or lease.target in sight.standing
-        over = lease.expires_at + GRACE <= now
-        if over or not (stands or running[shard]):
+        over, lost = lease.expires_at + GRACE <= now, not running[shard]
+        if (over and (lost or not stands)) or (lost and not stands):  # a living writer that cannot lift is trying
             if may_lift:
                 blocks.signal_point(world, lease, contract.RELEASE, Release(lease=lease, reason="found by the sweep"))
-        elif not running[shard] and sight.owned is not None and may_hold:
+        elif lost and not over and sight.owned is not None and may_hold:
             blocks.signal_point(world, lease, contract.HOLD, lease)
 
 

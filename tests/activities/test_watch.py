@@ -203,8 +203,10 @@ def test_what_cannot_be_lifted_is_an_incident_told_once(
     held(glue, over)
     point.put(over)
     point.down, point.stuck = down, True
+    temporal.writers["enforce-edge"] = [over]
     seen = _watch.look(glue.world)
     assert [item.lease_id for item in seen.overdue] == ["over"]
+    assert temporal.told == []  # its writer is trying, and needs no second word
     for _ in range(2):
         _paging.page(glue.world, Paging(overdue=seen.overdue))
     assert glue.events().count(_paging.PAGED) == 1
