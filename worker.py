@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from activities._run import Implementation
     from activities._world import World
-    from stanch.ports import ChatPort, Check, TicketPort
+    from stanch.ports import Check
     from stanch.web.services import Services
 
 ROOT = Path(__file__).parent
@@ -104,23 +104,9 @@ def watch_policy(world: World, role: str) -> None:
     world.policy.watch(exchange)
 
 
-class Connectors:
-    """The connectors as the web service may use them."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-
-    def tickets(self, name: str) -> TicketPort:
-        port: TicketPort = self._world.connector("tickets", name)
-        return port
-
-    def chat(self) -> ChatPort | None:
-        name = self._world.first("chat")
-        return self._world.connector("chat", name) if name else None
-
-
 def web_services(client: Client, *, login_token: str) -> Services:
     """What the web service of this process works with."""
+    from activities._connectors import Connectors
     from stanch.web.services import Services
 
     world = make_world()
@@ -149,6 +135,13 @@ def checks() -> list[Check]:
     except StanchError as error:
         return not_started(error, settings)
     return examine(world)
+
+
+def reap(*, at: str, dry_run: bool, actor: str) -> dict[str, Any]:
+    """Lift what is past its end at one point, or at all, without Temporal; what was found and done."""
+    from activities._reaping import reap_now
+
+    return reap_now(at=at, dry_run=dry_run, actor=actor)
 
 
 def make_worker(

@@ -8,13 +8,14 @@ from typing import Any
 
 from activities._run import Job
 from activities._world import World
-from activities.blocks import spec_of, ttl_of
+from activities.blocks import point_of, spec_of, ttl_of
 from stanch.approvals import ApprovalRequest, Need, check_proof, covers
 from stanch.catalog import Params, catalog
 from stanch.contract import Scene
-from stanch.errors import DependencyError, Problem, Refused
+from stanch.errors import DependencyError, Problem, Refused, Rejected
 from stanch.guards import Attempt, GuardState, Refusal, Stop, check
 from stanch.guards import check_action as judge_action
+from stanch.guards.breaker import open_scopes
 from stanch.guards.touch import REMOVES
 from stanch.leases import ApprovalProof, Lease, SuspendSpec, target_of
 from stanch.records import Budget
@@ -46,6 +47,7 @@ def check_action(world: World, job: Job, params: Params) -> None:
         playbook=scene.playbook,
         source=scene.source,
         host=host,
+        point=_point(world, call.action, params),
         rated=_rated(world, host),
     )
     budgeted = not lifting and call.approval is None
@@ -80,7 +82,8 @@ def check_lease(world: World, lease: Lease) -> None:
         ttl=max(0.0, (lease.expires_at - datetime.now(UTC)).total_seconds()),
         rated=_rated(world, str(getattr(lease.spec, "host", ""))),
     )
-    state = guard_state(world, key=lease.lease_id)
+    # A breaker stops what is decided anew; what was decided before it opened is tried on.
+    state = guard_state(world, key=lease.lease_id).model_copy(update={"breakers": ()})
     _readable(state, lifting=False)
     _raise(check(lease.spec, attempt, policy=world.policy.current.guards, state=state))
 
@@ -146,6 +149,16 @@ def _rated(world: World, host: str) -> bool:
     return not host or world.policy.current.inventory.is_rated(host)
 
 
+def _point(world: World, action: str, params: Params) -> str:
+    """Where it would be held, so that a halt or breaker of the point stops it here; no point is named by the call."""
+    if not catalog()[action].leased or action in REMOVES:
+        return ""
+    try:
+        return point_of(world, spec_of(params), str(getattr(params, "at", "")))
+    except Rejected:
+        return ""
+
+
 def _plain(params: Params) -> dict[str, Any]:
     return params.model_dump(exclude_none=True)
 
@@ -181,6 +194,7 @@ def guard_state(world: World, *, key: str, budgets: Sequence[Budget] = ()) -> Gu
         halted=tuple(Stop(scope=halt.scope, freeze=halt.freeze) for halt in view.halts),
         protected=tuple((item.kind, item.value) for item in view.protected),
         budget_left=left,
+        breakers=open_scopes(view.breakers, datetime.now(UTC)),
     )
 
 

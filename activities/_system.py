@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities import approvals, groups, intake, ledger, points, turns
+from activities import _paging, _watch, approvals, groups, intake, ledger, points, turns
 from activities._run import heartbeats, reported
 from activities._texts import keep_texts
 from activities._world import World
@@ -18,6 +18,7 @@ from stanch.noise.words import GroupPost, GroupPosted, GroupRef, GroupTell, Unqu
 from stanch.resolve import resolve
 from stanch.wire_intake import IntakeInput
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
+from stanch.wire_watch import Paging, PointsSeen
 
 
 def core_activities(world: World) -> list[Callable[..., Any]]:
@@ -101,7 +102,12 @@ def chat_activities(world: World) -> list[Callable[..., Any]]:
         with heartbeats():
             return reported(lambda: approvals.close(world, call))
 
-    return [show, close]
+    @activity.defn(name=contract.PAGE)
+    def page(paging: Paging) -> None:
+        with heartbeats():
+            return reported(lambda: _paging.page(world, paging))
+
+    return [show, close, page]
 
 
 def point_activities(world: World) -> list[Callable[..., Any]]:
@@ -117,4 +123,9 @@ def point_activities(world: World) -> list[Callable[..., Any]]:
         with heartbeats():
             return reported(lambda: points.announce(world, call))
 
-    return [reconcile, announce]
+    @activity.defn(name=contract.LOOK)
+    def look() -> PointsSeen:
+        with heartbeats():
+            return reported(lambda: _watch.look(world))
+
+    return [reconcile, announce, look]

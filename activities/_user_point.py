@@ -126,6 +126,19 @@ class UserPoint:
     def list_owned(self) -> Sequence[Owned]:
         return [entry for entry in (user.owned() for user in self._users.suspended()) if entry is not None]
 
+    def take_out(self, entries: Sequence[Owned]) -> Sequence[Applied]:
+        """See PointPort; a user whose note has changed was suspended anew, and stays so."""
+        return [self._take_out(entry) for entry in entries]
+
+    def _take_out(self, entry: Owned) -> Applied:
+        try:
+            user = self._known(entry.name)
+            if user is not None and user.owned() == entry:
+                self._lift(entry.target, {entry.target: user})
+        except ConnectorError as error:
+            return Applied(target=entry.name, ok=False, code=error.code, reason=error.message)
+        return Applied(target=entry.name, ok=True)
+
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
         raise _no_traffic()
 

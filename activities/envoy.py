@@ -113,6 +113,16 @@ class EnvoyPoint:
         """Our entries, from the file alone."""
         return [owned for name in self._file.read().owned() if (owned := parse_name(name))]
 
+    def take_out(self, entries: Sequence[Owned]) -> Sequence[Applied]:
+        """See PointPort; an entry that was renewed has another name, and stays."""
+        with self._file.locked():
+            document = self._file.read()
+            kept, gone = document.owned(), {entry.name for entry in entries}
+            if kept.keys() & gone:
+                document = self._publisher.publish(document, {n: kept[n] for n in kept if n not in gone})
+        still = document.owned()
+        return [Applied(target=entry.name, ok=entry.name not in still) for entry in entries]
+
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
         """What the block would have hit in the window, from the access log."""
         return _envoy_traffic.estimate(

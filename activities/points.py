@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import _spool
+from activities import _breaker, _spool
 from activities._guard import check_lease
 from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
-from stanch.errors import ConnectorError, DependencyError, Refused
+from stanch.errors import ConnectorError, DependencyError, Refused, StanchError
 from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
 from stanch.records import Entry, LeaseRow
@@ -32,6 +32,10 @@ def reconcile(world: World, call: Reconcile) -> ReconcileReply:
         done = point.reconcile(adds=allowed, removes=call.removes, wanted=wanted, expected=call.expected)
     except Mismatch:
         return ReconcileReply(mismatch=True)
+    except StanchError as error:
+        _breaker.point_failed(world, call.point, allowed, error)
+        raise
+    _breaker.point_answered(world, call.point, allowed, {item.target for item in done.results if item.ok})
     results = [*done.results, *refused]
     ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
     _write(world, call, [*ends, *_outcomes(restored, "restore", results)])

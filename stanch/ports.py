@@ -256,6 +256,13 @@ class PointPort(Protocol):
 
     def list_owned(self) -> Sequence[Owned]: ...
 
+    def take_out(self, entries: Sequence[Owned]) -> Sequence[Applied]:
+        """Take out exactly these entries, as they were listed; `target` of each result is the entry's name.
+
+        An entry that is not there any more, or has been renewed since, is success and nothing is changed for it.
+        """
+        ...
+
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate: ...
 
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage: ...

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pydantic import Field
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError
+from temporalio.exceptions import ActivityError, ApplicationError
 
 from stanch import contract
 from stanch.catalog import Queue
@@ -176,8 +176,8 @@ class EnforcementWorkflow:
                 retry_policy=RetryPolicy(maximum_attempts=1),
                 summary=f"+{len(adds)} -{len(removes)}",
             )
-        except ActivityError:
-            await self._failed(adds)
+        except ActivityError as error:
+            await self._failed(adds, busy=said_wait(error) and workflow.patched("busy-point"))
             return
         if reply.mismatch and full:
             await self._failed(adds)
@@ -255,22 +255,29 @@ class EnforcementWorkflow:
             self._state.leaving.pop(lease_id, None)
             self._state.pending.append(_outcome(lease, LeaseState.REFUSED, now, code=code, reason=reason))
 
-    async def _failed(self, adds: list[Lease]) -> None:
-        """An attempt gave no answer: back off by a timer, look for the bad lease, give up adds after 15 minutes."""
+    async def _failed(self, adds: list[Lease], *, busy: bool = False) -> None:
+        """An attempt gave no answer: back off by a timer, look for the bad lease, give up adds after 15 minutes.
+
+        A point that is busy or away says nothing about its leases: they stay together, which takes the fewest writes.
+        """
         state, now = self._state, workflow.now()
         state.digest = ""  # what the point has is unknown: the next attempt sends the full set
         for lease in adds:
             state.applied.setdefault(lease.target, UNKNOWN)  # it may have landed: then it must be lifted, too
-        if len(adds) > 1:
-            self._suspect = frozenset(lease.lease_id for lease in adds)
-        for lease in adds if len(adds) == 1 else ():
-            self._doubtful.pop(lease.lease_id, None)
-            self._doubtful[lease.lease_id] = None
+        if not busy:
+            self._doubt(adds)
         for lease in adds:
             held = state.leases.get(lease.lease_id)
             if held is not None and held.since is not None and now - held.since > GIVE_UP_ADDS:
                 self._refuse(lease.target, (False, "L002", "the enforcement point cannot be reached"), now)
         await self._back_off()
+
+    def _doubt(self, adds: list[Lease]) -> None:
+        if len(adds) > 1:
+            self._suspect = frozenset(lease.lease_id for lease in adds)
+        for lease in adds if len(adds) == 1 else ():
+            self._doubtful.pop(lease.lease_id, None)
+            self._doubtful[lease.lease_id] = None
 
     async def _back_off(self) -> None:
         """Wait longer each time; something new to be lifted is not kept waiting."""
@@ -347,6 +354,11 @@ class EnforcementWorkflow:
     def leases(self) -> list[Lease]:
         """What is held now."""
         return [held.lease for held in self._state.leases.values()]
+
+
+def said_wait(error: ActivityError) -> bool:
+    """The point was not reached, or asked to come again."""
+    return isinstance(error.cause, ApplicationError) and error.cause.type == "RETRY_SAFE"
 
 
 def _outcome(

@@ -1,4 +1,4 @@
-"""`stanch lease`: live blocks, and lifting one by hand."""
+"""`stanch lease`: live blocks, lifting one by hand, and lifting what is past its end when nothing else is left."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from stanch.cli.client import By, Json, Reason, Url, api, safe, show_facts, show_json, show_rows
+from stanch.cli.lease_reap import reap
 from stanch.durations import format_duration
 
 app = typer.Typer(help="Blocks that somebody holds until a time.", no_args_is_help=True, pretty_exceptions_enable=False)
@@ -72,3 +73,6 @@ def lift(lease_id: LeaseId, reason: Reason = "", by: By = "", url: Url = "", as_
     if as_json:
         return show_json(answer)
     return typer.echo(safe(f"lift: {answer.get('status')} (case {answer.get('case_id')})"))
+
+
+app.command("reap")(reap)

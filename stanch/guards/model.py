@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from stanch.documents import Duration
 from stanch.guards import targets
+from stanch.guards.breaker import BreakerRules
+from stanch.guards.part import Part
 from stanch.leases import MAX_TTL_SECONDS, Wire
 
 VERSION = "guards/v1"
@@ -31,12 +33,6 @@ Address = Annotated[str, AfterValidator(_readable(targets.addresses, "an address
 Host = Annotated[str, AfterValidator(_readable(targets.host_name, "a host name"))]
 PathText = Annotated[str, AfterValidator(_readable(targets.path_pattern, "a path"))]
 Name = Annotated[str, AfterValidator(_readable(targets.name, "a name"))]
-
-
-class Part(BaseModel):
-    """Base of what people write: unknown words are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ProtectedPath(Part):
@@ -117,6 +113,7 @@ class GuardPolicy(Part):
     known_hosts: tuple[Host, ...] = ()
     modes: dict[str, Modes] = Field(default={"default": "semi"})
     budgets: Budgets = Budgets()
+    breaker: BreakerRules = BreakerRules()
 
     def mode_for(self, environment: str) -> Modes:
         """The highest mode an environment allows."""

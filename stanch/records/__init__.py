@@ -4,6 +4,7 @@ from stanch.records.aliases import Aliases, AliasRow, Names
 from stanch.records.arrivals import Arrivals
 from stanch.records.arriving import Arrival, Finish, Item, Kept, Placed, Taken
 from stanch.records.board import Board, BoardNote, BoardTicket
+from stanch.records.breakers import Breakers
 from stanch.records.cases import CaseFilter, CaseRow, Cases, FindingRow, Reassignment
 from stanch.records.chain import Bad, Entry, Verification
 from stanch.records.chat import ChatMessages
@@ -31,6 +32,7 @@ class Records(
     Aliases,
     Effects,
     Safety,
+    Breakers,
     Board,
     Scopes,
     Suppressions,

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select
 
+from stanch.guards.breaker import Breaker
 from stanch.records import schema
+from stanch.records.breakers import read_breakers
 from stanch.records.database import Database, rows
 
 EVERYTHING = "all"
@@ -50,6 +52,7 @@ class GuardView:
     generation: int
     halts: tuple[Halt, ...]
     protected: tuple[Protected, ...]
+    breakers: tuple[tuple[str, Breaker], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -108,7 +111,7 @@ class Safety(Database):
             halts = tuple(Halt(**row) for row in rows(db, select(schema.halts).order_by("scope")))
             listed = rows(db, select(schema.protected).order_by("kind", "value"))
             protected = tuple(Protected(**row) for row in listed)
-            return GuardView(_setting(db, GENERATION) or 0, halts, protected)
+            return GuardView(_setting(db, GENERATION) or 0, halts, protected, tuple(read_breakers(db)))
 
     def reserve(self, budgets: Sequence[Budget], *, key: str, now: datetime) -> Reservation:
         """Take one from every budget, or from none; the same key again takes nothing more."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Protocol
 from fastapi import Depends, Request
 from temporalio.client import Client
 
+from stanch.guards import GuardPolicy
 from stanch.intake.config import Sources
 from stanch.inventory import ApiInventory
 from stanch.keys import Keys
@@ -50,6 +51,9 @@ class Rules(Protocol):
 
     @property
     def inventory(self) -> ApiInventory: ...
+
+    @property
+    def guards(self) -> GuardPolicy | None: ...
 
 
 class Policy(Protocol):

@@ -310,3 +310,26 @@ def test_pool_is_not_a_traffic_point(tenant: Tenant) -> None:
     for call in calls:
         with pytest.raises(Rejected, match="not a traffic point"):
             call()
+
+
+def others(tenant: Tenant) -> list[str]:
+    return sorted(set(tenant.seeded.users) - {"mallory"})
+
+
+def test_a_suspension_that_is_over_is_taken_out_by_its_note_alone(tenant: Tenant) -> None:
+    over, in_time = lease(hours=-1), lease(others(tenant)[0])
+    suspend(tenant, over, in_time)
+    tenant.idp.admin_disable_user(UserPoolId=tenant.pool, Username=others(tenant)[1])  # the customer's own
+    late = [item for item in tenant.point().list_owned() if item.case_id == over.case_id and item.name == "mallory"]
+    assert [item.ok for item in tenant.point().take_out(late)] == [True]
+    assert (tenant.enabled("mallory"), tenant.note("mallory")) == (True, "")
+    assert not tenant.enabled(in_time.spec.user_id)  # type: ignore[union-attr]
+    assert not tenant.enabled(others(tenant)[1])
+
+
+def test_a_suspension_renewed_since_it_was_listed_stays(tenant: Tenant) -> None:
+    suspend(tenant, lease(hours=-1))
+    late = tenant.point().list_owned()
+    suspend(tenant, lease(hours=5))
+    assert [item.ok for item in tenant.point().take_out(late)] == [True]
+    assert not tenant.enabled("mallory")

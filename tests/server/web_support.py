@@ -26,6 +26,7 @@ import worker
 from activities._world import World
 from stanch.catalog import Queue
 from stanch.contract import REPORT
+from stanch.guards import GuardPolicy, load_guards
 from stanch.intake.config import Sources, parse_sources
 from stanch.intake.signatures import sign
 from stanch.inventory import ApiInventory, parse_inventory
@@ -40,6 +41,7 @@ from stanch.settings import Settings
 from stanch.web.app import Services, create_app
 
 T = TypeVar("T")
+SHIPPED_GUARDS = Path(__file__).parents[2] / "policy" / "guards.yaml"
 INVENTORY = """
 version: inventory/v1
 apis: {shop: {host: shop.example.com, criticality: critical, business_owner: "user:maria"}}
@@ -132,6 +134,7 @@ class Rules:
     sources: Sources
     routes: RouteTable
     inventory: ApiInventory
+    guards: GuardPolicy | None = None
 
 
 STATE = PolicyState("0" * 64, datetime(2026, 3, 1, tzinfo=UTC))
@@ -146,7 +149,8 @@ class FixedPolicy:
 
 def fixed_policy() -> FixedPolicy:
     inventory = parse_inventory(INVENTORY, folder=Path())
-    return FixedPolicy(Rules(parse_sources(SOURCES), load_routes(ROUTES), inventory))
+    guards = load_guards(SHIPPED_GUARDS.read_text(encoding="utf-8"))
+    return FixedPolicy(Rules(parse_sources(SOURCES), load_routes(ROUTES), inventory, guards))
 
 
 class MemoryPoint:
@@ -232,8 +236,7 @@ class Edge:
             path.mkdir(parents=True, exist_ok=True)
         (policy / "routes.yaml").write_text(ROUTES, encoding="utf-8")
         (policy / "sources.yaml").write_text(SOURCES, encoding="utf-8")
-        guards = Path(__file__).parents[2] / "policy" / "guards.yaml"
-        (policy / "guards.yaml").write_text(guards.read_text(encoding="utf-8"), encoding="utf-8")
+        (policy / "guards.yaml").write_text(SHIPPED_GUARDS.read_text(encoding="utf-8"), encoding="utf-8")
         (playbooks / "hold_endpoint.yaml").write_text(PLAYBOOK, encoding="utf-8")
         given: dict[str, Any] = {
             "data_dir": self.folder / "data",

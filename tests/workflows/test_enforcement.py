@@ -130,6 +130,20 @@ async def test_one_bad_lease_does_not_hold_up_the_others(yard: Yard, now: Now, s
     await until(lambda: not point.stands)
 
 
+async def test_a_busy_point_gets_all_of_a_batch_in_one_write(
+    yard: Yard, now: Now, skipping: WorkflowEnvironment
+) -> None:
+    point = yard.point("busy")
+    point.busy = 3
+    leases = [yard.lease(point, f"/{number}", case=f"case-{number}", now=await now()) for number in range(12)]
+    await yard.hold(*leases)
+    await until(lambda: point.stands.keys() == targets(leases))
+    sizes = [len(call.adds) for call in point.writes[1:]]  # the first may have gone before the others came
+    assert set(sizes[1:]) <= {11, 12}, sizes
+    await yard.release(*leases)
+    await until(lambda: not point.stands)
+
+
 async def test_what_the_point_turns_away_is_told(yard: Yard, now: Now) -> None:
     point = yard.point("turned-away")
     bad = yard.lease(point, "/bad", case="case-1", now=await now())

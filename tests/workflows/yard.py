@@ -36,7 +36,8 @@ class Point:
 
     Args:
         poison: targets that make the whole attempt fail. refused: targets it turns away.
-        clinging: targets it does not let go. down: every attempt fails. silent: cases cannot be told.
+        clinging: targets it does not let go. down: every attempt fails. busy: so many attempts are put off.
+        silent: cases cannot be told.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Point:
     refused: set[str] = field(default_factory=set)
     clinging: set[str] = field(default_factory=set)
     down: bool = False
+    busy: int = 0
     silent: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -70,6 +72,9 @@ class Point:
         self.calls.append(call)
         self.times.append(activity.info().scheduled_time)
         await self.gate.wait()
+        if self.busy > 0:
+            self.busy -= 1
+            raise ApplicationError("one update a second", type="RETRY_SAFE")
         if self.down or self.poison & {lease.target for lease in call.adds}:
             raise ApplicationError("no answer", type="UNCERTAIN")
         if call.wanted is None and call.expected != self.digest:

@@ -1,0 +1,67 @@
+"""A block that cannot be lifted is an incident: its owner is told once, and the ledger says so."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from activities._names import channel_of
+from activities._world import World
+from stanch.ports import ChatPort, Message
+from stanch.records import Entry, TimelineItem
+from stanch.wire_watch import Overdue, Paging
+
+PAGED = "point.overdue.paged"
+
+
+def page(world: World, paging: Paging) -> None:
+    """Tell the owner of each; without a chat system the ledger, the metric and the console have it."""
+    for item in paging.overdue:
+        if any(line.event == PAGED and _about(line.data) == item.lease_id for line in _lines(world, item)):
+            continue
+        _post(world, item)
+        world.records.append([_line(item)])
+
+
+def _lines(world: World, item: Overdue) -> list[TimelineItem]:
+    return world.records.timeline(item.case_id)
+
+
+def _about(data: dict[str, Any] | None) -> str:
+    return str((data or {}).get("lease", ""))
+
+
+def _post(world: World, item: Overdue) -> None:
+    name = world.first("chat")
+    row = world.records.case(item.case_id)
+    if not name or row is None:
+        return
+    kind = str(world.sections("chat")[name].get("kind", name))
+    channel = channel_of(world, row.owner, kind) or channel_of(world, row.assignee, kind)
+    if not channel:
+        return
+    port: ChatPort = world.connector("chat", name)
+    ended = item.ended.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    port.post(
+        Message(
+            key=hashlib.sha256(f"overdue/{item.lease_id}".encode()).hexdigest()[:32],
+            channel=channel,
+            title=f"A block cannot be lifted at {item.point}",
+            text=f"It should have ended at {ended}. Stanch keeps trying; see `stanch doctor` and the point itself.",
+            context=(item.case_id,),
+            case_id=item.case_id,
+        )
+    )
+
+
+def _line(item: Overdue) -> Entry:
+    return Entry(
+        case_id=item.case_id,
+        episode="overdue",
+        key=f"paged:{item.lease_id}",
+        time=datetime.now(UTC),
+        actor="stanch",
+        event=PAGED,
+        data={"point": item.point, "lease": item.lease_id, "ended": item.ended.isoformat(), "incident": "overdue"},
+    )

@@ -1,0 +1,34 @@
+"""Messages of the look at all points: what stands there past its end, and when to look again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from stanch.leases import Wire
+
+
+class Overdue(Wire):
+    """A block that should be gone for more than a minute and, for all we know, is not."""
+
+    point: str
+    lease_id: str
+    case_id: str
+    ended: datetime
+
+
+class PointsSeen(Wire):
+    """What a look showed.
+
+    Args:
+        again: when something may be past its end that nobody has lifted; None where nothing stands.
+        overdue: what people must hear of.
+    """
+
+    again: datetime | None = None
+    overdue: tuple[Overdue, ...] = ()
+
+
+class Paging(Wire):
+    """Tell the owners of these."""
+
+    overdue: tuple[Overdue, ...]

@@ -1,0 +1,224 @@
+"""A look at the points: what is over comes off, lost writers begin again, orphans are named, owners are told once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from glue import CASE, EPISODE, HOST, FakeTemporal, Glue, reachable
+from temporalio.client import WorkflowExecutionStatus
+from temporalio.service import RPCError, RPCStatusCode
+
+from activities import _paging, _watch
+from stanch import contract
+from stanch.errors import RetrySafe
+from stanch.leases import Applied, BlockSpec, Lease, LeaseState, target_of
+from stanch.ports import Owned
+from stanch.records import LeaseRow
+from stanch.wire_watch import Paging
+
+MINUTE = timedelta(minutes=1)
+
+
+class Point:
+    """What stands at it, by name; everything else is never called by a look."""
+
+    def __init__(self) -> None:
+        self.stands: dict[str, Owned] = {}
+        self.down = False
+        self.stuck = False
+
+    def put(self, lease: Lease) -> None:
+        name = f"{lease.case_id}/{lease.target}/{lease.expires_at.timestamp():.0f}"
+        self.stands[name] = Owned(name, lease.case_id, lease.expires_at, lease.target)
+
+    def list_owned(self) -> Sequence[Owned]:
+        if self.down:
+            raise RetrySafe("no answer")
+        return list(self.stands.values())
+
+    def take_out(self, entries: Sequence[Owned]) -> Sequence[Applied]:
+        if self.stuck:
+            raise RetrySafe("no answer")
+        for entry in entries:
+            self.stands.pop(entry.name, None)
+        return [Applied(target=entry.name, ok=True) for entry in entries]
+
+
+class Temporal(FakeTemporal):
+    """Writers that run, and what they know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writers: dict[str, list[Lease]] = {}
+
+    def get_workflow_handle(self, workflow_id: str) -> Any:
+        async def describe() -> Any:
+            if workflow_id not in self.writers:
+                raise RPCError("not found", RPCStatusCode.NOT_FOUND, b"")
+            return SimpleNamespace(status=WorkflowExecutionStatus.RUNNING)
+
+        async def query(_name: str, *, result_type: Any) -> list[Lease]:
+            return self.writers[workflow_id]
+
+        return SimpleNamespace(describe=describe, query=query)
+
+    @property
+    def told(self) -> list[tuple[str, str]]:
+        """Signals to writers, and of which lease."""
+        found: list[tuple[str, str]] = []
+        for start in self.starts:
+            (word,) = start["start_signal_args"]
+            found.append((start["start_signal"], getattr(word, "lease", word).lease_id))
+        return found
+
+
+@pytest.fixture
+def glue(tmp_path: Path) -> Iterator[Glue]:
+    with Glue(tmp_path, points={"edge": {"kind": "memory", "hosts": ["*.example.com"]}}) as made:
+        yield made
+
+
+@pytest.fixture
+def point(glue: Glue) -> Point:
+    made = Point()
+    glue.world._built["point", "edge"] = made
+    return made
+
+
+@pytest.fixture
+def temporal(glue: Glue) -> Iterator[Temporal]:
+    made = Temporal()
+    with reachable(glue.world, made):
+        yield made
+
+
+def lease(name: str, left: timedelta) -> Lease:
+    spec = BlockSpec(host=HOST, path=f"/{name}")
+    return Lease(
+        lease_id=name,
+        case_id=CASE,
+        episode=EPISODE,
+        step="block",
+        point="edge",
+        target=target_of(spec),
+        spec=spec,
+        expires_at=datetime.now(UTC).replace(microsecond=0) + left,
+    )
+
+
+def held(glue: Glue, *leases: Lease) -> None:
+    for one in leases:
+        glue.records.put_lease(LeaseRow(lease=one, state=LeaseState.HELD, updated=datetime.now(UTC)))
+
+
+def test_what_is_over_comes_off_and_its_writer_is_told(glue: Glue, point: Point, temporal: Temporal) -> None:
+    over, fresh = lease("over", -10 * MINUTE), lease("fresh", 10 * MINUTE)
+    held(glue, over, fresh)
+    for one in (over, fresh):
+        point.put(one)
+    temporal.writers["enforce-edge"] = [over, fresh]
+    seen = _watch.look(glue.world)
+    assert [item.target for item in point.stands.values()] == [fresh.target]
+    assert temporal.told == [(contract.RELEASE, "over")]
+    assert glue.events() == ["point.reap.intent", "point.reap.outcome"]
+    assert seen.overdue == ()
+    assert seen.again is not None
+
+
+def test_the_writer_goes_first_for_half_a_minute(glue: Glue, point: Point, temporal: Temporal) -> None:
+    just = lease("just", timedelta(seconds=-10))
+    held(glue, just)
+    point.put(just)
+    temporal.writers["enforce-edge"] = [just]
+    seen = _watch.look(glue.world)
+    assert len(point.stands) == 1
+    assert seen.again is not None
+    assert timedelta(0) < seen.again - datetime.now(UTC) <= _watch.GRACE
+
+
+def test_a_lost_writer_gets_back_what_stands_and_tells_of_what_is_gone(
+    glue: Glue, point: Point, temporal: Temporal
+) -> None:
+    stands, gone, asked = lease("stands", 10 * MINUTE), lease("gone", 10 * MINUTE), lease("asked", 10 * MINUTE)
+    held(glue, stands, gone)
+    glue.records.put_lease(LeaseRow(lease=asked, state=LeaseState.REQUESTED, updated=datetime.now(UTC)))
+    point.put(stands)
+    _watch.look(glue.world)
+    assert sorted(temporal.told) == [(contract.HOLD, "stands"), (contract.RELEASE, "gone")]
+
+
+def test_a_living_writer_is_left_alone(glue: Glue, point: Point, temporal: Temporal) -> None:
+    stands, pending = lease("stands", 10 * MINUTE), lease("pending", 10 * MINUTE)
+    held(glue, stands, pending)
+    point.put(stands)
+    temporal.writers["enforce-edge"] = [stands, pending]
+    _watch.look(glue.world)
+    assert temporal.told == []
+
+
+def test_a_halt_starts_no_writer_since_its_guard_would_drop_the_block(
+    glue: Glue, point: Point, temporal: Temporal
+) -> None:
+    stands = lease("stands", 10 * MINUTE)
+    held(glue, stands)
+    point.put(stands)
+    glue.records.halt("all", by="user:ana", reason="drill", at=datetime.now(UTC))
+    _watch.look(glue.world)
+    assert (temporal.told, len(point.stands)) == ([], 1)
+
+
+def test_a_freeze_lifts_nothing(glue: Glue, point: Point, temporal: Temporal) -> None:
+    over = lease("over", -10 * MINUTE)
+    held(glue, over)
+    point.put(over)
+    glue.records.halt("point:edge", by="user:ana", reason="evidence", at=datetime.now(UTC), freeze=True)
+    _watch.look(glue.world)
+    assert (temporal.told, len(point.stands)) == ([], 1)
+
+
+def test_orphans_are_named_once_and_lifted_at_their_end_only(glue: Glue, point: Point, temporal: Temporal) -> None:
+    point.put(lease("orphan", 10 * MINUTE))
+    point.put(lease("old-orphan", -10 * MINUTE))
+    known = lease("known", 10 * MINUTE)
+    point.put(known)
+    temporal.writers["enforce-edge"] = [known]
+    for _ in range(2):
+        _watch.look(glue.world)
+    assert glue.events().count("point.orphan.found") == 1
+    assert {item.target for item in point.stands.values()} == {known.target, lease("orphan", MINUTE).target}
+    seen = glue.records.setting(_watch.SEEN)
+    assert seen["orphaned"] == {"edge": 1}
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_what_cannot_be_lifted_is_an_incident_told_once(
+    glue: Glue, point: Point, temporal: Temporal, down: bool
+) -> None:
+    over = lease("over", -2 * MINUTE)
+    held(glue, over)
+    point.put(over)
+    point.down, point.stuck = down, True
+    temporal.writers["enforce-edge"] = [over]
+    seen = _watch.look(glue.world)
+    assert [item.lease_id for item in seen.overdue] == ["over"]
+    assert temporal.told == []  # its writer is trying, and needs no second word
+    for _ in range(2):
+        _paging.page(glue.world, Paging(overdue=seen.overdue))
+    assert glue.events().count(_paging.PAGED) == 1
+    assert glue.records.setting(_watch.SEEN)["unreachable"] == (["edge"] if down else [])
+
+
+def test_a_shared_block_is_overdue_only_when_its_last_holder_is(glue: Glue, point: Point, temporal: Temporal) -> None:
+    first = lease("shared", -10 * MINUTE)
+    last = lease("shared", 10 * MINUTE).model_copy(update={"lease_id": "last"})
+    held(glue, first, last)
+    point.put(last)
+    temporal.writers["enforce-edge"] = [last]
+    seen = _watch.look(glue.world)
+    assert seen.overdue == ()
+    assert len(point.stands) == 1
