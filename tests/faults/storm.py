@@ -8,12 +8,13 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 
 from stanch.errors import DependencyError
 from tests.faults.storm_faults import Post, Storm, let_loose
-from tests.faults.storm_people import Person, Work
+from tests.faults.storm_people import NotDone, Person, Work
 from tests.faults.storm_town import Town
 from tests.faults.ticket_judge import Evidence, Verdict, judge
 
@@ -35,6 +36,7 @@ class Report:
     calls: int
     faults: Counter[str]
     post: Counter[str]
+    missed: tuple[str, ...]
 
     def text(self) -> str:
         rate = self.faults.total() / max(1, self.calls)
@@ -70,9 +72,8 @@ class Weather:
         self._storms: list[Storm] = [storm for storm, _ in loose]
         self._posts: list[Post] = [post for _, post in loose]
         systems = list(PLACES)
-        self.work = [
-            Work(f"{seed}x{n}", systems[n % len(systems)], ENDINGS[n % len(ENDINGS)]) for n in range(cases)
-        ]
+        self.work = [Work(f"{seed}x{n}", systems[n % len(systems)], ENDINGS[n % len(ENDINGS)]) for n in range(cases)]
+        self.missed: list[str] = []
         self._through = 0
 
     async def blow(self) -> Report:
@@ -93,16 +94,21 @@ class Weather:
             calls=sum(storm.calls for storm in self._storms),
             faults=sum((storm.met for storm in self._storms), Counter()),
             post=sum((post.met for post in self._posts), Counter()),
+            missed=tuple(self.missed),
         )
 
     async def _one(self, work: Work, gate: asyncio.Semaphore) -> None:
         async with gate:
-            work.case_id = await asyncio.to_thread(self._send, work)
+            told = await asyncio.to_thread(self._send, work)
+            work.case_id, work.finding_id = str(told["case_id"]), str(told["finding_id"])
             person = Person(work, self._trackers[work.system], seed=self._seed, fix=self._fix)
-            await person.through()
+            try:
+                await person.through()
+            except NotDone as error:  # the judge will see what is wrong
+                self.missed.append(str(error))
         self._through += 1
 
-    def _send(self, work: Work) -> str:
+    def _send(self, work: Work) -> dict[str, Any]:
         """The finding, until it is accepted."""
         host, path = PLACES[work.system]
         finding = {
@@ -119,16 +125,15 @@ class Weather:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return str(self._town.client.send("own", json.dumps(finding).encode())["case_id"])
+                return self._town.client.send("own", json.dumps(finding).encode())
             except (DependencyError, httpx.HTTPError):
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(0.2)
 
     def _fix(self, work: Work) -> None:
-        live = self._town.client.case(work.case_id).get("live") or {}
         if self._town.around.scanner is not None:
-            self._town.around.scanner.mark_fixed(str(live["finding"]["id"]))
+            self._town.around.scanner.mark_fixed(work.finding_id)
 
     async def _kill(self) -> None:
         """Spread over the work: one at its start, then one each time another share of it is through."""
@@ -154,7 +159,10 @@ class Weather:
         return lengths
 
     async def _reconcile(self) -> None:
-        """Until Stanch does it by itself: the trackers repeat what they have said."""
+        """The trackers say once more what people did last to each ticket; Stanch reads the tickets again."""
+        for post in self._posts:
+            for callback in post.last.values():
+                post.send(callback)
 
     async def _quiet(self) -> None:
         deadline = time.monotonic() + PATIENCE

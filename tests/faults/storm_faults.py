@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections import Counter
@@ -14,6 +15,7 @@ from stanch.sandbox._callbacks import Callback
 from stanch.sandbox._server import Fault
 from stanch.sandbox.jira import JiraStandin
 from stanch.sandbox.servicenow import ServiceNowStandin
+from tests.faults.ticket_judge import OURSELVES
 
 HANG = 1.6  # seconds: longer than the connector waits
 LATE = 1.3  # committed when the connector has just given up
@@ -72,21 +74,30 @@ class Post:
     def __init__(self, send: Callable[[Callback], None], seed: str) -> None:
         self.rate = 0.3
         self.met: Counter[str] = Counter()
-        self._send = send
+        self.send = send
+        self.last: dict[str, Callback] = {}
         self._dice = random.Random(seed)
         self._timers: list[threading.Timer] = []
 
     def emit(self, callback: Callback) -> None:
+        self._keep(callback)
         kind = self._dice.choice(("twice", "late", "late and twice", "lost")) if self._dice.random() < self.rate else ""
         self.met[kind or "plain"] += 1
         if kind in ("", "twice"):
-            self._send(callback)
+            self.send(callback)
         if kind:
             self._later(callback, times=0 if kind == "lost" else 1 + kind.endswith("and twice"))
 
+    def _keep(self, callback: Callback) -> None:
+        """The last that people did to each ticket."""
+        body = json.loads(callback.body)
+        by = body.get("sys_updated_by") or body.get("user", {}).get("accountId")
+        if by not in OURSELVES:
+            self.last[body.get("number") or body["issue"]["key"]] = callback
+
     def _later(self, callback: Callback, *, times: int) -> None:
         for _ in range(times):
-            timer = threading.Timer(self._dice.uniform(0.1, 2.0), self._send, (callback,))
+            timer = threading.Timer(self._dice.uniform(0.1, 2.0), self.send, (callback,))
             timer.daemon = True
             self._timers.append(timer)
             timer.start()

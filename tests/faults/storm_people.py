@@ -26,6 +26,7 @@ class Work:
     system: str
     ending: str
     case_id: str = ""
+    finding_id: str = ""
     key: str = ""
     holder: str = ""
     words: list[str] = field(default_factory=list[str])

@@ -103,7 +103,9 @@ class Town:
 
     def _client(self) -> StanchClient:
         return StanchClient(
-            self.stack.web_url, data_dir=self.stack.data_dir, secret_of=lambda name: self.around.secret(f"source_{name}")
+            self.stack.web_url,
+            data_dir=self.stack.data_dir,
+            secret_of=lambda name: self.around.secret(f"source_{name}"),
         )
 
     def stop(self) -> None:
