@@ -55,7 +55,7 @@ class Callbacks:
         self.sent.append(callback)
         if not self.url:
             return
-        fault = self._faults.take(CALLBACK, Sent(CALLBACK, key=callback.key))
+        fault = self._faults.draw(Sent(CALLBACK, key=callback.key))
         if fault is not None:
             shown = {"operation": CALLBACK, "key": callback.key, "event_id": callback.event_id}
             self._ledger.append(f"{self._name}.request", {**shown, "fault": fault.name or fault.mode})

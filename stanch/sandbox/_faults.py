@@ -84,13 +84,21 @@ class Faults:
             self._rules.append(rule_of(order, number=number, named=NAMED))
             return number
 
-    def take(self, operation: str, sent: Sent | None = None) -> Fault | None:
-        """The next fault for the operation, or None."""
+    def take(self, operation: str) -> Fault | None:
+        """The next scripted fault for the operation, or None."""
         with self._lock:
             for index, (name, _fault) in enumerate(self._waiting):
                 if name == operation or (name == "*" and operation != CALLBACK):
                     return self._waiting.pop(index)[1]
-            drawn = (rule.draw(sent or Sent(operation)) for rule in self._rules)
+        return None
+
+    def draw(self, sent: Sent) -> Fault | None:
+        """The fault that this request or callback meets, or None."""
+        scripted = self.take(sent.operation)
+        if scripted is not None:
+            return scripted
+        with self._lock:
+            drawn = (rule.draw(sent) for rule in self._rules)
             return next((fault for fault in drawn if fault is not None), None)
 
     def rules(self) -> list[dict[str, Any]]:

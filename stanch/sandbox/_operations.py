@@ -52,7 +52,7 @@ def faulting(standin: Standin, operation: str, handler: Handler, *, spoils: Spoi
     async def endpoint(request: Request) -> Response:
         body = await request.body()
         sent = _sent(request, operation)
-        fault = standin.faults.take(operation, sent)
+        fault = standin.faults.draw(sent)
         mode = fault.mode if fault is not None else ""
         request.state.lag = fault.seconds if fault is not None and mode == "lag" else 0.0
         if fault is not None and mode == "delay":

@@ -14,7 +14,7 @@ CALLBACK = Sent("callback", key="MOBP-1")
 
 
 def drawn(faults: Faults, sent: Sent, number: int = 1) -> list[str]:
-    found = [faults.take(sent.operation, sent) for _ in range(number)]
+    found = [faults.draw(sent) for _ in range(number)]
     return [fault.name if fault is not None else "" for fault in found]
 
 
@@ -65,10 +65,10 @@ def test_a_mix_draws_only_what_fits_the_request() -> None:
 
 def test_settings_stand_beside_the_name_or_in_it() -> None:
     faults = planned(fault="rate_limited", retry_after="date:30", reason="jira-burst-based")
-    assert faults.take("get", READ) == Fault(
+    assert faults.draw(READ) == Fault(
         "status", status=429, retry_after="date:30", reason="jira-burst-based", name="rate_limited"
     )
-    inside = planned(fault={"name": "hang", "seconds": 0.5}).take("get", READ)
+    inside = planned(fault={"name": "hang", "seconds": 0.5}).draw(READ)
     assert inside is not None
     assert inside.seconds == 0.5
 
@@ -76,8 +76,8 @@ def test_settings_stand_beside_the_name_or_in_it() -> None:
 def test_scripted_faults_come_first_and_never_reach_a_callback() -> None:
     faults = planned(fault="html")
     faults.script("*", Fault("drop_before"))
-    assert faults.take("callback", CALLBACK) is None
-    assert [fault.mode for fault in (faults.take("get", READ), faults.take("get", READ)) if fault] == [
+    assert faults.draw(CALLBACK) is None
+    assert [fault.mode for fault in (faults.draw(READ), faults.draw(READ)) if fault] == [
         "drop_before",
         "html",
     ]
