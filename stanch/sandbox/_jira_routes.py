@@ -18,7 +18,7 @@ from stanch.sandbox import _jira_jql as jql
 from stanch.sandbox import _jira_write as write
 from stanch.sandbox._jira_state import BOT, Issue
 from stanch.sandbox._multipart import first_file
-from stanch.sandbox._operations import faulting, login_page
+from stanch.sandbox._operations import Spoils, faulting, login_page
 from stanch.shapes import is_dict, is_list
 
 if TYPE_CHECKING:
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 Answer = Callable[[Request, Any], Response]
 
-ERROR_200: dict[str, Any] = {"errorMessages": ["The request could not be completed."], "errors": {}}
+SPOILS = Spoils(
+    error_200={"errorMessages": ["The request could not be completed."], "errors": {}},
+    refusal={"errorMessages": ["A workflow validator did not let the change through."], "errors": {}},
+)
 
 
 def routes(jira: JiraStandin) -> list[Route]:
@@ -54,7 +57,7 @@ def routes(jira: JiraStandin) -> list[Route]:
         ("POST", search, "search", on.search),
     ]
     found = [
-        Route(path, faulting(jira.faults, name, on.guarded(answer), error_body=ERROR_200), methods=[method])
+        Route(path, faulting(jira, name, on.guarded(answer), spoils=SPOILS), methods=[method])
         for method, path, name, answer in table
     ]
     if jira.cloud:
@@ -77,12 +80,6 @@ class _Routes:
         """The operation behind authentication, JSON parsing and the lock, with refusals as Jira writes them."""
 
         def handler(request: Request, body: bytes) -> Response:
-            response = respond(request, body)
-            if self._jira.observe is not None:
-                self._jira.observe(request, body, response)
-            return response
-
-        def respond(request: Request, body: bytes) -> Response:
             if not self._authentic(request.headers.get("authorization", "")):
                 return Response("Client must be authenticated to access this resource.", status_code=401)
             is_json = request.headers.get("content-type", "").startswith("application/json")

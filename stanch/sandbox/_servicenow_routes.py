@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from stanch.sandbox import _servicenow_query as encoded
-from stanch.sandbox._operations import faulting, login_page
+from stanch.sandbox._operations import Spoils, faulting, login_page
 from stanch.sandbox._servicenow_state import BOT, TASK_TABLES, PolicyRefusal
 
 if TYPE_CHECKING:
@@ -21,11 +21,20 @@ if TYPE_CHECKING:
 
 Answer = Callable[[Request, bytes], Response]
 
-ERROR_200: dict[str, Any] = {
-    "error": {"message": "Transaction cancelled: maximum execution time exceeded", "detail": "maximum execution time"},
-    "result": [],
-    "status": "failure",
-}
+SPOILS = Spoils(
+    error_200={
+        "error": {
+            "message": "Transaction cancelled: maximum execution time exceeded", "detail": "maximum execution time"
+        },
+        "result": [],
+        "status": "failure",
+    },
+    refusal={
+        "error": {"message": "Operation Failed", "detail": "Operation against file was aborted by Business Rule"},
+        "status": "failure",
+    },
+    page="<!doctype html><title>Instance hibernating</title><p>Sign in to the developer site to wake it.</p>",
+)  # fmt: skip
 _REFERENCES = {"assigned_to": "sys_user", "assignment_group": "sys_user_group"}
 
 
@@ -60,7 +69,7 @@ class _Routes:
         self._now = now
 
     def faulted(self, operation: str, answer: Answer) -> Callable[[Request], Any]:
-        return faulting(self._now.faults, operation, self._guarded(answer), error_body=ERROR_200)
+        return faulting(self._now, operation, self._guarded(answer), spoils=SPOILS)
 
     def _guarded(self, answer: Answer) -> Answer:
         def handler(request: Request, body: bytes) -> Response:

@@ -6,14 +6,11 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 
 from stanch.sandbox import _jira_write as write
 from stanch.sandbox._callbacks import Callback, Callbacks
@@ -65,7 +62,7 @@ class JiraStandin(Standin):
         self.cloud = cloud
         self._first = (token, webhook_secret, projects, STRICT_WORKFLOW if strict else LOOSE_WORKFLOW)
         self.lock = RLock()
-        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger, faults=self.faults)
         self.reset()
         self.app = Starlette(routes=routes(self))
 
@@ -74,12 +71,11 @@ class JiraStandin(Standin):
         self.callbacks.stop()
         self.token, self.webhook_secret, projects, workflow = self._first
         self.index_lag = 0.0  # seconds until search sees a new issue
-        # Sees each exchange, for contract checks.
-        self.observe: Callable[[Request, bytes, Response], None] | None = None
+        self.observe = None
         self.state = JiraState(projects=projects, workflow=workflow)
         self.faults.clear()
         self.ledger = Ledger(self.ledger.path)
-        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger, faults=self.faults)
 
     @property
     def views(self) -> JiraViews:
@@ -156,15 +152,15 @@ class JiraStandin(Standin):
         }
         if item is not None:
             body["changelog"] = {"id": issue.history[-1]["id"], "items": [item]}
-        self.callbacks.emit(self._signed(json.dumps(body).encode()))
+        self.callbacks.emit(self._signed(json.dumps(body).encode(), key=issue.key))
 
-    def _signed(self, body: bytes) -> Callback:
+    def _signed(self, body: bytes, *, key: str) -> Callback:
         event_id = str(uuid.uuid4())
         headers = {"Content-Type": "application/json", "X-Atlassian-Webhook-Identifier": event_id}
         if self.webhook_secret:
             mac = hmac.new(self.webhook_secret.encode(), body, hashlib.sha256).hexdigest()
             headers["X-Hub-Signature"] = f"sha256={mac}"
-        return Callback(event_id=event_id, body=body, headers=headers)
+        return Callback(event_id=event_id, body=body, headers=headers, key=key)
 
 
 def _webhook_event(event: str) -> str:

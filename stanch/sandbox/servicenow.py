@@ -45,7 +45,7 @@ class ServiceNowStandin(Standin):
         super().__init__(ledger=ledger, port=port)
         self._first = (password, callback_secret, strict_queries, mandatory)
         self.lock = RLock()
-        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger, faults=self.faults)
         self.reset()
         self.app = Starlette(routes=routes(self))
 
@@ -55,8 +55,9 @@ class ServiceNowStandin(Standin):
         self.password, self.callback_secret, self.strict_queries, mandatory = self._first
         self.state = ServiceNowState(mandatory=mandatory)
         self.faults.clear()
+        self.observe = None
         self.ledger = Ledger(self.ledger.path)
-        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger, faults=self.faults)
 
     def stop(self) -> None:
         super().stop()
@@ -135,14 +136,15 @@ class ServiceNowStandin(Standin):
         """Enter a change in the ledger and run the business rule that tells Stanch."""
         self.ledger.append(event, {"key": record["number"], "table": table, "by": by, **fields})
         names = ("sys_id", "number", "state", "sys_mod_count", "sys_updated_by")
-        self.callbacks.emit(self._signed(json.dumps({"table": table, **{name: record[name] for name in names}})))
+        body = json.dumps({"table": table, **{name: record[name] for name in names}})
+        self.callbacks.emit(self._signed(body, key=record["number"]))
 
-    def _signed(self, body: str) -> Callback:
+    def _signed(self, body: str, *, key: str) -> Callback:
         event_id, now = f"msg_{uuid.uuid4().hex}", datetime.now(UTC)
         headers = {"Content-Type": "application/json", "webhook-id": event_id}
         headers["webhook-timestamp"] = str(int(now.timestamp()))
         if self.callback_secret:
             encoded = self.callback_secret.startswith("whsec_")
-            key = Webhook(self.callback_secret if encoded else self.callback_secret.encode())
-            headers["webhook-signature"] = key.sign(event_id, now, body)
-        return Callback(event_id=event_id, body=body.encode(), headers=headers)
+            signer = Webhook(self.callback_secret if encoded else self.callback_secret.encode())
+            headers["webhook-signature"] = signer.sign(event_id, now, body)
+        return Callback(event_id=event_id, body=body.encode(), headers=headers, key=key)
