@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 
 from stanch.errors import DependencyError
-from tests.faults.storm_faults import Post, Storm, let_loose
+from tests.faults.storm_faults import Storm
 from tests.faults.storm_people import NotDone, Person, Work
 from tests.faults.storm_town import Town
 from tests.faults.ticket_judge import Evidence, Verdict, judge
@@ -34,25 +34,21 @@ class Report:
     seconds: float
     kills: int
     calls: int
+    callbacks: int
     faults: Counter[str]
-    post: Counter[str]
     missed: tuple[str, ...]
 
     def text(self) -> str:
-        rate = self.faults.total() / max(1, self.calls)
+        rate = self.faults.total() / max(1, self.calls + self.callbacks)
+        met = ", ".join(f"{name} {number}" for name, number in sorted(self.faults.items()))
         return "\n".join(
             (
                 f"{self.seconds:6.0f} seconds",
                 f"{self.kills:6} kills of the worker",
-                f"{self.calls:6} calls to trackers, {rate:.0%} of them faulty: {_list(self.faults)}",
-                f"{self.post.total():6} callbacks: {_list(self.post)}",
+                f"{self.calls:6} calls to trackers and {self.callbacks} callbacks from them, {rate:.0%} faulty: {met}",
                 *self.verdict.lines(),
             )
         )
-
-
-def _list(counts: Counter[str]) -> str:
-    return ", ".join(f"{name} {number}" for name, number in sorted(counts.items()))
 
 
 class Weather:
@@ -68,9 +64,7 @@ class Weather:
         self._seed = seed
         self._kills = kills
         self._trackers = {"jira": town.around.jira, "servicenow": town.around.servicenow}
-        loose = [let_loose(tracker, rate=rate, seed=seed) for tracker in self._trackers.values()]
-        self._storms: list[Storm] = [storm for storm, _ in loose]
-        self._posts: list[Post] = [post for _, post in loose]
+        self._storms = [Storm(tracker, rate=rate, seed=seed) for tracker in self._trackers.values()]
         systems = list(PLACES)
         self.work = [Work(f"{seed}x{n}", systems[n % len(systems)], ENDINGS[n % len(ENDINGS)]) for n in range(cases)]
         self.missed: list[str] = []
@@ -91,9 +85,9 @@ class Weather:
             evidence=evidence,
             seconds=seconds,
             kills=self._town.kills,
-            calls=sum(storm.calls for storm in self._storms),
-            faults=sum((storm.met for storm in self._storms), Counter()),
-            post=sum((post.met for post in self._posts), Counter()),
+            calls=sum(storm.count("calls") for storm in self._storms),
+            callbacks=sum(storm.count("callbacks") for storm in self._storms),
+            faults=sum((storm.met() for storm in self._storms), Counter()),
             missed=tuple(self.missed),
         )
 
@@ -146,29 +140,27 @@ class Weather:
     # -- afterwards -------------------------------------------------------------------------------------------------
 
     async def _rest(self) -> dict[str, int]:
-        """Wait until no tracker has heard anything for a while; then the air clears, and everything is told once more."""
+        """Wait until no tracker has heard anything for a while; then the air clears, and all is told once more."""
         await self._quiet()
-        for post in self._posts:
-            await asyncio.to_thread(post.stop)
         for storm in self._storms:
-            storm.rate = 0.0
+            await asyncio.to_thread(storm.end)
         await self._reconcile()
         await self._quiet()
-        lengths = {name: len(tracker.ledger.entries()) for name, tracker in self._trackers.items()}
+        newest = {name: int(tracker.ledger.entries()[-1]["n"]) for name, tracker in self._trackers.items()}
         await asyncio.sleep(QUIET)
-        return lengths
+        return newest
 
     async def _reconcile(self) -> None:
         """The trackers say once more what people did last to each ticket; Stanch reads the tickets again."""
-        for post in self._posts:
-            for callback in post.last.values():
-                post.send(callback)
+        for storm, tracker in zip(self._storms, self._trackers.values(), strict=True):
+            for callback in storm.last_words():
+                tracker.callbacks.send(callback)
 
     async def _quiet(self) -> None:
         deadline = time.monotonic() + PATIENCE
         calls, since = -1, time.monotonic()
         while time.monotonic() - since < QUIET and time.monotonic() < deadline:
-            now = sum(storm.calls for storm in self._storms)
+            now = sum(len(tracker.ledger.entries()) for tracker in self._trackers.values())
             if now != calls:
                 calls, since = now, time.monotonic()
             await asyncio.sleep(0.1)

@@ -25,7 +25,10 @@ ROOT = Path(__file__).resolve().parents[2]
 SOURCES = """
 version: sources/v1
 sources:
-  own: {adapter: own, auth: {scheme: standard_webhooks, secrets: [secret://env/STANCH_SOURCE_OWN]}, storm_limit: 1000000}
+  own:
+    adapter: own
+    auth: {scheme: standard_webhooks, secrets: [secret://env/STANCH_SOURCE_OWN]}
+    storm_limit: 1000000
 """
 PLAYBOOK = """
 version: playbook/v1
@@ -50,7 +53,7 @@ steps:
       on_timeout: escalate
   - {id: close, do: ticket.close, with: {key: "${{ steps.ticket.outputs.key }}", resolution: fixed_and_verified}}
 """
-# Shorter than a deployment's, in the same proportions: a hang outlasts `timeout`, what comes late comes within `settle`.
+# Shorter than a deployment's, in the same proportions: a hang outlasts `timeout`, what is late comes within `settle`.
 WAITS = MappingProxyType({"timeout": 1.0, "connect_timeout": 0.5, "settle": 1.5, "poll": 0.1})
 
 
