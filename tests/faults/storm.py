@@ -146,7 +146,7 @@ class Weather:
             await asyncio.to_thread(storm.end)
         await self._reconcile()
         await self._quiet()
-        newest = {name: int(tracker.ledger.entries()[-1]["n"]) for name, tracker in self._trackers.items()}
+        newest = {name: int(tracker.ledger.everything()[-1]["n"]) for name, tracker in self._trackers.items()}
         await asyncio.sleep(QUIET)
         return newest
 
@@ -160,7 +160,7 @@ class Weather:
         deadline = time.monotonic() + PATIENCE
         calls, since = -1, time.monotonic()
         while time.monotonic() - since < QUIET and time.monotonic() < deadline:
-            now = sum(len(tracker.ledger.entries()) for tracker in self._trackers.values())
+            now = sum(len(tracker.ledger.everything()) for tracker in self._trackers.values())
             if now != calls:
                 calls, since = now, time.monotonic()
             await asyncio.sleep(0.1)
