@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from activities._ticket_common import note_marker
-from stanch.ports import Check, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.ports import Check, Swept, Ticket, TicketDraft, TicketEvent, TicketState
 from stanch.records import BoardNote, BoardTicket, Records
+from stanch.views import TicketTarget
 
 OURSELVES = "stanch"
 
@@ -52,7 +53,11 @@ class BoardTickets:
         """The board calls nobody: the console tells the case itself."""
         return None
 
-    def doctor(self) -> Sequence[Check]:
+    def sweep(self, key: str, *, keep: str = "") -> Swept:
+        """Records hold one ticket for a key, so there is nothing to sweep."""
+        return Swept(kept=keep)
+
+    def doctor(self, targets: Sequence[TicketTarget] = ()) -> Sequence[Check]:
         return [Check(name="board", ok=True, detail="built in")]
 
     def _ticket(self, found: BoardTicket) -> Ticket:

@@ -10,6 +10,7 @@ from typing import Any
 from activities._names import BOARD, account_of, group_of, is_person
 from activities._run import Implementation, Job
 from activities._texts import case_text, context_of, evidence_of, render
+from activities._ticket_evidence import attach_evidence
 from activities._world import World
 from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved, Reopen
 from stanch.contract import Scene
@@ -35,7 +36,8 @@ def _create(world: World, job: Job, params: Create) -> Created:
         ticket = _tracker(world, system).ensure_ticket(_draft(world, job, params), uncertain_since=job.uncertain_since)
     now = datetime.now(UTC)
     world.records.link_ticket(scene.case_id, system=system, key=ticket.key, url=ticket.url, at=now)
-    return _created(world, ticket, system)
+    sha256 = attach_evidence(world, scene, _tracker(world, system), ticket.key)
+    return _created(world, ticket, system, evidence=sha256)
 
 
 def _again(world: World, job: Job, system: str) -> Ticket:
@@ -49,8 +51,8 @@ def _again(world: World, job: Job, system: str) -> Ticket:
     return tracker.set_state(key, TicketState.IN_PROGRESS, note=note)
 
 
-def _created(world: World, ticket: Ticket, system: str) -> Created:
-    return Created(key=ticket.key, system=system, url=ticket.url, **_holder(world, ticket, system))
+def _created(world: World, ticket: Ticket, system: str, *, evidence: str) -> Created:
+    return Created(key=ticket.key, system=system, url=ticket.url, evidence=evidence, **_holder(world, ticket, system))
 
 
 def _holder(world: World, ticket: Ticket, system: str) -> dict[str, str]:
@@ -81,9 +83,14 @@ def _draft(world: World, job: Job, params: Create) -> TicketDraft:
         type=target.type,
         severity=route.severity if route else "medium",
         lane=params.lane or (route.lane if route else ""),
-        labels=_labels(scene),
+        labels=(*_labels(scene), *target.labels),
         watchers=tuple(filter(None, (account_of(world, name, kind) for name in params.cc))),
-        due=params.due,
+        due=params.due or (route.due if route else None),
+        components=target.components,
+        parent=target.parent,
+        problem=target.problem,
+        category=target.category,
+        fields=target.fields,
     )
 
 

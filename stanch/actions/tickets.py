@@ -26,6 +26,7 @@ class Created(Outputs):
     state: str = "new"
     assignee: str = ""
     group: str = ""
+    evidence: str = ""  # SHA-256 of the attached file
 
 
 class Comment(Params):
