@@ -257,7 +257,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, status: int, body: Any, *, kind: str = "application/json;charset=UTF-8", **more: str) -> None:
         data = b"" if body is None else body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
-        for header, value in {"Content-Type": kind, "Content-Length": str(len(data)), **more}.items():
+        for header, value in {"Content-Type": kind, "Content_Length": str(len(data)), **more}.items():
             self.send_header(header.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(data)
@@ -267,21 +267,25 @@ class Handler(BaseHTTPRequestHandler):
         if kind == "reset":  # the peer gets RST, not an orderly end
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         elif kind == "half":
-            self._answer(200, whole[: len(whole) // 2])
+            self._answer(200, whole[: len(whole) // 2], Connection="close")
         elif kind == "short":  # promises more than it sends
-            self._answer(200, whole[: len(whole) // 2], Content_Length=str(len(whole)))
+            self._answer(200, whole[: len(whole) // 2], Content_Length=str(len(whole)), Connection="close")
+        elif kind == "contradiction":  # two lengths, as broken proxies send
+            self._answer(200, whole, CONTENT_LENGTH=str(len(whole) + 7), Connection="close")
         elif kind == "drip":  # a byte now and then: no single read ever times out
             self._drip()
         elif kind == "page":
-            self._answer(200, b"<html><title>Wartung</title></html>", kind="text/html")
+            self._answer(200, b"<html><title>Wartung</title></html>", kind="text/html", Connection="close")
         elif kind == "empty":
-            self._answer(200, b"")
+            self._answer(200, b"", Connection="close")
         elif kind == "wrong":
-            self._answer(200, {"errorMessages": ["Interner Fehler"], "errors": {}})
+            self._answer(200, {"errorMessages": ["Interner Fehler"], "errors": {}}, Connection="close")
         elif kind == "429":
-            self._answer(429, {"errorMessages": ["zu viele"]}, Retry_After="17", X_RateLimit_Remaining="0")
+            self._answer(
+                429, {"errorMessages": ["zu viele"]}, Retry_After="17", X_RateLimit_Remaining="0", Connection="close"
+            )
         else:
-            self._answer(int(kind), b"upstream connect error", kind="text/plain")
+            self._answer(int(kind), b"upstream connect error", kind="text/plain", Connection="close")
         self.close_connection = True
 
     def _drip(self) -> None:

@@ -15,7 +15,7 @@ from activities.jira import CONNECTOR, JiraTickets
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import TicketState
 
-SPOILT = ["reset", "half", "short", "page", "empty", "wrong", "500", "502", "504"]
+SPOILT = ["reset", "half", "short", "contradiction", "page", "empty", "wrong", "500", "502", "504"]
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ WRITES: list[tuple[str, Callable[[JiraTickets, str], object]]] = [
 
 
 @pytest.mark.parametrize(("operation", "act"), WRITES, ids=[name for name, _ in WRITES])
-@pytest.mark.parametrize("how", ["reset", "short", "502"])
+@pytest.mark.parametrize("how", ["reset", "short", "contradiction", "502"])
 def test_a_change_that_ends_badly_is_made_once(
     jira: ForeignJira, operation: str, act: Callable[[JiraTickets, str], object], how: str
 ) -> None:
