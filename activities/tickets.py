@@ -10,6 +10,7 @@ from typing import Any
 from activities._names import BOARD, account_of, group_of, is_person
 from activities._run import Implementation, Job
 from activities._texts import case_text, context_of, evidence_of, render
+from activities._ticket_duplicates import remember
 from activities._ticket_evidence import attach_evidence
 from activities._world import World
 from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved, Reopen
@@ -30,11 +31,13 @@ def _create(world: World, job: Job, params: Create) -> Created:
     """Find or make the case's ticket. A case that came back reopens the ticket it had."""
     system = world.tracker_name(params.system)
     scene = job.scene
+    now = datetime.now(UTC)
     if scene.ticket_key and scene.ticket_system == system:
         ticket = _again(world, job, system)
     else:
+        if job.uncertain_since is not None:
+            remember(world, key=job.call.key, case_id=scene.case_id, episode=scene.episode, system=system, at=now)
         ticket = _tracker(world, system).ensure_ticket(_draft(world, job, params), uncertain_since=job.uncertain_since)
-    now = datetime.now(UTC)
     world.records.link_ticket(scene.case_id, system=system, key=ticket.key, url=ticket.url, at=now)
     sha256 = attach_evidence(world, scene, _tracker(world, system), ticket.key)
     return _created(world, ticket, system, evidence=sha256)

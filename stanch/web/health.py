@@ -83,6 +83,8 @@ def _figures(services: Services) -> str:
         "stanch_quarantine_held", "Deliveries that nobody could map.", len(records.quarantined(limit=1000))
     )
     lines += _single("stanch_halts", "Scopes that are halted.", len(records.halts()))
+    about = "Tickets that were made twice, linked and closed."
+    lines += _single("stanch_ticket_duplicates_closed", about, records.duplicates_closed())
     lines += _of_policy(services)
     return "\n".join(lines) + "\n"
 
