@@ -110,7 +110,7 @@ def _have(issue: Issue, name: str) -> set[str]:
     if name in ("labels", "label"):
         return set(issue.fields.get("labels", []) if issue.indexed_labels is None else issue.indexed_labels)
     if name == "project":
-        return {issue.key.rsplit("-", 1)[0]}
+        return {issue.project}
     if name in ("key", "issuekey", "id"):
         return {issue.key, issue.id}
     if name == "status":
