@@ -263,7 +263,7 @@ class _Routes:
         test = jql.parse(query)
         newest = datetime.now(UTC) - timedelta(seconds=max(self._jira.index_lag, lag))
         seen = (each for each in self._jira.state.issues.values() if not self._jira.rules.hidden(each))
-        return [each for each in seen if each.created <= newest and test(each)]
+        return jql.ordered(query, (each for each in seen if each.created <= newest and test(each)))
 
     async def gone(self, request: Request) -> Response:
         message = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API."
