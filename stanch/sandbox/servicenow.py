@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -12,10 +13,12 @@ from typing import Any
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
 
+from stanch.sandbox import _servicenow_admin as admin
+from stanch.sandbox import _servicenow_people as people
 from stanch.sandbox._callbacks import Callback, Callbacks
 from stanch.sandbox._server import Ledger, Standin
 from stanch.sandbox._servicenow_routes import routes
-from stanch.sandbox._servicenow_state import BOT, GROUPS, TASK_TABLES, USERS, ServiceNowState
+from stanch.sandbox._servicenow_state import BOT, GROUPS, PRIORITIES, TASK_TABLES, USERS, ServiceNowState
 
 __all__ = ["BOT", "GROUPS", "USERS", "ServiceNowStandin"]
 
@@ -53,6 +56,9 @@ class ServiceNowStandin(Standin):
         """Forget everything but the ledger's file: records, faults, settings, callbacks."""
         self.callbacks.stop()
         self.password, self.callback_secret, self.strict_queries, mandatory = self._first
+        self.scripts = "evaluate"  # or "refuse": a query with javascript: gives no rows
+        self.hibernating = False
+        self.attachment_limit = 24 * 1024 * 1024
         self.state = ServiceNowState(mandatory=mandatory)
         self.faults.clear()
         self.observe = None
@@ -95,19 +101,48 @@ class ServiceNowStandin(Standin):
     def comment(self, number: str, text: str, *, by: str = "maria.k") -> None:
         self._person(number, {"work_notes": text}, by=by)
 
+    def prioritise(self, number: str, *, to: str, by: str = "maria.k") -> None:
+        """Give an incident the impact and urgency that have this priority."""
+        pair = next((pair for pair, priority in PRIORITIES.items() if priority == to), None)
+        if pair is None:
+            raise ValueError(f"there is no priority {to}")
+        self._person(number, {"impact": pair[0], "urgency": pair[1]}, by=by)
+
+    def move(self, number: str, *, to: str, by: str = "maria.k") -> None:
+        """Make a record one of another table; there its number finds it, here nothing does."""
+        with self.lock:
+            table, record = self._find(number)
+            if to not in TASK_TABLES or to == table:
+                raise ValueError(f"there is no other table {to}")
+            self.state.move(record, to=to, by=by)
+            self.changed("servicenow.moved", to, record, by=by, fields={"from": table})
+
+    def delete(self, number: str, *, by: str = "maria.k") -> None:
+        with self.lock:
+            table, record = self._find(number)
+            del self.state.tables[table][record["sys_id"]]
+            self.changed("servicenow.deleted", table, {**record, "sys_updated_by": by}, by=by, fields={})
+
+    # What the control interface and the page ask.
+
     def act(self, order: dict[str, Any]) -> None:
-        """Do what a control request asks: `do` is reassign, resolve, reopen, start or comment."""
-        key, by, verb = str(order["key"]), str(order.get("by", "maria.k")), order.get("do")
-        if verb == "reassign":
-            self.reassign(key, to=str(order.get("to", "")), group=str(order.get("group", "")), by=by)
-        elif verb == "comment":
-            self.comment(key, str(order["text"]), by=by)
-        elif verb == "resolve":
-            self.resolve(key, by=by)
-        elif verb in ("reopen", "start"):
-            self.reopen(key, by=by)
-        else:
-            raise ValueError("do must be reassign, resolve, reopen, start or comment")
+        """Do what a control request asks: `do` is one of `_servicenow_people.ACTS`."""
+        people.act(self, order)
+
+    def settings(self) -> dict[str, Any]:
+        return admin.view(self)
+
+    def set(self, order: Mapping[str, Any]) -> None:
+        """Change settings at run time.
+
+        Raises:
+            ValueError: with what is wrong; nothing is changed then.
+        """
+        admin.change(self, order)
+
+    def tickets(self) -> list[dict[str, Any]]:
+        """Every record in short, for a judge."""
+        return admin.briefs(self)
 
     def _find(self, number: str) -> tuple[str, dict[str, str]]:
         rows = ((table, row) for table in TASK_TABLES for row in self.state.tables[table].values())
