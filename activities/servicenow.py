@@ -119,7 +119,8 @@ class ServiceNowTickets:
             return ""
 
     def get_ticket(self, key: str) -> Ticket:
-        return self._ticket(self._record(key))
+        """The record, with whom it is assigned to or not at all: a name left out would look like nobody."""
+        return self._named(self._record(key))
 
     def _record(self, key: str) -> Record:
         if not is_number(key):
@@ -132,14 +133,17 @@ class ServiceNowTickets:
     def _ticket(self, record: Record) -> Ticket:
         """The record with names in place of references; a name that cannot be read is left out, the ticket stands."""
         try:
-            assignee = self._people.user_name(plain(record.get("assigned_to")))
-            group = self._people.group_name(plain(record.get("assignment_group")))
+            return self._named(record)
         except ConnectorError:
             return ticket(record, self._settings)
+
+    def _named(self, record: Record) -> Ticket:
+        assignee = self._people.user_name(plain(record.get("assigned_to")))
+        group = self._people.group_name(plain(record.get("assignment_group")))
         return ticket(record, self._settings, assignee=assignee, group=group)
 
     def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
-        now = self.get_ticket(key)
+        now = self._ticket(self._record(key))
         if now.state is not state:
             changes = {"state": self._settings.state_values[state][0], **self._closing(state, resolution, note)}
             now = self._ticket(self._transport.patch(self._settings.table, now.id, changes))
