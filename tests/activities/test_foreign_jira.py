@@ -58,6 +58,14 @@ def test_a_ticket_lives_its_whole_life(jira: ForeignJira) -> None:
     assert (len(jira.issues), len(issue["comments"]), len(issue["links"]), len(issue["files"])) == (1, 2, 1, 1)
 
 
+def test_done_without_a_resolution_is_done(jira: ForeignJira) -> None:
+    tickets = connect(jira)
+    key = tickets.ensure_ticket(draft()).key
+    jira.moved(jira.issue(key), "6", by=EVA)
+    now = tickets.get_ticket(key)
+    assert (now.state, now.resolution, now.changed_by) == (TicketState.DONE, "", EVA)
+
+
 def test_the_doctor_finds_nothing_wrong(jira: ForeignJira) -> None:
     checks = connect(jira, webhook_secret="s").doctor()
     assert all(check.ok for check in checks), checks
