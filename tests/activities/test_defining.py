@@ -12,7 +12,7 @@ from stanch.catalog import Queue
 
 
 def test_no_exception_is_thrown_into_a_running_activity(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STANCH_DATA_DIR", str(tmp_path))
     world = worker.make_world()
     try:
         every = [each for queue in Queue for each in worker.activities_of(world, queue)]
