@@ -152,9 +152,11 @@ class Weather:
 
     async def _reconcile(self) -> None:
         """The trackers say once more what people did last to each ticket; Stanch reads the tickets again."""
-        for storm, tracker in zip(self._storms, self._trackers.values(), strict=True):
-            for callback in storm.last_words():
-                tracker.callbacks.send(callback)
+        for _ in range(2):  # a busy web service may not answer in time; what it has heard it does not hear again
+            for storm, tracker in zip(self._storms, self._trackers.values(), strict=True):
+                for callback in storm.last_words():
+                    tracker.callbacks.send(callback)
+                await asyncio.to_thread(tracker.callbacks.drain)
 
     async def _quiet(self) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -165,10 +167,19 @@ class Weather:
                 calls, since = now, time.monotonic()
             await asyncio.sleep(0.1)
 
+    def _case(self, case_id: str) -> dict[str, Any]:
+        """The case, as its workflow sees it unless that has ended; a busy worker may need another question."""
+        for _ in range(10):
+            found = self._town.client.case(case_id)
+            if found.get("live") or (found.get("case") or {}).get("state") == "closed":
+                return found
+            time.sleep(0.5)
+        return self._town.client.case(case_id)
+
     def _evidence(self, quiet: dict[str, int]) -> Evidence:
         client, cases = self._town.client, {}
         for work in self.work:
-            cases[work.case_id] = {**client.case(work.case_id), "timeline": client.timeline(work.case_id)}
+            cases[work.case_id] = {**self._case(work.case_id), "timeline": client.timeline(work.case_id)}
         around = self._town.around
         ledgers = {each.name: each.ledger.entries() for each in (around.jira, around.servicenow, around.slack)}
         accepted = {work.uid: work.case_id for work in self.work}

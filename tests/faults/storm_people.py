@@ -11,7 +11,7 @@ from stanch.sandbox.jira import DOING, DONE, JiraStandin
 from stanch.sandbox.servicenow import ServiceNowStandin
 
 PEOPLE = ("maria.k", "tom.b")
-PATIENCE = 90.0
+PATIENCE = 240.0
 
 
 @dataclass
