@@ -87,8 +87,8 @@ class Contract:
         parameters = RequestParameters(query=ImmutableMultiDict(given), header=Headers(list(request.headers.items())))
         kind = request.headers.get("content-type", "")
         sent = SentRequest(request.url.path, request.method.lower(), body or None, kind, parameters)
-        # A 204 has no body, though Atlassian's specification gives it a schema (of anything).
-        data = bytes(response.body) or (b"null" if response.status_code == 204 else None)
+        # A 204, and the 201 of a link, have no body, though Atlassian's specification gives them a schema of anything.
+        data = bytes(response.body) or (b"null" if response.status_code in (201, 204) else None)
         kind = response.headers.get("content-type", "application/json")
         answer = SentResponse(response.status_code, _rfc3339(data), kind, Headers(list(response.headers.items())))
         self.exchanges.append((sent, answer))
