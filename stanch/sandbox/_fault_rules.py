@@ -27,7 +27,7 @@ class Fault:
         mode: drop_before, hang, status, html, error_200, business_rule: nothing is done; drop_after, hang_after,
             status_after, html_after, error_200_after, truncated: done, and then not told; delay: done and told late;
             lag: a search in an old index; duplicate, late, reorder, lost: of callbacks.
-        status: for the modes `status`, `status_after` and `business_rule`.
+        status: for the modes `status` and `status_after`.
         retry_after: header text for a 429 or 503: seconds, an HTTP date, `date:N` (the date in N seconds), "" for none.
         seconds: for `hang`, `hang_after`, `lag`, `delay`, `late`, `reorder`.
         reason: text of the header RateLimit-Reason.

@@ -20,7 +20,7 @@ NAMED: Mapping[str, Fault] = MappingProxyType({
     "server_error": Fault("status", status=503),
     "unauthorized": Fault("status", status=401),
     "forbidden": Fault("status", status=403),
-    "business_rule": Fault("business_rule", status=403),
+    "business_rule": Fault("business_rule"),
     "html": Fault("html"),
     "error_200": Fault("error_200"),
     # It is done, and the caller does not learn it.

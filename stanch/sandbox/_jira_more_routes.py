@@ -9,7 +9,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from stanch.sandbox import _jira_write as write
-from stanch.sandbox._jira_state import BOT, DOING, DONE, ISSUE_TYPES, PRIORITIES, RESOLUTIONS, TO_DO, Issue
+from stanch.sandbox._jira_state import (
+    BOT,
+    DOING,
+    DONE,
+    ISSUE_TYPES,
+    LINK_TYPES,
+    PRIORITIES,
+    RESOLUTIONS,
+    STANDARD_FIELDS,
+    TO_DO,
+    Issue,
+)
 from stanch.shapes import is_dict, is_list
 
 if TYPE_CHECKING:
@@ -33,6 +44,8 @@ def more_routes(jira: JiraStandin, api: str) -> list[tuple[str, str, str, Answer
         ("GET", f"{api}/resolution", "resolutions", on.resolutions),
         ("GET", f"{api}/project/{{project}}", "project", on.project),
         ("GET", f"{api}/project/{{project}}/statuses", "statuses", on.statuses),
+        ("GET", f"{api}/issueLinkType", "link_types", on.link_types),
+        ("GET", f"{api}/field", "fields", on.fields),
         ("GET", f"{api}/serverInfo", "server_info", on.server_info),
     ]
 
@@ -91,8 +104,8 @@ class _More:
         self._jira.rules.check("link")
         kind = str(body.get("type", {}).get("name", ""))
         inward, outward = (self._end(body.get(side)) for side in ("inwardIssue", "outwardIssue"))
-        if not kind:
-            raise write.JiraRefusal(400, "The link type is missing.")
+        if kind not in {name for name, _inward, _outward in LINK_TYPES.values()}:
+            raise write.JiraRefusal(404, f"No issue link type with name '{kind}' found.")
         number = self._jira.state.next_id()
         inward.related.append({"id": number, "type": kind, "side": "outwardIssue", "other": outward.id})
         outward.related.append({"id": number, "type": kind, "side": "inwardIssue", "other": inward.id})
@@ -130,6 +143,23 @@ class _More:
         if project not in self._jira.state.projects or project in self._jira.rules.archived:
             raise write.JiraRefusal(404, f"No project could be found with key '{project}'.")
         return project
+
+    def link_types(self, request: Request, body: Any) -> Response:
+        base = f"{self._jira.url}/rest/api/{3 if self._jira.cloud else 2}/issueLinkType"
+        shown = [
+            {"id": number, "name": name, "inward": inward, "outward": outward, "self": f"{base}/{number}"}
+            for number, (name, inward, outward) in LINK_TYPES.items()
+        ]
+        return JSONResponse({"issueLinkTypes": shown})
+
+    def fields(self, request: Request, body: Any) -> Response:
+        standard = [(name, name.title(), False) for name in STANDARD_FIELDS]
+        custom = [(each.id, each.name, True) for each in self._jira.state.custom_fields]
+        shown = [
+            {"id": number, "key": number, "name": name, "custom": own, "clauseNames": [number], "searchable": True}
+            for number, name, own in (*standard, *custom)
+        ]
+        return JSONResponse(shown)
 
     def server_info(self, request: Request, body: Any) -> Response:
         cloud = self._jira.cloud

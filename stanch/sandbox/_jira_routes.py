@@ -32,6 +32,7 @@ Answer = Callable[[Request, Any], Response]
 SPOILS = Spoils(
     error_200={"errorMessages": ["The request could not be completed."], "errors": {}},
     refusal={"errorMessages": ["A workflow validator did not let the change through."], "errors": {}},
+    refusal_status=400,
 )
 
 

@@ -45,6 +45,16 @@ STRICT_WORKFLOW = {TO_DO.id: (START,), DOING.id: (RESOLVE, STOP), DONE.id: (REOP
 
 RESOLUTIONS = {"10000": "Done", "10001": "Won't Do", "10002": "Duplicate", "10003": "Cannot Reproduce"}
 PRIORITIES = {"1": "Highest", "2": "High", "3": "Medium", "4": "Low", "5": "Lowest"}
+LINK_TYPES = {
+    "10000": ("Blocks", "is blocked by", "blocks"),
+    "10001": ("Cloners", "is cloned by", "clones"),
+    "10002": ("Duplicate", "is duplicated by", "duplicates"),
+    "10003": ("Relates", "relates to", "relates to"),
+}
+STANDARD_FIELDS = (
+    "project", "issuetype", "summary", "description", "labels", "priority", "assignee", "duedate", "parent",
+    "components", "status", "resolution", "comment", "attachment", "issuelinks", "created", "updated",
+)  # fmt: skip
 ISSUE_TYPES = {"10001": "Task", "10002": "Bug"}
 
 BOT = Person("stanch-bot", "Stanch", "stanch@example.com")

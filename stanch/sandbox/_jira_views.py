@@ -10,6 +10,7 @@ from stanch.sandbox import _jira_adf as adf
 from stanch.sandbox import _jira_write as write
 from stanch.sandbox._jira_state import (
     ISSUE_TYPES,
+    LINK_TYPES,
     PRIORITIES,
     RESOLUTIONS,
     CustomField,
@@ -118,7 +119,8 @@ class JiraViews:
 
     def _relation(self, related: dict[str, Any]) -> dict[str, Any]:
         other = self._state.find(related["other"])
-        kind = {"id": "10002", "name": related["type"], "inward": "is related to", "outward": "relates to"}
+        number, words = next(each for each in LINK_TYPES.items() if each[1][0] == related["type"])
+        kind = {"id": number, "name": words[0], "inward": words[1], "outward": words[2]}
         shown = {related["side"]: self._brief(other)} if other is not None else {}
         return {"id": related["id"], "self": f"{self._api}/issueLink/{related['id']}", "type": kind, **shown}
 

@@ -33,12 +33,13 @@ class Spoils:
 
     Args:
         error_200: the body of an error with status 200.
-        refusal: the body of a refusal by a rule of the tracker's owner.
+        refusal, refusal_status: a refusal by a rule that the tracker's owner wrote.
         page: the page with status 200.
     """
 
     error_200: Mapping[str, Any] = field(default_factory=dict[str, Any])
     refusal: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    refusal_status: int = 403
     page: str = LOGIN_PAGE
 
 
@@ -109,7 +110,7 @@ async def _spoil(request: Request, fault: Fault, response: Response, spoils: Spo
     if mode == "status":
         return _status(fault)
     if mode == "business_rule":
-        return JSONResponse(dict(spoils.refusal), status_code=fault.status)
+        return JSONResponse(dict(spoils.refusal), status_code=spoils.refusal_status)
     if mode == "html":
         return HTMLResponse(spoils.page)
     if mode == "error_200":

@@ -33,7 +33,7 @@ def change(now: ServiceNowStandin, order: Mapping[str, Any]) -> None:
     Raises:
         ValueError: with what is wrong.
     """
-    wanted = {**view(now), "password": now.password, **order}
+    wanted: dict[str, Any] = {**view(now), "password": now.password, **order}
     if unknown := set(order) - {*view(now), "password"}:
         raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
     _check(wanted)
