@@ -26,6 +26,11 @@ def hex_key(key: str) -> str:
     return key if _HEX.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
 
 
+def mark_of(marker: str) -> str:
+    """What a note has in its text to be found again."""
+    return f"[stanch {hex_key(marker)[:32]}]"
+
+
 def note_marker(*parts: str) -> str:
     """A marker for a note that belongs to another change, the same each time."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]

@@ -18,7 +18,7 @@ from activities._jira_settings import JiraSettings
 from activities._jira_shapes import user_reference
 from activities._jira_text import TEXT_LIMIT, adf, holds, wiki
 from activities._jira_view import READ_FIELDS, account_of, has_label, ticket
-from activities._ticket_common import attachment_name, fit, hex_key, note_marker, settle
+from activities._ticket_common import attachment_name, fit, mark_of, note_marker, settle
 from activities._ticket_http import Call, unusable
 from activities._ticket_settings import secrets_of
 from activities._ticket_sweep import oldest, sweep
@@ -127,7 +127,7 @@ class JiraTickets:
         )
 
     def add_note(self, key: str, text: str, *, marker: str) -> None:
-        mark = _mark(marker)
+        mark = mark_of(marker)
         if self._has_note(key, mark):
             return
         whole = f"{fit(text, limit=TEXT_LIMIT - len(mark) - 2)}\n\n{mark}"
@@ -149,7 +149,7 @@ class JiraTickets:
         return False
 
     def noted(self, key: str, *, marker: str) -> bool:
-        return self._has_note(key, _mark(marker))
+        return self._has_note(key, mark_of(marker))
 
     def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
@@ -229,10 +229,6 @@ class JiraTickets:
 def _age(issue: Ticket) -> tuple[int, str]:
     """Jira counts its ids up; one that is no number is taken for young."""
     return (int(issue.id) if issue.id.isascii() and issue.id.isdigit() else 2**63, issue.key)
-
-
-def _mark(marker: str) -> str:
-    return f"[stanch {hex_key(marker)[:32]}]"
 
 
 def build(name: str, section: Mapping[str, Any]) -> JiraTickets:

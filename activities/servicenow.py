@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from activities._servicenow_people import People
 from activities._servicenow_query import is_number, plain
 from activities._servicenow_requests import RequestsTransport
 from activities._servicenow_settings import ServiceNowSettings, pysnow_installed
-from activities._servicenow_text import journal
+from activities._servicenow_text import journal, remark
 from activities._servicenow_transport import Record, Transport
 from activities._servicenow_view import FIELDS, ticket
 from activities._ticket_common import (
@@ -23,6 +23,7 @@ from activities._ticket_common import (
     body_text,
     fit,
     hex_key,
+    mark_of,
     note_marker,
     resolution_word,
     settle,
@@ -78,7 +79,7 @@ class ServiceNowTickets:
             **({"category": draft.category} if draft.category else {}),
             **({"urgency": urgency, "impact": urgency} if urgency else {}),
             **({"watch_list": ",".join(filter(None, watchers))} if any(watchers) else {}),
-            **({"due_date": _moment(draft.due)} if draft.due else {}),
+            **({"due_date": moment(draft.due)} if draft.due else {}),
             **references,
             "short_description": summary_line(draft.summary, limit=settings.summary_limit),
             "description": fit(journal(text), limit=settings.description_limit, case_id=draft.case_id),
@@ -102,7 +103,7 @@ class ServiceNowTickets:
         }
         found = {field: self._optional(find, name) for field, (name, find) in wanted.items()}
         lost = [(field, name) for field, (name, _) in wanted.items() if name and not found[field]]
-        remarks = tuple(_remark(field, name) for field, name in lost)
+        remarks = tuple(remark(field, name) for field, name in lost)
         return {field: sys_id for field, sys_id in found.items() if sys_id}, remarks
 
     def _problem_id(self, number: str) -> str:
@@ -164,7 +165,7 @@ class ServiceNowTickets:
         return {"close_code": code, "close_notes": fit(journal(text), limit=self._settings.description_limit)}
 
     def add_note(self, key: str, text: str, *, marker: str) -> None:
-        mark = _mark(marker)
+        mark = mark_of(marker)
         record = self._record(key)
         sys_id = plain(record.get("sys_id"))
         if mark not in self._notes(sys_id):
@@ -178,7 +179,7 @@ class ServiceNowTickets:
         return plain(rows[0].get("work_notes")) if rows else ""
 
     def noted(self, key: str, *, marker: str) -> bool:
-        return _mark(marker) in self._notes(plain(self._record(key).get("sys_id")))
+        return mark_of(marker) in self._notes(plain(self._record(key).get("sys_id")))
 
     def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None:
         """ServiceNow has no links of its own; a note that is written once serves."""
@@ -228,20 +229,6 @@ class ServiceNowTickets:
 def correlation(key: str) -> str:
     """Our idempotency key as a correlation id."""
     return f"stanch:{hex_key(key)}"
-
-
-def _mark(marker: str) -> str:
-    return f"[stanch {hex_key(marker)[:32]}]"
-
-
-def _remark(field: str, name: str) -> str:
-    if field == "problem_id":
-        return f"Belongs to problem {one_line(name)}, which ServiceNow does not show."
-    return f"Meant for {one_line(name)}, whom ServiceNow does not know."
-
-
-def _moment(due: datetime) -> str:
-    return due.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def open_transport(settings: ServiceNowSettings) -> Transport:

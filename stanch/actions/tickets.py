@@ -64,7 +64,16 @@ class Moved(Outputs):
 
 _PERMISSIONS = MappingProxyType(
     {
-        "jira": ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "ADD_COMMENTS"),
+        "jira": (
+            "BROWSE_PROJECTS",
+            "CREATE_ISSUES",
+            "EDIT_ISSUES",
+            "TRANSITION_ISSUES",
+            "ADD_COMMENTS",
+            "ASSIGN_ISSUES",
+            "CREATE_ATTACHMENTS",
+            "LINK_ISSUES",
+        ),
         "servicenow": ("itil",),
     }
 )

@@ -1,4 +1,4 @@
-"""Tickets whose create had an end that nobody knows: once its tracker has caught up, somebody looks for a second one."""
+"""Tickets whose create had an unknown end: once the tracker has caught up, somebody looks for a second one."""
 
 from __future__ import annotations
 

@@ -160,6 +160,32 @@ def test_a_data_policy_is_a_rejection_and_its_field_can_be_configured(joined: Co
         assert all(check.ok for check in configured.doctor())
 
 
+def test_what_a_route_gives_reaches_the_record(joined: Connect, now: ServiceNowStandin) -> None:
+    lost = draft(category="API", problem="PRB0040001", fields={"subcategory": "Exposure"}, group="No Such Team")
+    record = now.record(joined(now, fields={"subcategory": "Other"}).ensure_ticket(lost).key)
+    assert (record["category"], record["subcategory"]) == ("API", "Exposure")
+    assert "Belongs to problem PRB0040001" in record["description"]
+    assert "Meant for No Such Team" in record["description"]
+
+
+def test_a_security_incident_is_closed_in_its_own_words(joined: Connect, now: ServiceNowStandin) -> None:
+    tickets, ticket = made(joined, now, table="sn_si_incident")
+    for resolution, code in (("fixed", "Threat mitigated"), ("false_positive", "False positive")):
+        done = tickets.set_state(ticket.key, TicketState.DONE, resolution=resolution)
+        assert done.resolution == resolution
+        assert now.state.tables["sn_si_incident"][ticket.id]["close_code"] == code
+        tickets.set_state(ticket.key, TicketState.IN_PROGRESS)
+
+
+def test_ours_is_found_among_all_that_an_instance_returns(joined: Connect, now: ServiceNowStandin) -> None:
+    tickets, ticket = made(joined, now)
+    for number in range(40):
+        now.state.create("incident", {"short_description": f"stranger {number}"}, by="tom.b")
+    now.state.hidden = frozenset({"correlation_id", "number"})
+    assert tickets.ensure_ticket(draft()).key == ticket.key
+    assert tickets.get_ticket(ticket.key).key == ticket.key
+
+
 def test_doctor_says_what_is_missing(joined: Connect, now: ServiceNowStandin) -> None:
     checks = {check.name: check for check in joined(now, group="No Such Team").doctor()}
     assert not checks["servicenow callback secret"].ok
