@@ -15,7 +15,7 @@ from activities._servicenow_people import People
 from activities._servicenow_query import is_number, plain
 from activities._servicenow_requests import RequestsTransport
 from activities._servicenow_settings import ServiceNowSettings, pysnow_installed
-from activities._servicenow_text import journal, remark
+from activities._servicenow_text import journal, moment, remark
 from activities._servicenow_transport import Record, Transport
 from activities._servicenow_view import FIELDS, ticket
 from activities._ticket_common import (
