@@ -152,6 +152,10 @@ def nobody_told(kept: Books) -> None:
     del kept["ledgers"]["slack"][1]
 
 
+def only_a_namesake_told(kept: Books) -> None:
+    kept["ledgers"]["slack"][0]["text"] = "Debug answers are on a12, case-12"
+
+
 def stuck(kept: Books) -> None:
     summary_of(kept, "case-1")["state"] = "needs_person"
 
@@ -174,6 +178,7 @@ DOCTORED: list[tuple[str, Callable[[Books], None]]] = [
     ("disagreements", another_holder),
     ("doubled notes", repeated_note),
     ("lost messages", nobody_told),
+    ("lost messages", only_a_namesake_told),
     ("stuck cases", stuck),
 ]
 

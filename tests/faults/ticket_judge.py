@@ -183,8 +183,9 @@ def _notes(verdict: Verdict, ticket: Mapping[str, Any], seen: Seen) -> None:
 
 
 def _told(verdict: Verdict, uid: str, case_id: str, slack: Iterable[Entry]) -> None:
-    posted = [entry for entry in slack if entry["event"] == "slack.posted"]
-    own = [json.dumps(entry) for entry in posted if uid in json.dumps(entry) or case_id in json.dumps(entry)]
+    about = re.compile(rf"\b({re.escape(uid)}|{re.escape(case_id)})\b")
+    posted = (json.dumps(entry) for entry in slack if entry["event"] == "slack.posted")
+    own = [entry for entry in posted if about.search(entry)]
     if not own:
         verdict.harm["lost messages"].append(uid)
     verdict.counted["messages"] += len(own)
