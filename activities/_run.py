@@ -14,6 +14,7 @@ from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities import _breaker, _spool
+from activities._defining import defined
 from activities._doubt import Doubt
 from activities._errors import outcome_of, to_temporal, unexpected
 from activities._world import World
@@ -67,7 +68,7 @@ def bind(
     """The activity for one action of the catalogue."""
     spec = catalog()[name]
 
-    @activity.defn(name=name)
+    @defined(name)
     def run(call: ActionCall) -> ActionReply:
         info = activity.info()
         doubt = Doubt(info) if spec.queue is Queue.TICKETS else None

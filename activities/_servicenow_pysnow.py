@@ -30,10 +30,10 @@ class PysnowTransport:
     def find(self, table: str, query: str, *, fields: Sequence[str], limit: int, display: bool = False) -> list[Record]:
         def work() -> list[Record]:
             with self._resource(f"/table/{table}") as resource:
-                found = resource.get(
-                    query=query, limit=limit, fields=list(fields), display_value=display, exclude_reference_link=True
-                )
-                return rows_of(found.all())
+                # pysnow writes True and False as Python does, which an instance need not understand.
+                flags = {"sysparm_display_value": str(display).lower(), "sysparm_exclude_reference_link": "true"}
+                resource.parameters.add_custom(flags)
+                return rows_of(resource.get(query=query, limit=limit, fields=list(fields)).all())
 
         return found_by(work)
 
@@ -41,7 +41,7 @@ class PysnowTransport:
         def work() -> Record:
             with self._resource(f"/table/{table}") as resource:
                 resource.parameters.fields = list(fields)
-                resource.parameters.exclude_reference_link = True
+                resource.parameters.add_custom({"sysparm_exclude_reference_link": "true"})
                 return record_of(resource.request("GET", path_append=f"/{sys_id}").one())
 
         return run("GET", work)

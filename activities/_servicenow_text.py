@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 from stanch.sinks.text import clean, one_line
 
@@ -21,3 +22,8 @@ def remark(field: str, name: str) -> str:
     if field == "problem_id":
         return f"Belongs to problem {one_line(name)}, which ServiceNow does not show."
     return f"Meant for {one_line(name)}, whom ServiceNow does not know."
+
+
+def moment(due: datetime) -> str:
+    """A time as the Table API takes it, in UTC."""
+    return due.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from temporalio import activity
-
 from activities import _paging, _watch, approvals, groups, intake, ledger, points, turns
+from activities._defining import defined
 from activities._run import heartbeats, reported
 from activities._texts import keep_texts
 from activities._world import World
@@ -24,15 +23,15 @@ from stanch.wire_watch import Paging, PointsSeen
 def core_activities(world: World) -> list[Callable[..., Any]]:
     """Local activities of cases, and the housekeeping."""
 
-    @activity.defn(name=contract.RESOLVE)
+    @defined(contract.RESOLVE)
     def pin(question: Resolve) -> Resolved:
         return reported(lambda: _pinned(world, question))
 
-    @activity.defn(name=contract.RECORD)
+    @defined(contract.RECORD)
     def record(recording: Recording) -> None:
         return reported(lambda: ledger.record(world, recording))
 
-    @activity.defn(name=contract.SWEEP)
+    @defined(contract.SWEEP)
     def sweep() -> None:
         with heartbeats():
             return reported(lambda: ledger.sweep(world))
@@ -43,20 +42,20 @@ def core_activities(world: World) -> list[Callable[..., Any]]:
 def _between_cases(world: World) -> list[Callable[..., Any]]:
     """How cases and groups speak to each other."""
 
-    @activity.defn(name=words.TELL_GROUP)
+    @defined(words.TELL_GROUP)
     def tell_group(tell: GroupTell) -> None:
         return reported(lambda: groups.tell(world, tell))
 
-    @activity.defn(name=words.NEXT_GENERATION)
+    @defined(words.NEXT_GENERATION)
     def next_generation(ref: GroupRef) -> None:
         return reported(lambda: groups.next_generation(world, ref))
 
-    @activity.defn(name=words.POST_MEMBERS)
+    @defined(words.POST_MEMBERS)
     def post(letter: GroupPost) -> GroupPosted:
         with heartbeats():
             return reported(lambda: groups.post(world, letter))
 
-    @activity.defn(name=words.UNQUIET)
+    @defined(words.UNQUIET)
     def unquiet(over: Unquiet) -> None:
         with heartbeats():
             return reported(lambda: groups.unquiet(world, over))
@@ -78,11 +77,11 @@ def _pinned(world: World, question: Resolve) -> Resolved:
 def intake_activities(world: World) -> list[Callable[..., Any]]:
     """Findings that were stored together, brought to their cases; each keeps its own heartbeat."""
 
-    @activity.defn(name=contract.DELIVER)
+    @defined(contract.DELIVER)
     def deliver(start: IntakeInput) -> None:
         return reported(lambda: intake.deliver(world, start))
 
-    @activity.defn(name=contract.TELL_HELD)
+    @defined(contract.TELL_HELD)
     def tell_held(start: IntakeInput) -> None:
         return reported(lambda: intake.tell_held(world, start))
 
@@ -92,17 +91,17 @@ def intake_activities(world: World) -> list[Callable[..., Any]]:
 def chat_activities(world: World) -> list[Callable[..., Any]]:
     """Cards for people."""
 
-    @activity.defn(name=contract.SHOW_APPROVAL)
+    @defined(contract.SHOW_APPROVAL)
     def show(call: ApprovalCall) -> ApprovalShown:
         with heartbeats():
             return reported(lambda: approvals.show(world, call))
 
-    @activity.defn(name=contract.CLOSE_APPROVAL)
+    @defined(contract.CLOSE_APPROVAL)
     def close(call: ApprovalCall) -> ApprovalShown:
         with heartbeats():
             return reported(lambda: approvals.close(world, call))
 
-    @activity.defn(name=contract.PAGE)
+    @defined(contract.PAGE)
     def page(paging: Paging) -> None:
         with heartbeats():
             return reported(lambda: _paging.page(world, paging))
@@ -113,17 +112,17 @@ def chat_activities(world: World) -> list[Callable[..., Any]]:
 def point_activities(world: World) -> list[Callable[..., Any]]:
     """What the writers of points call."""
 
-    @activity.defn(name=contract.RECONCILE)
+    @defined(contract.RECONCILE)
     def reconcile(call: Reconcile) -> ReconcileReply:
         with heartbeats():
             return reported(lambda: points.reconcile(world, call))
 
-    @activity.defn(name=contract.ANNOUNCE)
+    @defined(contract.ANNOUNCE)
     def announce(call: Announce) -> None:
         with heartbeats():
             return reported(lambda: points.announce(world, call))
 
-    @activity.defn(name=contract.LOOK)
+    @defined(contract.LOOK)
     def look() -> PointsSeen:
         with heartbeats():
             return reported(lambda: _watch.look(world))

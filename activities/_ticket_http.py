@@ -21,8 +21,7 @@ _OUR_SIDE = (
     requests.exceptions.InvalidURL,
     requests.exceptions.InvalidSchema,
     requests.exceptions.MissingSchema,
-    requests.exceptions.InvalidHeader,
-)
+)  # not InvalidHeader: an answer whose headers contradict each other is told so too
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +15,7 @@ from activities._servicenow_people import People
 from activities._servicenow_query import is_number, plain
 from activities._servicenow_requests import RequestsTransport
 from activities._servicenow_settings import ServiceNowSettings, pysnow_installed
-from activities._servicenow_text import journal, remark
+from activities._servicenow_text import journal, moment, remark
 from activities._servicenow_transport import Record, Transport
 from activities._servicenow_view import FIELDS, ticket
 from activities._ticket_common import (
@@ -79,7 +79,7 @@ class ServiceNowTickets:
             **({"category": draft.category} if draft.category else {}),
             **({"urgency": urgency, "impact": urgency} if urgency else {}),
             **({"watch_list": ",".join(filter(None, watchers))} if any(watchers) else {}),
-            **({"due_date": _moment(draft.due)} if draft.due else {}),
+            **({"due_date": moment(draft.due)} if draft.due else {}),
             **references,
             "short_description": summary_line(draft.summary, limit=settings.summary_limit),
             "description": fit(journal(text), limit=settings.description_limit, case_id=draft.case_id),
@@ -120,7 +120,8 @@ class ServiceNowTickets:
             return ""
 
     def get_ticket(self, key: str) -> Ticket:
-        return self._ticket(self._record(key))
+        """The record, with whom it is assigned to or not at all: a name left out would look like nobody."""
+        return self._named(self._record(key))
 
     def _record(self, key: str) -> Record:
         if not is_number(key):
@@ -133,14 +134,17 @@ class ServiceNowTickets:
     def _ticket(self, record: Record) -> Ticket:
         """The record with names in place of references; a name that cannot be read is left out, the ticket stands."""
         try:
-            assignee = self._people.user_name(plain(record.get("assigned_to")))
-            group = self._people.group_name(plain(record.get("assignment_group")))
+            return self._named(record)
         except ConnectorError:
             return ticket(record, self._settings)
+
+    def _named(self, record: Record) -> Ticket:
+        assignee = self._people.user_name(plain(record.get("assigned_to")))
+        group = self._people.group_name(plain(record.get("assignment_group")))
         return ticket(record, self._settings, assignee=assignee, group=group)
 
     def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
-        now = self.get_ticket(key)
+        now = self._ticket(self._record(key))
         if now.state is not state:
             changes = {"state": self._settings.state_values[state][0], **self._closing(state, resolution, note)}
             now = self._ticket(self._transport.patch(self._settings.table, now.id, changes))
@@ -225,10 +229,6 @@ class ServiceNowTickets:
 def correlation(key: str) -> str:
     """Our idempotency key as a correlation id."""
     return f"stanch:{hex_key(key)}"
-
-
-def _moment(due: datetime) -> str:
-    return due.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def open_transport(settings: ServiceNowSettings) -> Transport:

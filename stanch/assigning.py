@@ -65,6 +65,8 @@ def moved_on(
     if moved is None or (moved[1] in (state.holder.owner, state.holder.assignee) and is_new("ticket-followed")):
         return []
     origin = moved[0] or holder_before(state, moved[1], before.assignee)
+    if origin == moved[1] and is_new("handed-to-holder"):
+        return []  # the ticket is only now known to be with who has the case
     if moved[1].startswith(TEAM):
         state.holder.owner, state.holder.assignee = moved[1], after.assignee
     else:

@@ -21,6 +21,7 @@ from stanch.interpreter.messages import (
     AskApproval,
     Command,
     Event,
+    Happened,
     Note,
     RunAction,
     TimerFired,
@@ -29,6 +30,7 @@ from stanch.leases import LeaseOutcome, LeaseState
 from stanch.moves import PURPOSE
 from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
+from workflows.opened import take_opened
 
 ANSWERS = (LeaseState.HELD, LeaseState.REFUSED)
 
@@ -160,9 +162,10 @@ class Effects:
         self._tell(command, outputs, learned=True)
 
     def _tell(self, command: RunAction, outputs: dict[str, Any], *, learned: bool) -> None:
-        if learned:
-            self._learn(command, outputs)
+        missed = self._learn(command, outputs) if learned else []
         self._feed(ActionDone(now=workflow.now(), ref=command.ref, outputs=outputs))
+        for event in missed:
+            self._feed(event)
 
     async def _activity(self, command: RunAction, spec: ActionSpec) -> ActionReply:
         """One retried activity; lines that wait for the ledger ride along."""
@@ -198,19 +201,18 @@ class Effects:
             raise _LeaseRefused("L004", f"the block {outcome.state.value} before it was confirmed", "REJECTED")
         return {**outputs, "state": outcome.state.value, "proof": outcome.proof}
 
-    def _learn(self, command: RunAction, outputs: dict[str, Any]) -> None:
-        """What the case remembers of some outputs: its ticket, its thread."""
+    def _learn(self, command: RunAction, outputs: dict[str, Any]) -> list[Happened]:
+        """What the case remembers of some outputs: its ticket, its thread; and what nobody else will tell it."""
         if command.action == "ticket.create":
-            ticket = self._state.ticket
-            for name in ("system", "key", "url", "state", "assignee", "group"):
-                setattr(ticket, name, str(outputs.get(name, "")))
-        elif command.action in (moving.MOVE, moving.LEAVE):
+            return take_opened(self._state, command.params, outputs)
+        if command.action in (moving.MOVE, moving.LEAVE):
             self._follow(moving.learned(self._state, command, outputs, workflow.now()))
         elif command.action in ("ticket.close", "ticket.assign", "ticket.reopen"):
             for name in ("state", "assignee", "group"):
                 setattr(self._state.ticket, name, str(outputs.get(name) or getattr(self._state.ticket, name)))
         elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
             self._state.thread = str(outputs.get("ref", ""))
+        return []
 
     def _follow(self, commands: Iterable[RunAction]) -> None:
         for command in commands:

@@ -145,6 +145,8 @@ def _where(stack: Stack) -> None:
     lines = {
         "console": f"{stack.web_url}/login  (token: {stack.login_token})",
         "Slack stand-in": f"{stack.estate.slack.url}/  (press buttons as Maria or Ana)",
+        "Jira stand-in": f"{stack.estate.jira.url}/  (resolve, reopen, reassign, comment)",
+        "ServiceNow": f"{stack.estate.servicenow.url}/  (the same)",
         "Temporal": f"http://127.0.0.1:{stack.temporal.ui_port}/" if not stack.external else stack.external,
         "API behind Envoy": gateway.url if gateway is not None else "",
         "second terminal": f"source {stack.folder / 'env'}",

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
-import html
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from stanch.sandbox import _jira_adf as adf
 from stanch.sandbox import _jira_jql as jql
 from stanch.sandbox import _jira_write as write
+from stanch.sandbox._control import control
+from stanch.sandbox._jira_more_routes import more_routes
+from stanch.sandbox._jira_page import JiraPage
 from stanch.sandbox._jira_state import BOT, Issue
 from stanch.sandbox._multipart import first_file
-from stanch.sandbox._operations import faulting, login_page
+from stanch.sandbox._operations import Spoils, faulting, login_page
+from stanch.sandbox._tracker_page import pages
 from stanch.shapes import is_dict, is_list
 
 if TYPE_CHECKING:
@@ -26,7 +29,11 @@ if TYPE_CHECKING:
 
 Answer = Callable[[Request, Any], Response]
 
-ERROR_200: dict[str, Any] = {"errorMessages": ["The request could not be completed."], "errors": {}}
+SPOILS = Spoils(
+    error_200={"errorMessages": ["The request could not be completed."], "errors": {}},
+    refusal={"errorMessages": ["A workflow validator did not let the change through."], "errors": {}},
+    refusal_status=400,
+)
 
 
 def routes(jira: JiraStandin) -> list[Route]:
@@ -52,18 +59,19 @@ def routes(jira: JiraStandin) -> list[Route]:
         ("POST", f"{issue}/attachments", "attach", on.attach),
         ("GET", search, "search", on.search),
         ("POST", search, "search", on.search),
+        *more_routes(jira, api),
     ]
     found = [
-        Route(path, faulting(jira.faults, name, on.guarded(answer), error_body=ERROR_200), methods=[method])
+        Route(path, faulting(jira, name, on.guarded(name, answer), spoils=SPOILS), methods=[method])
         for method, path, name, answer in table
     ]
     if jira.cloud:
         found.append(Route(f"{api}/search", on.gone, methods=["GET", "POST"]))
     return [
         *found,
-        Route("/browse/{key}", on.page),
+        *pages(JiraPage(jira)),
         Route("/login", login_page),
-        Route("/_control/act", on.act, methods=["POST"]),
+        *control(jira),
     ]
 
 
@@ -73,25 +81,20 @@ class _Routes:
     def __init__(self, jira: JiraStandin) -> None:
         self._jira = jira
 
-    def guarded(self, answer: Answer) -> Callable[[Request, bytes], Response]:
+    def guarded(self, name: str, answer: Answer) -> Callable[[Request, bytes], Response]:
         """The operation behind authentication, JSON parsing and the lock, with refusals as Jira writes them."""
 
         def handler(request: Request, body: bytes) -> Response:
-            response = respond(request, body)
-            if self._jira.observe is not None:
-                self._jira.observe(request, body, response)
-            return response
-
-        def respond(request: Request, body: bytes) -> Response:
             if not self._authentic(request.headers.get("authorization", "")):
                 return Response("Client must be authenticated to access this resource.", status_code=401)
             is_json = request.headers.get("content-type", "").startswith("application/json")
             try:
                 parsed = json.loads(body) if is_json and body else body
                 with self._jira.lock:
+                    self._admit(name, request)
                     return answer(request, parsed)
             except write.JiraRefusal as refusal:
-                return JSONResponse(refusal.body, status_code=refusal.status)
+                return JSONResponse(refusal.body, status_code=refusal.status, headers=refusal.headers)
             except (jql.JqlError, json.JSONDecodeError) as error:
                 return JSONResponse({"errorMessages": [str(error)], "errors": {}}, status_code=400)
 
@@ -104,19 +107,25 @@ class _Routes:
         expected = base64.b64encode(f"{BOT.email}:{self._jira.token}".encode()).decode()
         return kind.lower() == "basic" and value == expected
 
+    def _admit(self, name: str, request: Request) -> None:
+        """Ask the rules about a request to an issue: is it seen, may this be done, is it too often?"""
+        if "key" not in request.path_params:
+            return
+        issue = self._issue(request)
+        if request.method != "GET":
+            self._jira.rules.check(name)
+            self._jira.rules.pace(issue)
+
     def _issue(self, request: Request) -> Issue:
-        issue = self._jira.state.find(request.path_params["key"])
-        if issue is None:
-            raise write.JiraRefusal(404, "Issue does not exist or you do not have permission to see it.")
-        return issue
+        return self._jira.seen(request.path_params["key"])
 
     def myself(self, request: Request, body: Any) -> Response:
         return JSONResponse(self._jira.views.person(BOT))
 
     def permissions(self, request: Request, body: Any) -> Response:
-        names = request.query_params.get("permissions", "").split(",")
+        names, denied = request.query_params.get("permissions", "").split(","), self._jira.rules.denied
         shown = {
-            name: {"id": str(index), "key": name, "name": name, "type": "PROJECT", "havePermission": True}
+            name: {"id": str(index), "key": name, "name": name, "type": "PROJECT", "havePermission": name not in denied}
             for index, name in enumerate(names)
         }
         return JSONResponse({"permissions": shown})
@@ -125,6 +134,7 @@ class _Routes:
         jira = self._jira
         fields = dict(body.get("fields", {}))
         project = write.check_create(jira.state, fields, cloud=jira.cloud)
+        jira.rules.check("create", project)
         issue = jira.state.add_issue(project, write.clean_fields(jira.state, fields))
         shown = {"summary": issue.fields["summary"], "labels": issue.fields["labels"], "assignee": issue.assignee}
         jira.changed("jira.issue_created", issue, by=BOT.account, fields=shown)
@@ -137,10 +147,11 @@ class _Routes:
 
     def create_fields(self, request: Request, body: Any) -> Response:
         self._known_project(request)
-        return JSONResponse(self._jira.views.create_fields())
+        return JSONResponse(self._jira.views.create_fields(request.path_params["project"]))
 
     def _known_project(self, request: Request) -> None:
-        if request.path_params["project"] not in self._jira.state.projects:
+        project = request.path_params["project"]
+        if project not in self._jira.state.projects or project in self._jira.rules.archived:
             raise write.JiraRefusal(400, "No project could be found with key or id.")
 
     def get(self, request: Request, body: Any) -> Response:
@@ -174,12 +185,14 @@ class _Routes:
         return JSONResponse(self._jira.views.comment(issue, comment), status_code=201)
 
     def transitions(self, request: Request, body: Any) -> Response:
-        return JSONResponse(self._jira.views.transitions(self._issue(request)))
+        jira = self._jira
+        return JSONResponse(jira.views.transitions(jira.rules.transitions(jira.state, self._issue(request))))
 
     def transition(self, request: Request, body: Any) -> Response:
         issue = self._issue(request)
         number = body.get("transition", {}).get("id")
-        way = next((each for each in self._jira.state.transitions(issue) if each.id == number), None)
+        ways = self._jira.rules.transitions(self._jira.state, issue)
+        way = next((each for each in ways if each.id == number), None)
         if way is None:
             raise write.JiraRefusal(400, "It seems that you have tried to perform an invalid workflow operation.")
         item = write.move(self._jira.state, issue, way, by=BOT.account, fields=body.get("fields", {}))
@@ -214,6 +227,8 @@ class _Routes:
         if request.headers.get("x-atlassian-token") != "no-check":
             return Response("XSRF check failed", status_code=403)
         filename, content = first_file(request.headers.get("content-type", ""), body)
+        if len(content) > self._jira.rules.attachment_limit:
+            raise write.JiraRefusal(413, "The attachment exceeds its maximum permitted size.")
         entry = {
             "id": self._jira.state.next_id(), "filename": filename, "content": content,
             "by": BOT.account, "at": datetime.now(UTC),
@@ -226,37 +241,34 @@ class _Routes:
         query = body if is_dict(body) else dict(request.query_params)
         given = query.get("fields") or ("id" if self._jira.cloud else "*all")
         names = tuple(given) if is_list(given) else _names(given)
-        test = jql.parse(str(query.get("jql", "")))
-        lag = max(self._jira.index_lag, request.state.lag)
-        newest = datetime.now(UTC) - timedelta(seconds=lag)
-        hits = [each for each in self._jira.state.issues.values() if each.created <= newest and test(each)]
-        limit = int(query.get("maxResults", 50))
-        shown = [self._jira.views.issue(each, fields=names) for each in hits[:limit]]
-        if self._jira.cloud:
-            return JSONResponse({"isLast": len(hits) <= limit, "issues": shown})
-        return JSONResponse({"startAt": 0, "maxResults": limit, "total": len(hits), "issues": shown})
+        hits = self._hits(str(query.get("jql", "")), lag=request.state.lag)
+        limit, start = int(query.get("maxResults", 50)), self._start(query)
+        shown = [self._jira.views.issue(each, fields=names) for each in hits[start : start + limit]]
+        if not self._jira.cloud:
+            return JSONResponse({"startAt": start, "maxResults": limit, "total": len(hits), "issues": shown})
+        last = start + limit >= len(hits)
+        more = {} if last else {"nextPageToken": base64.b64encode(str(start + limit).encode()).decode()}
+        return JSONResponse({"isLast": last, "issues": shown, **more})
+
+    def _start(self, query: dict[str, Any]) -> int:
+        """Where the page begins: by token on Cloud, by number on Data Center."""
+        if not self._jira.cloud:
+            return int(query.get("startAt", 0))
+        try:
+            return int(base64.b64decode(str(query.get("nextPageToken") or "MA=="), validate=True))
+        except ValueError as error:
+            raise write.JiraRefusal(400, "The provided next page token is invalid.") from error
+
+    def _hits(self, query: str, *, lag: float) -> list[Issue]:
+        """What the index finds, as old as it is."""
+        test = jql.parse(query)
+        newest = datetime.now(UTC) - timedelta(seconds=max(self._jira.index_lag, lag))
+        seen = (each for each in self._jira.state.issues.values() if not self._jira.rules.hidden(each))
+        return jql.ordered(query, (each for each in seen if each.created <= newest and test(each)))
 
     async def gone(self, request: Request) -> Response:
         message = "The requested API has been removed. Please migrate to the /rest/api/3/search/jql API."
         return JSONResponse({"errorMessages": [message], "errors": {}}, status_code=410)
-
-    async def act(self, request: Request) -> Response:
-        try:
-            self._jira.act(await request.json())
-        except (KeyError, ValueError) as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
-        return JSONResponse({"ok": True})
-
-    async def page(self, request: Request) -> Response:
-        """What a person sees behind the ticket's link."""
-        issue = self._jira.state.find(request.path_params["key"])
-        if issue is None:
-            return HTMLResponse("<p>No such issue</p>", status_code=404)
-        texts = [adf.plain(issue.fields.get("description")), *(adf.plain(each["body"]) for each in issue.comments)]
-        body = "".join(f"<pre>{html.escape(text)}</pre><hr>" for text in texts)
-        title = html.escape(f"{issue.key} {issue.fields['summary']}")
-        state = html.escape(f"{issue.status.name} {issue.resolution} · {issue.assignee or 'nobody'}")
-        return HTMLResponse(f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{state}</p>{body}")
 
 
 def _names(given: str) -> tuple[str, ...]:

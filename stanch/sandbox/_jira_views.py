@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from stanch.sandbox import _jira_adf as adf
-from stanch.sandbox._jira_state import ISSUE_TYPES, RESOLUTIONS, CustomField, Issue, JiraState, Person, Status
+from stanch.sandbox import _jira_write as write
+from stanch.sandbox._jira_state import (
+    ISSUE_TYPES,
+    LINK_TYPES,
+    PRIORITIES,
+    RESOLUTIONS,
+    CustomField,
+    Issue,
+    JiraState,
+    Person,
+    Status,
+    Transition,
+)
 
 _CATEGORIES = {
     "new": (2, "To Do", "blue-gray"),
@@ -22,6 +35,7 @@ _STANDARD_FIELDS = (
     ("priority", "Priority", False, "priority"),
     ("assignee", "Assignee", False, "user"),
     ("duedate", "Due date", False, "date"),
+    ("parent", "Parent", False, "issuelink"),
 )
 
 
@@ -71,10 +85,11 @@ class JiraViews:
 
     def _fields(self, issue: Issue) -> dict[str, Any]:
         return {
-            **issue.fields,
+            **{name: value for name, value in issue.fields.items() if name not in ("priority", "components", "parent")},
+            **self._references(issue),
             "description": self.text(issue.fields.get("description")),
             "assignee": self.account(issue.assignee),
-            "project": self.project(issue.key.rsplit("-", 1)[0]),
+            "project": self.project(issue.project),
             "status": self.status(issue.status),
             "resolution": self._resolution(issue.resolution),
             "created": stamp(issue.created),
@@ -82,6 +97,32 @@ class JiraViews:
             "attachment": [self.attachment(entry) for entry in issue.attachments],
             "comment": self.comments(issue, issue.comments, start=0, limit=50),
         }
+
+    def _references(self, issue: Issue) -> dict[str, Any]:
+        known = dict(write.enumerate_ids(self._state.components.get(issue.project, ())))
+        parent = self._state.find(issue.parent)
+        return {
+            "priority": self.named("priority", issue.priority, PRIORITIES),
+            "components": [self.named("component", write.named(each, known), known) for each in issue.components],
+            "issuelinks": [self._relation(each) for each in issue.related],
+            **({"parent": self._brief(parent)} if parent is not None else {}),
+        }
+
+    def named(self, kind: str, name: str, known: Mapping[str, str]) -> dict[str, Any] | None:
+        """Something that has an id and a name."""
+        number = next((number for number, each in known.items() if each == name), "")
+        return {"id": number, "name": name, "self": f"{self._api}/{kind}/{number}"} if name else None
+
+    def _brief(self, issue: Issue) -> dict[str, Any]:
+        fields = {"summary": issue.fields["summary"], "status": self.status(issue.status)}
+        return {"id": issue.id, "key": issue.key, "self": f"{self._api}/issue/{issue.id}", "fields": fields}
+
+    def _relation(self, related: dict[str, Any]) -> dict[str, Any]:
+        other = self._state.find(related["other"])
+        number, words = next(each for each in LINK_TYPES.items() if each[1][0] == related["type"])
+        kind = {"id": number, "name": words[0], "inward": words[1], "outward": words[2]}
+        shown = {related["side"]: self._brief(other)} if other is not None else {}
+        return {"id": related["id"], "self": f"{self._api}/issueLink/{related['id']}", "type": kind, **shown}
 
     def text(self, value: object) -> object:
         """Rich text as this version speaks it."""
@@ -130,10 +171,10 @@ class JiraViews:
             "content": f"{self._api}/attachment/content/{entry['id']}",
         }
 
-    def transitions(self, issue: Issue) -> dict[str, Any]:
+    def transitions(self, ways: Iterable[Transition]) -> dict[str, Any]:
         options = [{"id": number, "name": name} for number, name in RESOLUTIONS.items()]
         shown: list[dict[str, Any]] = []
-        for each in self._state.transitions(issue):
+        for each in ways:
             field = {
                 "required": "resolution" in each.requires, "name": "Resolution", "key": "resolution",
                 "schema": {"type": "resolution", "system": "resolution"}, "operations": ["set"],
@@ -152,11 +193,14 @@ class JiraViews:
         page = {"startAt": 0, "maxResults": 50, "total": len(types)}
         return {**page, ("issueTypes" if self._cloud else "values"): types}
 
-    def create_fields(self) -> dict[str, Any]:
+    def create_fields(self, project: str) -> dict[str, Any]:
         fields = [create_field(CustomField(*row[:3]), kind=row[3]) for row in _STANDARD_FIELDS]
         fields += [
             create_field(each, kind="option" if each.options else "string") for each in self._state.custom_fields
         ]
+        if components := self._state.components.get(project):
+            shown = create_field(CustomField("components", "Components", required=False), kind="array")
+            fields.append({**shown, "allowedValues": [{"name": name} for name in components]})
         page = {"startAt": 0, "maxResults": 50, "total": len(fields)}
         return {**page, ("fields" if self._cloud else "values"): fields}
 

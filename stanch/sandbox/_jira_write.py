@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from stanch.sandbox import _jira_adf as adf
-from stanch.sandbox._jira_state import ISSUE_TYPES, RESOLUTIONS, Issue, JiraState, Transition
-from stanch.shapes import is_dict
+from stanch.sandbox._jira_state import ISSUE_TYPES, PRIORITIES, RESOLUTIONS, Issue, JiraState, Transition
+from stanch.shapes import is_dict, is_list
 
 TEXT_LIMIT = 32_767
 SUMMARY_LIMIT = 255
@@ -17,9 +17,16 @@ SUMMARY_LIMIT = 255
 class JiraRefusal(Exception):
     """Jira's answer to a bad request: a status, messages, and messages by field."""
 
-    def __init__(self, status: int, *messages: str, fields: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        *messages: str,
+        fields: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__(status)
         self.status = status
+        self.headers = dict(headers or {})
         self.body = {"errorMessages": list(messages), "errors": dict(fields or {})}
 
 
@@ -35,17 +42,56 @@ def check_create(state: JiraState, fields: dict[str, Any], *, cloud: bool) -> st
     if kind.get("id") not in ISSUE_TYPES and kind.get("name") not in ISSUE_TYPES.values():
         errors["issuetype"] = "Specify an issue type"
     errors |= _summary_errors(fields.get("summary"))
-    if "description" in fields and not text_ok(fields["description"], cloud=cloud):
-        errors["description"] = (
-            "Operation value must be an Atlassian Document" if cloud else "Operation value must be a string"
-        )
-    errors |= _label_errors(fields.get("labels", []))
-    errors |= _custom_errors(state, fields)
-    if fields.get("assignee") and person_of(state, fields["assignee"]) is None:
-        errors["assignee"] = "Account is not a valid user"
+    errors |= _value_errors(state, fields, project=project, cloud=cloud)
+    errors |= _missing_errors(state, fields)
     if errors:
         raise JiraRefusal(400, fields=errors)
     return project
+
+
+def check_edit(state: JiraState, issue: Issue, fields: dict[str, Any], *, cloud: bool) -> None:
+    """Raises JiraRefusal with every field of an edit that is wrong."""
+    errors = _summary_errors(fields["summary"]) if "summary" in fields else {}
+    errors |= _value_errors(state, fields, project=issue.project, cloud=cloud)
+    if frozen := {"project", "issuetype"} & set(fields):
+        errors |= {name: f"Field '{name}' cannot be set. It is not on the appropriate screen." for name in frozen}
+    if errors:
+        raise JiraRefusal(400, fields=errors)
+
+
+def _value_errors(state: JiraState, fields: dict[str, Any], *, project: str, cloud: bool) -> dict[str, str]:
+    """What is wrong with values that a create and an edit share."""
+    errors = _label_errors(fields.get("labels") or []) | _unknown_errors(state, fields)
+    if fields.get("description") is not None and not text_ok(fields["description"], cloud=cloud):
+        errors["description"] = (
+            "Operation value must be an Atlassian Document" if cloud else "Operation value must be a string"
+        )
+    if fields.get("assignee") and person_of(state, fields["assignee"]) is None:
+        errors["assignee"] = "Account is not a valid user"
+    if fields.get("priority") and not named(fields["priority"], PRIORITIES):
+        errors["priority"] = "The priority selected is invalid."
+    known = dict(enumerate_ids(state.components.get(project, ())))
+    components: list[Any] = fields.get("components") or []
+    if not all(named(each, known) for each in components):
+        errors["components"] = "Component name is not valid."
+    parent: dict[str, Any] = fields.get("parent") or {}
+    if parent and state.find(str(parent.get("key") or parent.get("id"))) is None:
+        errors["parent"] = "Could not find issue by id or key."
+    return errors
+
+
+def enumerate_ids(names: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Components with the ids they have."""
+    return ((str(10200 + index), name) for index, name in enumerate(names))
+
+
+def named(given: object, known: Mapping[str, str]) -> str:
+    """The name of what a reference by id or name means, "" where there is no such thing."""
+    if not is_dict(given):
+        return ""
+    if "id" in given:
+        return known.get(str(given["id"]), "")
+    return str(given.get("name", "")) if given.get("name") in known.values() else ""
 
 
 def _project(state: JiraState, given: object) -> str:
@@ -71,15 +117,16 @@ def _label_errors(labels: list[str]) -> dict[str, str]:
     return {"labels": "The label is too long."} if any(len(label) > 255 for label in labels) else {}
 
 
-def _custom_errors(state: JiraState, fields: Mapping[str, Any]) -> dict[str, str]:
-    known = {"project", "issuetype", "summary", "description", "labels", "priority", "assignee", "duedate"}
-    known |= {each.id for each in state.custom_fields}
+def _unknown_errors(state: JiraState, fields: Mapping[str, Any]) -> dict[str, str]:
+    known = {"project", "issuetype", "summary", "description", "labels", "priority", "assignee", "duedate", "parent"}
+    known |= {each.id for each in state.custom_fields} | ({"components"} if state.components else set())
     message = "Field '{}' cannot be set. It is not on the appropriate screen, or unknown."
-    errors = {name: message.format(name) for name in fields if name not in known}
-    for each in state.custom_fields:
-        if each.required and not each.has_default and not fields.get(each.id):
-            errors[each.id] = f"{each.name} is required."
-    return errors
+    return {name: message.format(name) for name in fields if name not in known}
+
+
+def _missing_errors(state: JiraState, fields: Mapping[str, Any]) -> dict[str, str]:
+    required = (each for each in state.custom_fields if each.required and not each.has_default)
+    return {each.id: f"{each.name} is required." for each in required if not fields.get(each.id)}
 
 
 def text_ok(value: object, *, cloud: bool) -> bool:
@@ -146,3 +193,21 @@ def reassign(state: JiraState, issue: Issue, *, by: str, account: str) -> dict[s
     before = issue.assignee
     issue.fields["assignee"] = account
     return state.record(issue, by=by, field_name="assignee", before=before, after=account)
+
+
+def edit(state: JiraState, issue: Issue, fields: Mapping[str, Any], *, by: str) -> list[dict[str, Any]]:
+    """Set fields that were checked; returns the changes, none for a field that keeps its value."""
+    items: list[dict[str, Any]] = []
+    for name, given in fields.items():
+        value = (person_of(state, given) or "") if name == "assignee" else given
+        before = issue.fields.get(name)
+        if before != value:
+            issue.fields[name] = value
+            items.append(state.record(issue, by=by, field_name=name, before=_word(before), after=_word(value)))
+    return items
+
+
+def _word(value: object) -> str:
+    if is_dict(value) and "name" in value:
+        return str(value["name"])
+    return adf.plain(value) if is_dict(value) or not is_list(value) else " ".join(_word(each) for each in value)

@@ -1,52 +1,103 @@
-"""How a stand-in's routes misbehave on demand: each operation takes its scripted fault before or after it acts."""
+"""How a stand-in's routes misbehave on demand: each operation takes its fault before or after it acts."""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
-from stanch.sandbox._server import Fault, Faults
+from stanch.sandbox._fault_rules import SEARCHES, Fault, Sent
+from stanch.sandbox._ledger import CAUSE
+from stanch.sandbox._server import Standin
 
 Handler = Callable[[Request, bytes], Response]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 LOGIN_PAGE = "<!doctype html><title>Log in</title><p>Your session has ended.</p>"
+_SPOILT_AFTER = frozenset({"drop_after", "hang_after", "status_after", "html_after", "error_200_after", "truncated"})
+_COMPLETE = frozenset({"lag", "delay"})
+_numbers = itertools.count(1)
 
 
-def faulting(
-    faults: Faults, operation: str, handler: Handler, *, error_body: Mapping[str, Any] | None = None
-) -> Endpoint:
-    """The handler as an endpoint that obeys the faults scripted for its operation.
-
-    `drop_after` runs the handler and then cuts the connection; `delay` answers late but completely, even when the
-    client has gone; `lag` is left for the handler in `request.state.lag`. Other faults never reach the handler.
+@dataclass(frozen=True)
+class Spoils:
+    """What a stand-in puts in an answer's place.
 
     Args:
-        faults: the stand-in's faults.
-        operation: the name that tests script faults for.
-        handler: gets the request and its whole body.
-        error_body: what mode `error_200` answers.
+        error_200: the body of an error with status 200.
+        refusal, refusal_status: a refusal by a rule that the tracker's owner wrote.
+        page: the page with status 200.
+    """
+
+    error_200: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    refusal: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    refusal_status: int = 403
+    page: str = LOGIN_PAGE
+
+
+def faulting(standin: Standin, operation: str, handler: Handler, *, spoils: Spoils) -> Endpoint:
+    """The handler as an endpoint that obeys its stand-in's faults and enters in the ledger what it was asked.
+
+    Faults that come after the effect run the handler and spoil its answer; `delay` answers late but completely, even
+    when the client has gone; `lag` is left for the handler in `request.state.lag`. Others never reach the handler.
     """
 
     async def endpoint(request: Request) -> Response:
         body = await request.body()
-        fault = faults.take(operation)
-        request.state.lag = fault.seconds if fault is not None and fault.mode == "lag" else 0.0
-        if fault is None or fault.mode == "lag":
-            return handler(request, body)
-        if fault.mode == "drop_after":
-            handler(request, body)
-            return await _cut(request)
-        if fault.mode == "delay":
+        sent = _sent(request, operation)
+        fault = standin.faults.draw(sent)
+        mode = fault.mode if fault is not None else ""
+        request.state.lag = fault.seconds if fault is not None and mode == "lag" else 0.0
+        if fault is not None and mode == "delay":
             await asyncio.sleep(fault.seconds)
-            return handler(request, body)
-        return await _refuse(request, fault, error_body or {})
+        runs = fault is None or mode in _SPOILT_AFTER | _COMPLETE
+        response = _answer(standin, request, body, sent=sent, fault=fault, handler=handler if runs else None)
+        if fault is None or mode in _COMPLETE:
+            return response
+        return await _spoil(request, fault, response, spoils)
 
     return endpoint
+
+
+def _sent(request: Request, operation: str) -> Sent:
+    reads = request.method == "GET" or operation in SEARCHES
+    found = request.path_params
+    return Sent(
+        operation=operation,
+        method=request.method,
+        path=request.url.path,
+        key=str(found.get("key") or found.get("id") or ""),
+        kind="read" if reads else "write",
+    )
+
+
+def _answer(
+    standin: Standin, request: Request, body: bytes, *, sent: Sent, fault: Fault | None, handler: Handler | None
+) -> Response:
+    """What the handler says, entered as a request; reads that no fault met are left out, since clients poll."""
+    line = f"{request.method} {request.url.path}?{request.url.query}\n".encode()
+    cause = {"request_id": next(_numbers), "request_sha256": hashlib.sha256(line + body).hexdigest()}
+    token = CAUSE.set(cause)
+    try:
+        response = handler(request, body) if handler is not None else Response(status_code=503)
+        if sent.kind == "write" or fault is not None:
+            about = {"operation": sent.operation, "method": sent.method, "path": sent.path}
+            name = (fault.name or fault.mode) if fault is not None else ""
+            done = response.status_code if handler is not None else 0
+            standin.ledger.append(f"{standin.name}.request", {**about, "handled": done, "fault": name})
+    finally:
+        CAUSE.reset(token)
+    if handler is not None and standin.observe is not None:
+        standin.observe(request, body, response)
+    return response
 
 
 async def login_page(request: Request) -> Response:
@@ -54,18 +105,37 @@ async def login_page(request: Request) -> Response:
     return HTMLResponse(LOGIN_PAGE)
 
 
-async def _refuse(request: Request, fault: Fault, error_body: Mapping[str, Any]) -> Response:
-    if fault.mode == "status":
-        headers = {"Retry-After": fault.retry_after} if fault.retry_after else {}
-        headers |= {"Location": "/login"} if 300 <= fault.status < 400 else {}
-        return JSONResponse({"errorMessages": [], "errors": {}}, status_code=fault.status, headers=headers)
-    if fault.mode == "html":
-        return HTMLResponse(LOGIN_PAGE)
-    if fault.mode == "error_200":
-        return JSONResponse(dict(error_body))
-    if fault.mode == "hang":
+async def _spoil(request: Request, fault: Fault, response: Response, spoils: Spoils) -> Response:
+    mode = fault.mode.removesuffix("_after")
+    if mode == "status":
+        return _status(fault)
+    if mode == "business_rule":
+        return JSONResponse(dict(spoils.refusal), status_code=spoils.refusal_status)
+    if mode == "html":
+        return HTMLResponse(spoils.page)
+    if mode == "error_200":
+        return JSONResponse(dict(spoils.error_200))
+    if mode == "truncated":
+        whole = bytes(response.body)
+        return Response(whole[: len(whole) // 2] or b"{", media_type="application/json")
+    if mode == "hang":
         await asyncio.sleep(fault.seconds)
-    return await _cut(request)  # drop_before, and a hang that ends
+    return await _cut(request)  # drop, and a hang that ends
+
+
+def _status(fault: Fault) -> Response:
+    headers = {"Retry-After": retry_after(fault.retry_after)} if fault.retry_after else {}
+    headers |= {"RateLimit-Reason": fault.reason} if fault.reason else {}
+    headers |= {"Location": "/login"} if 300 <= fault.status < 400 else {}
+    return JSONResponse({"errorMessages": [], "errors": {}}, status_code=fault.status, headers=headers)
+
+
+def retry_after(text: str) -> str:
+    """`date:N` as the HTTP date in N seconds; any other text as it is."""
+    kind, _, seconds = text.partition(":")
+    if kind != "date" or not seconds.lstrip("-").isdigit():
+        return text
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=int(seconds)), usegmt=True)
 
 
 async def _cut(request: Request) -> Response:

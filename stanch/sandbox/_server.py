@@ -1,92 +1,26 @@
-"""What every stand-in is made of: a real socket, an append-only ledger of effects, and scripted faults."""
+"""What every stand-in is made of: a real socket, an append-only ledger of effects, and faults on demand."""
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Self
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
 
 from stanch.errors import DependencyError
+from stanch.sandbox._faults import Fault, Faults
+from stanch.sandbox._ledger import Ledger
+
+__all__ = ["Fault", "Faults", "Ledger", "Standin"]
 
 READY_SECONDS = 15.0
-
-
-class Ledger:
-    """Append-only record of what a stand-in did, in memory and, where a path is given, as JSON lines.
-
-    The judge of a test reads this, never the product's own database.
-    """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = path
-        self._entries: list[dict[str, Any]] = []
-        self._lock = threading.Lock()
-
-    def append(self, event: str, fields: dict[str, Any]) -> None:
-        with self._lock:
-            entry = {"n": len(self._entries) + 1, "at": datetime.now(UTC).isoformat(), "event": event, **fields}
-            self._entries.append(entry)
-            if self.path is not None:
-                with self.path.open("a", encoding="utf-8") as file:
-                    file.write(json.dumps(entry, sort_keys=True) + "\n")
-
-    def entries(self, event: str = "") -> list[dict[str, Any]]:
-        with self._lock:
-            return [dict(entry) for entry in self._entries if not event or entry["event"] == event]
-
-    def count(self, event: str) -> int:
-        return len(self.entries(event))
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One scripted misbehaviour.
-
-    Args:
-        mode: drop_before, drop_after (committed, then the connection is cut), hang, status, html, error_200, lag,
-            delay.
-        status: for mode `status`.
-        retry_after: header text for a 429 or 503: seconds, an HTTP date, or "" for none.
-        seconds: for `hang`, `lag`, `delay`.
-    """
-
-    mode: str
-    status: int = 500
-    retry_after: str = ""
-    seconds: float = 0.0
-
-
-class Faults:
-    """Faults waiting to happen, by operation name (`*` is any); each is used up once."""
-
-    def __init__(self) -> None:
-        self._waiting: list[tuple[str, Fault]] = []
-        self._lock = threading.Lock()
-
-    def script(self, operation: str, *faults: Fault) -> None:
-        with self._lock:
-            self._waiting += [(operation, fault) for fault in faults]
-
-    def take(self, operation: str) -> Fault | None:
-        """The next fault for the operation, or None."""
-        with self._lock:
-            for index, (name, _fault) in enumerate(self._waiting):
-                if name in (operation, "*"):
-                    return self._waiting.pop(index)[1]
-        return None
-
-    def clear(self) -> None:
-        with self._lock:
-            self._waiting.clear()
 
 
 class Standin:
@@ -100,6 +34,8 @@ class Standin:
     def __init__(self, *, ledger: Path | None = None, port: int = 0) -> None:
         self.ledger = Ledger(ledger)
         self.faults = Faults()
+        # Sees each exchange that no fault spoilt, for contract checks.
+        self.observe: Callable[[Request, bytes, Response], None] | None = None
         self.app: Any = Starlette()
         self._wanted_port = port
         self._server: uvicorn.Server | None = None

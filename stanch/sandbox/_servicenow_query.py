@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 
 Record = Mapping[str, str]
 Test = Callable[[Record], bool]
 
-_PART = re.compile(r"([a-z_0-9.]+?)(!=|>=|<=|=|LIKE|STARTSWITH|IN|ISEMPTY|ISNOTEMPTY)(.*)", re.DOTALL)
+_PART = re.compile(r"([a-z_0-9.]+?)(!=|>=|<=|>|<|=|LIKE|STARTSWITH|IN|ISEMPTY|ISNOTEMPTY)(.*)", re.DOTALL)
+
+_ORDER = re.compile(r"ORDERBY(DESC)?([a-z_0-9.]+)")
 
 
 @dataclass(frozen=True)
@@ -18,11 +20,13 @@ class Parsed:
 
     Args:
         test: whether a record matches.
+        order: fields to sort by, with whether downwards.
         dropped: parts that were ignored.
         scripts: values that the instance would evaluate as JavaScript.
     """
 
     test: Test
+    order: tuple[tuple[str, bool], ...]
     dropped: tuple[str, ...]
     scripts: tuple[str, ...]
 
@@ -34,9 +38,16 @@ def parse(query: str, *, fields: Set[str]) -> Parsed:
     alternatives = [_all(part, fields, dropped, scripts) for part in query.split("^NQ")]
     return Parsed(
         test=lambda record: any(test(record) for test in alternatives),
+        order=tuple(_orders(query, fields)),
         dropped=tuple(dropped),
         scripts=tuple(scripts),
     )
+
+
+def _orders(query: str, fields: Set[str]) -> Iterator[tuple[str, bool]]:
+    for part in query.split("^"):
+        if (match := _ORDER.fullmatch(part)) and match.group(2) in fields:
+            yield match.group(2), bool(match.group(1))
 
 
 def _all(query: str, fields: Set[str], dropped: list[str], scripts: list[str]) -> Test:
@@ -72,6 +83,8 @@ def _compare(have: str, operator: str, value: str) -> bool:
         "!=": lambda: have.lower() != value.lower(),
         ">=": lambda: have >= value,
         "<=": lambda: have <= value,
+        ">": lambda: have > value,
+        "<": lambda: have < value,
         "LIKE": lambda: value.lower() in have.lower(),
         "STARTSWITH": lambda: have.lower().startswith(value.lower()),
         "IN": lambda: have in value.split(","),

@@ -1,9 +1,8 @@
-"""The HTTP surface of the ServiceNow stand-in: Table and Attachment API, and a page for people."""
+"""The HTTP surface of the ServiceNow stand-in: Table and Attachment API, pages for people, control."""
 
 from __future__ import annotations
 
 import base64
-import html
 import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,19 +12,31 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from stanch.sandbox import _servicenow_query as encoded
-from stanch.sandbox._operations import faulting, login_page
+from stanch.sandbox._control import control
+from stanch.sandbox._operations import Spoils, faulting, login_page
+from stanch.sandbox._servicenow_page import ServiceNowPage
 from stanch.sandbox._servicenow_state import BOT, TASK_TABLES, PolicyRefusal
+from stanch.sandbox._tracker_page import pages
 
 if TYPE_CHECKING:
     from stanch.sandbox.servicenow import ServiceNowStandin
 
 Answer = Callable[[Request, bytes], Response]
 
-ERROR_200: dict[str, Any] = {
-    "error": {"message": "Transaction cancelled: maximum execution time exceeded", "detail": "maximum execution time"},
-    "result": [],
-    "status": "failure",
-}
+SPOILS = Spoils(
+    error_200={
+        "error": {
+            "message": "Transaction cancelled: maximum execution time exceeded", "detail": "maximum execution time"
+        },
+        "result": [],
+        "status": "failure",
+    },
+    refusal={
+        "error": {"message": "Operation Failed", "detail": "Operation against file was aborted by Business Rule"},
+        "status": "failure",
+    },
+    page="<!doctype html><title>Instance hibernating</title><p>Sign in to the developer site to wake it.</p>",
+)  # fmt: skip
 _REFERENCES = {"assigned_to": "sys_user", "assignment_group": "sys_user_group"}
 
 
@@ -43,13 +54,14 @@ def routes(now: ServiceNowStandin) -> list[Route]:
             Route(f"/api/now/table/{table}", on.faulted("create", on.create(table)), methods=["POST"]),
             Route(f"/api/now/table/{table}/{{id}}", on.faulted("get", on.get(table)), methods=["GET"]),
             Route(f"/api/now/table/{table}/{{id}}", on.faulted("patch", on.patch(table)), methods=["PATCH", "PUT"]),
+            Route(f"/api/now/table/{table}/{{id}}", on.faulted("delete", on.delete(table)), methods=["DELETE"]),
         ]
     return [
         *found,
         Route("/api/now/attachment/file", on.faulted("attach", on.attach), methods=["POST"]),
-        Route("/nav_to.do", on.page),
+        *pages(ServiceNowPage(now)),
         Route("/login", login_page),
-        Route("/_control/act", on.act, methods=["POST"]),
+        *control(now),
     ]
 
 
@@ -60,10 +72,12 @@ class _Routes:
         self._now = now
 
     def faulted(self, operation: str, answer: Answer) -> Callable[[Request], Any]:
-        return faulting(self._now.faults, operation, self._guarded(answer), error_body=ERROR_200)
+        return faulting(self._now, operation, self._guarded(answer), spoils=SPOILS)
 
     def _guarded(self, answer: Answer) -> Answer:
         def handler(request: Request, body: bytes) -> Response:
+            if self._now.hibernating:
+                return HTMLResponse(SPOILS.page)
             expected = base64.b64encode(f"{BOT}:{self._now.password}".encode()).decode()
             if request.headers.get("authorization", "") != f"Basic {expected}":
                 return _error(401, "User Not Authenticated", "Required to provide Auth information")
@@ -80,17 +94,26 @@ class _Routes:
     def query(self, table: str) -> Answer:
         def answer(request: Request, body: bytes) -> Response:
             query = request.query_params.get("sysparm_query", "")
-            parsed = encoded.parse(query, fields=self._now.state.queryable(table))
-            for script in parsed.scripts:
-                self._now.ledger.append("servicenow.script_evaluated", {"table": table, "script": script})
-            rows = [row for row in self._now.state.tables[table].values() if parsed.test(row)]
-            if parsed.dropped and self._now.strict_queries:
-                rows = []
+            rows = self._rows(table, encoded.parse(query, fields=self._now.state.queryable(table)))
             limit = int(request.query_params.get("sysparm_limit", "10000"))
-            shown = [self._view(request, table, row) for row in rows[:limit]]
+            start = int(request.query_params.get("sysparm_offset", "0"))
+            shown = [self._view(request, table, row) for row in rows[start : start + limit]]
             return JSONResponse({"result": shown}, headers={"X-Total-Count": str(len(rows))})
 
         return answer
+
+    def _rows(self, table: str, parsed: encoded.Parsed) -> list[dict[str, str]]:
+        """What the query finds, in its order; how scripts and unreadable parts are taken is the instance's setting."""
+        evaluates = self._now.scripts == "evaluate"
+        for script in parsed.scripts:
+            event = f"servicenow.script_{'evaluated' if evaluates else 'refused'}"
+            self._now.ledger.append(event, {"table": table, "script": script})
+        if (parsed.dropped and self._now.strict_queries) or (parsed.scripts and not evaluates):
+            return []
+        rows = [row for row in self._now.state.tables[table].values() if parsed.test(row)]
+        for name, descending in reversed(parsed.order):
+            rows.sort(key=lambda row: row.get(name, ""), reverse=descending)
+        return rows
 
     def get(self, table: str) -> Answer:
         def answer(request: Request, body: bytes) -> Response:
@@ -118,12 +141,24 @@ class _Routes:
 
         return answer
 
+    def delete(self, table: str) -> Answer:
+        def answer(request: Request, body: bytes) -> Response:
+            record = self._now.state.tables[table].get(request.path_params["id"])
+            if record is None:
+                return _no_record()
+            self._now.delete(record["number"], by=BOT)
+            return Response(status_code=204)
+
+        return answer
+
     def attach(self, request: Request, body: bytes) -> Response:
         query = request.query_params
         table = query.get("table_name", "")
         record = self._now.state.tables.get(table, {}).get(query.get("table_sys_id", ""))
         if record is None:
             return _no_record()
+        if len(body) > self._now.attachment_limit:
+            return _error(413, "Attachment size exceeds the limit", "com.glide.attachment.max_size")
         row = self._now.state.attach(table, record, name=query["file_name"], content=body)
         shown = {"number": record["number"], "filename": row["file_name"], "size": len(body)}
         self._now.ledger.append("servicenow.attachment", shown)
@@ -155,24 +190,6 @@ class _Routes:
         return "\n\n".join(
             f"{row['sys_created_on']} - {row['sys_created_by']} ({element})\n{row['value']}" for row in rows
         )
-
-    async def act(self, request: Request) -> Response:
-        try:
-            self._now.act(await request.json())
-        except (KeyError, ValueError) as error:
-            return JSONResponse({"error": str(error)}, status_code=400)
-        return JSONResponse({"ok": True})
-
-    async def page(self, request: Request) -> Response:
-        """What a person sees behind the ticket's link."""
-        key = request.query_params.get("uri", "").rpartition("sys_id=")[2]
-        record = next((rows[key] for rows in self._now.state.tables.values() if key in rows), None)
-        if record is None or "number" not in record:
-            return HTMLResponse("<p>No such record</p>", status_code=404)
-        title = html.escape(f"{record['number']} {record['short_description']}")
-        notes = [row["value"] for row in self._now.state.journal(record, "work_notes")]
-        body = "".join(f"<pre>{html.escape(text)}</pre><hr>" for text in (record["description"], *notes))
-        return HTMLResponse(f"<!doctype html><title>{title}</title><h1>{title}</h1><p>{record['state']}</p>{body}")
 
 
 def _error(status: int, message: str, detail: str) -> Response:

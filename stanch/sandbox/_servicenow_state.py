@@ -12,7 +12,26 @@ TASK_TABLES = ("incident", "sn_si_incident")
 MAX_LENGTH = {"short_description": 160, "description": 4000, "correlation_id": 100, "correlation_display": 100}
 _PREFIX = {"incident": "INC", "sn_si_incident": "SIR"}
 _FIRST_STATE = {"incident": "1", "sn_si_incident": "10"}
-_CLOSED = {"incident": ("6", "7"), "sn_si_incident": ("3",)}
+CLOSED = {"incident": ("6", "7", "8"), "sn_si_incident": ("3", "7")}
+_NEEDS_CODE = {"incident": ("6", "7"), "sn_si_incident": ("3",)}
+STATE_NAMES = {
+    "incident": {"1": "New", "2": "In Progress", "3": "On Hold", "6": "Resolved", "7": "Closed", "8": "Canceled"},
+    "sn_si_incident": {
+        "10": "Draft",
+        "16": "Analysis",
+        "18": "Contain",
+        "19": "Eradicate",
+        "20": "Recover",
+        "100": "Review",
+        "3": "Closed",
+        "7": "Cancelled",
+    },
+}
+# The instance's own lookup of an incident's priority from impact and urgency; a priority that is sent is ignored.
+PRIORITIES = {
+    ("1", "1"): "1", ("1", "2"): "2", ("2", "1"): "2", ("1", "3"): "3", ("2", "2"): "3", ("3", "1"): "3",
+    ("2", "3"): "4", ("3", "2"): "4", ("3", "3"): "5",
+}  # fmt: skip
 _SYSTEM_FIELDS = ("created_by", "updated_by", "created_on", "updated_on", "mod_count", "class_name")
 _TASK_FIELDS = frozenset({
     "sys_id", "number", "short_description", "description", "state", "assigned_to", "assignment_group",
@@ -49,7 +68,8 @@ class ServiceNowState:
     """Every table. Callers hold the stand-in's lock."""
 
     def __init__(self, *, mandatory: tuple[str, ...] = ()) -> None:
-        self.mandatory = mandatory
+        self.mandatory: tuple[str, ...] = ()
+        self.abort_when: dict[str, str] = {}  # a business rule aborts writes that would give a record these values
         self.hidden: frozenset[str] = frozenset()  # columns that queries do not know, such as renamed ones
         self.tables: dict[str, dict[str, dict[str, str]]] = {name: {} for name in (*TASK_TABLES, *_FIELDS)}
         self.files: dict[str, bytes] = {}
@@ -59,6 +79,12 @@ class ServiceNowState:
             self._put("sys_user", {"user_name": name, "name": shown, "email": email, "active": "true"}, name)
         for name in GROUPS:
             self._put("sys_user_group", {"name": name, "active": "true"}, name)
+        self.demand(mandatory)
+
+    def demand(self, mandatory: tuple[str, ...]) -> None:
+        """Make these fields mandatory, and no others."""
+        self.mandatory = mandatory
+        self.tables["sys_dictionary"].clear()
         for element in mandatory:
             row = {"name": "incident", "element": element, "mandatory": "true", "active": "true", "default_value": ""}
             self._put("sys_dictionary", row, element)
@@ -95,7 +121,8 @@ class ServiceNowState:
             "sys_updated_on": now,
             "sys_mod_count": "0",
         }
-        record |= self._stored(table, given)
+        record |= {"impact": "3", "urgency": "3"} | self._stored(table, given)
+        record["priority"] = _priority(table, record)
         self._check(table, record)
         record["number"] = f"{_PREFIX[table]}{next(self._numbers[_PREFIX[table]]):07d}"
         self.tables[table][record["sys_id"]] = record
@@ -105,6 +132,7 @@ class ServiceNowState:
     def update(self, table: str, record: dict[str, str], given: dict[str, Any], *, by: str) -> list[str]:
         """Names of what changed; nothing changed leaves `sys_mod_count` as it is."""
         wanted = self._stored(table, given)
+        wanted["priority"] = _priority(table, {**record, **wanted})
         changed = [name for name, value in wanted.items() if record.get(name) != value]
         changed += self._noted(given)
         if not changed:
@@ -116,6 +144,15 @@ class ServiceNowState:
         record["sys_updated_by"], record["sys_updated_on"] = by, _now()
         self._journal(table, record, given, by=by)
         return changed
+
+    def move(self, record: dict[str, str], *, to: str, by: str) -> None:
+        """Make the record one of another table, with the sys_id and number that it has."""
+        del self.tables[record["sys_class_name"]][record["sys_id"]]
+        for name in self.fields(to):
+            record.setdefault(name, "")
+        record |= {"sys_class_name": to, "state": _FIRST_STATE[to], "sys_updated_by": by, "sys_updated_on": _now()}
+        record["sys_mod_count"] = str(int(record["sys_mod_count"]) + 1)
+        self.tables[to][record["sys_id"]] = record
 
     def attach(self, table: str, record: dict[str, str], *, name: str, content: bytes) -> dict[str, str]:
         key = uuid.uuid4().hex
@@ -142,10 +179,12 @@ class ServiceNowState:
 
     def _check(self, table: str, record: dict[str, str]) -> None:
         missing = [name for name in self.mandatory if not record.get(name)]
-        if record["state"] in _CLOSED[table]:
+        if record["state"] in _NEEDS_CODE[table]:
             missing += [name for name in ("close_code", "close_notes") if not record.get(name)]
         if missing:
             raise PolicyRefusal(f"Data Policy Exception: The following fields are mandatory: {', '.join(missing)}")
+        if self.abort_when and all(record.get(name) == value for name, value in self.abort_when.items()):
+            raise PolicyRefusal(f"Operation against file '{table}' was aborted by Business Rule 'Change freeze'")
 
     def _noted(self, given: dict[str, Any]) -> list[str]:
         return [name for name in ("work_notes", "comments") if given.get(name)]
@@ -157,6 +196,12 @@ class ServiceNowState:
                 "sys_id": key, "name": table, "element": element, "element_id": record["sys_id"],
                 "value": str(given[element]), "sys_created_by": by, "sys_created_on": _now(),
             }  # fmt: skip
+
+
+def _priority(table: str, record: dict[str, str]) -> str:
+    if table != "incident":
+        return record.get("priority", "")
+    return PRIORITIES.get((record.get("impact", ""), record.get("urgency", "")), "5")
 
 
 def _now() -> str:

@@ -6,18 +6,19 @@ import hashlib
 import hmac
 import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
 
+from stanch.sandbox import _jira_admin as admin
+from stanch.sandbox import _jira_people as people
 from stanch.sandbox import _jira_write as write
 from stanch.sandbox._callbacks import Callback, Callbacks
 from stanch.sandbox._jira_routes import routes
+from stanch.sandbox._jira_rules import JiraRules
 from stanch.sandbox._jira_state import (
     BOT,
     DOING,
@@ -65,7 +66,7 @@ class JiraStandin(Standin):
         self.cloud = cloud
         self._first = (token, webhook_secret, projects, STRICT_WORKFLOW if strict else LOOSE_WORKFLOW)
         self.lock = RLock()
-        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger, faults=self.faults)
         self.reset()
         self.app = Starlette(routes=routes(self))
 
@@ -74,12 +75,12 @@ class JiraStandin(Standin):
         self.callbacks.stop()
         self.token, self.webhook_secret, projects, workflow = self._first
         self.index_lag = 0.0  # seconds until search sees a new issue
-        # Sees each exchange, for contract checks.
-        self.observe: Callable[[Request, bytes, Response], None] | None = None
+        self.rules = JiraRules()
+        self.observe = None
         self.state = JiraState(projects=projects, workflow=workflow)
         self.faults.clear()
         self.ledger = Ledger(self.ledger.path)
-        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger, faults=self.faults)
 
     @property
     def views(self) -> JiraViews:
@@ -93,7 +94,10 @@ class JiraStandin(Standin):
 
     def issue(self, key: str) -> Issue:
         """The issue, for looking at; raises KeyError where there is none."""
-        return self.state.issues[key]
+        found = self.state.find(key)
+        if found is None:
+            raise KeyError(key)
+        return found
 
     def issues(self) -> list[Issue]:
         with self.lock:
@@ -123,19 +127,67 @@ class JiraStandin(Standin):
             comment = write.add_comment(self.state, issue, by=by, body=body)
             self.changed("jira.comment", issue, by=by, fields={"id": comment["id"]})
 
+    def prioritise(self, key: str, *, to: str, by: str = "maria.k") -> None:
+        with self.lock:
+            issue = self.issue(key)
+            fields = {"priority": {"name": to}}
+            write.check_edit(self.state, issue, fields, cloud=self.cloud)
+            for item in write.edit(self.state, issue, fields, by=by):
+                self.changed("jira.edited", issue, by=by, item=item, fields={"changed": ["priority"], "to": to})
+
+    def move(self, key: str, *, to: str, by: str = "maria.k") -> str:
+        """Move an issue to another project; returns its new key. The old one still finds it."""
+        with self.lock:
+            issue = self.issue(key)
+            if to not in self.state.projects:
+                raise ValueError(f"there is no project {to}")
+            project, before = issue.project, issue.key
+            self.state.move(issue, to)
+            item = self.state.record(issue, by=by, field_name="project", before=project, after=to)
+            key_item = {**item, "field": "Key", "fromString": before, "toString": issue.key}
+            issue.history[-1]["items"].append(key_item)
+            self.changed("jira.moved", issue, by=by, item=item, fields={"from": before})
+            return issue.key
+
+    def delete(self, key: str, *, by: str = "maria.k") -> None:
+        with self.lock:
+            issue = self.issue(key)
+            del self.state.issues[issue.key]
+            self.changed("jira.issue_deleted", issue, by=by)
+
+    # What the control interface and the page ask.
+
     def act(self, order: dict[str, Any]) -> None:
-        """Do what a control request asks: `do` is reassign, resolve, reopen, start or comment."""
-        key, by, verb = str(order["key"]), str(order.get("by", "maria.k")), order.get("do")
-        if verb == "reassign":
-            self.reassign(key, to=str(order["to"]), by=by)
-        elif verb == "comment":
-            self.comment(key, str(order["text"]), by=by)
-        elif verb == "resolve":
-            self.transition(key, to=DONE, by=by, resolution=str(order.get("resolution", "")))
-        elif verb in ("reopen", "start"):
-            self.transition(key, to=DOING, by=by)
-        else:
-            raise ValueError("do must be reassign, resolve, reopen, start or comment")
+        """Do what a control request asks: `do` is one of `_jira_people.ACTS`."""
+        people.act(self, order)
+
+    def settings(self) -> dict[str, Any]:
+        return admin.view(self)
+
+    def set(self, order: Mapping[str, Any]) -> None:
+        """Change settings at run time.
+
+        Raises:
+            ValueError: with what is wrong; nothing is changed then.
+        """
+        admin.change(self, order)
+
+    def tickets(self) -> list[dict[str, Any]]:
+        """Every issue in short, for a judge."""
+        return [admin.brief(issue) for issue in self.state.issues.values()]
+
+    # What the routes share with people.
+
+    def seen(self, key: str) -> Issue:
+        """The issue as the account sees it.
+
+        Raises:
+            JiraRefusal: there is none, or none for this account.
+        """
+        found = self.state.find(key)
+        if found is None or self.rules.hidden(found):
+            raise write.JiraRefusal(404, "Issue does not exist or you do not have permission to see it.")
+        return found
 
     def changed(
         self,
@@ -155,20 +207,24 @@ class JiraStandin(Standin):
             "issue": self.views.issue(issue),
         }
         if item is not None:
-            body["changelog"] = {"id": issue.history[-1]["id"], "items": [item]}
-        self.callbacks.emit(self._signed(json.dumps(body).encode()))
+            body["changelog"] = {"id": issue.history[-1]["id"], "items": issue.history[-1]["items"]}
+        self.callbacks.emit(self._signed(json.dumps(body).encode(), key=issue.key))
 
-    def _signed(self, body: bytes) -> Callback:
+    def _signed(self, body: bytes, *, key: str) -> Callback:
         event_id = str(uuid.uuid4())
         headers = {"Content-Type": "application/json", "X-Atlassian-Webhook-Identifier": event_id}
         if self.webhook_secret:
             mac = hmac.new(self.webhook_secret.encode(), body, hashlib.sha256).hexdigest()
             headers["X-Hub-Signature"] = f"sha256={mac}"
-        return Callback(event_id=event_id, body=body, headers=headers)
+        return Callback(event_id=event_id, body=body, headers=headers, key=key)
 
 
 def _webhook_event(event: str) -> str:
-    names = {"jira.issue_created": "jira:issue_created", "jira.comment": "comment_created"}
+    names = {
+        "jira.issue_created": "jira:issue_created",
+        "jira.issue_deleted": "jira:issue_deleted",
+        "jira.comment": "comment_created",
+    }
     return names.get(event, "jira:issue_updated")
 
 

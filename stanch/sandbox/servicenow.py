@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import RLock
@@ -12,10 +13,12 @@ from typing import Any
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
 
+from stanch.sandbox import _servicenow_admin as admin
+from stanch.sandbox import _servicenow_people as people
 from stanch.sandbox._callbacks import Callback, Callbacks
 from stanch.sandbox._server import Ledger, Standin
 from stanch.sandbox._servicenow_routes import routes
-from stanch.sandbox._servicenow_state import BOT, GROUPS, TASK_TABLES, USERS, ServiceNowState
+from stanch.sandbox._servicenow_state import BOT, GROUPS, PRIORITIES, TASK_TABLES, USERS, ServiceNowState
 
 __all__ = ["BOT", "GROUPS", "USERS", "ServiceNowStandin"]
 
@@ -45,7 +48,7 @@ class ServiceNowStandin(Standin):
         super().__init__(ledger=ledger, port=port)
         self._first = (password, callback_secret, strict_queries, mandatory)
         self.lock = RLock()
-        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger, faults=self.faults)
         self.reset()
         self.app = Starlette(routes=routes(self))
 
@@ -53,10 +56,14 @@ class ServiceNowStandin(Standin):
         """Forget everything but the ledger's file: records, faults, settings, callbacks."""
         self.callbacks.stop()
         self.password, self.callback_secret, self.strict_queries, mandatory = self._first
+        self.scripts = "evaluate"  # or "refuse": a query with javascript: gives no rows
+        self.hibernating = False
+        self.attachment_limit = 24 * 1024 * 1024
         self.state = ServiceNowState(mandatory=mandatory)
         self.faults.clear()
+        self.observe = None
         self.ledger = Ledger(self.ledger.path)
-        self.callbacks = Callbacks(name=self.name, ledger=self.ledger)
+        self.callbacks = Callbacks(name=self.name, ledger=self.ledger, faults=self.faults)
 
     def stop(self) -> None:
         super().stop()
@@ -94,19 +101,48 @@ class ServiceNowStandin(Standin):
     def comment(self, number: str, text: str, *, by: str = "maria.k") -> None:
         self._person(number, {"work_notes": text}, by=by)
 
+    def prioritise(self, number: str, *, to: str, by: str = "maria.k") -> None:
+        """Give an incident the impact and urgency that have this priority."""
+        pair = next((pair for pair, priority in PRIORITIES.items() if priority == to), None)
+        if pair is None:
+            raise ValueError(f"there is no priority {to}")
+        self._person(number, {"impact": pair[0], "urgency": pair[1]}, by=by)
+
+    def move(self, number: str, *, to: str, by: str = "maria.k") -> None:
+        """Make a record one of another table; there its number finds it, here nothing does."""
+        with self.lock:
+            table, record = self._find(number)
+            if to not in TASK_TABLES or to == table:
+                raise ValueError(f"there is no other table {to}")
+            self.state.move(record, to=to, by=by)
+            self.changed("servicenow.moved", to, record, by=by, fields={"from": table})
+
+    def delete(self, number: str, *, by: str = "maria.k") -> None:
+        with self.lock:
+            table, record = self._find(number)
+            del self.state.tables[table][record["sys_id"]]
+            self.changed("servicenow.deleted", table, {**record, "sys_updated_by": by}, by=by, fields={})
+
+    # What the control interface and the page ask.
+
     def act(self, order: dict[str, Any]) -> None:
-        """Do what a control request asks: `do` is reassign, resolve, reopen, start or comment."""
-        key, by, verb = str(order["key"]), str(order.get("by", "maria.k")), order.get("do")
-        if verb == "reassign":
-            self.reassign(key, to=str(order.get("to", "")), group=str(order.get("group", "")), by=by)
-        elif verb == "comment":
-            self.comment(key, str(order["text"]), by=by)
-        elif verb == "resolve":
-            self.resolve(key, by=by)
-        elif verb in ("reopen", "start"):
-            self.reopen(key, by=by)
-        else:
-            raise ValueError("do must be reassign, resolve, reopen, start or comment")
+        """Do what a control request asks: `do` is one of `_servicenow_people.ACTS`."""
+        people.act(self, order)
+
+    def settings(self) -> dict[str, Any]:
+        return admin.view(self)
+
+    def set(self, order: Mapping[str, Any]) -> None:
+        """Change settings at run time.
+
+        Raises:
+            ValueError: with what is wrong; nothing is changed then.
+        """
+        admin.change(self, order)
+
+    def tickets(self) -> list[dict[str, Any]]:
+        """Every record in short, for a judge."""
+        return admin.briefs(self)
 
     def _find(self, number: str) -> tuple[str, dict[str, str]]:
         rows = ((table, row) for table in TASK_TABLES for row in self.state.tables[table].values())
@@ -135,14 +171,15 @@ class ServiceNowStandin(Standin):
         """Enter a change in the ledger and run the business rule that tells Stanch."""
         self.ledger.append(event, {"key": record["number"], "table": table, "by": by, **fields})
         names = ("sys_id", "number", "state", "sys_mod_count", "sys_updated_by")
-        self.callbacks.emit(self._signed(json.dumps({"table": table, **{name: record[name] for name in names}})))
+        body = json.dumps({"table": table, **{name: record[name] for name in names}})
+        self.callbacks.emit(self._signed(body, key=record["number"]))
 
-    def _signed(self, body: str) -> Callback:
+    def _signed(self, body: str, *, key: str) -> Callback:
         event_id, now = f"msg_{uuid.uuid4().hex}", datetime.now(UTC)
         headers = {"Content-Type": "application/json", "webhook-id": event_id}
         headers["webhook-timestamp"] = str(int(now.timestamp()))
         if self.callback_secret:
             encoded = self.callback_secret.startswith("whsec_")
-            key = Webhook(self.callback_secret if encoded else self.callback_secret.encode())
-            headers["webhook-signature"] = key.sign(event_id, now, body)
-        return Callback(event_id=event_id, body=body.encode(), headers=headers)
+            signer = Webhook(self.callback_secret if encoded else self.callback_secret.encode())
+            headers["webhook-signature"] = signer.sign(event_id, now, body)
+        return Callback(event_id=event_id, body=body.encode(), headers=headers, key=key)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from jira_contract import Contract
+from spec_contract import OKTA, Contract
 
 from activities._user_point import SignsOut, UserPoint
 from activities._world import connectors
@@ -29,7 +28,6 @@ VENDORS: dict[str, type[IdpStandin]] = {
     "auth0": Auth0Standin,
     "entra": EntraStandin,
 }
-SPEC = Path(__file__).parents[1] / "data" / "specs" / "okta-management.cut.min.json"
 NOT_IN_IT = {"get /api/v1/users", "get /api/v1/meta/schemas/user/default"}  # the file holds a part of Okta's API
 RESUMES = {"okta": "unsuspendUser", "keycloak": "putUser", "auth0": "patchUser", "entra": "patchUser"}
 UNMARKS = {"okta": "updateUser", "keycloak": "putUser", "auth0": "patchUser", "entra": "deleteExtension"}
@@ -290,7 +288,7 @@ def test_section_with_a_mistake_says_which_key_and_no_value(tenant: Tenant) -> N
 
 
 def test_every_exchange_with_okta_is_one_that_its_specification_allows() -> None:
-    contract = Contract(spec=SPEC, host="https://subdomain.okta.com")
+    contract = Contract(spec=OKTA)
     with OktaStandin() as okta:
         okta.observe = contract
         tenant = Tenant("okta", okta)

@@ -6,10 +6,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from jira_support import TOKEN, connect
+from spec_contract import obeying
 from ticket_support import FAULT_IDS, FAULTS, HOSTILE, draft, exception_texts, http_date
 
 from activities._ticket_http import RETRY_AFTER_CAP
@@ -27,9 +29,10 @@ def shared(request: pytest.FixtureRequest) -> Iterator[JiraStandin]:
 
 
 @pytest.fixture
-def jira(shared: JiraStandin) -> JiraStandin:
+def jira(shared: JiraStandin) -> Iterator[JiraStandin]:
     shared.reset()
-    return shared
+    with obeying(shared, once=True) if shared.cloud else nullcontext():
+        yield shared
 
 
 WRITES: list[tuple[str, Callable[[JiraTickets, str], object]]] = [

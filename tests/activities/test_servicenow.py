@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from servicenow_support import PASSWORD, TRANSPORTS, Connect, connect, through
+from spec_contract import SERVICENOW, obeying
 from ticket_support import KEY, draft
 
 from activities.servicenow import ServiceNowTickets
@@ -30,9 +31,10 @@ def shared() -> Iterator[ServiceNowStandin]:
 
 
 @pytest.fixture
-def now(shared: ServiceNowStandin) -> ServiceNowStandin:
+def now(shared: ServiceNowStandin) -> Iterator[ServiceNowStandin]:
     shared.reset()
-    return shared
+    with obeying(shared, SERVICENOW):
+        yield shared
 
 
 def made(join: Connect, now: ServiceNowStandin, **changes: Any) -> tuple[ServiceNowTickets, Ticket]:

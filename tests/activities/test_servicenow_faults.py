@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 from servicenow_support import PASSWORD, TRANSPORTS, Connect, through
+from spec_contract import SERVICENOW, obeying
 from ticket_support import FAULT_IDS, FAULTS, HOSTILE, draft, exception_texts, http_date
 
 from activities._servicenow_query import equals
@@ -25,9 +26,10 @@ def shared() -> Iterator[ServiceNowStandin]:
 
 
 @pytest.fixture
-def now(shared: ServiceNowStandin) -> ServiceNowStandin:
+def now(shared: ServiceNowStandin) -> Iterator[ServiceNowStandin]:
     shared.reset()
-    return shared
+    with obeying(shared, SERVICENOW, once=True):
+        yield shared
 
 
 @pytest.fixture(params=TRANSPORTS)

@@ -9,6 +9,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import worker
@@ -22,7 +23,7 @@ def work(folder: Path) -> None:
     asyncio.run(worker.serve([queue.value for queue in Queue], interceptors=[Crashing(folder)]))
 
 
-def supervise(folder: Path) -> None:
+def supervise(work: Callable[[], None]) -> None:
     """Keep one worker running, whatever kills it; end when asked to end, or when it fails by itself."""
     for queue in Queue:  # loads everything, so that a restart costs only what starting Temporal's workers costs
         worker.activities_of(worker.make_world(), queue)
@@ -38,7 +39,7 @@ def supervise(folder: Path) -> None:
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            work(folder)
+            work()
             os._exit(0)
         _, status = os.waitpid(child, 0)
         if not os.WIFSIGNALED(status):
@@ -46,4 +47,4 @@ def supervise(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    supervise(Path(sys.argv[1]))
+    supervise(lambda: work(Path(sys.argv[1])))

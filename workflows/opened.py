@@ -1,0 +1,54 @@
+"""What a case takes from its new ticket: the answer may be older, or newer, than what the tracker has told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from temporalio import workflow
+
+from stanch.assigning import moved_on
+from stanch.cases import CaseState, TicketRef
+from stanch.interpreter.messages import Happened
+from stanch.ports import TicketState
+
+NAMES = ("system", "key", "url", "state", "assignee", "group")
+TOLD = frozenset({"state", "assignee", "group"})  # what a callback tells
+PERSON = "user:"
+
+
+def take_opened(state: CaseState, params: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[Happened]:
+    """Remember the ticket.
+
+    Args:
+        state: of the case.
+        params: what was asked for.
+        outputs: the answer.
+
+    Returns:
+        What people did to the ticket before its case had heard of it; no callback will say so again.
+    """
+    before = state.ticket
+    heard = not before.key and bool(before.state)
+    if heard and workflow.patched("callback-before-answer"):  # it was read after the answer, so its word stays
+        outputs = {**outputs, **before.model_dump(include=set(TOLD))}
+    missed = [] if heard else [*_resolved(before, outputs), *_given_away(state, params, outputs)]
+    state.ticket = before.model_copy(update={name: str(outputs.get(name, "")) for name in NAMES})
+    return missed
+
+
+def _resolved(before: TicketRef, outputs: Mapping[str, Any]) -> list[Happened]:
+    done = TicketState.DONE.value
+    if outputs.get("state") != done or before.state == done or not workflow.patched("resolved-before-answer"):
+        return []
+    data = {"by": "", "as": "", "key": str(outputs.get("key", ""))}
+    return [Happened(now=workflow.now(), event="ticket.resolved", data=data)]
+
+
+def _given_away(state: CaseState, params: Mapping[str, Any], outputs: Mapping[str, Any]) -> list[Happened]:
+    asked, has = str(params.get("assignee", "")), str(outputs.get("assignee", ""))
+    people = asked.startswith(PERSON) and has.startswith(PERSON)
+    if not people or asked == has or state.ticket.key or not workflow.patched("given-away-before-answer"):
+        return []
+    before, after = TicketRef(assignee=asked), TicketRef(assignee=has)
+    return moved_on(state, before, after, by="", now=workflow.now(), is_new=workflow.patched)
