@@ -187,12 +187,13 @@ async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = 
 
     from activities import _spool
     from stanch.errors import DependencyError
+    from stanch.kept_code import keep_code
     from stanch.temporal import connect
 
     world = make_world()
     watch_policy(world, "worker")
-    world.loop = asyncio.get_running_loop()
-    world.client = await connect()
+    keep_code("workflows")
+    world.loop, world.client = asyncio.get_running_loop(), await connect()
     with contextlib.suppress(DependencyError):  # what an earlier process could not write; later lifts try again
         await asyncio.to_thread(_spool.merge, world)
     stop = asyncio.Event()

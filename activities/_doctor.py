@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
@@ -26,6 +27,7 @@ from stanch.records import Records
 from stanch.secrets import resolve
 from stanch.settings import Settings
 from stanch.temporal import connect, search_attributes
+from stanch.views import TicketTarget
 
 
 def examine(world: World) -> list[Check]:
@@ -128,11 +130,23 @@ def _connectors(world: World) -> Iterator[Check]:
             yield from _connector(world, port, name)
 
 
+def _examined(world: World, port: str, name: str, connector: Any) -> Sequence[Check]:
+    examine: Callable[..., Sequence[Check]] | None = getattr(connector, "doctor", None)
+    if examine is None:
+        return [Check(name="settings", ok=True, detail="valid")]
+    return examine(_targets(world, name)) if port == "tickets" else examine()
+
+
+def _targets(world: World, name: str) -> list[TicketTarget]:
+    """Where teams and rules send tickets in this tracker."""
+    found = world.policy.current.routes.tickets
+    return [target for target in found if target.system in (name, world.kind_of(name))]
+
+
 def _connector(world: World, port: str, name: str) -> Iterator[Check]:
     try:
         connector = world.connector(port, name)
-        examine = getattr(connector, "doctor", None)
-        found = examine() if examine is not None else [Check(name="settings", ok=True, detail="valid")]
+        found = _examined(world, port, name, connector)
     except StanchError as error:
         found = [Check(name="settings", ok=False, detail=error.message, fix=error.hint)]
     for check in found:

@@ -8,10 +8,11 @@ from datetime import timedelta
 
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
-from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Refused, Rejected, RetrySafe, StanchError
+from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Refused, Rejected, RetrySafe, StanchError, Uncertain
 
 MAX_TEXT = 300
 MAX_WAIT = timedelta(minutes=10)
+LEAST_WAIT = timedelta(seconds=1)  # "at once", said each time, would be a loop without backoff
 _log = logging.getLogger(__name__)
 
 
@@ -47,6 +48,6 @@ def unexpected(error: Exception) -> ApplicationError:
 
 
 def _delay(error: StanchError) -> timedelta | None:
-    if isinstance(error, RetrySafe) and error.retry_after is not None:
-        return min(timedelta(seconds=max(0.0, error.retry_after)), MAX_WAIT)
+    if isinstance(error, RetrySafe | Uncertain) and error.retry_after is not None:
+        return max(LEAST_WAIT, min(timedelta(seconds=error.retry_after), MAX_WAIT))
     return None

@@ -26,8 +26,10 @@ def choose(
     """
     configured = settings.transitions.get(target)
     direct = [each for each in transitions if category(_to(each)) is target]
-    for each in direct:
-        if str(each.get("id")) == configured:
+    # The configured one also where Jira does not say what it leads to.
+    named = [*direct, *(each for each in transitions if category(_to(each)) is None)]
+    for each in named:
+        if configured and str(each.get("id")) == configured:
             return each
     if direct:
         return direct[0]
@@ -38,7 +40,8 @@ def choose(
 def request(transition: Mapping[str, Any], *, resolution: str, settings: JiraSettings) -> dict[str, Any]:
     """The body of the transition; the id as a string, and only fields that its screen has."""
     target = category(_to(transition))
-    screen = transition.get("fields") or {}
+    found = transition.get("fields")
+    screen: Mapping[str, Any] = found if isinstance(found, dict) else {}
     fields: dict[str, Any] = dict(settings.transition_fields.get(target, {})) if target else {}
     wanted = settings.resolutions.get(resolution_word(resolution), "")
     if wanted and _allows(screen.get("resolution"), wanted):
@@ -51,8 +54,14 @@ def _allows(field: object, name: str) -> bool:
     if not isinstance(field, dict):
         return False
     allowed = field.get("allowedValues")
-    return not allowed or any(each.get("name") == name for each in allowed)
+    return not allowed or any(isinstance(each, dict) and each.get("name") == name for each in allowed)
+
+
+def leads_to(transition: Mapping[str, Any]) -> str:
+    """Id of the status it leads to."""
+    return str(_to(transition).get("id"))
 
 
 def _to(transition: Mapping[str, Any]) -> Mapping[str, Any]:
-    return transition.get("to") or {}
+    found = transition.get("to")
+    return found if isinstance(found, dict) else {}

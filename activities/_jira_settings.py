@@ -32,6 +32,8 @@ class JiraSettings(TrackerSettings):
         transition_fields: fields to send with the transition to a state.
         resolutions: name of Jira's resolution by ours (fixed, risk_accepted, false_positive, duplicate, other).
         group_field: id of the field that holds the team, where there is one.
+        epic_field: id of the field that holds the epic on Data Center; without it `parent` of a route is the parent.
+        duplicate_link: name of the link type between a ticket that was made twice and the one that is kept.
     """
 
     kind: Literal["jira"] = "jira"
@@ -55,6 +57,8 @@ class JiraSettings(TrackerSettings):
         "duplicate": "Duplicate",
     }
     group_field: str = ""
+    epic_field: str = ""
+    duplicate_link: str = "Duplicate"
 
     @property
     def cloud(self) -> bool:

@@ -16,6 +16,7 @@ _STATES = {
     "indeterminate": TicketState.IN_PROGRESS,
     "done": TicketState.DONE,
 }
+_BY_ID = {"1": TicketState.NEW, "2": TicketState.NEW, "4": TicketState.IN_PROGRESS, "3": TicketState.DONE}
 _RESOLUTIONS = {
     "done": "fixed",
     "fixed": "fixed",
@@ -31,7 +32,17 @@ _RESOLUTIONS = {
 
 def category(status: Mapping[str, Any]) -> TicketState | None:
     """Our state for a Jira status, by its category; names are localised and mean nothing."""
-    return _STATES.get(str((status.get("statusCategory") or {}).get("key", "")))
+    found = status.get("statusCategory")
+    if not isinstance(found, dict):
+        return None
+    return _STATES.get(str(found.get("key", "")).lower()) or _BY_ID.get(str(found.get("id", "")))
+
+
+def has_label(issue: Mapping[str, Any], label: str) -> bool | None:
+    """Whether the issue, as it was answered, carries the label; None where the answer leaves labels out."""
+    fields = issue.get("fields")
+    labels = fields.get("labels") if isinstance(fields, dict) else None
+    return label in labels if isinstance(labels, list) else None
 
 
 def ticket(issue: object, settings: JiraSettings) -> Ticket:
@@ -43,7 +54,9 @@ def ticket(issue: object, settings: JiraSettings) -> Ticket:
     fields = issue.get("fields") if isinstance(issue, dict) else None
     if not isinstance(issue, dict) or not isinstance(fields, dict) or not isinstance(fields.get("status"), dict):
         raise unusable(Call("Jira", "read the ticket", write=False))
-    key = str(issue.get("key", ""))
+    key = str(issue.get("key") or "")
+    if not key:
+        raise unusable(Call("Jira", "read the ticket", write=False))
     return Ticket(
         key=key,
         id=str(issue.get("id", "")),
@@ -56,7 +69,7 @@ def ticket(issue: object, settings: JiraSettings) -> Ticket:
         resolution=_resolution(fields.get("resolution"), settings),
         summary=str(fields.get("summary", "")),
         changed_by=_last_author(issue),
-        raw={"labels": list(fields.get("labels") or [])},
+        raw={"labels": list(labels) if isinstance(labels := fields.get("labels"), list) else []},
     )
 
 
@@ -81,6 +94,8 @@ def _resolution(value: object, settings: JiraSettings) -> str:
 
 
 def _last_author(issue: Mapping[str, Any]) -> str:
-    histories = (issue.get("changelog") or {}).get("histories") or []
+    log = issue.get("changelog")
+    found = log.get("histories") if isinstance(log, dict) else None
+    histories = [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
     latest = max(histories, key=lambda entry: str(entry.get("created", "")), default=None)
     return account_of(latest.get("author")) if latest else ""

@@ -14,10 +14,11 @@ from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities import _spool
+from activities._doubt import Doubt
 from activities._errors import outcome_of, to_temporal, unexpected
 from activities._world import World
 from stanch.canonical import canonical, digest
-from stanch.catalog import ActionSpec, Effect, Outputs, Params, catalog
+from stanch.catalog import ActionSpec, Effect, Outputs, Params, Queue, catalog
 from stanch.contract import ActionCall, ActionReply, Scene
 from stanch.errors import DependencyError, Rejected, StanchError, Uncertain
 from stanch.guards.touch import REMOVES
@@ -34,21 +35,18 @@ class Job:
 
     Args:
         attempt: 1 for the first. since: when the first attempt was scheduled.
+        uncertain_since: when an earlier attempt may last have been applied without our knowing; None where none can.
     """
 
     call: ActionCall
     spec: ActionSpec
     attempt: int
     since: datetime
+    uncertain_since: datetime | None = None
 
     @property
     def scene(self) -> Scene:
         return self.call.scene
-
-    @property
-    def uncertain_since(self) -> datetime | None:
-        """When an earlier attempt may have been applied without our knowing; None on the first attempt."""
-        return self.since if self.attempt > 1 else None
 
 
 class Implementation(Protocol):
@@ -72,11 +70,22 @@ def bind(
     @activity.defn(name=name)
     def run(call: ActionCall) -> ActionReply:
         info = activity.info()
-        job = Job(call=call, spec=spec, attempt=info.attempt, since=info.scheduled_time)
-        with heartbeats():
-            return reported(lambda: perform(world, job, implementation, before), attempt=job.attempt)
+        doubt = Doubt(info) if spec.queue is Queue.TICKETS else None
+        since = doubt.since if doubt is not None else None
+        job = Job(call=call, spec=spec, attempt=info.attempt, since=info.scheduled_time, uncertain_since=since)
+        with heartbeats(doubt):
+            return reported(lambda: _doing(doubt, world, job, implementation, before), attempt=job.attempt)
 
     return run
+
+
+def _doing(doubt: Doubt | None, world: World, job: Job, implementation: Implementation, before: Before) -> ActionReply:
+    try:
+        return perform(world, job, implementation, before)
+    except Exception as error:
+        if doubt is not None:
+            doubt.end(error)
+        raise
 
 
 def reported(work: Callable[[], _T], *, attempt: int = 1) -> _T:
@@ -181,9 +190,17 @@ def _record(world: World, job: Job, what: str, data: dict[str, Any], *, response
 
 
 class heartbeats:
-    """Beats while a blocking call runs, so that a killed worker is noticed in seconds, not at the attempt's timeout."""
+    """Beats while a blocking call runs, so that a killed worker is noticed in seconds, not at the attempt's timeout.
+
+    Args:
+        doubt: what the next attempt is to know, told at once, with every beat, and at the end.
+    """
+
+    def __init__(self, doubt: Doubt | None = None) -> None:
+        self._doubt = doubt
 
     def __enter__(self) -> None:
+        self._tell()
         self._stop = threading.Event()
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._beat,), daemon=True)
@@ -191,8 +208,16 @@ class heartbeats:
 
     def _beat(self) -> None:
         while not self._stop.wait(HEARTBEAT_SECONDS):
-            activity.heartbeat()
+            activity.heartbeat(*self._details())
+
+    def _details(self) -> tuple[dict[str, str], ...]:
+        return () if self._doubt is None else (self._doubt.details,)
+
+    def _tell(self) -> None:
+        if self._doubt is not None:
+            activity.heartbeat(*self._details())
 
     def __exit__(self, *exc: object) -> None:
         self._stop.set()
         self._thread.join()
+        self._tell()

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from activities._servicenow_people import People
-from activities._servicenow_query import equals
+from activities._servicenow_query import equals, plain
 from activities._servicenow_settings import ServiceNowSettings
-from activities._servicenow_transport import Transport
-from activities._servicenow_view import plain
+from activities._servicenow_transport import Record, Transport
 from stanch.errors import ConnectorError
 from stanch.ports import Check
+from stanch.sinks.text import one_line
+from stanch.views import TicketTarget
 
 # What Stanch gives on every create.
 _GIVEN = frozenset({"short_description", "description", "correlation_id", "correlation_display", "urgency", "impact"})
 
 
-def examine(transport: Transport, people: People, *, settings: ServiceNowSettings) -> Sequence[Check]:
+def examine(
+    transport: Transport, people: People, *, settings: ServiceNowSettings, targets: Sequence[TicketTarget]
+) -> Sequence[Check]:
     """Sign-in first; the rest only where that works."""
     signed_in = _guarded("servicenow sign-in", lambda: _sign_in(people, settings))
     checks = [signed_in, _callback(settings)]
     if signed_in.ok:
         checks.append(_guarded("servicenow table", lambda: _table(transport, settings)))
-        checks.append(_guarded("servicenow fields", lambda: _fields(transport, settings)))
+        checks.append(_guarded("servicenow fields", lambda: _fields(transport, settings, targets)))
         checks.append(_guarded("servicenow queries", lambda: _queries(transport, settings)))
-        if settings.group:
-            checks.append(_guarded("servicenow group", lambda: _group(people, settings)))
+        for group in sorted({settings.group, *(target.group for target in targets)} - {""}):
+            checks.append(_guarded(f"servicenow group {one_line(group)}", partial(_group, people, group)))
     return checks
 
 
@@ -53,17 +57,30 @@ def _table(transport: Transport, settings: ServiceNowSettings) -> Check:
     return Check(name="servicenow table", ok=True, detail=settings.table)
 
 
-def _fields(transport: Transport, settings: ServiceNowSettings) -> Check:
-    """Every mandatory field without a default has a configured value."""
+def _fields(transport: Transport, settings: ServiceNowSettings, targets: Sequence[TicketTarget]) -> Check:
+    """Every mandatory field without a default has a value, for each route of its own."""
     query = equals(name=settings.table, mandatory="true", active="true")
-    fields = ("name", "element", "mandatory", "default_value")
+    fields = ("name", "element", "column_label", "mandatory", "default_value")
     rows = transport.find("sys_dictionary", query, fields=fields, limit=200)
     ours = (row for row in rows if plain(row.get("name")) == settings.table and plain(row.get("mandatory")) == "true")
-    needed = sorted(plain(row.get("element")) for row in ours if not plain(row.get("default_value")))
-    missing = [name for name in needed if name and name not in _GIVEN and name not in settings.fields]
-    detail = f"mandatory without a value: {', '.join(missing)}" if missing else "every mandatory field has a value"
-    fix = f"give {', '.join(missing)} a value under fields" if missing else ""
+    needed = {plain(row.get("element")): plain(row.get("column_label")) for row in ours if not _default(row)}
+    given = _GIVEN | set(settings.fields) | _of_all(targets)
+    missing = sorted(name for name in needed if name and name not in given)
+    shown = ", ".join(f"{name} ({one_line(needed[name], limit=60)})" if needed[name] else name for name in missing)
+    detail = f"mandatory without a value: {shown}" if missing else "every mandatory field has a value"
+    lines = "; ".join(f'{name} = "..."' for name in missing)
+    fix = f"write under fields, or the route's ticket.fields: {lines}" if missing else ""
     return Check(name="servicenow fields", ok=not missing, detail=detail, fix=fix)
+
+
+def _default(row: Record) -> str:
+    return plain(row.get("default_value"))
+
+
+def _of_all(targets: Sequence[TicketTarget]) -> set[str]:
+    """The fields that every route gives."""
+    each = [{*target.fields, *(("category",) if target.category else ())} for target in targets]
+    return set.intersection(*each) if each else set()
 
 
 def _queries(transport: Transport, settings: ServiceNowSettings) -> Check:
@@ -73,6 +90,6 @@ def _queries(transport: Transport, settings: ServiceNowSettings) -> Check:
     return Check(name="servicenow queries", ok=True, detail=detail)
 
 
-def _group(people: People, settings: ServiceNowSettings) -> Check:
-    people.group_id(settings.group)
-    return Check(name="servicenow group", ok=True, detail=settings.group)
+def _group(people: People, group: str) -> Check:
+    people.group_id(group)
+    return Check(name=f"servicenow group {one_line(group)}", ok=True, detail=group)

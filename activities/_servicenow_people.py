@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from activities._servicenow_query import equals, is_sys_id
+from activities._servicenow_find import find_exact
+from activities._servicenow_query import is_sys_id, plain
 from activities._servicenow_transport import Transport
-from activities._servicenow_view import plain
 from stanch.errors import Rejected
 
 
@@ -32,8 +32,8 @@ class People:
         return self._name("sys_user_group", "name", sys_id)
 
     def _id(self, table: str, field: str, name: str) -> str:
-        rows = self._transport.find(table, equals(**{field: name}), fields=("sys_id", field), limit=3)
-        found = [plain(row.get("sys_id")) for row in rows if plain(row.get(field)).lower() == name.lower()]
+        rows = find_exact(self._transport, table, {field: name}, fields=("sys_id", field), fold=True)
+        found = [plain(row.get("sys_id")) for row in rows]
         if len(found) != 1 or not is_sys_id(found[0]):
             kind = "user" if table == "sys_user" else "group"
             raise Rejected(f"ServiceNow has no such {kind}, or several", hint=f"check the {kind} in the directory")
@@ -42,5 +42,5 @@ class People:
     def _name(self, table: str, field: str, sys_id: str) -> str:
         if not is_sys_id(sys_id):
             return ""
-        rows = self._transport.find(table, equals(sys_id=sys_id), fields=("sys_id", field), limit=2)
-        return next((plain(row.get(field)) for row in rows if plain(row.get("sys_id")) == sys_id), "")
+        rows = find_exact(self._transport, table, {"sys_id": sys_id}, fields=("sys_id", field))
+        return plain(rows[0].get(field)) if rows else ""

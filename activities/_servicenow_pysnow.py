@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pysnow
 
 from activities._servicenow_settings import ServiceNowSettings
-from activities._servicenow_transport import Record, open_session, record_of, rows_of, run, timeouts
+from activities._servicenow_transport import Record, found_by, open_session, record_of, rows_of, run, timeouts
 
 
 class PysnowTransport:
@@ -35,7 +35,7 @@ class PysnowTransport:
                 )
                 return rows_of(found.all())
 
-        return run("GET", work)
+        return found_by(work)
 
     def get(self, table: str, sys_id: str, *, fields: Sequence[str]) -> Record:
         def work() -> Record:

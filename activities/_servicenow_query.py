@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from stanch.errors import Rejected
 
 # No `^` (ends the part), no line break, no comma; `javascript:` at the start is evaluated by the instance.
 _VALUE = re.compile(r"[\w .@:+'&/()-]{1,100}")
-_SYS_ID = re.compile(r"[0-9a-f]{32}")
+_SYS_ID = re.compile(r"[0-9A-Za-z_-]{1,32}")  # most are 32 hex digits; some that ship with the product are words
 _NUMBER = re.compile(r"[A-Z]{2,8}[0-9]{4,12}")
 
 
@@ -22,9 +23,16 @@ def equals(**parts: str) -> str:
 
 
 def _checked(value: str) -> str:
-    if not _VALUE.fullmatch(value) or value.strip().lower().startswith("javascript:"):
+    if not _VALUE.fullmatch(value) or "javascript:" in value.lower():
         raise Rejected("this name cannot be looked up in ServiceNow", hint="check the user or group in the directory")
     return value
+
+
+def plain(value: Any) -> str:
+    """A field's value; references come as an object in some answers."""
+    if isinstance(value, dict):
+        value = value.get("value")
+    return "" if value is None else str(value)
 
 
 def is_sys_id(text: str) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from activities._servicenow_settings import ServiceNowSettings
-from activities._servicenow_transport import Record, open_session, record_of, rows_of, run, timeouts
+from activities._servicenow_transport import Record, found_by, open_session, record_of, rows_of, run, timeouts
 
 
 class RequestsTransport:
@@ -26,7 +26,7 @@ class RequestsTransport:
             "sysparm_display_value": str(display).lower(),
             "sysparm_exclude_reference_link": "true",
         }
-        return run("GET", lambda: rows_of(self._send("GET", f"/table/{table}", params=params)))
+        return found_by(lambda: rows_of(self._send("GET", f"/table/{table}", params=params)))
 
     def get(self, table: str, sys_id: str, *, fields: Sequence[str]) -> Record:
         params = {"sysparm_fields": ",".join(fields), "sysparm_exclude_reference_link": "true"}

@@ -23,8 +23,22 @@ _STATES: dict[str, dict[TicketState, tuple[str, ...]]] = {
     },
     "sn_si_incident": {
         TicketState.NEW: ("10",),
-        TicketState.IN_PROGRESS: ("18", "16", "19", "20", "100"),
+        TicketState.IN_PROGRESS: ("16", "18", "19", "20", "100"),
         TicketState.DONE: ("3", "7"),
+    },
+}
+_CODES: dict[str, dict[str, str]] = {
+    "incident": {
+        "fixed": "Solution provided",
+        "risk_accepted": "Known error",
+        "false_positive": "No resolution provided",
+        "duplicate": "Duplicate",
+    },
+    "sn_si_incident": {
+        "fixed": "Threat mitigated",
+        "risk_accepted": "Not resolved",
+        "false_positive": "False positive",
+        "duplicate": "Investigation completed",
     },
 }
 
@@ -38,7 +52,7 @@ class ServiceNowSettings(TrackerSettings):
         table: `incident` or `sn_si_incident`.
         transport: `pysnow` (Python below 3.13) or `requests`; empty takes pysnow where it is installed.
         states: values of `state` by ours; the first of each is set, the others are read. Replaces the default whole.
-        close_codes: `close_code` by our resolution.
+        close_codes: `close_code` by our resolution; what is missing is the table's usual one.
         fields: values for other fields on creation, such as what a data policy asks for.
         urgency: `urgency` (and `impact`) by severity; empty sends none.
         group: assignment group of tickets whose route names none.
@@ -50,22 +64,14 @@ class ServiceNowSettings(TrackerSettings):
 
     kind: Literal["servicenow"] = "servicenow"
     timeout: float = Field(default=10.0, gt=0)
-    settle: float = Field(
-        default=4.0, ge=0, le=300
-    )  # a table has no index that lags; only a slow request is waited for
+    # A table has no index that lags; but the instance may work on a request for a minute after we gave it up.
+    settle: float = Field(default=60.0, ge=0, le=900)
     user: str = Field(min_length=1)
     password: SecretStr
     table: Table = "incident"
     transport: Literal["", "pysnow", "requests"] = ""
     states: dict[TicketState, tuple[str, ...]] = Field(default_factory=dict)
-    close_codes: dict[str, str] = Field(
-        default_factory=lambda: {
-            "fixed": "Solution provided",
-            "risk_accepted": "Known error",
-            "false_positive": "No resolution provided",
-            "duplicate": "Duplicate",
-        }
-    )
+    close_codes: dict[str, str] = Field(default_factory=dict)
     fields: dict[str, Any] = Field(default_factory=dict)
     urgency: dict[str, str] = Field(
         default_factory=lambda: {"critical": "1", "high": "1", "medium": "2", "low": "3", "info": "3"}
@@ -89,6 +95,11 @@ class ServiceNowSettings(TrackerSettings):
     @property
     def state_values(self) -> dict[TicketState, tuple[str, ...]]:
         return self.states or _STATES[self.table]
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """`close_code` by our resolution."""
+        return {**_CODES[self.table], **self.close_codes}
 
 
 def pysnow_installed() -> bool:

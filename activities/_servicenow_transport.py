@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import requests
 
+from activities._servicenow_query import is_sys_id, plain
 from activities._servicenow_settings import ServiceNowSettings
+from activities._ticket_answer import json_of, take_whole
 from activities._ticket_http import Call, no_answer, status_error, unusable
 from stanch.errors import ConnectorError, Rejected
 
@@ -16,7 +17,11 @@ Record = dict[str, Any]
 Result = TypeVar("Result")
 
 _ACTIONS = {"GET": "read", "POST": "create the record", "PATCH": "update the record"}
-_POLICY = ("Data Policy", "Business Rule")
+_POLICY = ("data policy", "business rule", "mandatory")
+
+
+class NoRecord(Rejected):
+    """The answer 404 that older instances give to a query without a hit."""
 
 
 class Transport(Protocol):
@@ -45,7 +50,7 @@ def open_session(settings: ServiceNowSettings) -> requests.Session:
     if settings.proxy:
         session.proxies = {"http": settings.proxy, "https": settings.proxy}
     session.headers["Accept"] = "application/json"
-    session.hooks["response"].append(_check)
+    session.hooks["response"].append(lambda response, *_, **__: _check(response, seconds=settings.timeout))
     return session
 
 
@@ -64,21 +69,29 @@ def run(method: str, work: Callable[[], Result]) -> Result:
         outcome = unusable(call)
     except requests.RequestException as error:
         outcome = no_answer(call, error)
-    except (ValueError, KeyError, TypeError, AttributeError, LookupError):
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         outcome = unusable(call)
     # Outside the handlers: the library's exception is not even the context of ours.
     raise outcome
 
 
 def record_of(result: object) -> Record:
-    """The one record of an answer, with its sys_id.
+    """The one record of an answer, with its sys_id, which becomes part of a path later.
 
     Raises:
         ValueError: it is not one.
     """
-    if not isinstance(result, dict) or not result.get("sys_id"):
+    if not isinstance(result, dict) or not is_sys_id(plain(result.get("sys_id"))):
         raise ValueError("no record")
     return dict(result)
+
+
+def found_by(work: Callable[[], list[Record]]) -> list[Record]:
+    """The rows of a query; older instances answer one without a hit by 404."""
+    try:
+        return run("GET", work)
+    except NoRecord:
+        return []
 
 
 def rows_of(result: object) -> list[Record]:
@@ -96,26 +109,47 @@ def _call(method: str) -> Call:
     return Call("ServiceNow", _ACTIONS.get(method, "write"), write=method != "GET")
 
 
-def _check(response: requests.Response, *_: object, **__: object) -> requests.Response:
+def _check(response: requests.Response, *, seconds: float) -> requests.Response:
     """Response hook: a failed status, a page instead of JSON, or an `error` inside a 200 never reaches the library."""
     call = _call(response.request.method or "POST")
-    text = response.text  # read to the end, so that the connection is given back when this raises
-    if response.status_code == 403 and any(word in text for word in _POLICY):
-        raise Rejected(
-            f"a ServiceNow data policy or business rule refused to {call.action}",
-            hint="give the mandatory fields a value under `fields`, or see the instance's policy",
-        )
     if not 200 <= response.status_code < 300:
-        raise status_error(call, response.status_code, headers=response.headers)
-    if not _has_result(text):
+        raise _failed(response, call, seconds=seconds)
+    if not _has_result(take_whole(response, call, seconds=seconds)):
         raise unusable(call)
     return response
 
 
-def _has_result(text: str) -> bool:
+def _failed(response: requests.Response, call: Call, *, seconds: float) -> ConnectorError:
+    status = response.status_code
+    try:
+        said = _said(take_whole(response, call, seconds=seconds))
+    except ConnectorError:
+        said = ""  # the status says enough
+    if status == 403 and any(word in said for word in _POLICY):
+        return Rejected(
+            f"a ServiceNow data policy or business rule refused to {call.action}",
+            hint="give the mandatory fields a value under `fields`, or see the instance's policy",
+        )
+    if status == 404 and not call.write and "no record found" in said:
+        return NoRecord("ServiceNow has no such record", hint="check `table` and the account's roles")
+    return status_error(call, status, headers=response.headers)
+
+
+def _said(body: bytes) -> str:
+    """What the error object says, in small letters; nothing where the answer is none, such as a page of a proxy."""
+    try:
+        found: Any = json_of(body)
+    except ValueError:
+        return ""
+    error = found.get("error") if isinstance(found, dict) else None
+    parts = (error.get("message"), error.get("detail")) if isinstance(error, dict) else (error,)
+    return " ".join(part for part in parts if isinstance(part, str)).lower()
+
+
+def _has_result(body: bytes) -> bool:
     """False for a page, and for an `error` in a 200, which comes with an empty result and would read as "no record"."""
     try:
-        body = json.loads(text)
+        found: Any = json_of(body)
     except ValueError:
         return False
-    return isinstance(body, dict) and "result" in body and not body.get("error")
+    return isinstance(found, dict) and "result" in found and not found.get("error")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
+from activities._servicenow_query import plain
 from activities._servicenow_settings import ServiceNowSettings
 from activities._servicenow_transport import Record
 from stanch.ports import Ticket, TicketState
@@ -49,12 +48,7 @@ def ticket(record: Record, settings: ServiceNowSettings, *, assignee: str = "", 
     )
 
 
-def plain(value: Any) -> str:
-    """A field's value; references come as an object in some answers."""
-    return str(value.get("value", "")) if isinstance(value, dict) else str(value or "")
-
-
 def _resolution(code: str, settings: ServiceNowSettings) -> str:
     if not code:
         return ""
-    return next((ours for ours, theirs in settings.close_codes.items() if theirs == code), "other")
+    return next((ours for ours, theirs in settings.codes.items() if theirs == code), "other")

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from stanch.errors import Rejected
 from stanch.ports import Message
-from stanch.sinks.slack import escape, length, plain, split
-from stanch.sinks.text import clean, one_line
-
-Block = dict[str, Any]
-
-# docs.slack.dev, Block Kit reference.
-BLOCKS = 50
-SECTION = 3000
-FIELDS = 10
-FIELD = 2000
-HEADER = 150
-BUTTONS = 25
-BUTTON_TEXT = 75
-BUTTON_VALUE = 2000
-CONTEXT = 10
+from stanch.sinks import slack_blocks as kit
+from stanch.sinks.slack import escape, length
+from stanch.sinks.slack_blocks import BLOCKS, BUTTON_VALUE, BUTTONS, CONTEXT, HEADER, SECTION, Block
+from stanch.sinks.text import one_line
 
 FALLBACK = 1000
-LABEL = 100
-CONTEXT_LINE = 300
 # Slack also refuses blocks that are too long together and does not say how long that is; no reader misses the rest.
 BODY = 12_000
 OTHER_BLOCKS = 4  # header, notice, buttons, context
 
-CUT_NOTICE = "This card is too long for Slack and is cut, so it cannot be approved here. Open the case to see it all."
+CUT_NOTICE = "This card is too long for Slack and is cut, so it cannot be approved here. Review it or open the case."
 STYLES = ("primary", "danger")
-# A cut card keeps only what is harmless to press without having read everything.
-KEPT_WHEN_CUT = re.compile(r"(?:.*[.:_-])?(?:deny|review)", re.ASCII)
+# A cut card keeps only what is harmless to press without having read everything; an option never is, whatever its name.
+KEPT_WHEN_CUT = re.compile(r"(?!.*option\.)(?:.*[.:_-])?(?:deny|review)", re.ASCII)
 ACTION_ID = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -60,72 +46,35 @@ def card(message: Message) -> Card:
     whole = list(_body(message))
     shown = _fitting(whole)
     cut = len(shown) < len(whole) or len(message.context) > CONTEXT
-    blocks = [*_header(message.title), *shown, *_notice(cut), *_buttons(message, cut=cut), *_context(message.context)]
+    below = (*_notice(cut), *_buttons(message, cut=cut), *kit.context(message.context))
+    blocks = [*kit.header(message.title), *shown, *below]
     text = escape(one_line(f"{message.title}: {message.text}", limit=FALLBACK), limit=FALLBACK)
     if not blocks:
         raise Rejected("the message has no text", code="V210")
     return Card(text=text, blocks=blocks, cut=cut)
 
 
-def _header(title: str) -> list[Block]:
-    shown = one_line(title, limit=HEADER)
-    return [{"type": "header", "text": _plain(plain(shown, limit=HEADER))}] if shown else []
-
-
 def _body(message: Message) -> Iterator[Block]:
     title = one_line(message.title, limit=SECTION)
     if length(title) > HEADER:
-        yield from _sections(message.title)
-    yield from _sections(message.text)
-    yield from _fields(message.fields)
-
-
-def _sections(text: str) -> Iterator[Block]:
-    for piece in split(text, limit=SECTION):
-        if piece.strip():
-            yield {"type": "section", "text": _plain(piece)}
-
-
-def _fields(fields: Iterable[tuple[str, str]]) -> Iterator[Block]:
-    """Short pairs side by side, long ones in sections of their own, in the given order."""
-    row: list[Block] = []
-    for label, value in fields:
-        pair = _pair(label, value)
-        fits = length(pair) <= FIELD
-        if row and (not fits or len(row) == FIELDS):
-            yield {"type": "section", "fields": row}
-            row = []
-        if fits:
-            row.append(_plain(pair))
-        else:
-            yield from _sections(pair)
-    if row:
-        yield {"type": "section", "fields": row}
-
-
-def _pair(label: str, value: str) -> str:
-    # A line break in a value could start a line that looks like another label.
-    return f"{one_line(label, limit=LABEL)}:\n{clean(value).replace(chr(10), ' ↵ ')}"
+        yield from kit.sections(message.title)
+    yield from kit.sections(message.text)
+    yield from kit.facts(message.fields)
 
 
 def _fitting(blocks: list[Block]) -> list[Block]:
     shown: list[Block] = []
     room = BODY
     for block in blocks[: BLOCKS - OTHER_BLOCKS]:
-        room -= _size(block)
+        room -= kit.size(block)
         if room < 0:
             break
         shown.append(block)
     return shown
 
 
-def _size(block: Block) -> int:
-    parts = block.get("fields") or [block["text"]]
-    return sum(length(part["text"]) for part in parts)
-
-
 def _notice(cut: bool) -> list[Block]:
-    return [{"type": "section", "text": _plain(CUT_NOTICE)}] if cut else []
+    return [{"type": "section", "text": kit.plain_text(CUT_NOTICE)}] if cut else []
 
 
 def _buttons(message: Message, *, cut: bool) -> list[Block]:
@@ -133,26 +82,10 @@ def _buttons(message: Message, *, cut: bool) -> list[Block]:
     ids = [button[1] for button in wanted]
     if len(wanted) > BUTTONS or len(set(ids)) < len(ids):
         raise Rejected("the message has too many buttons, or two with one action id", code="V210")
-    return [{"type": "actions", "elements": [_button(*button) for button in wanted]}] if wanted else []
+    return [kit.actions(*(_button(*button) for button in wanted))] if wanted else []
 
 
 def _button(label: str, action_id: str, token: str, style: str) -> Block:
     if not ACTION_ID.fullmatch(action_id) or len(token) > BUTTON_VALUE:
         raise Rejected("a button's action id or token is not one that Slack takes", code="V210")
-    text = plain(one_line(label, limit=BUTTON_TEXT), limit=BUTTON_TEXT) or "-"
-    shown: Block = {"type": "button", "text": _plain(text), "action_id": action_id}
-    if token:
-        shown["value"] = token
-    if style in STYLES:
-        shown["style"] = style
-    return shown
-
-
-def _context(lines: Iterable[str]) -> list[Block]:
-    shown = [plain(one_line(line, limit=CONTEXT_LINE), limit=SECTION) for line in lines]
-    parts = [_plain(line) for line in shown if line][:CONTEXT]
-    return [{"type": "context", "elements": parts}] if parts else []
-
-
-def _plain(text: str) -> Block:
-    return {"type": "plain_text", "text": text, "emoji": False}
+    return kit.button(label, action_id, value=token, style=style if style in STYLES else "")

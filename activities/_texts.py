@@ -126,7 +126,7 @@ def context_of(world: World, scene: Scene, **more: Any) -> dict[str, Any]:
         "route": route,
         "plan": _plan(world, scene, route),
         "case": case,
-        "ticket": {"key": scene.ticket_key},
+        "ticket": {"key": scene.ticket_key, "url": scene.ticket_url},
         "linked": [_linked(world, item) for item in scene.links],
         **more,
     }

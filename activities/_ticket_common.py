@@ -6,10 +6,11 @@ import hashlib
 import re
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from stanch.errors import IntakeError, Rejected
+from stanch.errors import IntakeError, Rejected, Uncertain
 from stanch.ports import TicketDraft
 from stanch.sinks.cutting import cut_line, fit_quotes, head_of, units
 from stanch.sinks.text import clean
@@ -25,6 +26,11 @@ def hex_key(key: str) -> str:
     return key if _HEX.fullmatch(key) else hashlib.sha256(key.encode()).hexdigest()
 
 
+def mark_of(marker: str) -> str:
+    """What a note has in its text to be found again."""
+    return f"[stanch {hex_key(marker)[:32]}]"
+
+
 def note_marker(*parts: str) -> str:
     """A marker for a note that belongs to another change, the same each time."""
     return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()[:16]
@@ -35,18 +41,50 @@ def resolution_word(resolution: str) -> str:
     return "fixed" if resolution == "fixed_and_verified" else resolution
 
 
-def settle(lookup: Callable[[], Found | None], *, since: datetime | None, window: float, poll: float) -> Found | None:
+@dataclass(frozen=True)
+class Patience:
+    """How long "not found" is doubted after a create that nobody knows the end of.
+
+    Args:
+        window: seconds after the create until it is believed.
+        poll: seconds between two looks.
+        hold: seconds of the window for which a thread waits; beyond them the caller comes back.
+    """
+
+    window: float
+    poll: float
+    hold: float
+
+
+def settle(lookup: Callable[[], Found | None], *, since: datetime | None, patience: Patience) -> Found | None:
     """Look until something is found or the window after `since` has passed; without `since`, look once.
 
     A search index and a request still running at the vendor both need time before "not found" means anything.
+
+    Raises:
+        Uncertain: the window is longer than a thread should wait; says when to look again, each time later.
     """
+    begun = time.monotonic()
     while True:
         # The time is taken first: the last look must come after the window, not before its end.
-        left = 0.0 if since is None else window - (datetime.now(UTC) - since).total_seconds()
+        past = 0.0 if since is None else max(0.0, (datetime.now(UTC) - since).total_seconds())
+        left = 0.0 if since is None else patience.window - past
         found = lookup()
         if found is not None or left <= 0:
             return found
-        time.sleep(min(poll, left))
+        held = patience.hold - (time.monotonic() - begun)
+        if held <= 0:
+            raise _not_yet(min(left, max(past, patience.poll)))
+        time.sleep(min(patience.poll, left, held))
+
+
+def _not_yet(seconds: float) -> Uncertain:
+    return Uncertain(
+        "a ticket that may have been made is not to be seen yet",
+        retry_after=seconds,
+        sent=False,
+        hint="Stanch looks again; it makes one only when none has come up within `settle`",
+    )
 
 
 def summary_line(text: str, *, limit: int) -> str:

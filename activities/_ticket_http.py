@@ -10,13 +10,19 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError
 
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 
 RETRY_AFTER_CAP = 900.0
 _AUTH = (401, 403)
-_NOT_SENT = (NewConnectionError, ConnectTimeoutError, NameResolutionError, ssl.SSLCertVerificationError)
+_NOT_SENT = (NewConnectionError, ConnectTimeoutError, NameResolutionError, ProxyError, ssl.SSLCertVerificationError)
+_OUR_SIDE = (
+    requests.exceptions.InvalidURL,
+    requests.exceptions.InvalidSchema,
+    requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidHeader,
+)
 
 
 @dataclass(frozen=True)
@@ -35,11 +41,12 @@ class Call:
 
 
 class FieldsRejected(Rejected):
-    """The tracker refused named fields; `fields` are its own field ids."""
+    """The tracker refused; `fields` are the ids of the fields it named, `status` is its answer's."""
 
-    def __init__(self, message: str, *, fields: tuple[str, ...], hint: str = "") -> None:
+    def __init__(self, message: str, *, fields: tuple[str, ...], status: int = 400, hint: str = "") -> None:
         super().__init__(message, hint=hint)
         self.fields = fields
+        self.status = status
 
 
 def status_error(
@@ -48,6 +55,8 @@ def status_error(
     """The outcome of an answer that is not 2xx."""
     if status == 429:
         return _retry(call, f"{call.system} asks to slow down", headers)
+    if status == 407:
+        return AuthBlocked("the proxy asks for credentials", hint="give them in `proxy`, or let this host through")
     if status in _AUTH:
         return AuthBlocked(
             f"{call.system} did not allow Stanch to {call.action} (HTTP {status})",
@@ -68,6 +77,8 @@ def no_answer(call: Call, error: requests.RequestException) -> ConnectorError:
         return status_error(call, error.response.status_code, headers=error.response.headers)
     if isinstance(error, requests.ConnectionError | requests.Timeout) and _never_sent(error):
         return RetrySafe(f"{call.system} cannot be reached", hint="check `url`, DNS, proxy, certificate and firewall")
+    if isinstance(error, _OUR_SIDE):
+        return RetrySafe(f"{call.system} cannot be called so", hint="check `url` and `proxy`")
     return _failed(call, f"{call.system} did not answer", {})
 
 
@@ -93,9 +104,9 @@ def retry_after(value: str | None, *, now: datetime | None = None) -> float | No
 def _seconds_until(text: str, now: datetime) -> float:
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
+    except (ValueError, TypeError, IndexError, OverflowError):  # whatever a header may hold
         return math.nan
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - now).total_seconds()
 
 
 def _retry(call: Call, message: str, headers: Mapping[str, str]) -> RetrySafe:
@@ -107,6 +118,7 @@ def _failed(call: Call, message: str, headers: Mapping[str, str]) -> ConnectorEr
         return _retry(call, message, headers)
     return Uncertain(
         f"{message}; it may or may not have done this: {call.action}",
+        retry_after=retry_after(headers.get("Retry-After")),
         hint="Stanch looks for the result under its own key before it tries again",
     )
 
@@ -116,6 +128,7 @@ def _refused(call: Call, status: int, fields: tuple[str, ...]) -> Rejected:
     return FieldsRejected(
         f"{call.system} refused to {call.action} (HTTP {status}){named}",
         fields=fields,
+        status=status,
         hint="give the fields a value in this connector's section" if fields else "check the project, type and state",
     )
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from activities._ticket_common import Patience
 from stanch.errors import ConfigError, Problem
 
 _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
@@ -20,9 +21,10 @@ class TrackerSettings(BaseModel):
         url: base address; plain http only on this machine, since credentials travel with every call.
         timeout: seconds to wait for an answer.
         connect_timeout: seconds to wait for a connection.
-        settle: seconds after the longest possible create in which only a lookup may find its ticket. With both timeouts
-            it should stay below the 20 seconds that one attempt at `ticket.create` has.
+        settle: seconds after the longest possible create in which only a lookup may find its ticket.
         poll: seconds between those lookups.
+        hold: seconds of that time for which a worker's thread waits; for the rest Temporal does. With both timeouts it
+            must stay below the 20 seconds that one attempt at `ticket.create` has.
         proxy: address of an HTTP proxy; the environment is not asked.
         ca_file: certificates to trust instead of the usual ones.
     """
@@ -33,15 +35,16 @@ class TrackerSettings(BaseModel):
     url: str
     timeout: float = Field(default=5.0, gt=0)
     connect_timeout: float = Field(default=3.0, gt=0)
-    settle: float = Field(default=10.0, ge=0, le=300)
+    settle: float = Field(default=120.0, ge=0, le=900)
     poll: float = Field(default=1.0, gt=0)
+    hold: float = Field(default=5.0, ge=0, le=15)
     proxy: str = ""
     ca_file: str = ""
 
     @property
-    def settle_window(self) -> float:
-        """Seconds from the start of an uncertain create until "not found" is believed."""
-        return self.connect_timeout + self.timeout + self.settle
+    def patience(self) -> Patience:
+        """How long "not found" is doubted, counted from when an uncertain create may have begun."""
+        return Patience(window=self.connect_timeout + self.timeout + self.settle, poll=self.poll, hold=self.hold)
 
     @field_validator("url")
     @classmethod

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from activities._names import channel_of
+from activities._posting import post_once
 from activities._run import outbox
-from activities._texts import case_text, standing_of
+from activities._texts import case_text, case_url, standing_of
 from activities._world import World
 from stanch.approvals import ApprovalRequest, ApprovalState, Need, Outcome, Settled
 from stanch.approvals.model import APPROVE, DENY
@@ -33,7 +35,7 @@ def show(world: World, call: ApprovalCall) -> ApprovalShown:
         return ApprovalShown()
     port: ChatPort = world.connector("chat", name)
     places = _places(world, call.request, str(world.sections("chat")[name].get("kind", name)))
-    posted = _each(places[:MAX_CARDS], lambda place: port.post(_card(world, call, place)))
+    posted = _each(places[:MAX_CARDS], lambda place: post_once(world, port, _card(world, call, place)))
     return ApprovalShown(cards=tuple((card.channel, card.ref) for card in posted))
 
 
@@ -44,8 +46,16 @@ def close(world: World, call: ApprovalCall) -> ApprovalShown:
     if not name or not call.cards:
         return ApprovalShown()
     port: ChatPort = world.connector("chat", name)
-    _each(call.cards, lambda card: port.update(Posted(*card), _ended(world, call, card[0])))
+    _each(call.cards, lambda card: _end(world, port, Posted(*card), _ended(world, call, card[0])))
     return ApprovalShown(cards=call.cards)
+
+
+def _end(world: World, port: ChatPort, card: Posted, ended: Message) -> None:
+    """Rewrite a card; where that is refused, for it was removed or is too old, say it anew."""
+    try:
+        port.update(card, ended)
+    except Rejected:
+        post_once(world, port, replace(ended, key=f"{ended.key}-ended"))
 
 
 def _each(places: Sequence[_Place], work: Callable[[_Place], _Done]) -> list[_Done]:
@@ -111,8 +121,8 @@ def _card(world: World, call: ApprovalCall, place: str) -> Message:
         title="Decision needed",
         text=request.question,
         fields=(*_facts(world, request), *standing_of(world, call.scene)),
-        buttons=_buttons(world, request),
-        context=(case_text(world, call.scene), f"Request {request.digest[:12]}"),
+        buttons=(*_buttons(world, request), ("Review", "stanch.review", _token(world, request, Verdict.REVIEW), "")),
+        context=(case_text(world, call.scene), f"Request {request.digest[:12]}", *_step_up(world, request)),
         case_id=request.case_id,
     )
 
@@ -131,14 +141,21 @@ def _buttons(world: World, request: ApprovalRequest) -> tuple[tuple[str, str, st
     )
 
 
+def _step_up(world: World, request: ApprovalRequest) -> tuple[str, ...]:
+    """Where one person may decide alone about something of high impact: not here."""
+    where = case_url(world, request.case_id)
+    return (f"High impact: two people, or one who has just signed in at {where}",) if request.high_impact else ()
+
+
 def _token(world: World, request: ApprovalRequest, answer: str) -> str:
     """The token outlives the request by a day, so that a late click is told that it is late."""
+    is_option = answer in request.options and answer is not Verdict.REVIEW  # an option may have that name
     button = Button(
         approval_id=request.approval_id,
-        verdict=Verdict.OPTION if request.options else Verdict(answer),
+        verdict=Verdict.OPTION if is_option else Verdict(answer),
         case_id=request.case_id,
         expires_at=request.expires_at + LATE,
-        option=answer if request.options else "",
+        option=answer if is_option else "",
         digest=request.digest,
     )
     return button_token(button, key_id=KEY_ID, secret=world.button_secret)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
-from activities._ticket_common import note_marker
-from stanch.ports import Check, Ticket, TicketDraft, TicketEvent, TicketState
+from activities._ticket_common import attachment_name, note_marker
+from stanch.errors import Rejected
+from stanch.ports import Check, Swept, Ticket, TicketDraft, TicketEvent, TicketState
 from stanch.records import BoardNote, BoardTicket, Records
+from stanch.views import TicketTarget
 
 OURSELVES = "stanch"
 
@@ -35,10 +38,12 @@ class BoardTickets:
         self._records.board_note(key, BoardNote(marker=marker, text=text, by=OURSELVES, at=_now()))
 
     def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None:
+        if urlsplit(url).scheme not in ("http", "https"):
+            raise Rejected("a link must be an http or https address")
         self._records.board_link(key, link_id=link_id, url=url, title=title)
 
     def attach(self, key: str, *, name: str, content: bytes) -> None:
-        self._records.board_attach(key, name=name, content=content, at=_now())
+        self._records.board_attach(key, name=attachment_name(name, content), content=content, at=_now())
 
     def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
         if note:
@@ -52,7 +57,11 @@ class BoardTickets:
         """The board calls nobody: the console tells the case itself."""
         return None
 
-    def doctor(self) -> Sequence[Check]:
+    def sweep(self, key: str, *, keep: str = "") -> Swept:
+        """Records hold one ticket for a key, so there is nothing to sweep."""
+        return Swept(kept=keep)
+
+    def doctor(self, targets: Sequence[TicketTarget] = ()) -> Sequence[Check]:
         return [Check(name="board", ok=True, detail="built in")]
 
     def _ticket(self, found: BoardTicket) -> Ticket:

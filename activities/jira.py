@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from activities import _jira_events, _jira_moves
-from activities._jira_client import JiraClient, issue_key
+from activities._jira_client import JiraClient, issue_key, rows_of
+from activities._jira_create import make
 from activities._jira_doctor import examine
-from activities._jira_fields import CreateScreens, issue_fields, ticket_label, user_reference
+from activities._jira_fields import ticket_label
+from activities._jira_screens import CreateScreens
 from activities._jira_settings import JiraSettings
+from activities._jira_shapes import user_reference
 from activities._jira_text import TEXT_LIMIT, adf, holds, wiki
-from activities._jira_view import READ_FIELDS, account_of, ticket
-from activities._ticket_common import attachment_name, fit, hex_key, note_marker, settle
-from activities._ticket_http import FieldsRejected
+from activities._jira_view import READ_FIELDS, account_of, has_label, ticket
+from activities._ticket_common import attachment_name, fit, mark_of, note_marker, settle
+from activities._ticket_http import Call, unusable
 from activities._ticket_settings import secrets_of
+from activities._ticket_sweep import oldest, sweep
 from stanch.errors import ConnectorError, Rejected
-from stanch.ports import Check, Connector, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketState
 from stanch.sinks.text import one_line
+from stanch.views import TicketTarget
 
-COMMENT_PAGES = 5
+COMMENT_PAGES = 20
 MOST_WATCHERS = 10
+MOST_READS = 10
 
 
 class JiraTickets:
@@ -40,39 +46,26 @@ class JiraTickets:
         return f"JiraTickets({self.name!r}, {self._settings.url!r})"
 
     def ensure_ticket(self, draft: TicketDraft, *, uncertain_since: datetime | None = None) -> Ticket:
-        found = settle(
-            lambda: self._lookup(draft.key),
-            since=uncertain_since,
-            window=self._settings.settle_window,
-            poll=self._settings.poll,
-        )
+        found = settle(lambda: self._lookup(draft.key), since=uncertain_since, patience=self._settings.patience)
         return found or self._create(draft)
 
     def _lookup(self, key: str) -> Ticket | None:
-        """The oldest issue with our label; each row is checked to have it."""
+        return oldest(self._with_label(key))
+
+    def _with_label(self, key: str) -> list[Ticket]:
+        """The issues with our label, oldest first; each row is checked to have it, and read where it does not say."""
         mark = ticket_label(key)
         rows = self._client.search(f'labels = "{mark}"', fields=READ_FIELDS)
-        found = [each for each in (ticket(row, self._settings) for row in rows) if mark in each.raw["labels"]]
-        return min(found, key=lambda each: int(each.id), default=None)
+        ours = [ticket(row, self._settings) for row in rows if has_label(row, mark)]
+        silent = [row for row in rows if has_label(row, mark) is None]
+        for row in silent[:MOST_READS]:
+            read = self.get_ticket(str(row.get("key") or row.get("id")))
+            ours += [read] if mark in read.raw["labels"] else []
+        return sorted(ours, key=_age)
 
     def _create(self, draft: TicketDraft) -> Ticket:
-        project = draft.project or self._settings.project
-        if not project:
-            raise Rejected("the route names no Jira project", hint="set `project` in the route or the connector")
-        screen = self._screens.get(project, draft.type or self._settings.type)
-
-        def create(assignee: str) -> Ticket:
-            wanted = replace(draft, assignee=assignee)
-            remarks = () if assignee == draft.assignee else (f"Meant for {draft.assignee}, whom Jira does not accept.",)
-            fields = issue_fields(wanted, screen, settings=self._settings, project=project, remarks=remarks)
-            return self._created(self._client.create(fields), wanted)
-
-        try:
-            made = create(draft.assignee)
-        except FieldsRejected as error:
-            if error.fields != ("assignee",):
-                raise
-            made = create("")  # a ticket without assignee is better than none
+        key = make(self._client, self._screens, draft, settings=self._settings)
+        made = self._created(key, draft)
         self._watch(made.key, draft.watchers[:MOST_WATCHERS])
         return made
 
@@ -113,19 +106,18 @@ class JiraTickets:
         for _ in range(_jira_moves.MOST_STEPS):
             if now.state is state:
                 return now
-            offered = self._client.get(
+            offered = self._client.rows(
                 f"issue/{issue_key(key)}/transitions",
+                "transitions",
                 action="read the transitions",
                 params={"expand": "transitions.fields"},
             )
-            way = _jira_moves.choose(
-                (offered or {}).get("transitions", []), target=state, settings=self._settings, left=left
-            )
+            way = _jira_moves.choose(offered, target=state, settings=self._settings, left=left)
             if way is None:
                 break
             body = _jira_moves.request(way, resolution=resolution, settings=self._settings)
             self._client.send("POST", f"issue/{issue_key(key)}/transitions", body, action="move the ticket")
-            left |= {str(way["to"].get("id"))}
+            left |= {_jira_moves.leads_to(way)}
             now = self.get_ticket(key)
         if state is TicketState.NEW and now.state is TicketState.IN_PROGRESS:
             return now  # many workflows reopen into work and have no way back to the start: open is what is wanted
@@ -135,7 +127,7 @@ class JiraTickets:
         )
 
     def add_note(self, key: str, text: str, *, marker: str) -> None:
-        mark = f"[stanch {hex_key(marker)[:32]}]"
+        mark = mark_of(marker)
         if self._has_note(key, mark):
             return
         whole = f"{fit(text, limit=TEXT_LIMIT - len(mark) - 2)}\n\n{mark}"
@@ -143,15 +135,21 @@ class JiraTickets:
 
     def _has_note(self, key: str, mark: str) -> bool:
         path = f"issue/{issue_key(key)}/comment"
-        for page in range(COMMENT_PAGES):
-            query = {"orderBy": "-created", "startAt": str(page * 100), "maxResults": "100"}
-            found = self._client.get(path, action="read the notes", params=query) or {}
-            comments: list[dict[str, Any]] = found.get("comments", [])
+        seen = 0
+        for _ in range(COMMENT_PAGES):
+            query = {"orderBy": "-created", "startAt": str(seen), "maxResults": "100"}
+            page = self._client.get(path, action="read the notes", params=query)
+            comments = rows_of(page, "comments", action="read the notes")
             if any(holds(comment.get("body"), mark) for comment in comments):
                 return True
-            if len(comments) < 100:
+            seen += len(comments)
+            total = page.get("total")  # a page may be shorter than was asked for
+            if not comments or not isinstance(total, int) or seen >= total:
                 return False
         return False
+
+    def noted(self, key: str, *, marker: str) -> bool:
+        return self._has_note(key, mark_of(marker))
 
     def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None:
         if urlsplit(url).scheme not in ("http", "https"):
@@ -160,13 +158,18 @@ class JiraTickets:
             "globalId": f"stanch:{link_id}"[:255],
             "object": {"url": url, "title": one_line(title, limit=255) or url},
         }
-        self._client.send("POST", f"issue/{issue_key(key)}/remotelink", body, action="link the case")
+        made = self._client.send("POST", f"issue/{issue_key(key)}/remotelink", body, action="link the case")
+        if not isinstance(made, dict) or not made.get("id"):
+            raise unusable(Call("Jira", "link the case", write=True))
 
     def attach(self, key: str, *, name: str, content: bytes) -> None:
         filename = attachment_name(name, content)
         query = {"fields": "attachment"}
-        found = self._client.get(f"issue/{issue_key(key)}", action="read the attachments", params=query) or {}
-        have = (found.get("fields") or {}).get("attachment") or []
+        found = self._client.get(f"issue/{issue_key(key)}", action="read the attachments", params=query)
+        fields = found.get("fields")
+        if not isinstance(fields, dict):
+            raise unusable(Call("Jira", "read the attachments", write=False))
+        have = rows_of(fields, "attachment", action="read the attachments")
         if not any(each.get("filename") == filename for each in have):
             self._client.attach(key, name=filename, content=content)
 
@@ -200,8 +203,32 @@ class JiraTickets:
                 return ""
         return self._own
 
-    def doctor(self) -> Sequence[Check]:
-        return examine(self._client, self._screens, settings=self._settings)
+    def sweep(self, key: str, *, keep: str = "") -> Swept:
+        mark = ticket_label(key)
+        found: list[Ticket] = []
+        for row in self._with_label(key):
+            with suppress(Rejected):  # deleted, and the index does not know yet
+                found.append(self.get_ticket(row.key))
+        return sweep(self, [each for each in found if mark in each.raw["labels"]], keep=keep)
+
+    def relate(self, extra: Ticket, kept: Ticket) -> None:
+        """Jira lets several links of a type stand once; where the type is missing the note says it."""
+        if self._settings.duplicate_link:
+            body = {
+                "type": {"name": self._settings.duplicate_link},
+                "inwardIssue": {"key": extra.key},
+                "outwardIssue": {"key": kept.key},
+            }
+            with suppress(Rejected):
+                self._client.send("POST", "issueLink", body, action="link the tickets")
+
+    def doctor(self, targets: Sequence[TicketTarget] = ()) -> Sequence[Check]:
+        return examine(self._client, self._screens, settings=self._settings, targets=targets)
+
+
+def _age(issue: Ticket) -> tuple[int, str]:
+    """Jira counts its ids up; one that is no number is taken for young."""
+    return (int(issue.id) if issue.id.isascii() and issue.id.isdigit() else 2**63, issue.key)
 
 
 def build(name: str, section: Mapping[str, Any]) -> JiraTickets:

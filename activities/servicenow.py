@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 from activities import _servicenow_events
 from activities._servicenow_doctor import examine
+from activities._servicenow_find import find_exact
 from activities._servicenow_people import People
-from activities._servicenow_query import equals, is_number
+from activities._servicenow_query import is_number, plain
 from activities._servicenow_requests import RequestsTransport
 from activities._servicenow_settings import ServiceNowSettings, pysnow_installed
-from activities._servicenow_text import journal
+from activities._servicenow_text import journal, remark
 from activities._servicenow_transport import Record, Transport
-from activities._servicenow_view import FIELDS, plain, ticket
+from activities._servicenow_view import FIELDS, ticket
 from activities._ticket_common import (
     attachment_name,
     body_text,
     fit,
     hex_key,
+    mark_of,
     note_marker,
     resolution_word,
     settle,
     summary_line,
 )
 from activities._ticket_settings import secrets_of
+from activities._ticket_sweep import oldest, sweep
 from stanch.errors import ConnectorError, Rejected
-from stanch.ports import Check, Connector, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketState
 from stanch.sinks.text import one_line
+from stanch.views import TicketTarget
 
 NOTE_LIMIT = 30_000
 
@@ -47,52 +52,65 @@ class ServiceNowTickets:
         return f"ServiceNowTickets({self.name!r}, {self._settings.url!r}, {self._settings.table})"
 
     def ensure_ticket(self, draft: TicketDraft, *, uncertain_since: datetime | None = None) -> Ticket:
-        found = settle(
-            lambda: self._lookup(draft.key),
-            since=uncertain_since,
-            window=self._settings.settle_window,
-            poll=self._settings.poll,
-        )
+        found = settle(lambda: self._lookup(draft.key), since=uncertain_since, patience=self._settings.patience)
         return self._ticket(found or self._create(draft))
 
     def _lookup(self, key: str) -> Record | None:
-        """The oldest record with our correlation id; an instance that ignored the query returns others as well."""
-        wanted = correlation(key)
-        query = equals(correlation_id=wanted)
-        rows = self._transport.find(self._settings.table, query, fields=FIELDS, limit=3)
-        found = [row for row in rows if plain(row.get("correlation_id")) == wanted]
-        return min(found, key=lambda row: plain(row.get("number")), default=None)
+        """The oldest that is not done."""
+        rows = self._with_key(key)
+        found = oldest([ticket(row, self._settings) for row in rows])
+        return None if found is None else next(row for row in rows if plain(row.get("number")) == found.key)
+
+    def _with_key(self, key: str) -> list[Record]:
+        """The records with our correlation id, oldest first."""
+        where = {"correlation_id": correlation(key)}
+        rows = find_exact(self._transport, self._settings.table, where, fields=FIELDS)
+        return sorted(rows, key=lambda row: plain(row.get("number")))
 
     def _create(self, draft: TicketDraft) -> Record:
-        people, remarks = self._assignment(draft)
+        references, remarks = self._references(draft)
         settings = self._settings
         watchers = [self._optional(self._people.user_id, each) for each in draft.watchers]
         text = body_text(draft, limit=settings.description_limit, remarks=remarks)
         urgency = settings.urgency.get(draft.severity, "")
         record: dict[str, Any] = {
             **settings.fields,
+            **draft.fields,
+            **({"category": draft.category} if draft.category else {}),
             **({"urgency": urgency, "impact": urgency} if urgency else {}),
             **({"watch_list": ",".join(filter(None, watchers))} if any(watchers) else {}),
             **({"due_date": _moment(draft.due)} if draft.due else {}),
-            **people,
+            **references,
             "short_description": summary_line(draft.summary, limit=settings.summary_limit),
             "description": fit(journal(text), limit=settings.description_limit, case_id=draft.case_id),
             "correlation_id": correlation(draft.key),
             "correlation_display": "stanch",
         }
-        return self._transport.create(settings.table, record)
+        return self._whole(self._transport.create(settings.table, record))
 
-    def _assignment(self, draft: TicketDraft) -> tuple[dict[str, str], tuple[str, ...]]:
-        """References to assignee and group, and a remark for each the instance does not know."""
-        group = draft.group or self._settings.group
-        found = {
-            "assigned_to": self._optional(self._people.user_id, draft.assignee),
-            "assignment_group": self._optional(self._people.group_id, group),
+    def _whole(self, record: Record) -> Record:
+        """The new record; where the answer leaves its number out, as it is read."""
+        if plain(record.get("number")):
+            return record
+        return self._transport.get(self._settings.table, plain(record.get("sys_id")), fields=FIELDS)
+
+    def _references(self, draft: TicketDraft) -> tuple[dict[str, str], tuple[str, ...]]:
+        """References to assignee, group and problem, and a remark for each the instance does not know."""
+        wanted = {
+            "assigned_to": (draft.assignee, self._people.user_id),
+            "assignment_group": (draft.group or self._settings.group, self._people.group_id),
+            "problem_id": (draft.problem, self._problem_id),
         }
-        wanted = {"assigned_to": draft.assignee, "assignment_group": group}
-        lost = [wanted[name] for name, sys_id in found.items() if wanted[name] and not sys_id]
-        remarks = tuple(f"Meant for {one_line(name)}, whom ServiceNow does not know." for name in lost)
-        return {name: sys_id for name, sys_id in found.items() if sys_id}, remarks
+        found = {field: self._optional(find, name) for field, (name, find) in wanted.items()}
+        lost = [(field, name) for field, (name, _) in wanted.items() if name and not found[field]]
+        remarks = tuple(remark(field, name) for field, name in lost)
+        return {field: sys_id for field, sys_id in found.items() if sys_id}, remarks
+
+    def _problem_id(self, number: str) -> str:
+        rows = find_exact(self._transport, "problem", {"number": number}, fields=("sys_id", "number"))
+        if len(rows) != 1:
+            raise Rejected("ServiceNow has no such problem")
+        return plain(rows[0].get("sys_id"))
 
     def _optional(self, find: Callable[[str], str], name: str) -> str:
         """A reference, empty where nobody has the name: a ticket without assignee is better than none."""
@@ -107,11 +125,10 @@ class ServiceNowTickets:
     def _record(self, key: str) -> Record:
         if not is_number(key):
             raise Rejected("this is no ServiceNow record number", hint="a number looks like INC0010023")
-        rows = self._transport.find(self._settings.table, equals(number=key), fields=FIELDS, limit=3)
-        found = next((row for row in rows if plain(row.get("number")) == key), None)
-        if found is None:
+        rows = find_exact(self._transport, self._settings.table, {"number": key}, fields=FIELDS)
+        if not rows:
             raise Rejected("ServiceNow has no such record in this table", hint="check `table` and the account's roles")
-        return found
+        return rows[0]
 
     def _ticket(self, record: Record) -> Ticket:
         """The record with names in place of references; a name that cannot be read is left out, the ticket stands."""
@@ -138,12 +155,13 @@ class ServiceNowTickets:
         if state is not TicketState.DONE:
             return {}
         word = resolution_word(resolution)
-        code = self._settings.close_codes.get(word) or self._settings.close_codes.get("fixed", "")
+        codes = self._settings.codes
+        code = codes.get(word) or codes.get("fixed", "")
         text = note or f"Closed by Stanch: {word or 'done'}"
         return {"close_code": code, "close_notes": fit(journal(text), limit=self._settings.description_limit)}
 
     def add_note(self, key: str, text: str, *, marker: str) -> None:
-        mark = f"[stanch {hex_key(marker)[:32]}]"
+        mark = mark_of(marker)
         record = self._record(key)
         sys_id = plain(record.get("sys_id"))
         if mark not in self._notes(sys_id):
@@ -152,9 +170,12 @@ class ServiceNowTickets:
 
     def _notes(self, sys_id: str) -> str:
         """The whole journal; its own table is closed to most integration users, the display value is not."""
-        query, fields = equals(sys_id=sys_id), ("sys_id", "work_notes")
-        rows = self._transport.find(self._settings.table, query, fields=fields, limit=2, display=True)
-        return next((plain(row.get("work_notes")) for row in rows if plain(row.get("sys_id")) == sys_id), "")
+        fields = ("sys_id", "work_notes")
+        rows = find_exact(self._transport, self._settings.table, {"sys_id": sys_id}, fields=fields, display=True)
+        return plain(rows[0].get("work_notes")) if rows else ""
+
+    def noted(self, key: str, *, marker: str) -> bool:
+        return mark_of(marker) in self._notes(plain(self._record(key).get("sys_id")))
 
     def ensure_link(self, key: str, *, link_id: str, url: str, title: str) -> None:
         """ServiceNow has no links of its own; a note that is written once serves."""
@@ -165,10 +186,8 @@ class ServiceNowTickets:
     def attach(self, key: str, *, name: str, content: bytes) -> None:
         filename = attachment_name(name, content)
         sys_id = plain(self._record(key).get("sys_id"))
-        query = equals(table_sys_id=sys_id, file_name=filename)
-        rows = self._transport.find("sys_attachment", query, fields=("table_sys_id", "file_name"), limit=3)
-        have = ((plain(row.get("table_sys_id")), plain(row.get("file_name"))) for row in rows)
-        if (sys_id, filename) not in have:
+        where = {"table_sys_id": sys_id, "file_name": filename}
+        if not find_exact(self._transport, "sys_attachment", where, fields=tuple(where)):
             self._transport.attach(self._settings.table, sys_id, name=filename, content=content)
 
     def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
@@ -190,8 +209,17 @@ class ServiceNowTickets:
         event = _servicenow_events.read(headers, body, table=self._settings.table)
         return None if event is None or event.actor == self._settings.user else event
 
-    def doctor(self) -> Sequence[Check]:
-        return examine(self._transport, self._people, settings=self._settings)
+    def sweep(self, key: str, *, keep: str = "") -> Swept:
+        return sweep(self, [ticket(row, self._settings) for row in self._with_key(key)], keep=keep)
+
+    def relate(self, extra: Ticket, kept: Ticket) -> None:
+        """Incidents have a parent of their own; a field that the table does not have is ignored by the instance."""
+        field = "parent_incident" if self._settings.table == "incident" else "parent"
+        with suppress(Rejected):
+            self._transport.patch(self._settings.table, extra.id, {field: kept.id})
+
+    def doctor(self, targets: Sequence[TicketTarget] = ()) -> Sequence[Check]:
+        return examine(self._transport, self._people, settings=self._settings, targets=targets)
 
 
 def correlation(key: str) -> str:

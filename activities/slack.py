@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any
-from urllib.parse import urlsplit
-
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, field_validator
-from slack_sdk import WebClient
+from typing import Any
 
 from activities._section import read_section
 from activities._slack_cards import Card, card
 from activities._slack_outcomes import perform, unclear
+from activities._slack_surface import SlackConfig, Surface
 from stanch.errors import ConnectorError, Rejected
 from stanch.ports import ChatUser, Check, Connector, Message, Posted
 from stanch.sinks.text import one_line
+from stanch.slack_manifest import scopes_of
 
-SCOPES = ("chat:write", "users:read", "usergroups:read", "im:write")
 EVENT_TYPE = "stanch"
 CLOCK_SECONDS = 60.0
 
@@ -29,40 +25,8 @@ _PLACE = re.compile(r"[CDGUW][A-Z0-9]{1,30}", re.ASCII)
 _TS = re.compile(r"[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
 
 
-class SlackConfig(BaseModel):
-    """The connector's section of stanch.toml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    token: SecretStr
-    signing_secrets: Annotated[tuple[SecretStr, ...], Field(min_length=1, max_length=2)]
-    team_id: Annotated[str, StringConstraints(pattern=r"\A[TE][A-Z0-9]{1,30}\z")]
-    base_url: str = "https://slack.com/api/"
-    timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
-
-    @field_validator("base_url")
-    @classmethod
-    def _protected(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme != "https" and (parts.scheme, parts.hostname) != ("http", "127.0.0.1"):
-            raise ValueError("must be https (http only for 127.0.0.1)")
-        return url
-
-
-class Slack:
+class Slack(Surface):
     """`stanch.ports.ChatPort` over the Web API; safe to use from several threads."""
-
-    def __init__(self, config: SlackConfig) -> None:
-        self.config = config
-        self._client = WebClient(
-            token=config.token.get_secret_value(),
-            base_url=config.base_url,
-            timeout=config.timeout,  # type: ignore[arg-type]  # declared int, and passed on to urlopen, which takes both
-            retry_handlers=[],
-            logger=_muted(),
-        )
-        # urllib reads the proxy variables by scheme; the library would use HTTPS_PROXY for http addresses too.
-        self._client.proxy = None
 
     def post(self, message: Message) -> Posted:
         """Post a card.
@@ -104,9 +68,33 @@ class Slack:
         return [
             Check(name="slack token", ok=True, detail=one_line(str(answer.get("user") or ""))),
             self._check_team(team),
-            _check_scopes(headers.get("x-oauth-scopes", "")),
+            _check_scopes(headers.get("x-oauth-scopes", ""), needed=scopes_of(groups=bool(self.config.deciders))),
             _check_clock(headers.get("date", ""), now=datetime.now(UTC)),
+            *self._check_group(),
+            *self._check_line(),
         ]
+
+    def _check_group(self) -> list[Check]:
+        group = self.config.deciders
+        if not group:
+            return []
+        try:
+            found = self.members(group)
+        except ConnectorError as error:
+            return [Check(name="slack deciders", ok=False, detail=error.message, fix=error.hint)]
+        fix = "put people into the user group; until then nobody can decide in Slack"
+        return [Check(name="slack deciders", ok=bool(found), detail=f"{len(found)} in {group}", fix=fix)]
+
+    def _check_line(self) -> list[Check]:
+        """Whether Slack would give a line; none is opened, so that no click goes to this process."""
+        if self.config.app_token is None:
+            return []
+        token = self.config.app_token.get_secret_value()
+        try:
+            perform(lambda: self._client.apps_connections_open(app_token=token), writes=False)
+        except ConnectorError as error:
+            return [Check(name="slack socket mode", ok=False, detail=error.message, fix=error.hint)]
+        return [Check(name="slack socket mode", ok=True, detail="the app token is taken")]
 
     def _write(self, method: str, *, channel: str, message: Message, shown: Card, ts: str = "") -> Any:
         payload = {
@@ -162,13 +150,23 @@ def _chat_user(found: Mapping[str, Any]) -> ChatUser:
         is_bot=found["id"] == "USLACKBOT" or any(found.get(flag) for flag in bot),
         is_guest=any(found.get(flag) for flag in guest),
         deleted=bool(found.get("deleted")),
+        teams=_teams(found.get("enterprise_user")),
     )
 
 
-def _check_scopes(text: str) -> Check:
+def _teams(organisation: object) -> tuple[str, ...]:
+    """Of an account in an Enterprise Grid: the organisation and its workspaces that the account belongs to."""
+    if not isinstance(organisation, dict):
+        return ()
+    teams = organisation.get("teams")
+    names = (organisation.get("enterprise_id"), *(teams if isinstance(teams, list) else ()))
+    return tuple(name for name in names if isinstance(name, str) and name)
+
+
+def _check_scopes(text: str, *, needed: Sequence[str]) -> Check:
     granted = {scope.strip() for scope in text.split(",")}
-    missing = [scope for scope in SCOPES if scope not in granted]
-    detail = f"missing: {', '.join(missing)}" if missing else f"all {len(SCOPES)} granted"
+    missing = [scope for scope in needed if scope not in granted]
+    detail = f"missing: {', '.join(missing)}" if missing else f"all {len(needed)} granted"
     return Check(name="slack scopes", ok=not missing, detail=detail, fix="add the scopes and install the app again")
 
 
@@ -181,13 +179,6 @@ def _check_clock(date: str, *, now: datetime) -> Check:
     return Check(
         name="slack clock", ok=skew <= CLOCK_SECONDS, detail=f"{skew:.0f} s apart", fix="synchronise the clock"
     )
-
-
-def _muted() -> logging.Logger:
-    """A logger of its own that says nothing: the library logs bodies and exception texts."""
-    logger = logging.Logger("stanch.slack")
-    logger.disabled = True
-    return logger
 
 
 CONNECTOR = Connector(port="chat", kind="slack", build=build)

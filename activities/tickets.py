@@ -10,6 +10,8 @@ from typing import Any
 from activities._names import BOARD, account_of, group_of, is_person
 from activities._run import Implementation, Job
 from activities._texts import case_text, context_of, evidence_of, render
+from activities._ticket_duplicates import remember
+from activities._ticket_evidence import attach_evidence
 from activities._world import World
 from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved, Reopen
 from stanch.contract import Scene
@@ -20,27 +22,31 @@ from stanch.views import TicketTarget
 RESOLUTIONS = MappingProxyType({"fixed_and_verified": "fixed"})
 
 
-def _tracker(world: World, name: str) -> TicketPort:
+def tracker_of(world: World, name: str) -> TicketPort:
     port: TicketPort = world.connector("tickets", world.tracker_name(name))
     return port
 
 
 def _create(world: World, job: Job, params: Create) -> Created:
     """Find or make the case's ticket. A case that came back reopens the ticket it had."""
-    system = world.tracker_name(params.system)
     scene = job.scene
+    now = datetime.now(UTC)
+    system = world.tracker_name(scene.ticket_system if scene.moved else params.system)
     if scene.ticket_key and scene.ticket_system == system:
         ticket = _again(world, job, system)
     else:
-        ticket = _tracker(world, system).ensure_ticket(_draft(world, job, params), uncertain_since=job.uncertain_since)
-    now = datetime.now(UTC)
+        if job.uncertain_since is not None:
+            remember(world, key=job.call.key, case_id=scene.case_id, episode=scene.episode, system=system, at=now)
+        draft = draft_of(world, job, params)
+        ticket = tracker_of(world, system).ensure_ticket(draft, uncertain_since=job.uncertain_since)
     world.records.link_ticket(scene.case_id, system=system, key=ticket.key, url=ticket.url, at=now)
-    return _created(world, ticket, system)
+    sha256 = attach_evidence(world, scene, tracker_of(world, system), ticket.key)
+    return created(world, ticket, system, evidence=sha256)
 
 
 def _again(world: World, job: Job, system: str) -> Ticket:
     """The case's ticket, open. The note says when, so that each return has one and a second attempt adds none."""
-    tracker, key = _tracker(world, system), job.scene.ticket_key
+    tracker, key = tracker_of(world, system), job.scene.ticket_key
     ticket = tracker.get_ticket(key)
     if ticket.state is not TicketState.DONE:
         return ticket
@@ -49,8 +55,8 @@ def _again(world: World, job: Job, system: str) -> Ticket:
     return tracker.set_state(key, TicketState.IN_PROGRESS, note=note)
 
 
-def _created(world: World, ticket: Ticket, system: str) -> Created:
-    return Created(key=ticket.key, system=system, url=ticket.url, **_holder(world, ticket, system))
+def created(world: World, ticket: Ticket, system: str, *, evidence: str = "") -> Created:
+    return Created(key=ticket.key, system=system, url=ticket.url, evidence=evidence, **_holder(world, ticket, system))
 
 
 def _holder(world: World, ticket: Ticket, system: str) -> dict[str, str]:
@@ -60,7 +66,7 @@ def _holder(world: World, ticket: Ticket, system: str) -> dict[str, str]:
     return {"state": ticket.state.value, "assignee": assignee, "group": group}
 
 
-def _draft(world: World, job: Job, params: Create) -> TicketDraft:
+def draft_of(world: World, job: Job, params: Create) -> TicketDraft:
     scene = job.scene
     context = context_of(world, scene, text=params.text, evidence=evidence_of(world, scene))
     text = render(world, scene, params.template, context)
@@ -81,9 +87,14 @@ def _draft(world: World, job: Job, params: Create) -> TicketDraft:
         type=target.type,
         severity=route.severity if route else "medium",
         lane=params.lane or (route.lane if route else ""),
-        labels=_labels(scene),
+        labels=(*_labels(scene), *target.labels),
         watchers=tuple(filter(None, (account_of(world, name, kind) for name in params.cc))),
-        due=params.due,
+        due=params.due or (route.due if route else None),
+        components=target.components,
+        parent=target.parent,
+        problem=target.problem,
+        category=target.category,
+        fields=target.fields,
     )
 
 
@@ -97,7 +108,8 @@ def _labels(scene: Scene) -> tuple[str, ...]:
 
 
 def _comment(world: World, job: Job, params: Comment) -> Commented:
-    _tracker(world, job.scene.ticket_system).add_note(params.key, params.text, marker=job.call.key[:16])
+    tracker = tracker_of(world, params.system or job.scene.ticket_system)
+    tracker.add_note(params.key, params.text, marker=job.call.key[:16])
     return Commented(key=params.key)
 
 
@@ -111,19 +123,19 @@ def _assign(world: World, job: Job, params: Assign) -> Moved:
     if not assignee and not group:
         what = "account" if is_person(to) else "group"
         raise Rejected(f"{to or 'nobody'} has no {what} in {system}", code="V011", hint="add it to the directory")
-    ticket = _tracker(world, system).assign(params.key, assignee=assignee, group=group, note=params.text)
+    ticket = tracker_of(world, system).assign(params.key, assignee=assignee, group=group, note=params.text)
     return _moved(world, job, ticket)
 
 
 def _close(world: World, job: Job, params: Close) -> Moved:
     text = params.text or f"Closed: {params.resolution.replace('_', ' ')}. {case_text(world, job.scene)}"
     resolution = RESOLUTIONS.get(params.resolution, params.resolution)
-    tracker = _tracker(world, job.scene.ticket_system)
+    tracker = tracker_of(world, job.scene.ticket_system)
     return _moved(world, job, tracker.set_state(params.key, TicketState.DONE, resolution=resolution, note=text))
 
 
 def _reopen(world: World, job: Job, params: Reopen) -> Moved:
-    tracker = _tracker(world, job.scene.ticket_system)
+    tracker = tracker_of(world, job.scene.ticket_system)
     return _moved(world, job, tracker.set_state(params.key, TicketState.IN_PROGRESS, note=params.text))
 
 

@@ -27,6 +27,7 @@ class Verdict(StrEnum):
     APPROVE = "approve"
     DENY = "deny"
     OPTION = "option"
+    REVIEW = "review"  # decides nothing: shows all of it
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Button:
     """What an authentic token says.
 
     Args:
-        option: the answer chosen where the verdict is `option`.
+        option: the answer chosen where the verdict is `option`; the page of a dialog where it is `review`.
         digest: of the request that the card showed; the case compares it with the request as it is at the click.
     """
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl
 
 from stanch.errors import IntakeError
@@ -24,7 +26,7 @@ class SlashCommand:
     """One command of one person.
 
     Args:
-        team_id: the workspace it was typed in.
+        team_id, enterprise_id: the workspace it was typed in, and its organisation where it has one.
         text: what stands behind the command, with Slack's three entities resolved.
         trigger_id: names this use of the command.
     """
@@ -34,6 +36,7 @@ class SlashCommand:
     user_id: str
     team_id: str
     trigger_id: str
+    enterprise_id: str = ""
 
     @property
     def words(self) -> list[str]:
@@ -55,13 +58,24 @@ def parse_command(body: bytes) -> SlashCommand:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise _malformed("body")
+    return read_command(fields)
+
+
+def read_command(fields: Mapping[str, Any]) -> SlashCommand:
+    """The command in the fields that Slack has sent, by whichever way.
+
+    Raises:
+        IntakeError: status 400 for anything that Slack does not send.
+    """
     for name, pattern in _IDS.items():
-        if not pattern.fullmatch(fields.get(name, "")):
+        if not pattern.fullmatch(str(fields.get(name, ""))):
             raise _malformed(name)
-    text = fields.get("text", "")
-    if len(text) > MAX_TEXT:
+    text, organisation = fields.get("text", ""), str(fields.get("enterprise_id") or "")
+    if not isinstance(text, str) or len(text) > MAX_TEXT:
         raise _malformed("text")
-    return SlashCommand(text=_plain(text), **{name: fields[name] for name in _IDS})
+    if organisation and not _IDS["team_id"].fullmatch(organisation):
+        raise _malformed("enterprise_id")
+    return SlashCommand(text=_plain(text), enterprise_id=organisation, **{name: str(fields[name]) for name in _IDS})
 
 
 def _plain(text: str) -> str:

@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 from urllib.parse import parse_qsl
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
+from stanch import _slack_parts as parts
 from stanch.errors import IntakeError
 from stanch.shapes import is_dict
 from stanch.sinks.text import one_line
 
 BODY_LIMIT = 256 * 1024
-
-_UserId = Annotated[str, StringConstraints(pattern=r"\A[UW][A-Z0-9]{1,30}\z")]
-_TeamId = Annotated[str, StringConstraints(pattern=r"\A[TE][A-Z0-9]{1,30}\z")]
-_AppId = Annotated[str, StringConstraints(pattern=r"\AA[A-Z0-9]{1,30}\z")]
-_ChannelId = Annotated[str, StringConstraints(pattern=r"\A[CDG][A-Z0-9]{1,30}\z")]
-_Ts = Annotated[str, StringConstraints(pattern=r"\A[0-9]{1,12}\.[0-9]{1,9}\z")]
-_ActionId = Annotated[str, StringConstraints(pattern=r"\A[\x21-\x7e]{1,255}\z")]
-_Value = Annotated[str, StringConstraints(max_length=3000)]
-_Trigger = Annotated[str, StringConstraints(pattern=r"\A[0-9a-f.]{1,200}\z")]
 
 
 @dataclass(frozen=True)
@@ -32,10 +25,15 @@ class Interaction:
     Args:
         kind: `block_actions` (a button) or `view_submission` (a dialog sent).
         team_id: the workspace it happened in; "" for an organisation-wide installation.
+        enterprise_id: the organisation of that workspace, where it has one.
         user_team_id: the workspace that the user is at home in; "" where Slack does not say.
         action_id: the button's action id, or the dialog's callback id.
         value: the button's value, or the dialog's private metadata.
+        message_ts: the message with the button; "" for a button of a view.
         action_ts: when, as Slack counts; with user and message it names the click. "" for a dialog.
+        response_url: where what became of it may be said to this person, as Slack gave it.
+        view_id, view_hash: the dialog or home that it happened in, and its state as the person saw it.
+        metadata: of that view, as we gave it.
         inputs: a dialog's answers as (action id, text), in no certain order.
     """
 
@@ -52,72 +50,10 @@ class Interaction:
     action_ts: str
     trigger_id: str
     inputs: tuple[tuple[str, str], ...] = ()
-
-
-class _Part(BaseModel):
-    # Slack adds fields at any time; what is read is read strictly.
-    model_config = ConfigDict(strict=True, extra="ignore", frozen=True)
-
-
-class _User(_Part):
-    id: _UserId
-    team_id: _TeamId | None = None
-
-
-class _Team(_Part):
-    id: _TeamId
-
-
-class _Channel(_Part):
-    id: _ChannelId
-
-
-class _Container(_Part):
-    type: Literal["message"]
-    message_ts: _Ts
-    channel_id: _ChannelId
-
-
-class _Action(_Part):
-    type: Literal["button"]
-    action_id: _ActionId
-    value: _Value = ""
-    action_ts: _Ts
-
-
-class _Envelope(_Part):
-    user: _User
-    team: _Team | None
-    enterprise: _Team | None = None
-    api_app_id: _AppId
-    trigger_id: _Trigger
-
-
-class _Click(_Envelope):
-    type: Literal["block_actions"]
-    channel: _Channel
-    container: _Container
-    actions: Annotated[list[_Action], Field(min_length=1, max_length=1)]
-
-
-class _Input(_Part):
-    type: Literal["plain_text_input"]
-    value: _Value | None = None
-
-
-class _State(_Part):
-    values: dict[str, dict[str, _Input]]
-
-
-class _View(_Part):
-    callback_id: _ActionId
-    private_metadata: _Value = ""
-    state: _State
-
-
-class _Submission(_Envelope):
-    type: Literal["view_submission"]
-    view: _View
+    response_url: str = ""
+    view_id: str = ""
+    view_hash: str = ""
+    metadata: str = ""
 
 
 def parse_interaction(body: bytes) -> Interaction:
@@ -128,11 +64,22 @@ def parse_interaction(body: bytes) -> Interaction:
     """
     if len(body) > BODY_LIMIT:
         raise IntakeError("the interaction is too large", status=413, code="I424")
-    payload = _payload(body)
+    return read_interaction(_payload(body))
+
+
+def read_interaction(payload: Mapping[str, Any]) -> Interaction:
+    """The deed in a payload that Slack has sent, by whichever way.
+
+    Raises:
+        IntakeError: status 400 for anything but exactly one button press or dialog.
+    """
     try:
         if payload.get("type") == "view_submission":
-            return _from_submission(_Submission.model_validate(payload))
-        return _from_click(_Click.model_validate(payload))
+            return _from_submission(parts.Submission.model_validate(payload))
+        container = payload.get("container")
+        if is_dict(container) and container.get("type") == "view":
+            return _from_view(parts.ViewClick.model_validate(payload))
+        return _from_click(parts.Click.model_validate(payload))
     except ValidationError as error:
         place = ".".join(str(part) for part in error.errors(include_input=False, include_url=False)[0]["loc"])
         raise _malformed(one_line(place, limit=100)) from None
@@ -157,46 +104,78 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _from_click(click: _Click) -> Interaction:
+def _from_click(click: parts.Click) -> Interaction:
     if click.channel.id != click.container.channel_id:
         raise _malformed("container.channel_id")
-    action = click.actions[0]
-    return Interaction(
+    return _interaction(
+        click,
         kind="block_actions",
-        user_id=click.user.id,
-        team_id=_id(click.team),
-        enterprise_id=_id(click.enterprise),
-        user_team_id=click.user.team_id or "",
-        api_app_id=click.api_app_id,
-        action_id=action.action_id,
-        value=action.value,
+        name=click.actions[0].action_id,
+        value=click.actions[0].value,
         channel=click.channel.id,
         message_ts=click.container.message_ts,
-        action_ts=action.action_ts,
-        trigger_id=click.trigger_id,
+        action_ts=click.actions[0].action_ts,
     )
 
 
-def _from_submission(sent: _Submission) -> Interaction:
+def _from_view(click: parts.ViewClick) -> Interaction:
+    if click.view.id != click.container.view_id:
+        raise _malformed("container.view_id")
+    return _interaction(
+        click,
+        kind="block_actions",
+        name=click.actions[0].action_id,
+        value=click.actions[0].value,
+        action_ts=click.actions[0].action_ts,
+        view=click.view,
+    )
+
+
+def _from_submission(sent: parts.Submission) -> Interaction:
+    name, value = sent.view.callback_id, sent.view.private_metadata
+    done = _interaction(sent, kind="view_submission", name=name, value=value, view=sent.view)
     answers = [pair for block in sent.view.state.values.values() for pair in block.items()]
+    return replace(done, inputs=tuple((name, _said(answer)) for name, answer in answers))
+
+
+def _said(answer: parts.Answer) -> str:
+    if isinstance(answer, parts.Typed):
+        return answer.value or ""
+    return answer.selected_option.value if answer.selected_option is not None else ""
+
+
+def _interaction(
+    envelope: parts.Envelope,
+    *,
+    kind: Literal["block_actions", "view_submission"],
+    name: str,
+    value: str,
+    channel: str = "",
+    message_ts: str = "",
+    action_ts: str = "",
+    view: parts.Shown | parts.Sent | None = None,
+) -> Interaction:
     return Interaction(
-        kind="view_submission",
-        user_id=sent.user.id,
-        team_id=_id(sent.team),
-        enterprise_id=_id(sent.enterprise),
-        user_team_id=sent.user.team_id or "",
-        api_app_id=sent.api_app_id,
-        action_id=sent.view.callback_id,
-        value=sent.view.private_metadata,
-        channel="",
-        message_ts="",
-        action_ts="",
-        trigger_id=sent.trigger_id,
-        inputs=tuple((name, answer.value or "") for name, answer in answers),
+        kind=kind,
+        user_id=envelope.user.id,
+        team_id=_id(envelope.team),
+        enterprise_id=_id(envelope.enterprise),
+        user_team_id=envelope.user.team_id or "",
+        api_app_id=envelope.api_app_id,
+        action_id=name,
+        value=value,
+        channel=channel,
+        message_ts=message_ts,
+        action_ts=action_ts,
+        trigger_id=envelope.trigger_id,
+        response_url=envelope.response_url,
+        view_id=(view.id or "") if view is not None else "",
+        view_hash=view.hash if view is not None else "",
+        metadata=view.private_metadata if view is not None else "",
     )
 
 
-def _id(team: _Team | None) -> str:
+def _id(team: parts.Team | None) -> str:
     return team.id if team is not None else ""
 
 

@@ -13,6 +13,7 @@ from stanch.canonical import digest
 from stanch.cases import CaseState, TicketRef, handed_over
 from stanch.contract import CaseCommand
 from stanch.interpreter.messages import Happened, RunAction
+from stanch.moving import leads_away, move
 from stanch.ports import TicketState
 from stanch.views import FindingView
 
@@ -34,6 +35,8 @@ def assigned(state: CaseState, command: CaseCommand, now: datetime) -> list[RunA
     data = {"from": before, "to": to, "by": command.by, "via": command.via, "reason": reason, "about": about(state)}
     state.note("case.assigned", now, actor=command.by, data=data)
     shared = command.to_group and state.noise.answer is not None and not state.noise.answer.failed
+    if leads_away(state, command.home) and not shared:
+        return move(state, to, reason)  # they hear of it when they can be shown their ticket
     return [] if shared else [*_ticket_follows(state, to, reason), *_news(state, to, reason)]
 
 

@@ -13,6 +13,7 @@ from stanch.contract import CaseSummary, FindingReport, LedgerNote, PutAway, Res
 from stanch.interpreter.context import Evaluator, RunContext
 from stanch.interpreter.state import CoreState, Mutable, RunStatus, StepStatus
 from stanch.leases import LeaseOutcome, LeaseState
+from stanch.moves import Moves
 from stanch.noise.state import NoiseState
 from stanch.plan import StepKind
 from stanch.shapes import is_tuple
@@ -89,6 +90,7 @@ class CaseState(Mutable):
     commands: list[str] = Field(default_factory=list)
     ticket: TicketRef = Field(default_factory=TicketRef)
     holder: Holder = Field(default_factory=Holder)
+    moves: Moves = Field(default_factory=Moves)
     thread: str = ""
     cards: dict[str, list[tuple[str, str]]] = Field(default_factory=dict)
     outcomes: dict[str, LeaseOutcome] = Field(default_factory=dict)
@@ -145,6 +147,8 @@ class CaseState(Mutable):
             requested_by=self.requested_by,
             ticket_system=self.ticket.system,
             ticket_key=self.ticket.key,
+            ticket_url=self.ticket.url,
+            moved=bool(self.moves.left),
             thread=self.thread,
             holder=self.holder.assignee or self.holder.owner,
             actor=self.finding.actor if self.finding else None,

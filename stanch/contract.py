@@ -86,7 +86,11 @@ class FindingReport(Wire):
 
 
 class TicketChange(Wire):
-    """What changed at a ticket, after it was read again."""
+    """What changed at a ticket, after it was read again.
+
+    Args:
+        home: the tracker of the team that `group` names, where that is not this ticket's.
+    """
 
     event_id: str
     key: str
@@ -95,6 +99,7 @@ class TicketChange(Wire):
     group: str = ""
     resolution: str = ""
     by: str = ""
+    home: str = ""
 
 
 class Decision(Wire):
@@ -111,6 +116,7 @@ class CaseCommand(Wire):
         via: how it was said: console, cli, api or slack.
         resolution: of a close: fixed, false_positive, risk_accepted or duplicate; all but fixed suppress until `until`.
         to_group: said to a group, which sees to its ticket and to whoever has to hear of it.
+        home: of an assign: the tracker in which that team works, "" where it names none.
     """
 
     kind: str
@@ -123,6 +129,7 @@ class CaseCommand(Wire):
     resolution: str = ""
     until: datetime | None = None
     to_group: bool = False
+    home: str = ""
 
 
 class LedgerNote(Wire):
@@ -198,6 +205,7 @@ class Scene(Wire):
 
     Args:
         holder: who was given the case since it was routed, "" for whom the route names.
+        moved: the ticket is where a person's word has brought it, whatever tracker the route names.
         actor: of the finding; the guard must know whose token or address it is.
         finding, route, links: only for those that write to people or read evidence; others get names alone.
         texts: digest of the templates that the run began with.
@@ -215,6 +223,8 @@ class Scene(Wire):
     requested_by: str = ""
     ticket_system: str = ""
     ticket_key: str = ""
+    ticket_url: str = ""
+    moved: bool = False
     thread: str = ""
     holder: str = ""
     actor: ActorView | None = None

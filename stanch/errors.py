@@ -129,7 +129,19 @@ class RetrySafe(ConnectorError):
 
 
 class Uncertain(ConnectorError):
-    """The call was sent and no usable answer came back; look up by our own key before deciding."""
+    """The call was sent and no usable answer came back; look up by our own key before deciding.
+
+    Args:
+        retry_after: seconds until another look is worth it, None where there is no telling.
+        sent: False where this attempt only looked for what an earlier one may have done.
+    """
 
     default_code = "V005"
     outcome = "UNCERTAIN"
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, sent: bool = True, code: str = "", hint: str = ""
+    ) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.retry_after = retry_after
+        self.sent = sent

@@ -14,6 +14,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from stanch.leases import Applied, BlockSpec, Lease
+from stanch.views import TicketTarget
 
 
 class TicketState(StrEnum):
@@ -44,6 +45,11 @@ class TicketDraft:
     labels: tuple[str, ...] = ()
     watchers: tuple[str, ...] = ()
     due: datetime | None = None
+    components: tuple[str, ...] = ()
+    parent: str = ""  # key of the Jira issue or epic it belongs to
+    problem: str = ""  # number of the ServiceNow problem it belongs to
+    category: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict[str, Any])  # by the tracker's own field ids
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,16 @@ class TicketEvent:
     ticket_key: str
     event_id: str
     actor: str = ""
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a sweep for duplicates found and did."""
+
+    kept: str = ""  # "" where no ticket has the key
+    closed: tuple[str, ...] = ()  # linked to the kept one, commented and closed now
+    before: tuple[str, ...] = ()  # done already
+    left: tuple[str, ...] = ()  # open again by a person after a sweep, or not to be closed by us
 
 
 @dataclass(frozen=True)
@@ -111,7 +127,18 @@ class TicketPort(Protocol):
         """Verify and read a callback; None for events that are not ours. Raises IntakeError(401) when not authentic."""
         ...
 
-    def doctor(self) -> Sequence[Check]: ...
+    def sweep(self, key: str, *, keep: str = "") -> Swept:
+        """Find every ticket with our idempotency key, keep one, link and close the others; nothing is closed twice.
+
+        Args:
+            key: as in the draft.
+            keep: the ticket that the case knows; else the oldest is kept.
+        """
+        ...
+
+    def doctor(self, targets: Sequence[TicketTarget] = ()) -> Sequence[Check]:
+        """Check sign-in, rights and fields; `targets` are where routes send tickets in this tracker."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -151,6 +178,7 @@ class ChatUser:
     is_bot: bool = False
     is_guest: bool = False
     deleted: bool = False
+    teams: tuple[str, ...] = ()  # further places it is at home in: organisation and workspaces of an Enterprise Grid
 
 
 class ChatPort(Protocol):

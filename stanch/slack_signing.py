@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from stanch._slack_buttons import Button, Verdict, button_token, read_button_token
-from stanch._slack_command import SlashCommand, parse_command
-from stanch._slack_interaction import Interaction, parse_interaction
+from stanch._slack_command import SlashCommand, parse_command, read_command
+from stanch._slack_interaction import Interaction, parse_interaction, read_interaction
 from stanch.errors import IntakeError
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "parse_command",
     "parse_interaction",
     "read_button_token",
+    "read_command",
+    "read_interaction",
     "sign",
     "verify",
 ]

@@ -113,6 +113,12 @@ class TicketTarget(View):
     project: str = ""
     type: str = ""
     group: str = ""
+    labels: tuple[str, ...] = ()
+    components: tuple[str, ...] = ()
+    parent: str = ""
+    problem: str = ""
+    category: str = ""
+    fields: dict[str, Any] = {}
 
 
 class OwnerView(View):

@@ -168,17 +168,6 @@ def test_version_is_one() -> None:
     assert stanch.__version__ == project["version"]
 
 
-def test_the_slack_app_asks_for_what_the_connector_uses() -> None:
-    from activities.slack import SCOPES
-
-    manifest = json.loads((ROOT / "deploy/slack-manifest.json").read_text("utf-8"))
-    assert set(manifest["oauth_config"]["scopes"]["bot"]) == {*SCOPES, "commands"}
-    (command,) = manifest["features"]["slash_commands"]
-    assert (command["command"], command["should_escape"]) == ("/stanch", True)
-    assert command["url"].endswith("/v1/slack/commands")
-    assert manifest["settings"]["interactivity"]["request_url"].endswith("/v1/slack/interactions")
-
-
 def test_the_image_runs_as_an_ordinary_user() -> None:
     """The Containerfile is not built here; at least it names what is there and does not end as root."""
     steps = [line.split() for line in (ROOT / "deploy/Containerfile").read_text("utf-8").splitlines() if line.strip()]

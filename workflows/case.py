@@ -29,6 +29,7 @@ from stanch.interpreter.messages import Happened, Voted
 from stanch.interpreter.state import ChangeState, CoreState
 from stanch.leases import LeaseOutcome
 from stanch.life import Means, begin_again, first_report, next_report
+from stanch.moving import old_changed, received
 from stanch.noise import words
 from stanch.noise.telling import told_of
 from stanch.noise.words import GroupTold, QuietOver
@@ -262,8 +263,11 @@ class CaseWorkflow:
     def ticket_changed(self, change: TicketChange) -> None:
         """The ticket was read again after a hint; only what really changed becomes an event."""
         state, now = self._state, workflow.now()
-        is_ours = state.ticket.key in ("", change.key)
+        is_ours = state.ticket.key in ("", change.key) or state.moves.of(change.key) is not None
         if not is_ours or not state.remember(state.commands, change.event_id):
+            return
+        if state.ticket.key not in ("", change.key):
+            self._run.commands += old_changed(state, change, now)
             return
         before, after = state.take_ticket(change)
         done = TicketState.DONE.value
@@ -278,6 +282,7 @@ class CaseWorkflow:
             self._run.feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
         for event in moved_on(state, before, after, by=change.by, now=now, is_new=workflow.patched):
             self._run.feed(event)
+            self._run.commands += received(state, change, str(event.data["to"]), is_new=workflow.patched)
 
     @workflow.signal(name=contract.CASE_COMMAND)
     def case_command(self, command: CaseCommand) -> None:

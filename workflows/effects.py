@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError
 
-from stanch import contract
+from stanch import contract, moving
 from stanch.cases import ENDED, CaseState
 from stanch.catalog import ActionSpec, Queue, catalog
 from stanch.contract import ActionReply, ApprovalCall, ApprovalShown, Scene
@@ -26,6 +26,7 @@ from stanch.interpreter.messages import (
     TimerFired,
 )
 from stanch.leases import LeaseOutcome, LeaseState
+from stanch.moves import PURPOSE
 from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
 
@@ -148,7 +149,10 @@ class Effects:
             outputs = await self._settle_lease(command, spec, reply.outputs) if spec.leased else reply.outputs
         except ActivityError as error:
             self._delivered(command.ref, written=False)
-            self._feed(failure(command.ref, error))
+            failed = failure(command.ref, error)
+            self._feed(failed)
+            if command.purpose == PURPOSE:
+                self._follow(moving.failed(self._state, command, failed, workflow.now()))
             return
         except _LeaseRefused as refused:
             self._feed(refused.event(command.ref))
@@ -200,11 +204,17 @@ class Effects:
             ticket = self._state.ticket
             for name in ("system", "key", "url", "state", "assignee", "group"):
                 setattr(ticket, name, str(outputs.get(name, "")))
+        elif command.action in (moving.MOVE, moving.LEAVE):
+            self._follow(moving.learned(self._state, command, outputs, workflow.now()))
         elif command.action in ("ticket.close", "ticket.assign", "ticket.reopen"):
             for name in ("state", "assignee", "group"):
                 setattr(self._state.ticket, name, str(outputs.get(name) or getattr(self._state.ticket, name)))
         elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
             self._state.thread = str(outputs.get("ref", ""))
+
+    def _follow(self, commands: Iterable[RunAction]) -> None:
+        for command in commands:
+            self.carry_out(command)
 
     # -- approvals --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,14 @@ class Send(Params):
     thread: str = ""
 
 
+class Rewrite(Params):
+    channel: str
+    ref: str
+    template: str = "finding"
+    text: str = ""
+    thread: str = ""
+
+
 class Sent(Outputs):
     channel: str = ""
     ref: str = ""
@@ -27,5 +35,14 @@ ACTIONS = (
         outputs=Sent,
         queue=Queue.CHAT,
         example="{id: tell, do: chat.message, with: {to: 'team:payments', template: data_exposure_pm}}",
+    ),
+    ActionSpec(
+        name="chat.update",
+        title="Rewrite a message that was sent",
+        effect=Effect.NOTIFY,
+        params=Rewrite,
+        outputs=Sent,
+        queue=Queue.CHAT,
+        example="{id: named, do: chat.update, with: {channel: D01MARIA, ref: '1700000000.000100', template: finding}}",
     ),
 )

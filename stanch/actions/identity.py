@@ -32,14 +32,37 @@ class Revoked(Outputs):
     detail: str = ""
 
 
-_PERMISSIONS = MappingProxyType(
+_COGNITO = (
+    "cognito-idp:AdminGetUser",
+    "cognito-idp:AdminDisableUser",
+    "cognito-idp:AdminEnableUser",
+    "cognito-idp:AdminUserGlobalSignOut",
+)
+_SUSPENDING = MappingProxyType(
     {
-        "cognito": (
-            "cognito-idp:AdminGetUser",
-            "cognito-idp:AdminDisableUser",
-            "cognito-idp:AdminEnableUser",
-            "cognito-idp:AdminUserGlobalSignOut",
-        )
+        "cognito": _COGNITO,
+        "okta": ("okta.users.manage", "okta.schemas.read"),
+        "keycloak": ("manage-users", "view-realm"),
+        "auth0": ("read:users", "update:users", "update:users_app_metadata"),
+        "entra": ("User.ReadWrite.All", "User.EnableDisableAccount.All"),
+        "iam": (
+            "iam:GetAccessKeyLastUsed",
+            "iam:ListAccessKeys",
+            "iam:ListUsers",
+            "iam:ListUserTags",
+            "iam:TagUser",
+            "iam:UntagUser",
+            "iam:UpdateAccessKey",
+        ),
+    }
+)
+_SIGNING_OUT = MappingProxyType(
+    {
+        "cognito": _COGNITO,
+        "okta": ("okta.users.manage",),
+        "keycloak": ("manage-users",),
+        "auth0": ("read:users", "delete:sessions", "delete:refresh_tokens"),
+        "entra": ("User.ReadWrite.All", "User.RevokeSessions.All"),
     }
 )
 _QUICK = timedelta(minutes=15)
@@ -57,7 +80,7 @@ ACTIONS = (
         undo_class=UndoClass.FLIP_BACK_IF_OURS,
         leased=True,
         total=_QUICK,
-        permissions=_PERMISSIONS,
+        permissions=_SUSPENDING,
         example="{id: suspend, do: user.suspend, with: {user_id: mallory, ttl: 4h}}",
     ),
     ActionSpec(
@@ -69,7 +92,7 @@ ACTIONS = (
         queue=Queue.CONTAIN,
         leased=True,
         total=None,
-        permissions=_PERMISSIONS,
+        permissions=_SUSPENDING,
         example="{id: resume, do: user.resume, with: {lease_id: 0123456789abcdef}}",
     ),
     ActionSpec(
@@ -80,7 +103,7 @@ ACTIONS = (
         outputs=Revoked,
         queue=Queue.CONTAIN,
         total=_QUICK,
-        permissions=_PERMISSIONS,
+        permissions=_SIGNING_OUT,
         example="{id: out, do: user.sign_out, with: {user_id: mallory}, irreversible: The user signs in again}",
     ),
     ActionSpec(
@@ -91,7 +114,7 @@ ACTIONS = (
         outputs=Revoked,
         queue=Queue.CONTAIN,
         total=_QUICK,
-        permissions=_PERMISSIONS,
+        permissions=_SIGNING_OUT,
         example="{id: revoke, do: token.revoke, with: {token_id: t-1, user_id: mallory}, irreversible: Sign in again}",
     ),
 )

@@ -26,11 +26,13 @@ class Created(Outputs):
     state: str = "new"
     assignee: str = ""
     group: str = ""
+    evidence: str = ""  # SHA-256 of the attached file
 
 
 class Comment(Params):
     key: str
     text: str
+    system: str = ""
 
 
 class Commented(Outputs):
@@ -41,6 +43,23 @@ class Assign(Params):
     key: str
     to: str
     text: str = ""
+
+
+class Move(Params):
+    key: str
+    to: str = ""
+    text: str = ""
+    template: str = "finding"
+    left: tuple[str, ...] = ()
+    back: str = ""
+
+
+class Leave(Params):
+    key: str
+    system: str
+    to_key: str
+    to_system: str
+    url: str = ""
 
 
 class Reopen(Params):
@@ -63,7 +82,16 @@ class Moved(Outputs):
 
 _PERMISSIONS = MappingProxyType(
     {
-        "jira": ("BROWSE_PROJECTS", "CREATE_ISSUES", "EDIT_ISSUES", "TRANSITION_ISSUES", "ADD_COMMENTS"),
+        "jira": (
+            "BROWSE_PROJECTS",
+            "CREATE_ISSUES",
+            "EDIT_ISSUES",
+            "TRANSITION_ISSUES",
+            "ADD_COMMENTS",
+            "ASSIGN_ISSUES",
+            "CREATE_ATTACHMENTS",
+            "LINK_ISSUES",
+        ),
         "servicenow": ("itil",),
     }
 )
@@ -99,6 +127,28 @@ ACTIONS = (
         queue=Queue.TICKETS,
         permissions=_PERMISSIONS,
         example="{id: handover, do: ticket.assign, with: {key: MOBP-7, to: 'team:mobile-platform'}}",
+    ),
+    ActionSpec(
+        name="ticket.move",
+        title="Move the ticket to the tracker of a team",
+        effect=Effect.RECORD,
+        params=Move,
+        outputs=Created,
+        queue=Queue.TICKETS,
+        permissions=_PERMISSIONS,
+        example="{id: over, do: ticket.move, with: {key: INC0010023, to: 'team:mobile-platform'}}",
+        attempt=timedelta(seconds=30),
+    ),
+    ActionSpec(
+        name="ticket.leave",
+        title="Close a ticket that was moved to another tracker",
+        effect=Effect.RECORD,
+        params=Leave,
+        outputs=Moved,
+        queue=Queue.TICKETS,
+        permissions=_PERMISSIONS,
+        example="{id: left, do: ticket.leave, with: {key: INC01, system: servicenow, to_key: M-7, to_system: jira}}",
+        attempt=timedelta(seconds=30),
     ),
     ActionSpec(
         name="ticket.reopen",

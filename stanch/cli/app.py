@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "halt": ("stanch.cli.decide", "halt", "Stop new changes; --freeze stops lifts too."),
     "resume": ("stanch.cli.decide", "resume", "Allow changes again."),
     "audit": ("stanch.cli.audit", "app", "The ledger: verify."),
+    "slack": ("stanch.cli.slack", "app", "The Slack app: manifest."),
     "config": ("stanch.cli.config", "app", "Settings: show, with where each value came from."),
     "doctor": ("stanch.cli.serve", "doctor", "Name every broken link, with a fix."),
 }

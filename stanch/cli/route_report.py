@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from stanch.shapes import is_dict, is_tuple
+
 if TYPE_CHECKING:
     from rich.tree import Tree
 
@@ -39,10 +41,16 @@ def answer(decision: Decision, finding: FindingView) -> dict[str, Any]:
     }
 
 
+def _said(value: object) -> str:
+    if is_dict(value):
+        return " ".join(f"{name}={_said(each)}" for name, each in value.items())
+    return ",".join(str(each) for each in value) if is_tuple(value) else str(value)
+
+
 def explained(found: Mapping[str, Any]) -> Iterator[str]:
     """A decision in lines: the answer first, then why."""
     yield f"{found['place']} -> {found['owner']}"
-    ticket = " ".join(value for value in found["ticket"].values() if value)
+    ticket = " ".join(_said(value) for value in found["ticket"].values() if value)
     words = {
         "rule": found["rule"],
         "assignee": found["assignee"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -30,6 +31,9 @@ class Addition:
     tests: Sequence[Mapping[str, Any]]
 
 
+_ELSEWHERE = re.compile(r" \(the other is at [^()]*\)")
+
+
 @dataclass(frozen=True)
 class Edition:
     """One version of an ownership file; `warnings` are what lint says of it."""
@@ -40,9 +44,9 @@ class Edition:
 
 
 def edition(text: str, table: RouteTable, results: list[TestResult] | None = None) -> Edition:
-    """A version with its warnings, by code and message."""
+    """A version with its warnings, by code and message; an addition moves lines, which makes no warning a new one."""
     found = lint(table, check(table) if results is None else results)
-    return Edition(text, table, frozenset((each.code, each.message) for each in found))
+    return Edition(text, table, frozenset((each.code, _ELSEWHERE.sub("", each.message)) for each in found))
 
 
 def added(before: Edition, addition: Addition) -> Edition:

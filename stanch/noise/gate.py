@@ -11,12 +11,13 @@ from typing import Any
 
 from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
+from stanch.moving import current
 from stanch.noise.state import Held
 from stanch.plan import Mode, Plan, StepKind
 from stanch.shapes import is_dict
 from stanch.views import RouteView
 
-MESSAGE, CREATE, REOPEN = "chat.message", "ticket.create", "ticket.reopen"
+MESSAGE, UPDATE, CREATE, REOPEN = "chat.message", "chat.update", "ticket.create", "ticket.reopen"
 KEYED = ("ticket.comment", "ticket.assign", "ticket.close", REOPEN)
 OWN = ("raised", "ladder", "assigned")  # messages of the case itself; in a group they speak for this member
 
@@ -55,6 +56,8 @@ def fate_of(state: CaseState, command: RunAction) -> Fate:
     action = command.action
     if action == MESSAGE:
         return _message(state, command)
+    if action == UPDATE:  # a group's message is about all its members: none of them may rewrite it
+        return Fate.LEAVE if is_quiet(state) or state.noise.group is not None else Fate.DO
     if action == CREATE:
         return _create(state)
     if action in KEYED:
@@ -116,7 +119,8 @@ def _key(state: CaseState, command: RunAction) -> str:
 
 
 def as_meant(state: CaseState, command: RunAction) -> RunAction:
-    """The command with the ticket that was opened after its step was answered without one."""
+    """The command with the ticket that there is by now: opened after its step was answered, or in another tracker."""
+    command = current(state, command)
     if command.action not in KEYED or command.params.get("key") or not _key(state, command):
         return command
     return command.model_copy(update={"params": {**command.params, "key": _key(state, command)}})
@@ -151,6 +155,8 @@ def answer(state: CaseState, command: RunAction) -> dict[str, Any]:
         group = state.noise.answer
         default = {"channel": "", "ref": "", "delivered": group is not None}
         return group.told.get(str(command.params.get("to", "")), default) if group is not None else default
+    if command.action == UPDATE:
+        return {"channel": "", "ref": "", "delivered": False}
     ticket = state.ticket
     key = str(command.params.get("key", "")) or ticket.key
     moved = "in_progress" if command.action == REOPEN else ticket.state

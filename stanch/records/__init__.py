@@ -6,6 +6,8 @@ from stanch.records.arriving import Arrival, Finish, Item, Kept, Placed, Taken
 from stanch.records.board import Board, BoardNote, BoardTicket
 from stanch.records.cases import CaseFilter, CaseRow, Cases, FindingRow, Reassignment
 from stanch.records.chain import Bad, Entry, Verification
+from stanch.records.chat import ChatMessages
+from stanch.records.doubts import Doubt, Doubts
 from stanch.records.effects import Effects, LeaseRow
 from stanch.records.intake import Conflict, Intake, New, Progress, Quarantined, Repeat
 from stanch.records.ledger import Ledger, TimelineItem
@@ -36,6 +38,8 @@ class Records(
     Turns,
     Noises,
     Policies,
+    Doubts,
+    ChatMessages,
 ):
     """All records of one deployment, safe to share between threads.
 
@@ -59,6 +63,7 @@ __all__ = [
     "CaseNoise",
     "CaseRow",
     "Conflict",
+    "Doubt",
     "Entry",
     "FindingRow",
     "Finish",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hmac
 import sqlite3
+import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import cache
 from typing import Any, TypeVar
 
@@ -33,6 +34,9 @@ class Database:
             raise ConfigError("the records key is too short", code="C301", hint="use at least 16 random bytes")
         self._key = key
         self._engine = _engine(url)
+        # SQLite has one writer, and whoever waits for it polls: threads of one process wait for each other instead.
+        # A plain `with`: Temporal raises cancellation inside a waiting thread, and nothing may keep the lock then.
+        self._turn = threading.RLock() if self._is_sqlite else nullcontext()
         self._prepare()
 
     def close(self) -> None:
@@ -59,7 +63,7 @@ class Database:
                 not wait for that: it survives the end of the process, but a power cut may take the last of it.
         """
         options = {"stanch_write": True, "stanch_lasting": lasting}
-        with _translated(), self._engine.connect().execution_options(**options) as db, db.begin():
+        with _translated(), self._turn, self._engine.connect().execution_options(**options) as db, db.begin():
             if not lasting and not self._is_sqlite:
                 db.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             yield db

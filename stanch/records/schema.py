@@ -356,4 +356,15 @@ policy_uses = Table(
 # The words of tickets and messages as they were when a case began, kept for as long as it runs.
 kept_texts = Table("kept_texts", metadata, _id("digest"), Column("sources", Json, nullable=False))
 
+# Where the messages of a case are in the chat system; `place` is the channel or person that was written to.
+chat_messages = Table(
+    "chat_messages",
+    metadata,
+    _id("case_id"),
+    _id("place"),
+    _id("key"),
+    *(_text(name) for name in ("channel", "ref")),
+    Column("at", Moment, nullable=False),
+)
+
 settings = Table("settings", metadata, _id("name"), Column("value", Json, nullable=False))

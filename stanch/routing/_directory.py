@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,8 @@ from stanch.documents import Duration
 from stanch.routing._times import Hours
 from stanch.routing._words import Instant, ScheduleId, TeamId, UserId, Words, Zone
 from stanch.views import TicketTarget
+
+Tracker: TypeAlias = Literal["jira", "servicenow"]
 
 
 class Away(Words):
@@ -41,17 +43,39 @@ class User(Words):
     away: tuple[Away, ...] = ()
 
 
+_SYSTEM_OF = {"components": "jira", "parent": "jira", "problem": "servicenow", "category": "servicenow"}
+FieldValue = str | int | float | bool | tuple[str, ...]
+
+
 class Target(Words):
-    """Where a team's tickets go; same fields as the view has."""
+    """Where a team's tickets go, and what they are made with; same fields as the view has.
+
+    `project`, `type`, `components` and `parent` are Jira's; `group`, `problem` and `category` are ServiceNow's.
+    `fields` are values by the tracker's own field ids.
+    """
 
     system: Literal["board", "jira", "servicenow"] = "board"
     project: str = ""
     type: str = ""
     group: str = ""
+    labels: tuple[Annotated[str, Field(pattern=r"^\S{1,255}$")], ...] = ()
+    components: tuple[str, ...] = ()
+    parent: str = Field(default="", pattern=r"^([A-Z][A-Z0-9_]*-[0-9]+)?$")
+    problem: str = Field(default="", pattern=r"^([A-Z]{2,8}[0-9]{4,12})?$")
+    category: str = ""
+    fields: dict[str, FieldValue] = Field(default_factory=dict[str, FieldValue])
+
+    @model_validator(mode="after")
+    def _of_its_system(self) -> Target:
+        foreign = [word for word in _SYSTEM_OF if getattr(self, word) and _SYSTEM_OF[word] != self.system]
+        if foreign:
+            message = f"{', '.join(foreign)}: {_SYSTEM_OF[foreign[0]]} has this, {self.system} does not"
+            raise PydanticCustomError("R206", "{message}", {"message": message})
+        return self
 
     @property
     def view(self) -> TicketTarget:
-        return TicketTarget(system=self.system, project=self.project, type=self.type, group=self.group)
+        return TicketTarget.model_validate(self.model_dump())
 
 
 class Team(Words):
@@ -59,7 +83,13 @@ class Team(Words):
     members: tuple[UserId, ...] = ()
     slack: str = ""
     ticket: Target = Target()
+    known_as: dict[Tracker, str] = Field(default_factory=dict[Tracker, str])
     catalog: str = ""
+
+    @property
+    def home(self) -> str:
+        """The tracker in which the team works, "" where the file names none."""
+        return self.ticket.system if "ticket" in self.model_fields_set else ""
 
 
 class Rotation(Words):

@@ -80,7 +80,11 @@ class People:
         person = self.who(system, account)
         if person or not account:
             return person
-        teams = [name for name in self.directory.teams if self.contact(name, system) == account]
+        teams = [
+            name
+            for name, team in self.directory.teams.items()
+            if account in (_team_in(team, system), _also(team, system))
+        ]
         return teams[0] if len(teams) == 1 else account
 
     def user(self, ref: str) -> User | None:
@@ -88,6 +92,11 @@ class People:
 
     def team(self, ref: str) -> Team | None:
         return self.directory.teams.get(ref)
+
+    def home(self, ref: str) -> str:
+        """The tracker in which a team works; "" for people, and for teams without one."""
+        team = self.team(ref)
+        return team.home if team else ""
 
     def lead(self, ref: str) -> str:
         """Who leads: a team's lead, or the person themselves."""
@@ -119,3 +128,8 @@ def _team_in(team: Team, system: str) -> str:
     if system != team.ticket.system:
         return ""
     return team.ticket.project if system == "jira" else team.ticket.group
+
+
+def _also(team: Team, system: str) -> str:
+    """What a tracker other than its own calls the team."""
+    return next((name for known, name in team.known_as.items() if known == system), "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -18,11 +18,11 @@ from stanch.routing._hours import out_of_hours
 from stanch.routing._index import Address, Hit, PlaceIndex
 from stanch.routing._match import PlaceWords
 from stanch.routing._merge import digest_form
-from stanch.routing._model import RoutesFile, Rule
+from stanch.routing._model import Branch, RoutesFile, Rule
 from stanch.routing._normal import normal_host, normal_path
 from stanch.routing._people import People
 from stanch.routing._written import Written
-from stanch.views import FindingView, RouteView
+from stanch.views import FindingView, RouteView, TicketTarget
 
 ENCODED = "path:encoded"
 TRACED = 50  # rules of each kind that a trace names; it is kept with every case
@@ -85,6 +85,14 @@ class RouteTable:
     def calendars(self) -> Mapping[str, Calendar]:
         """The calendars of the file, ready to count with."""
         return self._book.calendars
+
+    @cached_property
+    def tickets(self) -> tuple[TicketTarget, ...]:
+        """Every place that tickets may go to, by teams and by rules, each once."""
+        named = [team.ticket.view for team in self.file.directory.teams.values()]
+        decided = (self.file.default, *(word for rule in self.file.rules for word in _branches(rule)))
+        named += [word.ticket.view for word in decided if word.ticket is not None]
+        return tuple(each for index, each in enumerate(named) if each not in named[:index])
 
     @cached_property
     def without_rules(self) -> RouteTable:
@@ -188,3 +196,10 @@ def _trace(address: Address, best: Hit[Rule] | None, hits: list[Hit[Rule]], note
         near=tuple((hit.value.id, why_not(best, hit, address)) for hit in near_by),
         notes=notes,
     )
+
+
+def _branches(word: Rule | Branch) -> Iterator[Rule | Branch]:
+    """A rule with all its branches."""
+    yield word
+    for branch in word.refine:
+        yield from _branches(branch)

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import json
+import math
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from stanch.sandbox import _slack_blocks as rules
 from stanch.sandbox._server import Ledger
+from stanch.sandbox._slack_errors import SlackError, structure
+from stanch.sandbox._slack_link import Link
+from stanch.sandbox._slack_view_api import ViewApi
 from stanch.sandbox._slack_workspace import Channel, Person, Workspace
 
 Answer = dict[str, Any]
 
 
-class SlackError(Exception):
-    """An `ok: false` answer."""
-
-    def __init__(self, code: str, **details: Any) -> None:
-        super().__init__(code)
-        self.answer: Answer = {"ok": False, "error": code, **details}
-
-
 class WebApi:
     """Answers one method call at a time from the workspace."""
 
-    def __init__(self, workspace: Workspace, ledger: Ledger) -> None:
+    def __init__(self, workspace: Workspace, ledger: Ledger, link: Link) -> None:
         self.workspace = workspace
         self.ledger = ledger
+        self.views = ViewApi(workspace, ledger, link)
         self._methods: dict[str, tuple[str, Callable[[Mapping[str, Any]], Answer]]] = {
             "auth.test": ("", self._auth_test),
             "chat.postMessage": ("chat:write", self._post),
@@ -35,14 +32,23 @@ class WebApi:
             "users.info": ("users:read", self._user),
             "usergroups.users.list": ("usergroups:read", self._group),
             "conversations.open": ("im:write", self._open),
-            "views.open": ("", self._open_view),
+            **self.views.methods,
         }
 
     def call(self, method: str, *, token: str, params: Mapping[str, Any]) -> Answer:
+        """The answer of a method.
+
+        Raises:
+            SlackError: the app calls too often.
+        """
         with self.workspace.lock:
             try:
+                if method == "apps.connections.open":
+                    return {"ok": True, **self.views.connect(token)}
                 return {"ok": True, **self._allowed(method, token=token)(params)}
             except SlackError as error:
+                if error.retry_after:
+                    raise
                 return error.answer
 
     def _allowed(self, method: str, *, token: str) -> Callable[[Mapping[str, Any]], Answer]:
@@ -67,11 +73,20 @@ class WebApi:
     def _post(self, params: Mapping[str, Any]) -> Answer:
         channel = self._channel(params)
         message = self._message(params)
+        self._keep_pace(channel)
         ts = self.workspace.next_ts()
         message = {**message, "ts": ts, **_present(params, "thread_ts", "metadata")}
         self.workspace.messages[channel.id, ts] = message
         self._record("slack.posted", channel, {**message, **_options(params)})
         return {"channel": channel.id, "ts": ts, "message": message}
+
+    def _keep_pace(self, channel: Channel) -> None:
+        """Slack takes about one message a second in one channel."""
+        now, last = time.monotonic(), self.workspace.last_post.get(channel.id)
+        if self.workspace.pace and last is not None and now - last < self.workspace.pace:
+            self.ledger.append("slack.rate_limited", {"channel": channel.id})
+            raise SlackError("ratelimited", retry_after=max(1, math.ceil(self.workspace.pace - (now - last))))
+        self.workspace.last_post[channel.id] = now
 
     def _update(self, params: Mapping[str, Any]) -> Answer:
         channel = self._channel(params)
@@ -109,17 +124,6 @@ class WebApi:
             raise SlackError("user_disabled")
         return {"channel": {"id": self.workspace.direct_message(person.id).id}}
 
-    def _open_view(self, params: Mapping[str, Any]) -> Answer:
-        trigger = str(params.get("trigger_id", ""))
-        if trigger not in self.workspace.triggers:
-            raise SlackError("exchanged_trigger_id" if trigger else "invalid_arguments")
-        view = _structure(params.get("view"))
-        if problems := rules.view_mistakes(view):
-            raise SlackError("invalid_arguments", response_metadata={"messages": problems})
-        self.workspace.triggers.discard(trigger)
-        self.ledger.append("slack.view_opened", {"view": view, "trigger_id": trigger})
-        return {"view": {"id": "V" + trigger.split(".")[0], "hash": trigger, **view}}
-
     def _channel(self, params: Mapping[str, Any]) -> Channel:
         wanted = str(params.get("channel", ""))
         if wanted in self.workspace.people:
@@ -140,7 +144,7 @@ class WebApi:
         return person
 
     def _message(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        text, blocks = str(params.get("text") or ""), _structure(params.get("blocks"))
+        text, blocks = str(params.get("text") or ""), structure(params.get("blocks"))
         if not text and not blocks:
             raise SlackError("no_text")
         if len(text) > rules.TEXT:
@@ -156,23 +160,13 @@ class WebApi:
 
 
 def _present(params: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: _structure(params[name]) for name in names if params.get(name)}
+    return {name: structure(params[name]) for name in names if params.get(name)}
 
 
 def _options(params: Mapping[str, Any]) -> dict[str, Any]:
     """How Slack was told to treat the text: names, links and previews."""
     names = ("link_names", "parse", "unfurl_links", "unfurl_media")
     return {"options": {name: params[name] for name in names if name in params}}
-
-
-def _structure(value: Any) -> Any:
-    """Lists and objects come as JSON, or as JSON inside a form field."""
-    if not isinstance(value, str) or not value.startswith(("[", "{")):
-        return value
-    try:
-        return json.loads(value)
-    except ValueError:
-        raise SlackError("invalid_arguments") from None
 
 
 def _profile(person: Person, workspace: Workspace) -> dict[str, Any]:
@@ -188,5 +182,14 @@ def _profile(person: Person, workspace: Workspace) -> dict[str, Any]:
         "is_app_user": False,
         "is_restricted": person.is_guest,
         "is_ultra_restricted": False,
+        **({"is_stranger": True} if person.is_stranger else {}),
+        **_organisation(person),
         "profile": {"real_name": person.name, "display_name": person.name, "team": team, **email},
     }
+
+
+def _organisation(person: Person) -> dict[str, Any]:
+    if not person.enterprise_id:
+        return {}
+    own = {"id": person.id, "enterprise_id": person.enterprise_id, "enterprise_name": "Org", "teams": [*person.teams]}
+    return {"enterprise_user": {**own, "is_admin": False, "is_owner": False}}

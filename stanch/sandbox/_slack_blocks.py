@@ -22,6 +22,10 @@ BUTTON_VALUE = 2000
 ID = 255
 VIEW_TITLE = 24
 PRIVATE_METADATA = 3000
+URL = 3000
+TYPED = 3000
+RADIOS = 10
+CHOICE = 150
 STYLES = ("primary", "danger")
 
 
@@ -49,9 +53,25 @@ def view_mistakes(view: object) -> list[str]:
     if not is_dict(view) or view.get("type") != "modal":
         return ["unsupported view"]
     found = list(_text(view.get("title"), limit=VIEW_TITLE, plain=True))
-    if len(str(view.get("private_metadata", ""))) > PRIVATE_METADATA:
-        found.append("private_metadata is too long")
-    return found + mistakes(view.get("blocks"), limit=VIEW_BLOCKS)
+    for name in ("submit", "close"):
+        found += list(_text(view[name], limit=VIEW_TITLE, plain=True)) if name in view else []
+    blocks = view.get("blocks")
+    if is_list(blocks) and "submit" not in view and any(is_dict(one) and one.get("type") == "input" for one in blocks):
+        found.append("`submit` is required when an `input` block is within blocks array")
+    return found + _kept(view) + mistakes(blocks, limit=VIEW_BLOCKS)
+
+
+def home_mistakes(view: object) -> list[str]:
+    """The same for a home."""
+    if not is_dict(view) or view.get("type") != "home":
+        return ["unsupported view"]
+    return _kept(view) + mistakes(view.get("blocks"), limit=VIEW_BLOCKS)
+
+
+def _kept(view: dict[str, Any]) -> list[str]:
+    """What a view keeps for its app."""
+    found = [] if len(str(view.get("private_metadata", ""))) <= PRIVATE_METADATA else ["private_metadata is too long"]
+    return found + ([] if len(str(view.get("callback_id", ""))) <= ID else ["callback_id is too long"])
 
 
 def _block(block: object) -> Iterator[str]:
@@ -112,13 +132,35 @@ def _button(part: object) -> Iterator[str]:
         yield "action_id must have 1 to 255 characters"
     if "style" in part and part["style"] not in STYLES:
         yield "unknown style"
+    if len(str(part.get("url", ""))) > URL:
+        yield "url is too long"
 
 
 def _input(block: dict[str, Any]) -> Iterator[str]:
     yield from _text(block.get("label"), limit=FIELD, plain=True)
+    if "hint" in block:
+        yield from _text(block["hint"], limit=FIELD, plain=True)
     element = block.get("element")
-    if not is_dict(element) or element.get("type") != "plain_text_input":
+    kind = element.get("type") if is_dict(element) else ""
+    if not is_dict(element) or kind not in ("plain_text_input", "radio_buttons"):
         yield "unsupported element"
+        return
+    if not 0 < len(str(element.get("action_id", ""))) <= ID:
+        yield "action_id must have 1 to 255 characters"
+    if kind == "radio_buttons":
+        yield from _choices(element.get("options"))
+    elif not 0 <= int(element.get("max_length", TYPED)) <= TYPED:
+        yield "max_length is too large"
+
+
+def _choices(options: object) -> Iterator[str]:
+    if not is_list(options) or not 0 < len(options) <= RADIOS:
+        yield f"must have 1 to {RADIOS} options"
+        return
+    for option in options:
+        yield from _text(option.get("text"), limit=BUTTON_TEXT)
+        if not 0 < len(str(option.get("value", ""))) <= CHOICE:
+            yield f"value must have 1 to {CHOICE} characters"
 
 
 def _divider(_block: dict[str, Any]) -> Iterator[str]:

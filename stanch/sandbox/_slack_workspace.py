@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import secrets
 import threading
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-SCOPES = ("chat:write", "users:read", "users:read.email", "usergroups:read", "im:write")
+SCOPES = ("chat:write", "commands", "users:read", "users:read.email", "usergroups:read", "im:write")
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,9 @@ class Person:
     is_bot: bool = False
     is_guest: bool = False
     deleted: bool = False
+    is_stranger: bool = False  # seen through a shared channel
+    enterprise_id: str = ""
+    teams: tuple[str, ...] = ()  # workspaces of that organisation
 
 
 @dataclass
@@ -43,6 +47,31 @@ class App:
     app_id: str = "A0STANCH"
     bot_user: str = "U0STANCH"
     bot_id: str = "B0STANCH"
+    app_token: str = ""  # for Socket Mode
+    enterprise_id: str = ""
+
+
+@dataclass
+class Shown:
+    """A view that somebody sees."""
+
+    id: str
+    user: str
+    view: dict[str, Any]
+    hash: str
+    closed: bool = False
+
+    def whole(self) -> dict[str, Any]:
+        return {**self.view, "id": self.id, "hash": self.hash}
+
+
+@dataclass
+class Response:
+    """An address to which an app may answer what a person did: five times in half an hour."""
+
+    user: str
+    made: float
+    uses: int = 0
 
 
 @dataclass
@@ -56,7 +85,12 @@ class Workspace:
     messages: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict[tuple[str, str], dict[str, Any]])
     scopes: tuple[str, ...] = SCOPES
     revoked: bool = False
-    triggers: set[str] = field(default_factory=set[str])
+    pace: float = 0.0  # seconds between messages of one channel, beyond which they are refused; 0 takes all
+    last_post: dict[str, float] = field(default_factory=dict[str, float])
+    triggers: dict[str, tuple[float, str]] = field(default_factory=dict[str, tuple[float, str]])
+    views: dict[str, Shown] = field(default_factory=dict[str, Shown])
+    homes: dict[str, Shown] = field(default_factory=dict[str, Shown])
+    responses: dict[str, Response] = field(default_factory=dict[str, Response])
     lock: threading.RLock = field(default_factory=threading.RLock)
     _count: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -79,12 +113,24 @@ class Workspace:
         """A message's name: the time with a counter that makes it unique."""
         return f"{int(time.time())}.{next(self._count):06d}"
 
-    def trigger(self) -> str:
+    def trigger(self, user: str = "") -> str:
         """A new id with which one dialog may be opened."""
         with self.lock:
             trigger = f"{next(self._count)}.{int(time.time())}.0a1b2c3d"
-            self.triggers.add(trigger)
+            self.triggers[trigger] = (time.monotonic(), user)
             return trigger
+
+    def response(self, user: str) -> str:
+        """The path of a new address for answers to this person."""
+        with self.lock:
+            name = secrets.token_hex(8)
+            self.responses[name] = Response(user, time.monotonic())
+            return f"/respond/{name}"
+
+    def delete(self, channel_id: str, ts: str) -> None:
+        """Somebody removes a message."""
+        with self.lock:
+            del self.messages[channel_id, ts]
 
     def history(self, channel_id: str) -> list[dict[str, Any]]:
         """Messages of a channel, oldest first."""

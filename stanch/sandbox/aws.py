@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMappi
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 from stanch.sandbox._aws_moto import Mirror, Moto, Pair, Reply
 from stanch.sandbox._aws_seed import Seeded, seed
@@ -28,6 +29,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 _CODE = "code:"
 _READS = re.compile(r"(Admin)?(Get|List|Describe|Check)\w*|(GET|HEAD) .*|(Admin)?(InitiateAuth|RespondToAuthChallenge)")
+_FORM = "application/x-www-form-urlencoded"
+_XML = "<ErrorResponse><Error><Code>{code}</Code><Message>scripted</Message></Error></ErrorResponse>"
 _NOTED = ("Name", "Username", "ResourceArn", "WebACLArn")
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[\w-]+/([\w-]+)/aws4_request")
 
@@ -105,7 +108,7 @@ class AwsStandin(Standin):
         if fault is not None and fault.seconds:
             await asyncio.sleep(fault.seconds)
         mode = "" if fault is None else fault.mode
-        reply = None if fault is None else _scripted(fault)
+        reply = None if fault is None else _scripted(fault, call)
         if reply is None and mode not in ("drop_before", "hang"):
             reply = await asyncio.to_thread(self._answer, call)
         if reply is None or mode == "drop_after":
@@ -144,7 +147,15 @@ def _read(scope: Mapping[str, Any], body: bytes) -> _Call:
     service = signed[1] if signed else ("wafv2" if target.startswith("AWSWAF") else "")
     query = scope["query_string"].decode("latin-1")
     path = scope["raw_path"].decode("latin-1") + (f"?{query}" if query else "")
-    return _Call(service, named or f"{scope['method']} {scope['path']}", scope["method"], path, headers, body)
+    operation = named or _action(headers, body) or f"{scope['method']} {scope['path']}"
+    return _Call(service, operation, scope["method"], path, headers, body)
+
+
+def _action(headers: Mapping[str, str], body: bytes) -> str:
+    """The operation of the older protocol, whose requests are forms (IAM)."""
+    if not headers.get("content-type", "").startswith(_FORM):
+        return ""
+    return dict(parse_qsl(body.decode("utf-8", errors="replace"))).get("Action", "")
 
 
 async def _body(receive: Receive) -> bytes:
@@ -157,9 +168,12 @@ async def _body(receive: Receive) -> bytes:
     return b"".join(parts)
 
 
-def _scripted(fault: Fault) -> Reply | None:
+def _scripted(fault: Fault, call: _Call) -> Reply | None:
     if fault.mode.startswith(_CODE):
-        return _json(fault.status, AwsError(fault.mode.removeprefix(_CODE), "scripted").body, fault.retry_after)
+        code = fault.mode.removeprefix(_CODE)
+        if call.headers.get("content-type", "").startswith(_FORM):
+            return Reply(fault.status, (("content-type", "text/xml"),), _XML.format(code=code).encode())
+        return _json(fault.status, AwsError(code, "scripted").body, fault.retry_after)
     if fault.mode == "status":
         return _json(fault.status, {"message": "scripted"}, fault.retry_after)
     if fault.mode == "html":
@@ -195,9 +209,7 @@ def _noted(body: bytes) -> dict[str, Any]:
         request: dict[str, Any] = json.loads(body or b"{}")
     except ValueError:
         return {}
-    kept: dict[str, Any] = {
-        name: request[name] for name in ("Name", "Username", "ResourceArn", "WebACLArn") if name in request
-    }
+    kept: dict[str, Any] = {name: request[name] for name in _NOTED if name in request}
     if "Rules" in request:
         kept["Rules"] = [rule.get("Name", "") for rule in request["Rules"]]
     return kept

@@ -55,14 +55,17 @@ class Scenarios:
     # -- scenarios --------------------------------------------------------------------------------------------------
 
     def manual(self) -> bool:
-        """A configuration finding under /mobile: ticket, owner, reassignment, proof."""
+        """A configuration finding under /mobile: ticket, manager, a team in another tracker, proof."""
         case = self._send("manual", "zap", (SAMPLES / "manual_zap.json").read_bytes())
         self._until("manual", "the case waits for a fix", lambda: self._client.state(case) == "waiting")
         number = str(self._case(case).get("ticket_key", ""))
-        self._say("manual", f"Maria hands {number} to the mobile platform team, whose developer fixes it")
+        self._say("manual", f"Maria hands {number} to the mobile platform team, which works in Jira")
         self._estate.servicenow.reassign(number, group="Mobile Platform", by="maria.k")
+        self._until("manual", "the ticket moves to Jira", lambda: self._case(case).get("ticket_system") == "jira")
+        moved = str(self._case(case).get("ticket_key", ""))
+        self._say("manual", f"their developer deploys the fix and resolves {moved}")
         self._mark_fixed(case)
-        self._estate.servicenow.resolve(number, by="tom.b")
+        self._estate.jira.transition(moved, by="tom.b")
         return self._finish("manual", case)
 
     def semi(self) -> bool:

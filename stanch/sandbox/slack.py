@@ -1,9 +1,10 @@
-"""A stand-in for Slack: Web API, signed interactions, and a page with working buttons."""
+"""A stand-in for Slack: Web API, signed interactions, Socket Mode, and a page with working buttons."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,27 +14,33 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from stanch.sandbox import _slack_page
 from stanch.sandbox._server import Fault, Standin
 from stanch.sandbox._slack_api import WebApi
-from stanch.sandbox._slack_people import NO_ANSWER, Forgery, People, has_button
-from stanch.sandbox._slack_workspace import App, Channel, Person, Workspace
+from stanch.sandbox._slack_delivery import NO_ANSWER, Delivery, Forgery
+from stanch.sandbox._slack_errors import SlackError
+from stanch.sandbox._slack_link import Link
+from stanch.sandbox._slack_people import People, has_button
+from stanch.sandbox._slack_workspace import App, Channel, Person, Shown, Workspace
 from stanch.shapes import is_dict
 
 __all__ = ["NO_ANSWER", "SANDBOX_APP", "App", "Channel", "Forgery", "Person", "SlackStandin"]
 
 SANDBOX_APP = App(token="xoxb-sandbox", signing_secret="sandbox-signing-secret", team_id="T0SANDBOX")  # noqa: S106
+RESPONSES = 5
+RESPONSE_SECONDS = 1800.0
 LOCAL_HOSTS = ("127.0.0.1", "localhost")
 
 
 class SlackStandin(Standin):
     """A workspace on 127.0.0.1; `url + "/api/"` is the base URL for clients, `/` the page for people.
 
-    The ledger has `slack.posted`, `slack.updated`, `slack.ephemeral`, `slack.view_opened`, `slack.pressed` and
-    `slack.submitted`. Faults are scripted by method name, such as `chat.postMessage`.
+    The ledger has what was shown (`slack.posted`, `.updated`, `.ephemeral`, `.responded`, `.view_opened` and others),
+    what people did (`.pressed`, `.submitted`, `.command`) and, of Socket Mode, `.connected`, `.acked` with its time,
+    `.hung_up`. Faults are scripted by method name, such as `chat.postMessage`; those of lines are methods of `link`.
     """
 
     name = "slack"
@@ -52,20 +59,31 @@ class SlackStandin(Standin):
         self.workspace = Workspace(
             app=app, people={one.id: one for one in people}, channels={one.id: one for one in channels}
         )
-        self.people = People(self.workspace, self.ledger)
-        self.people.request_url = request_url
-        self._api = WebApi(self.workspace, self.ledger)
+        self.link = Link(self.ledger)
+        self._api = WebApi(self.workspace, self.ledger, self.link)
+        self._delivery = Delivery(self.workspace, self.link)
+        self._delivery.request_url = request_url
+        self.people = People(self.workspace, self.ledger, self._delivery, self._api.views)
         self._errors: list[tuple[str, str]] = []
         self.app = self._routes()
 
+    def start(self) -> None:
+        """Serve; from now on addresses can be given out."""
+        super().start()
+        self.people.base = self._api.views.base = self.url
+
     @property
     def request_url(self) -> str:
-        """Where interactions are sent."""
-        return self.people.request_url
+        """Where interactions go while the app has no line."""
+        return self._delivery.request_url
 
     @request_url.setter
     def request_url(self, url: str) -> None:
-        self.people.request_url = url
+        self._delivery.request_url = url
+
+    def dialog(self, person_id: str) -> Shown:
+        """The newest dialog that this person sees."""
+        return [one for one in self.workspace.views.values() if one.user == person_id and not one.closed][-1]
 
     def press(self, person_id: str, button: str, *, channel: str, ts: str = "", forgery: Forgery | None = None) -> int:
         """Press a button as a person.
@@ -106,6 +124,8 @@ class SlackStandin(Standin):
                     Route("/", self._page),
                     Route("/style.css", self._style),
                     Route("/press", self._press, methods=["POST"]),
+                    Route("/respond/{name}", self._respond, methods=["POST"]),
+                    WebSocketRoute("/link/", self.link.serve),
                 ]
             )
         )
@@ -116,7 +136,10 @@ class SlackStandin(Standin):
             if name == method:
                 del self._errors[index]
                 return JSONResponse({"ok": False, "error": error})
-        answer = self._api.call(method, token=token, params=params)
+        try:
+            answer = self._api.call(method, token=token, params=params)
+        except SlackError as error:
+            return JSONResponse(error.answer, 429, headers={"Retry-After": str(error.retry_after)})
         return JSONResponse(answer, headers={"x-oauth-scopes": ",".join(self.workspace.scopes)})
 
     async def _page(self, request: Request) -> Response:
@@ -127,6 +150,17 @@ class SlackStandin(Standin):
 
     async def _style(self, _request: Request) -> Response:
         return Response(_slack_page.STYLE, media_type="text/css", headers=_slack_page.HEADERS)
+
+    async def _respond(self, request: Request) -> Response:
+        """An answer to what a person did: five times, within half an hour."""
+        name = request.path_params["name"]
+        with self.workspace.lock:
+            known = self.workspace.responses.get(name)
+            if known is None or known.uses >= RESPONSES or time.monotonic() - known.made > RESPONSE_SECONDS:
+                return Response("expired_url", status_code=404)
+            known.uses += 1
+        self.ledger.append("slack.responded", {"to": known.user, "message": await request.json()})
+        return Response("ok")
 
     async def _press(self, request: Request) -> Response:
         form = dict(parse_qsl((await request.body()).decode()))

@@ -86,6 +86,15 @@ class EvidenceText(Shown):
     excerpt: str = ""
 
 
+class MovedText(Shown):
+    """The other ticket of a case that moved between trackers."""
+
+    key: str = ""
+    system: str = ""
+    url: str = ""
+    when: str = ""
+
+
 class Context(Shown):
     """Every field, empty where nobody filled it."""
 
@@ -93,6 +102,7 @@ class Context(Shown):
     route: RouteView = RouteView()
     case: CaseText = CaseText()
     ticket: TicketText = TicketText()
+    moved: MovedText = MovedText()
     block: BlockText = BlockText()
     approval: ApprovalText = ApprovalText()
     text: str = ""

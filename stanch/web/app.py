@@ -21,6 +21,7 @@ from stanch.web.problems import handle
 from stanch.web.reception import Reception
 from stanch.web.services import Services
 from stanch.web.shield import BODY_LIMIT, LOOPBACK, Shield
+from stanch.web.slack_socket import Socket, lifespan
 from stanch.web.straight import FINDINGS, Straight
 
 __all__ = ["Services", "create_app"]
@@ -35,8 +36,10 @@ def create_app(services: Services) -> FastAPI:
         openapi_url=None,  # the built-in route would stand outside the dependency
         docs_url=None,
         redoc_url=None,
+        lifespan=lifespan,
     )
     app.state.services = services
+    app.state.slack = Socket(services)
     app.state.ended_sessions = set[str]()
     app.state.deliveries = set[object]()
     app.state.reception = Reception(services)

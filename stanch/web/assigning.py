@@ -45,6 +45,7 @@ async def assign(services: Services, case_id: str, hand: Hand) -> None:
         via=hand.via,
         text=hand.reason[:MAX_TEXT],
         command_id=hand.command_id or uuid4().hex,
+        home=services.policy.current.routes.people.home(hand.to),
     )
     await signal_case(services.client, case_id, contract.CASE_COMMAND, message)
 

@@ -28,6 +28,7 @@ OPEN = frozenset(
         ("GET", "/v1/findings/{source}"),
         ("OPTIONS", "/v1/findings/{source}"),
         ("POST", "/v1/slack/commands"),
+        ("POST", "/v1/slack/events"),
         ("POST", "/v1/slack/interactions"),
         ("POST", "/v1/tickets/{system}"),
     }

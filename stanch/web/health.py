@@ -15,6 +15,7 @@ from stanch.errors import DependencyError
 from stanch.temporal import search_attributes
 from stanch.web.reception import Reception
 from stanch.web.services import Given, Services
+from stanch.web.slack_socket import Socket
 
 PATIENCE_SECONDS = 3.0
 
@@ -28,13 +29,14 @@ async def healthz() -> dict[str, str]:
 
 
 @router.get("/readyz")
-async def readyz(services: Given) -> Response:
-    """Temporal, records, our search attributes by name and type, and the policy in use.
+async def readyz(request: Request, services: Given) -> Response:
+    """Temporal, records, our search attributes by name and type, the policy in use, and the line to Slack.
 
     An edit that is not in use leaves this process ready: the last good policy does its work.
     """
     temporal, records = await asyncio.gather(_temporal(services), _records(services))
-    checks = temporal | records | _policy(services)
+    line: Socket = request.app.state.slack
+    checks = temporal | records | _policy(services) | line.check()
     ready = all(item["ok"] for item in checks.values())
     return JSONResponse({"status": "ready" if ready else "not ready", "checks": checks}, 200 if ready else 503)
 
@@ -69,6 +71,7 @@ async def _records(services: Services) -> dict[str, Any]:
 async def metrics(request: Request, services: Given) -> Response:
     """Figures from records and of this process, in Prometheus' text format."""
     text = await asyncio.to_thread(_figures, services) + _received(request.app.state.reception)
+    text += _of_slack(request.app.state.slack)
     return PlainTextResponse(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
@@ -83,6 +86,8 @@ def _figures(services: Services) -> str:
         "stanch_quarantine_held", "Deliveries that nobody could map.", len(records.quarantined(limit=1000))
     )
     lines += _single("stanch_halts", "Scopes that are halted.", len(records.halts()))
+    about = "Tickets that were made twice, linked and closed."
+    lines += _single("stanch_ticket_duplicates_closed", about, records.duplicates_closed())
     lines += _of_policy(services)
     return "\n".join(lines) + "\n"
 
@@ -97,6 +102,17 @@ def _of_policy(services: Services) -> list[str]:
     name = "stanch_policy_reload_failures_total"
     lines += [f"# HELP {name} Edits of the policy that this process did not take.", f"# TYPE {name} counter"]
     return [*lines, f"{name} {services.policy.state.failures}"]
+
+
+def _of_slack(socket: Socket) -> str:
+    state = socket.state()
+    if state is None:
+        return ""
+    lines = _single("stanch_slack_connected", "1 while the line to Slack is up.", int(state.connected))
+    lines += _single("stanch_slack_connections", "Lines of this app, as Slack last said.", state.connections)
+    about = "Lines beyond those that the settings name; 0 is right."
+    lines += _single("stanch_slack_connections_foreign", about, max(0, state.connections - socket.expected))
+    return "\n".join(lines) + "\n"
 
 
 def _received(reception: Reception) -> str:

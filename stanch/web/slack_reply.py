@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
+import contextlib
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
+
+from stanch.chat_surface import ChatSurface
+from stanch.errors import StanchError
+from stanch.sinks.slack import escape
+from stanch.slack_signing import Interaction
+from stanch.slack_views import told
+from stanch.web.services import Services
 
 SLACK_HOST = "hooks.slack.com"
 TIMEOUT_SECONDS = 3.0
 
 
-def reply_address(body: bytes, section: Mapping[str, Any]) -> str:
-    """The address in a verified interaction, "" unless it is Slack's own (or the configured stand-in's on loopback).
+def said(text: str) -> dict[str, Any]:
+    """An answer that only the person who clicked sees."""
+    return {"response_type": "ephemeral", "replace_original": False, "text": text}
+
+
+async def tell(services: Services, deed: Interaction, text: str) -> None:
+    """Say to the person what became of their click: below the card, or in a dialog where they were in none."""
+    address = allowed(deed.response_url, services.chat_section[1])
+    port = services.registry.chat()
+    if address:
+        await reply(address, said(escape(text)))
+    elif deed.view_id and isinstance(port, ChatSurface):
+        with contextlib.suppress(StanchError):
+            await asyncio.to_thread(port.open_view, deed.trigger_id, told("Stanch", text))
+
+
+def allowed(address: str, section: Mapping[str, Any]) -> str:
+    """The address, "" unless it is Slack's own (or the configured stand-in's on loopback).
 
     Args:
-        body: the form body, already proven to be from Slack.
+        address: from something that is proven to be from Slack.
         section: settings of the chat system; a `base_url` on 127.0.0.1 names a stand-in.
     """
     try:
-        address = str(json.loads(parse_qs(body.decode("ascii"))["payload"][0]).get("response_url") or "")
         wanted, standin = urlsplit(address), urlsplit(str(section.get("base_url", "")))
-    except (ValueError, KeyError, AttributeError):
+    except ValueError:
         return ""
     if (wanted.scheme, wanted.netloc) == ("https", SLACK_HOST):
         return address

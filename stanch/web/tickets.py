@@ -51,12 +51,15 @@ async def _tell(services: Services, case_id: str, *, system: str, event: TicketE
 
 def ticket_change(event_id: str, ticket: Ticket, *, people: People, kind: str) -> TicketChange:
     """A ticket as cases take it: accounts become names of the directory where it knows them."""
+    group = people.place(ticket.group, kind)
+    home = people.home(group)
     return TicketChange(
         event_id=event_id,
         key=ticket.key,
         state=ticket.state.value,
         assignee=people.place(ticket.assignee, kind),
-        group=people.place(ticket.group, kind),
+        group=group,
+        home="" if home == kind else home,
         resolution=ticket.resolution,
         by=people.place(ticket.changed_by, kind),
     )

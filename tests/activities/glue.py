@@ -145,7 +145,8 @@ def job(action: str, params: Mapping[str, Any], *, attempt: int = 1, since: date
         "key": "0f" * 16,
         "scene": scene(),
     }
-    return Job(call=ActionCall(**{**given, **more}), spec=spec, attempt=attempt, since=since)
+    unsure = since if attempt > 1 else None
+    return Job(call=ActionCall(**{**given, **more}), spec=spec, attempt=attempt, since=since, uncertain_since=unsure)
 
 
 def block(**more: Any) -> dict[str, Any]:

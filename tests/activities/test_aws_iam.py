@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aws_support import COMMON
+from aws_support import COMMON, boto
 
+from activities import iam_access_key
 from activities.aws_waf import CONNECTOR
 from activities.cognito import CONNECTORS
 from stanch.leases import Lease, SuspendSpec, target_of
@@ -69,6 +70,25 @@ def test_cognito_needs_exactly_its_policies(aws: AwsStandin, seeded: Seeded) -> 
     assert called(aws, suspend_and_resume)[0] == allowed("user.suspend")
     assert called(aws, lambda: identity.sign_out("bob"))[0] == allowed("user.sign_out")
     assert called(aws, lambda: identity.revoke_token(token_id="t", user_id="bob"))[0] == allowed("token.revoke")
+
+
+def test_access_key_point_needs_exactly_its_policy(aws: AwsStandin) -> None:
+    iam = boto(aws, "iam")
+    iam.create_user(UserName="deploy")
+    key = iam.create_access_key(UserName="deploy")["AccessKey"]["AccessKeyId"]
+    spec = SuspendSpec(user_id=key)
+    base = {"lease_id": "l", "case_id": "c", "episode": "e", "step": "s", "point": "p", "spec": spec}
+    until = datetime.now(UTC) + timedelta(hours=1)
+    lease = Lease.model_validate({**base, "target": target_of(spec), "expires_at": until})
+    point = iam_access_key.CONNECTOR.build("keys", aws.section())
+
+    def suspend_and_resume() -> None:
+        point.reconcile(adds=[lease], removes=[], wanted=None, expected="")
+        point.list_owned()
+        point.reconcile(adds=[], removes=[lease.target], wanted=None, expected="")
+        point.doctor()
+
+    assert called(aws, suspend_and_resume)[0] == allowed("user.suspend.access_key")
 
 
 def test_doctor_needs_exactly_its_policy(aws: AwsStandin, seeded: Seeded) -> None:

@@ -11,7 +11,8 @@ import pytest
 from aws_support import boto
 from botocore.exceptions import ClientError
 
-from activities.cognito import CONNECTORS, Cognito, CognitoUsers
+from activities._user_point import SignsOut, UserPoint
+from activities.cognito import CONNECTORS
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.leases import BlockSpec, Lease, SuspendSpec, target_of
 from stanch.ports import Mismatch
@@ -33,12 +34,12 @@ class Tenant:
     def pool(self) -> str:
         return self.seeded.user_pool_id
 
-    def identity(self) -> Cognito:
-        made: Cognito = CONNECTORS[0].build("idp", self.aws.section(user_pool_id=self.pool))
+    def identity(self) -> SignsOut:
+        made: SignsOut = CONNECTORS[0].build("idp", self.aws.section(user_pool_id=self.pool))
         return made
 
-    def point(self, **more: Any) -> CognitoUsers:
-        made: CognitoUsers = CONNECTORS[1].build("idp", self.aws.section(**{"user_pool_id": self.pool, **more}))
+    def point(self, **more: Any) -> UserPoint:
+        made: UserPoint = CONNECTORS[1].build("idp", self.aws.section(**{"user_pool_id": self.pool, **more}))
         return made
 
     def login(self, name: str) -> dict[str, str]:
@@ -190,9 +191,10 @@ def test_attribute_that_is_not_ours_is_refused(tenant: Tenant) -> None:
 def test_renewal_moves_the_expiry_and_disables_nothing_twice(tenant: Tenant) -> None:
     suspend(tenant)
     disabled = tenant.aws.ledger.count("AdminDisableUser")
-    suspend(tenant, lease(hours=48))
+    longer = lease(hours=48)
+    suspend(tenant, longer)
     (owned,) = tenant.point().list_owned()
-    assert owned.expires_at == lease(hours=48).expires_at
+    assert owned.expires_at == longer.expires_at
     assert tenant.aws.ledger.count("AdminDisableUser") == disabled
 
 

@@ -278,7 +278,7 @@ def test_doctor_names_what_is_missing(jira: JiraStandin) -> None:
     assert "stanch-bot" in checks["jira sign-in"].fix
     assert not checks["jira webhook secret"].ok
     checks = {check.name: check for check in connect(jira, webhook_secret="s").doctor()}
-    assert checks["jira fields MOBP"].detail == "required without a value: customfield_10010"
+    assert checks["jira fields MOBP"].detail == "required without a value: customfield_10010 (Team, string)"
     assert checks["jira sign-in"].ok
     assert checks["jira webhook secret"].ok
     assert checks["jira permissions MOBP"].ok

@@ -64,7 +64,7 @@ def test_security_incidents_have_their_own_table_and_states(joined: Connect, now
     tickets, ticket = made(joined, now, table="sn_si_incident")
     assert (ticket.key, ticket.state) == ("SIR0010001", TicketState.NEW)
     assert tickets.set_state(ticket.key, TicketState.DONE).state_name == "3"
-    assert tickets.set_state(ticket.key, TicketState.IN_PROGRESS).state_name == "18"
+    assert tickets.set_state(ticket.key, TicketState.IN_PROGRESS).state_name == "16"
 
 
 def test_an_instance_that_drops_query_parts_cannot_pass_a_stranger_off(joined: Connect, now: ServiceNowStandin) -> None:
@@ -160,10 +160,36 @@ def test_a_data_policy_is_a_rejection_and_its_field_can_be_configured(joined: Co
         assert all(check.ok for check in configured.doctor())
 
 
+def test_what_a_route_gives_reaches_the_record(joined: Connect, now: ServiceNowStandin) -> None:
+    lost = draft(category="API", problem="PRB0040001", fields={"subcategory": "Exposure"}, group="No Such Team")
+    record = now.record(joined(now, fields={"subcategory": "Other"}).ensure_ticket(lost).key)
+    assert (record["category"], record["subcategory"]) == ("API", "Exposure")
+    assert "Belongs to problem PRB0040001" in record["description"]
+    assert "Meant for No Such Team" in record["description"]
+
+
+def test_a_security_incident_is_closed_in_its_own_words(joined: Connect, now: ServiceNowStandin) -> None:
+    tickets, ticket = made(joined, now, table="sn_si_incident")
+    for resolution, code in (("fixed", "Threat mitigated"), ("false_positive", "False positive")):
+        done = tickets.set_state(ticket.key, TicketState.DONE, resolution=resolution)
+        assert done.resolution == resolution
+        assert now.state.tables["sn_si_incident"][ticket.id]["close_code"] == code
+        tickets.set_state(ticket.key, TicketState.IN_PROGRESS)
+
+
+def test_ours_is_found_among_all_that_an_instance_returns(joined: Connect, now: ServiceNowStandin) -> None:
+    tickets, ticket = made(joined, now)
+    for number in range(40):
+        now.state.create("incident", {"short_description": f"stranger {number}"}, by="tom.b")
+    now.state.hidden = frozenset({"correlation_id", "number"})
+    assert tickets.ensure_ticket(draft()).key == ticket.key
+    assert tickets.get_ticket(ticket.key).key == ticket.key
+
+
 def test_doctor_says_what_is_missing(joined: Connect, now: ServiceNowStandin) -> None:
     checks = {check.name: check for check in joined(now, group="No Such Team").doctor()}
     assert not checks["servicenow callback secret"].ok
-    assert not checks["servicenow group"].ok
+    assert not checks["servicenow group No Such Team"].ok
     assert checks["servicenow sign-in"].ok
     joined(now).ensure_ticket(draft())
     checks = {check.name: check for check in joined(now).doctor()}

@@ -168,3 +168,37 @@ def test_a_refusal_does_not_repeat_what_was_sent() -> None:
     with pytest.raises(IntakeError) as caught:
         parse_interaction(changed(CLICK, "actions.0.action_ts", "canary-7f3a"))
     assert "canary" not in f"{caught.value} {caught.value.place} {caught.value.__cause__}"
+
+
+IN_VIEW: dict[str, Any] = {
+    **{name: CLICK[name] for name in ("user", "api_app_id", "trigger_id", "team", "enterprise", "actions")},
+    "type": "block_actions",
+    "container": {"type": "view", "view_id": "V0ABC"},
+    "view": {"id": "V0ABC", "type": "modal", "hash": "1.a", "callback_id": "stanch.review", "private_metadata": "tok"},
+}
+
+
+def test_a_button_of_a_dialog_names_the_dialog() -> None:
+    found = parse_interaction(form(IN_VIEW))
+    assert (found.kind, found.view_id, found.view_hash, found.metadata) == ("block_actions", "V0ABC", "1.a", "tok")
+    assert (found.channel, found.message_ts) == ("", "")
+
+
+def test_a_button_of_another_dialog_is_refused() -> None:
+    assert place_of(changed(IN_VIEW, "view.id", "V0OTHER")) == "container.view_id"
+
+
+def test_a_choice_and_words_are_both_read() -> None:
+    values = {
+        "a": {"verdict": {"type": "radio_buttons", "selected_option": {"text": {}, "value": "deny"}}},
+        "b": {"reason": {"type": "plain_text_input", "value": None}},
+        "c": {"other": {"type": "radio_buttons", "selected_option": None}},
+    }
+    found = parse_interaction(changed(DIALOG, "view.state.values", values))
+    assert dict(found.inputs) == {"verdict": "deny", "reason": "", "other": ""}
+
+
+@pytest.mark.parametrize("kind", ["multi_static_select", "file_input", "", None, 3])
+def test_inputs_that_no_dialog_of_ours_has_are_refused(kind: object) -> None:
+    values = {"a": {"verdict": {"type": kind, "value": "x"}}}
+    assert place_of(changed(DIALOG, "view.state.values", values)).startswith("view.state")

@@ -98,6 +98,10 @@ def post(client: WebClient, channel: str = "C0PAY") -> SlackResponse:
     return client.chat_postMessage(channel=channel, text="card", blocks=CARD)
 
 
+def _shown(slack: SlackStandin, client: WebClient) -> str:
+    return str(client.views_open(trigger_id=slack.workspace.trigger(), view=MODAL)["view"]["id"])
+
+
 CALLS: dict[str, Callable[[SlackStandin, WebClient], SlackResponse]] = {
     "auth.test": lambda _slack, client: client.auth_test(),
     "chat.postMessage": lambda _slack, client: post(client),
@@ -107,6 +111,8 @@ CALLS: dict[str, Callable[[SlackStandin, WebClient], SlackResponse]] = {
     "usergroups.users.list": lambda _slack, client: client.usergroups_users_list(usergroup="S0PM"),
     "conversations.open": lambda _slack, client: client.conversations_open(users="U01MARIA"),
     "views.open": lambda slack, client: client.views_open(trigger_id=slack.workspace.trigger(), view=MODAL),
+    "views.push": lambda slack, client: client.views_push(trigger_id=slack.workspace.trigger(), view=MODAL),
+    "views.update": lambda slack, client: client.views_update(view_id=_shown(slack, client), view=MODAL),
 }
 
 

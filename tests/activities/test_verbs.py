@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from stanch.approvals import ApprovalRequest, ApprovalState, Bound, Need, Outcom
 from stanch.contract import ApprovalCall, CaseSummary, LedgerNote, Recording
 from stanch.errors import ConfigError, Rejected, RetrySafe, Uncertain
 from stanch.ports import TicketState
-from stanch.records import CaseFilter
+from stanch.records import CaseFilter, Entry
 from stanch.sandbox._server import Fault
 from stanch.sandbox.jira import JiraStandin
 from stanch.sandbox.servicenow import ServiceNowStandin
@@ -388,7 +389,7 @@ def test_a_card_shows_everything_that_is_approved(glue: Glue, slack: SlackStandi
     wanted = [*PARAMS.values(), *PARAMS, "block.scope", "user.suspend", "mallory", "4h", "1,204", "block.lift", CASE]
     assert [word for word in wanted if word not in text] == []
     assert asked.digest[:12] in text
-    assert [each["action_id"] for each in buttons] == ["stanch.approve", "stanch.deny"]
+    assert [each["action_id"] for each in buttons] == ["stanch.approve", "stanch.deny", "stanch.review"]
     read = read_button_token(buttons[0]["value"], secrets={approvals.KEY_ID: glue.keys.buttons}, now=NOW)
     assert (read.verdict, read.digest, read.case_id) == (Verdict.APPROVE, asked.digest, CASE)
     pending = glue.records.approvals()
@@ -399,8 +400,9 @@ def test_a_card_with_options_has_one_button_each(glue: Glue, slack: SlackStandin
     asked = asking(options=("lift", "keep_for_a_day"), on_timeout="lift")
     approvals.show(glue.world, ApprovalCall(scene=scene(), request=asked))
     _, buttons = card(slack, "U01ANA")
-    assert [each["action_id"] for each in buttons] == ["stanch.option.lift", "stanch.option.keep_for_a_day"]
-    assert [each["text"]["text"] for each in buttons] == ["Lift", "Keep for a day"]
+    names = ["stanch.option.lift", "stanch.option.keep_for_a_day", "stanch.review"]
+    assert [each["action_id"] for each in buttons] == names
+    assert [each["text"]["text"] for each in buttons] == ["Lift", "Keep for a day", "Review"]
     read = read_button_token(buttons[1]["value"], secrets={approvals.KEY_ID: glue.keys.buttons}, now=NOW)
     assert (read.verdict, read.option) == (Verdict.OPTION, "keep_for_a_day")
 
@@ -410,7 +412,77 @@ def test_a_card_that_does_not_fit_cannot_be_approved(glue: Glue, slack: SlackSta
     approvals.show(glue.world, ApprovalCall(scene=scene(), request=asked))
     text, buttons = card(slack, "U01MARIA")
     assert "cannot be approved here" in text
-    assert [each["action_id"] for each in buttons] == ["stanch.deny"]
+    assert [each["action_id"] for each in buttons] == ["stanch.deny", "stanch.review"]
+    read = read_button_token(buttons[1]["value"], secrets={approvals.KEY_ID: glue.keys.buttons}, now=NOW)
+    assert (read.verdict, read.option) == (Verdict.REVIEW, "")
+
+
+def say(glue: Glue, to: str, *, key: str, text: str = "", template: str = "data_exposure_pm") -> dict[str, Any]:
+    one = job(
+        "chat.message",
+        {"to": to, "template": template, "text": text},
+        scene=scene(finding=FINDING, route=route("jira")),
+    )
+    one = replace(one, call=one.call.model_copy(update={"key": key}))
+    return perform(glue.world, one, chat.IMPLEMENTATIONS["chat.message"], nothing).outputs
+
+
+def test_an_option_called_review_is_not_what_the_review_button_says(glue: Glue, slack: SlackStandin) -> None:
+    facts = tuple((f"Fact {number}", "x" * 1500) for number in range(20))
+    asked = asking(options=("review", "lift"), on_timeout="lift", shown=facts)
+    approvals.show(glue.world, ApprovalCall(scene=scene(), request=asked))
+    _, (button,) = card(slack, "U01ANA")
+    read = read_button_token(button["value"], secrets={approvals.KEY_ID: glue.keys.buttons}, now=NOW)
+    assert (button["action_id"], read.verdict, read.option) == ("stanch.review", Verdict.REVIEW, "")
+
+
+def test_high_impact_names_where_one_may_decide_alone(glue: Glue, slack: SlackStandin) -> None:
+    approvals.show(glue.world, ApprovalCall(scene=scene(), request=asking(high_impact=True)))
+    assert f"signed in at {glue.settings.public_url}/cases/{CASE}" in card(slack, "U01ANA")[0]
+
+
+def test_shown_again_after_a_loss_nobody_gets_a_second_card(glue: Glue, slack: SlackStandin) -> None:
+    before, asked = slack.ledger.count("slack.posted"), ApprovalCall(scene=scene(), request=asking())
+    first = approvals.show(glue.world, asked)
+    assert approvals.show(glue.world, asked) == first
+    assert slack.ledger.count("slack.posted") == before + 2
+
+
+def test_messages_of_a_case_share_a_thread_and_cards_stand_by_themselves(glue: Glue, slack: SlackStandin) -> None:
+    shown = approvals.show(glue.world, ApprovalCall(scene=scene(), request=asking()))
+    root = dict(shown.cards)["D01MARIA"]
+    say(glue, "user:maria", text="first", key="k1")
+    said = slack.newest("U01MARIA")
+    assert said["thread_ts"] == root
+    assert "thread_ts" not in slack.workspace.messages["D01MARIA", root]
+    slack.fail_next("chat.postMessage", "thread_not_found")
+    say(glue, "user:maria", text="second", key="k2")
+    assert "thread_ts" not in slack.newest("U01MARIA")
+
+
+def test_a_card_that_was_removed_is_said_anew(glue: Glue, slack: SlackStandin) -> None:
+    shown = approvals.show(glue.world, ApprovalCall(scene=scene(), request=asking()))
+    slack.workspace.delete(*shown.cards[0])
+    ended = ApprovalCall(scene=scene(), request=asking(), outcome="approved", by=("user:ana",), cards=shown.cards)
+    approvals.close(glue.world, ended)
+    text, buttons = card(slack, "U01MARIA")
+    assert "Approved by Ana" in text
+    assert buttons == []
+
+
+def test_reminders_are_kept_from_whoever_snoozed_them_and_nobody_else(glue: Glue, slack: SlackStandin) -> None:
+    until = datetime.now(UTC) + timedelta(hours=1)
+    line = Entry(
+        CASE, "e", "k", datetime.now(UTC), "user:maria", "reminders.snoozed", data={"until": until.isoformat()}
+    )
+    glue.records.append([line])
+    before = slack.ledger.count("slack.posted")
+    assert not say(glue, "user:maria", template="reminder", key="r1")["delivered"]
+    assert slack.ledger.count("slack.posted") == before
+    assert say(glue, "user:ana", template="reminder", key="r2")["delivered"]
+    assert say(glue, "user:maria", template="escalation", key="r3")["delivered"]
+    glue.records.append([replace(line, key="k9", actor="user:ana", data={"until": "9999-01-01T00:00:00+00:00"})])
+    assert say(glue, "user:ana", template="reminder", key="r4")["delivered"], "nobody is silenced for ever"
 
 
 def test_the_excluded_get_no_card(glue: Glue, slack: SlackStandin) -> None:

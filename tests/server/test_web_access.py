@@ -19,6 +19,7 @@ SELF_PROVING = {
     ("POST", "/v1/findings/{source}"),
     ("GET", "/v1/findings/{source}"),
     ("POST", "/v1/slack/commands"),
+    ("POST", "/v1/slack/events"),
     ("POST", "/v1/slack/interactions"),
     ("POST", "/v1/tickets/{system}"),
 }

@@ -265,10 +265,10 @@ def test_who_may_not_is_told_why(busy: Edge, who: dict[str, str], words: str) ->
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "Write `/stanch assign"),
-        ("help", "Write `/stanch assign"),
-        ("assign CASE", "Write `/stanch assign"),
-        ("assign ../../etc user:tom", "Write `/stanch assign"),
+        ("", "`/stanch assign"),
+        ("help", "`/stanch assign"),
+        ("assign CASE", "`/stanch assign"),
+        ("assign ../../etc user:tom", "no such case"),
         ("assign case-none user:tom", "no such case"),
         ("assign case-none user:&lt;!channel&gt;", "no such case"),
         ("assign case-none &lt;!here&gt;", "no such case"),

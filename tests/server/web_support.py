@@ -285,9 +285,7 @@ class Edge:
             trackers=("jira",),
             login_token="one-time-token",
         )
-        server = uvicorn.Server(
-            uvicorn.Config(create_app(self.services), log_level="warning", lifespan="off", access_log=False)
-        )
+        server = uvicorn.Server(uvicorn.Config(create_app(self.services), log_level="warning", access_log=False))
         serving = asyncio.create_task(server.serve(sockets=[self._listener]))
         while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
             await asyncio.sleep(0.01)

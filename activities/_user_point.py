@@ -1,0 +1,235 @@
+"""A point whose entries are the users of an identity provider: one implementation, whoever the vendor is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from activities._user_note import Note, User
+from stanch.errors import ConnectorError, Rejected, Uncertain
+from stanch.leases import Applied, BlockSpec, Lease, SuspendSpec
+from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
+
+MAX_NAME = 256
+
+
+class Directory(Protocol):
+    """The calls to one vendor's users. Safe to share between threads; each call ends in an outcome."""
+
+    @property
+    def vendor(self) -> str:
+        """Such as Cognito, for messages."""
+        ...
+
+    @property
+    def where(self) -> Mapping[str, str]:
+        """Which pool, tenant or realm, for proofs."""
+        ...
+
+    def user(self, name: str) -> User:
+        """The user, by any name that findings have for them; Rejected where there is none."""
+        ...
+
+    def suspended(self) -> Iterator[User]:
+        """Every user who may be suspended by us; others among them do no harm."""
+        ...
+
+    def mark(self, name: str, note: Note) -> None: ...
+
+    def unmark(self, name: str) -> None: ...
+
+    def suspend(self, name: str) -> None: ...
+
+    def resume(self, name: str) -> None: ...
+
+    def obstacle(self) -> Check | None:
+        """Why nothing can be noted down here, None where it can; asked before the first change."""
+        ...
+
+    def doctor(self) -> Sequence[Check]:
+        """What else should be mended."""
+        ...
+
+
+class SessionDirectory(Directory, Protocol):
+    """A directory that can also end sessions."""
+
+    @property
+    def later(self) -> str:
+        """What keeps working after a sign-out, in words."""
+        ...
+
+    def sign_out(self, name: str) -> str:
+        """End the user's sessions; gives the vendor's name of the request, "" where it has none."""
+        ...
+
+
+class SignsOut:
+    """Implements IdentityPort for providers that know tokens by their user only."""
+
+    def __init__(self, name: str, directory: SessionDirectory) -> None:
+        self.name = name
+        self._users = directory
+
+    def sign_out(self, user_id: str) -> Mapping[str, str]:
+        """End all sessions and revoke what the provider issued. Cannot be undone; safe to repeat."""
+        user = self._users.user(named(user_id))
+        request = self._users.sign_out(user.name)
+        return {"user": user.name, **self._users.where, "request_id": request, "note": self._users.later}
+
+    def revoke_token(self, *, token_id: str, user_id: str) -> Mapping[str, str]:
+        """Sign the user of the token out.
+
+        Raises:
+            Rejected: no user is named; the id of an access token says nothing to the provider.
+        """
+        if not user_id:
+            message = f"{self._users.vendor} revokes tokens by user, and no user is known for this token"
+            raise Rejected(message, hint="block the token at the gateway by its id instead")
+        return {**self.sign_out(user_id), "token_id": token_id, "scope": "every session of the user"}
+
+    def doctor(self) -> Sequence[Check]:
+        return checks_of(self.name, self._users)[:1]
+
+
+class UserPoint:
+    """Implements PointPort for SuspendSpec: an item point, where every user is an entry of its own.
+
+    We suspend only who is enabled, note down that it was us, and resume only whom that note names. The note goes on
+    before suspending and off after resuming: a crash between leaves a note on an enabled user, which the next call
+    settles, never a suspended user whom nobody remembers.
+    """
+
+    def __init__(self, name: str, directory: Directory) -> None:
+        self.name = name
+        self._users = directory
+        self._checked = False
+        self._names: dict[str, str] = {}  # target to user name; spares a search, and finds users enabled by others
+
+    def reconcile(
+        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+    ) -> Reconciled:
+        """See PointPort. Only targets named in the call are touched or digested; orphans are found by `list_owned`.
+
+        `expected` may be empty where the caller has no belief yet.
+        """
+        named = {lease.target: lease for lease in [*(wanted or ()), *adds] if lease.target not in removes}
+        before = self._noted(named.values(), removes)
+        if wanted is None and expected and _digest(before) != expected:
+            raise Mismatch
+        lifted = [self._lift(target, before) for target in dict.fromkeys(removes)]
+        held = [self._hold(lease) for lease in named.values()]
+        return Reconciled(digest=_digest(self._noted(named.values(), removes)), results=(*lifted, *held))
+
+    def list_owned(self) -> Sequence[Owned]:
+        return [entry for entry in (user.owned() for user in self._users.suspended()) if entry is not None]
+
+    def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
+        raise _no_traffic()
+
+    def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
+        raise _no_traffic()
+
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+        raise _no_traffic()
+
+    def doctor(self) -> Sequence[Check]:
+        return checks_of(self.name, self._users)
+
+    def _hold(self, lease: Lease) -> Applied:
+        if not isinstance(lease.spec, SuspendSpec):
+            return Applied(target=lease.target, ok=False, code="V002", reason="this point suspends users, no requests")
+        try:
+            self._preflight()
+            user = self._users.user(named(lease.spec.user_id))
+            proof = self._suspend(user, Note.of(lease))
+        except Rejected as error:
+            return Applied(target=lease.target, ok=False, code=error.code, reason=error.message)
+        return Applied(target=lease.target, ok=True, proof={"user": user.name, **self._users.where, **proof})
+
+    def _suspend(self, user: User, note: Note) -> dict[str, str]:
+        if user.foreign_note:
+            raise Rejected("the place of our note on the user holds something else", hint="clear it by hand")
+        if not user.enabled and user.note is None:
+            return {"ours": "false", "state": "disabled by somebody else before"}
+        if user.note != note:
+            self._users.mark(user.name, note)
+            self._settled(user.name, note, enabled=user.enabled)  # a suspended user without a note is nobody's
+        if user.enabled:
+            self._users.suspend(user.name)
+        self._names[note.target] = user.name
+        self._settled(user.name, note, enabled=False)
+        return {"ours": "true", "state": "disabled"}
+
+    def _settled(self, name: str, note: Note | None, *, enabled: bool) -> None:
+        now = self._users.user(name)
+        if (now.note, now.enabled) != (note, enabled):
+            message = f"{self._users.vendor} accepted the change, but a read does not show it"
+            raise Uncertain(message, hint="look at the user there")
+
+    def _lift(self, target: str, before: Mapping[str, User]) -> Applied:
+        user = before.get(target)
+        if user is None or user.note is None:
+            return Applied(target=target, ok=True, proof={"ours": "false", "state": "nothing of ours"})
+        if not user.enabled:
+            self._users.resume(user.name)
+            self._settled(user.name, user.note, enabled=True)  # without the note nobody would try again
+        self._users.unmark(user.name)
+        self._settled(user.name, None, enabled=True)
+        state = "enabled by somebody else before" if user.enabled else "enabled"
+        return Applied(target=target, ok=True, proof={"ours": "true", "user": user.name, "state": state})
+
+    def _noted(self, leases: Iterable[Lease], removes: Sequence[str]) -> dict[str, User]:
+        """Users with our note, by target: named ones are read, and those to be lifted are looked for by their note."""
+        found: dict[str, User] = {}
+        remembered = [self._names[target] for target in removes if target in self._names]
+        for name in [*(lease.spec.user_id for lease in leases if isinstance(lease.spec, SuspendSpec)), *remembered]:
+            user = self._known(name)
+            if user is not None and user.note is not None:
+                found[user.note.target] = user
+        if set(removes) - set(found):
+            noted = {user.note.target: user for user in self._users.suspended() if user.note is not None}
+            found |= {target: noted[target] for target in removes if target in noted}
+        return found
+
+    def _known(self, name: str) -> User | None:
+        try:
+            return self._users.user(named(name))
+        except Rejected:
+            return None  # reported for the lease when it is tried
+
+    def _preflight(self) -> None:
+        if self._checked:
+            return
+        obstacle = self._users.obstacle()
+        if obstacle is not None:
+            raise Rejected(obstacle.detail, hint=obstacle.fix)
+        self._checked = True
+
+
+def checks_of(name: str, users: Directory) -> list[Check]:
+    """First whether users can be noted down here at all, then what else should be mended."""
+    title = f"{name}: users of {', '.join(users.where.values())}"
+    try:
+        obstacle = users.obstacle()
+        return [obstacle] if obstacle is not None else [Check(title, ok=True), *users.doctor()]
+    except ConnectorError as error:
+        return [Check(title, ok=False, detail=error.message, fix=error.hint)]
+
+
+def named(user_id: str) -> str:
+    """The name of a user as findings give it, if it can be one at all."""
+    if not user_id.strip() or len(user_id) > MAX_NAME or not user_id.isprintable():
+        raise Rejected("the user name is empty, too long or not printable", hint="check the finding's user id")
+    return user_id
+
+
+def _digest(users: Mapping[str, User]) -> str:
+    lines = sorted(f"{target} {user.name} {user.enabled} {user.note}" for target, user in users.items())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _no_traffic() -> Rejected:
+    return Rejected("an identity provider is not a traffic point", hint="ask the gateway or WAF in front of the API")

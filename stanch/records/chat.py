@@ -1,0 +1,37 @@
+"""Where the messages of a case are in the chat system: one is not posted twice, and a case keeps to one thread."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import select
+
+from stanch.records.database import Database
+from stanch.records.schema import chat_messages
+
+
+class ChatMessages(Database):
+    """Messages by case, place as it was asked for, and key."""
+
+    def chat_message(self, case_id: str, place: str, key: str) -> tuple[str, str] | None:
+        """Channel and reference of a message that was posted."""
+        table = chat_messages
+        which = (table.c.case_id == case_id) & (table.c.place == place) & (table.c.key == key)
+        with self._read() as db:
+            row = db.execute(select(table.c.channel, table.c.ref).where(which)).first()
+        return (row.channel, row.ref) if row is not None else None
+
+    def chat_thread(self, case_id: str, place: str) -> str:
+        """The first message of a case in a place, under which the later ones go; "" where there is none."""
+        table = chat_messages
+        which = (table.c.case_id == case_id) & (table.c.place == place)
+        first = select(table.c.ref).where(which).order_by(table.c.at, table.c.ref).limit(1)
+        with self._read() as db:
+            return db.execute(first).scalar() or ""
+
+    def put_chat_message(self, case_id: str, place: str, key: str, *, posted: tuple[str, str], at: datetime) -> None:
+        """Remember a message; the first with this key stays."""
+        channel, ref = posted
+        values = {"case_id": case_id, "place": place, "key": key, "channel": channel, "ref": ref, "at": at}
+        with self._write() as db:
+            self._insert_new(db, chat_messages, values)

@@ -1,0 +1,102 @@
+"""One handler for what people do in Slack, whichever way it came: a genuine click becomes a vote or a dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from stanch.errors import IntakeError
+from stanch.slack_signing import Button, Interaction, read_button_token
+from stanch.slack_signing import Verdict as Pressed
+from stanch.slack_views import PAGE, REVIEW, told
+from stanch.web.decisions import Answer, Ballot, cast
+from stanch.web.people import in_words
+from stanch.web.services import Services, now
+from stanch.web.slack_people import Account, who_is
+from stanch.web.slack_refusals import note_refusal
+from stanch.web.slack_review import Asked, open_review, send_review, turn_page
+
+KEY_ID = "1"
+ACK_SECONDS = 2.6  # Slack waits three, and then shows the person a warning
+OURS = "stanch."
+LINKS = "stanch.open"  # buttons that only open a page; Slack tells us of them too
+STEP_UP = "A010"
+NEEDS_REASON = "A009"
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the person is told, for them alone, and what Slack's own request is answered with."""
+
+    text: str = ""
+    answer: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
+async def take(services: Services, deed: Interaction) -> Taken:
+    """Do what was asked, or say why not; raises nothing that the person could be told."""
+    taken = await _take(services, deed)
+    if deed.kind == "view_submission" and taken.text:
+        return Taken(answer={"response_action": "update", "view": told("Decision", taken.text)})
+    return taken
+
+
+async def _take(services: Services, deed: Interaction) -> Taken:
+    if not deed.action_id.startswith(OURS) or deed.action_id.startswith(LINKS):
+        return Taken()
+    is_dialog = deed.kind == "view_submission" or deed.action_id.startswith(PAGE)
+    account = Account(deed.user_id, deed.team_id, deed.enterprise_id)
+    try:
+        button = read_button_token(
+            deed.metadata if is_dialog else deed.value, secrets={KEY_ID: services.keys.buttons}, now=now()
+        )
+    except IntakeError as error:
+        await note_refusal(services, account, code=error.code, button=None)
+        return Taken(f"{_capital(error.message)}. {_capital(error.hint)}.")
+    who = await who_is(services, account)
+    if who.refusal:
+        await note_refusal(services, account, code=who.code, button=button)
+        return Taken(who.refusal)
+    return await _done(services, Asked(deed, button, who.principal))
+
+
+async def _done(services: Services, asked: Asked) -> Taken:
+    deed = asked.deed
+    if deed.kind == "view_submission":
+        return Taken(answer=await send_review(services, asked))
+    if deed.action_id.startswith(PAGE):
+        return Taken(await turn_page(services, asked))
+    if asked.button.verdict is Pressed.REVIEW or deed.action_id.startswith(REVIEW):
+        return Taken(await open_review(services, asked))
+    return Taken(await _vote(services, asked))
+
+
+async def _vote(services: Services, asked: Asked) -> str:
+    deed, button = asked.deed, asked.button
+    ballot = Ballot(
+        case_id=button.case_id,
+        approval_id=button.approval_id,
+        digest=button.digest,
+        verdict=verdict_of(button),
+        via="slack",
+        click=f"{deed.user_id}:{deed.message_ts or deed.view_id}:{deed.action_ts}",
+    )
+    answer = await cast(services.client, ballot, principal=asked.principal)
+    if answer.code == NEEDS_REASON:  # the dialog asks for it
+        return await open_review(services, asked)
+    return sentence(services, answer, button.case_id)
+
+
+def verdict_of(button: Button) -> str:
+    return button.option or button.verdict.value
+
+
+def sentence(services: Services, answer: Answer, case_id: str) -> str:
+    """What became of a vote, in words."""
+    words = in_words(services.policy.current.routes.people, answer.message)
+    where = f" {services.settings.public_url}/cases/{case_id}" if answer.code == STEP_UP else ""
+    return f"{_capital(words).removesuffix('.')}.{where}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

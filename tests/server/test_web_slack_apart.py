@@ -1,0 +1,168 @@
+"""Slack's line and people where something is missing: Temporal, the token, the group; and the ledger's bound."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from web_support import Ports, fixed_policy
+
+from activities.slack import CONNECTOR
+from stanch.keys import Keys
+from stanch.records import Records
+from stanch.sandbox._slack_workspace import App
+from stanch.sandbox.slack import Person, SlackStandin
+from stanch.settings import Settings
+from stanch.slack_signing import Button, Interaction, Verdict, button_token
+from stanch.web import slack_refusals
+from stanch.web.app import Services, create_app
+from stanch.web.slack_clicks import Taken, take
+from stanch.web.slack_people import Account, who_is
+
+APP = App(token="xoxb-1", signing_secret="s", team_id="T0HOME", app_token="xapp-1", enterprise_id="E0ORG")
+GRID = Person("U01TOM", "Tom", team_id="T0SISTER", enterprise_id="E0ORG", teams=("T0SISTER", "T0HOME"))
+
+
+class Away:
+    """A Temporal client whose server is not there."""
+
+    def get_workflow_handle(self, _case_id: str) -> Away:
+        return self
+
+    async def _lost(self, *_given: Any, **_more: Any) -> None:
+        await asyncio.sleep(60)
+
+    execute_update = signal = query = _lost
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackStandin]:
+    with SlackStandin(app=APP, people=[Person("U01MARIA", "Maria"), GRID]) as made:
+        made.workspace.groups["S0PM"] = ("U01TOM",)
+        yield made
+
+
+@pytest.fixture
+def made(slack: SlackStandin, tmp_path: Path) -> Iterator[Any]:
+    opened: list[Records] = []
+
+    def build(**more: Any) -> Services:
+        given = {"token": APP.token, "team_id": APP.team_id, "base_url": slack.url + "/api/", "signing_secrets": ["s"]}
+        given |= more
+        settings = Settings(data_dir=tmp_path, chat={"slack": {"kind": "slack", **given}})
+        keys = Keys(settings)
+        opened.append(Records(settings.url_of_records, keys.ledger))
+        return Services(
+            settings=settings,
+            records=opened[-1],
+            policy=fixed_policy(),
+            keys=keys,
+            client=Away(),  # type: ignore[arg-type]
+            registry=Ports(chat_port=CONNECTOR.build("slack", given)),
+        )
+
+    slack_refusals._told.clear()
+    yield build
+    for records in opened:
+        records.close()
+
+
+def click(services: Services, *, user: str = "U01MARIA", verdict: Verdict = Verdict.APPROVE) -> Interaction:
+    end = datetime.now(UTC) + timedelta(hours=1)
+    button = Button(approval_id="a", verdict=verdict, case_id="case-1", expires_at=end, digest="0" * 64)
+    return Interaction(
+        kind="block_actions",
+        user_id=user,
+        team_id="T0HOME",
+        enterprise_id="E0ORG",
+        user_team_id="T0HOME",
+        api_app_id="A0",
+        action_id=f"stanch.{verdict.value}",
+        value=button_token(button, key_id="1", secret=services.keys.buttons),
+        channel="D01MARIA",
+        message_ts="1.1",
+        action_ts="2.2",
+        trigger_id="1.2.a",
+    )
+
+
+async def test_without_temporal_the_person_reads_that_it_was_not_recorded(made: Any) -> None:
+    services = made()
+    begun = time.monotonic()
+    taken = await take(services, click(services))
+    assert "not recorded" in taken.text.lower()
+    assert "try again" in taken.text
+    assert time.monotonic() - begun < 3
+
+
+async def test_without_temporal_and_records_a_review_says_so(made: Any) -> None:
+    services = made()
+    assert "no longer asked" in (await take(services, click(services, verdict=Verdict.REVIEW))).text
+
+
+async def test_only_the_group_decides_where_one_is_named(made: Any, slack: SlackStandin) -> None:
+    services = made(deciders="S0PM")
+    assert (await take(services, click(services))).text == "You are not in the group of those who may decide in Slack."
+    lost = made(deciders="S0NONE")
+    assert "did not say in time" in (await take(lost, click(lost))).text
+
+
+@pytest.mark.parametrize(
+    ("home", "account", "code"),
+    [
+        ("T0HOME", Account("U01TOM", "T0HOME", "E0ORG"), ""),
+        ("E0ORG", Account("U01TOM", "T0SISTER", "E0ORG"), ""),
+        ("E0ORG", Account("U01TOM", "", "E0ORG"), ""),
+        ("T0HOME", Account("U01TOM", "T0SISTER", "E0ORG"), "I426"),
+        ("E0ELSE", Account("U01TOM", "T0HOME", "E0ORG"), "I426"),
+        ("E0ORG", Account("U01MARIA", "T0HOME", "E0ORG"), "I427"),
+    ],
+)
+async def test_who_is_at_home_in_an_enterprise_grid(made: Any, home: str, account: Account, code: str) -> None:
+    assert (await who_is(made(team_id=home), account)).code == code
+
+
+async def test_a_button_that_is_none_of_ours_is_noted_once_a_day(made: Any) -> None:
+    services = made()
+    forged = Interaction(**{**vars(click(services)), "value": "s1.1.e30.forged"})
+    for _ in range(5):
+        assert (await take(services, forged)).text.startswith("This button is not one of ours")
+    assert [(item.event, item.data["code"]) for item in services.records.timeline("control")] == [
+        ("approval.click_refused", "I421")
+    ]
+
+
+async def test_a_crowd_of_outsiders_fills_no_ledger(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    services = made()
+    monkeypatch.setattr(slack_refusals, "MOST", 5)
+    for number in range(12):
+        account = Account(f"U{number:04}", "T0ELSE")
+        end = datetime.now(UTC)
+        button = Button(approval_id="a", verdict=Verdict.DENY, case_id="case-1", expires_at=end)
+        await slack_refusals.note_refusal(services, account, code="I426", button=button)
+    assert len(services.records.timeline("case-1")) == 5
+    assert services.records.verify().ok
+
+
+async def test_links_and_others_buttons_are_none_of_ours(made: Any) -> None:
+    services = made()
+    for action in ("other.approve", "stanch.open", "stanch.open.own.1"):
+        assert await take(services, Interaction(**{**vars(click(services)), "action_id": action})) == Taken()
+
+
+async def test_a_line_that_slack_refuses_makes_this_process_not_ready(made: Any) -> None:
+    app = create_app(made(app_token="xapp-wrong"))
+    async with app.router.lifespan_context(app):
+        for _ in range(200):
+            found = app.state.slack.check()
+            if not found["slack"]["ok"]:
+                break
+            await asyncio.sleep(0.02)
+        assert not found["slack"]["ok"]
+        assert json.dumps(found).count("xapp") == 0

@@ -1,0 +1,90 @@
+"""A dialog shows all that is asked, in pages that Slack takes, whatever a finding has put into it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stanch.approvals import ApprovalRequest, Need
+from stanch.sandbox._slack_blocks import home_mistakes, view_mistakes
+from stanch.sinks.text import clean
+from stanch.slack_views import ASKED, Item, home, request_pages, review, told
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+words = st.text(min_size=1, max_size=60)
+
+
+def request(**more: Any) -> ApprovalRequest:
+    given = {
+        "approval_id": "a",
+        "case_id": "case-1",
+        "episode": "e",
+        "step": "ok",
+        "question": "Block it?",
+        "needs": (Need(from_=("user:maria",)),),
+        "created_at": AT,
+        "expires_at": AT + timedelta(hours=1),
+    }
+    return ApprovalRequest(**(given | more))
+
+
+def pages(asked: ApprovalRequest) -> list[dict[str, Any]]:
+    found = request_pages(asked, (), lambda name: name)
+    return [
+        review(asked, page, number=number, of=len(found), metadata="m" * 3000, url="https://x.example/cases/1")
+        for number, page in enumerate(found, 1)
+    ]
+
+
+def said(views: list[dict[str, Any]]) -> str:
+    """All plain text of the views, in order."""
+    parts = [
+        block.get("fields") or [block["text"]]
+        for view in views
+        for block in view["blocks"]
+        if "section" in block["type"]
+    ]
+    return "".join(part["text"] for row in parts for part in row)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(min_size=1, max_size=9000), st.dictionaries(words, st.text(max_size=5000), max_size=30))
+def test_every_parameter_is_on_some_page_whole(question: str, params: dict[str, str]) -> None:
+    asked = request(question=question, params=params)
+    views = pages(asked)
+    assert [mistake for view in views for mistake in view_mistakes(view)] == []
+    text = said(views)
+    for value in params.values():
+        assert clean(value).replace("\n", " ↵ ") in text
+    assert asked.digest in text
+
+
+def test_only_the_last_page_takes_an_answer() -> None:
+    views = pages(request(shown=tuple((f"Fact {number}", "x" * 1500) for number in range(30))))
+    assert len(views) > 3
+    assert [("submit" in view, any(b["type"] == "input" for b in view["blocks"])) for view in views] == [
+        *[(False, False)] * (len(views) - 1),
+        (True, True),
+    ]
+
+
+def test_what_is_offered_is_what_the_request_offers() -> None:
+    last = pages(request(options=("lift", "keep_for_a_day"), reason_for=("lift",)))[-1]
+    element = next(block["element"] for block in last["blocks"] if block.get("block_id") == "verdict")
+    assert [option["value"] for option in element["options"]] == ["lift", "keep_for_a_day"]
+    assert "Needed for: Lift" in str(last)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.text(max_size=2000), max_size=ASKED + 5), st.text(max_size=4000))
+def test_a_home_is_one_that_slack_takes(lines: list[str], note: str) -> None:
+    url = "https://x.example/" + "a" * 100
+    asked, own = [Item(line, token="t" * 2000, url=url) for line in lines], [Item(line, url=url) for line in lines]
+    assert home_mistakes(home(asked, own, more=(3, 0), note=note)) == []
+
+
+def test_words_alone_make_a_dialog() -> None:
+    assert view_mistakes(told("Review", "gone <!channel>")) == []
