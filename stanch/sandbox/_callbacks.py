@@ -90,7 +90,7 @@ class Callbacks:
         """Wait until everything that was given to `send` has been tried, what was held and late too."""
         self._release()
         with self._changed:
-            self._changed.wait_for(lambda: not self._due and not self._held and not self._busy)
+            self._changed.wait_for(lambda: self._stopping or not (self._due or self._held or self._busy))
 
     def stop(self) -> None:
         with self._changed:

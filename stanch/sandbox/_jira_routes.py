@@ -210,7 +210,7 @@ class _Routes:
         new = global_id not in issue.links
         number = int(self._jira.state.next_id()) if new else issue.links[global_id]["number"]
         issue.links[global_id] = {"number": number, "url": shown["url"], "title": shown["title"]}
-        self._jira.ledger.append("jira.link", {"key": issue.key, "global_id": global_id, "new": new})
+        self._jira.ledger.append("jira.link", {"key": issue.key, "by": BOT.account, "global_id": global_id, "new": new})
         view = {"id": number, "self": f"{self._jira.url}/rest/api/3/issue/{issue.key}/remotelink/{number}"}
         return JSONResponse(view, status_code=201 if new else 200)
 
@@ -234,7 +234,8 @@ class _Routes:
             "by": BOT.account, "at": datetime.now(UTC),
         }  # fmt: skip
         issue.attachments.append(entry)
-        self._jira.ledger.append("jira.attachment", {"key": issue.key, "filename": filename, "size": len(content)})
+        shown = {"key": issue.key, "by": BOT.account, "filename": filename, "size": len(content)}
+        self._jira.ledger.append("jira.attachment", shown)
         return JSONResponse([self._jira.views.attachment(entry)])
 
     def search(self, request: Request, body: Any) -> Response:

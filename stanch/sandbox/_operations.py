@@ -43,7 +43,7 @@ class Spoils:
     page: str = LOGIN_PAGE
 
 
-def faulting(standin: Standin, operation: str, handler: Handler, *, spoils: Spoils) -> Endpoint:
+def faulting(standin: Standin, operation: str, handler: Handler, *, spoils: Spoils | None = None) -> Endpoint:
     """The handler as an endpoint that obeys its stand-in's faults and enters in the ledger what it was asked.
 
     Faults that come after the effect run the handler and spoil its answer; `delay` answers late but completely, even
@@ -62,7 +62,7 @@ def faulting(standin: Standin, operation: str, handler: Handler, *, spoils: Spoi
         response = _answer(standin, request, body, sent=sent, fault=fault, handler=handler if runs else None)
         if fault is None or mode in _COMPLETE:
             return response
-        return await _spoil(request, fault, response, spoils)
+        return await _spoil(request, fault, response, spoils or Spoils())
 
     return endpoint
 

@@ -160,7 +160,13 @@ class _Routes:
         if len(body) > self._now.attachment_limit:
             return _error(413, "Attachment size exceeds the limit", "com.glide.attachment.max_size")
         row = self._now.state.attach(table, record, name=query["file_name"], content=body)
-        shown = {"number": record["number"], "filename": row["file_name"], "size": len(body)}
+        shown = {
+            "key": record["number"],
+            "by": BOT,
+            "number": record["number"],
+            "filename": row["file_name"],
+            "size": len(body),
+        }
         self._now.ledger.append("servicenow.attachment", shown)
         return JSONResponse({"result": row}, status_code=201)
 
