@@ -19,6 +19,8 @@ FIELDS = (
     "correlation_id",
     "sys_updated_by",
     "sys_mod_count",
+    "sys_updated_on",
+    "priority",
 )
 
 
@@ -45,8 +47,15 @@ def ticket(record: Record, settings: ServiceNowSettings, *, assignee: str = "", 
         resolution=_resolution(code, settings) if state_of(state, settings) is TicketState.DONE else "",
         summary=plain(record.get("short_description")),
         changed_by=plain(record.get("sys_updated_by")),
+        version=whole(plain(record.get("sys_mod_count"))),
+        priority=plain(record.get("priority"))[:40],
         raw={"correlation_id": plain(record.get("correlation_id")), "mod_count": plain(record.get("sys_mod_count"))},
     )
+
+
+def whole(text: str) -> int:
+    """A count; 0 where the instance gives none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def plain(value: Any) -> str:

@@ -8,18 +8,18 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities import _jira_events, _jira_moves
+from activities import _jira_changes, _jira_events, _jira_moves
 from activities._jira_client import JiraClient, issue_key
 from activities._jira_doctor import examine
 from activities._jira_fields import CreateScreens, issue_fields, ticket_label, user_reference
 from activities._jira_settings import JiraSettings
 from activities._jira_text import TEXT_LIMIT, adf, holds, wiki
 from activities._jira_view import READ_FIELDS, account_of, ticket
-from activities._ticket_common import attachment_name, fit, hex_key, note_marker, settle
+from activities._ticket_common import OUR_MARK, attachment_name, fit, hex_key, note_marker, settle
 from activities._ticket_http import FieldsRejected
 from activities._ticket_settings import secrets_of
 from stanch.errors import ConnectorError, Rejected
-from stanch.ports import Check, Connector, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.ports import Check, Connector, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.sinks.text import one_line
 
 COMMENT_PAGES = 5
@@ -135,7 +135,7 @@ class JiraTickets:
         )
 
     def add_note(self, key: str, text: str, *, marker: str) -> None:
-        mark = f"[stanch {hex_key(marker)[:32]}]"
+        mark = f"{OUR_MARK}{hex_key(marker)[:32]}]"
         if self._has_note(key, mark):
             return
         whole = f"{fit(text, limit=TEXT_LIMIT - len(mark) - 2)}\n\n{mark}"
@@ -190,6 +190,12 @@ class JiraTickets:
         if event is not None and event.actor and event.actor == self._own_account():
             return None
         return event
+
+    def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
+        return _jira_changes.changed_since(self._client, self._settings, since)
+
+    def notes(self, key: str) -> Sequence[TicketNote]:
+        return _jira_changes.notes(self._client, issue_key(key), own=self._own_account())
 
     def _own_account(self) -> str:
         """Our own account; where Jira cannot be asked the event goes through, since it is only a hint."""

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities import _servicenow_events
+from activities import _servicenow_changes, _servicenow_events
 from activities._servicenow_doctor import examine
 from activities._servicenow_people import People
 from activities._servicenow_query import equals, is_number
@@ -17,6 +17,7 @@ from activities._servicenow_text import journal
 from activities._servicenow_transport import Record, Transport
 from activities._servicenow_view import FIELDS, plain, ticket
 from activities._ticket_common import (
+    OUR_MARK,
     attachment_name,
     body_text,
     fit,
@@ -27,8 +28,8 @@ from activities._ticket_common import (
     summary_line,
 )
 from activities._ticket_settings import secrets_of
-from stanch.errors import ConnectorError, Rejected
-from stanch.ports import Check, Connector, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.errors import ConnectorError, Gone, Rejected
+from stanch.ports import Check, Connector, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.sinks.text import one_line
 
 NOTE_LIMIT = 30_000
@@ -110,7 +111,7 @@ class ServiceNowTickets:
         rows = self._transport.find(self._settings.table, equals(number=key), fields=FIELDS, limit=3)
         found = next((row for row in rows if plain(row.get("number")) == key), None)
         if found is None:
-            raise Rejected("ServiceNow has no such record in this table", hint="check `table` and the account's roles")
+            raise Gone("ServiceNow has no such record in this table", hint="check `table` and the account's roles")
         return found
 
     def _ticket(self, record: Record) -> Ticket:
@@ -143,7 +144,7 @@ class ServiceNowTickets:
         return {"close_code": code, "close_notes": fit(journal(text), limit=self._settings.description_limit)}
 
     def add_note(self, key: str, text: str, *, marker: str) -> None:
-        mark = f"[stanch {hex_key(marker)[:32]}]"
+        mark = f"{OUR_MARK}{hex_key(marker)[:32]}]"
         record = self._record(key)
         sys_id = plain(record.get("sys_id"))
         if mark not in self._notes(sys_id):
@@ -189,6 +190,13 @@ class ServiceNowTickets:
         _servicenow_events.verify(headers, body, keys=keys)
         event = _servicenow_events.read(headers, body, table=self._settings.table)
         return None if event is None or event.actor == self._settings.user else event
+
+    def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
+        return _servicenow_changes.changed_since(self._transport, self._settings, since)
+
+    def notes(self, key: str) -> Sequence[TicketNote]:
+        sys_id = plain(self._record(key).get("sys_id"))
+        return _servicenow_changes.notes(self._transport, self._settings, sys_id)
 
     def doctor(self) -> Sequence[Check]:
         return examine(self._transport, self._people, settings=self._settings)

@@ -26,6 +26,7 @@ from stanch.interpreter.messages import (
     TimerFired,
 )
 from stanch.leases import LeaseOutcome, LeaseState
+from stanch.ticket_taking import learn_created, learn_moved
 from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
 
@@ -46,11 +47,18 @@ class Effects:
         self._carrying: dict[str, int] = {}
         self.broken: BaseException | None = None
         self.hush: Hush | None = None  # a group speaks without one
+        self.ticket_written: Callable[[], None] = lambda: None
+        self._ticket_writes = 0
 
     @property
     def busy(self) -> bool:
         """True while an outcome is due that must not be lost by continue-as-new."""
         return bool(self._tasks)
+
+    @property
+    def writes_ticket(self) -> bool:
+        """True while a write to the ticket is under way, so that nobody can tell its echo from a person's change."""
+        return self._ticket_writes > 0
 
     @property
     def carried(self) -> int:
@@ -136,6 +144,18 @@ class Effects:
     # -- actions ----------------------------------------------------------------------------------------------------
 
     async def _run(self, command: RunAction) -> None:
+        if not command.action.startswith("ticket."):
+            await self._carried_out(command)
+            return
+        self._ticket_writes += 1
+        try:
+            await self._carried_out(command)
+        finally:
+            self._ticket_writes -= 1
+            if not self.writes_ticket:
+                self.ticket_written()
+
+    async def _carried_out(self, command: RunAction) -> None:
         if self.hush is not None:
             command = self.hush.meant(command)
             instead = await self.hush.instead(command)
@@ -200,9 +220,9 @@ class Effects:
             ticket = self._state.ticket
             for name in ("system", "key", "url", "state", "assignee", "group"):
                 setattr(ticket, name, str(outputs.get(name, "")))
+            learn_created(ticket, outputs)
         elif command.action in ("ticket.close", "ticket.assign", "ticket.reopen"):
-            for name in ("state", "assignee", "group"):
-                setattr(self._state.ticket, name, str(outputs.get(name) or getattr(self._state.ticket, name)))
+            learn_moved(self._state.ticket, command.action, outputs)
         elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
             self._state.thread = str(outputs.get("ref", ""))
 

@@ -17,6 +17,7 @@ from stanch.records.policies import Policies
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 from stanch.records.scopes import Scopes
 from stanch.records.suppressions import Suppression, Suppressions
+from stanch.records.ticketing import Ticketing, TicketView
 from stanch.records.turns import Turns
 
 
@@ -36,6 +37,7 @@ class Records(
     Turns,
     Noises,
     Policies,
+    Ticketing,
 ):
     """All records of one deployment, safe to share between threads.
 
@@ -83,6 +85,7 @@ __all__ = [
     "Reservation",
     "Suppression",
     "Taken",
+    "TicketView",
     "TimelineItem",
     "Verification",
     "link_entries",
