@@ -76,7 +76,9 @@ def notes(client: JiraClient, key: str, *, own: str) -> Sequence[TicketNote]:
 def _note(row: dict[str, Any]) -> TicketNote:
     made = milliseconds(row.get("created"))
     at = datetime.fromtimestamp(made / 1000, UTC) if made else None
-    return TicketNote(id=str(row.get("id", "")), author=account_of(row.get("author")), text=plain(row.get("body")), at=at)
+    return TicketNote(
+        id=str(row.get("id", "")), author=account_of(row.get("author")), text=plain(row.get("body")), at=at
+    )
 
 
 def plain(body: object) -> str:

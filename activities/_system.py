@@ -7,7 +7,7 @@ from typing import Any
 
 from temporalio import activity
 
-from activities import approvals, groups, intake, ledger, points, turns
+from activities import _ticket_reconcile, _ticket_rounds, approvals, groups, intake, ledger, points, turns
 from activities._run import heartbeats, reported
 from activities._texts import keep_texts
 from activities._world import World
@@ -18,6 +18,7 @@ from stanch.noise.words import GroupPost, GroupPosted, GroupRef, GroupTell, Unqu
 from stanch.resolve import resolve
 from stanch.wire_intake import IntakeInput
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
+from stanch.wire_tickets import PollCall, ReconcileCall, Reconciled, TicketHint
 
 
 def core_activities(world: World) -> list[Callable[..., Any]]:
@@ -86,6 +87,32 @@ def intake_activities(world: World) -> list[Callable[..., Any]]:
         return reported(lambda: intake.tell_held(world, start))
 
     return [deliver, tell_held]
+
+
+def ticket_activities(world: World) -> list[Callable[..., Any]]:
+    """The rounds between trackers and cases."""
+
+    @activity.defn(name=contract.TICKETS_TELL)
+    def tell() -> int:
+        with heartbeats():
+            return reported(lambda: _ticket_rounds.tell_tickets(world))
+
+    @activity.defn(name=contract.TICKETS_POLL)
+    def poll(call: PollCall) -> str:
+        with heartbeats():
+            return reported(lambda: _ticket_rounds.poll(world, call))
+
+    @activity.defn(name=contract.TICKETS_FOLLOW)
+    def follow(hint: TicketHint) -> bool:
+        with heartbeats():
+            return reported(lambda: _ticket_rounds.follow(world, hint))
+
+    @activity.defn(name=contract.TICKETS_RECONCILE)
+    def reconcile(call: ReconcileCall) -> Reconciled:
+        with heartbeats():
+            return reported(lambda: _ticket_reconcile.reconcile(world, call))
+
+    return [tell, poll, follow, reconcile]
 
 
 def chat_activities(world: World) -> list[Callable[..., Any]]:

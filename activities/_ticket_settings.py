@@ -24,6 +24,7 @@ class TrackerSettings(BaseModel):
             it should stay below the 20 seconds that one attempt at `ticket.create` has.
         poll: seconds between those lookups.
         proxy: address of an HTTP proxy; the environment is not asked.
+        changes_every: how often to look for changes, such as `60s`, where the tracker cannot call back.
         ca_file: certificates to trust instead of the usual ones.
     """
 
@@ -37,6 +38,7 @@ class TrackerSettings(BaseModel):
     poll: float = Field(default=1.0, gt=0)
     proxy: str = ""
     ca_file: str = ""
+    changes_every: str = ""
 
     @property
     def settle_window(self) -> float:

@@ -15,7 +15,6 @@ from typing import Any, Protocol
 
 from stanch.leases import Applied, BlockSpec, Lease
 
-
 MOST_NOTES = 20
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
@@ -14,7 +15,7 @@ from stanch.contract import FindingReport
 from stanch.findings import Finding, view_of
 from stanch.following import News
 from stanch.inventory import ApiInventory
-from stanch.records import Records
+from stanch.records import Entry, Records
 from stanch.reporting import CALL, bring
 from stanch.wire_tickets import FollowInput, TicketHint
 
@@ -35,11 +36,22 @@ async def tell(client: Client, records: Records, inventory: ApiInventory, news: 
     except RPCError as error:
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
-        told = news.reopens and await start_again(
-            client, records, inventory, case_id=news.case_id, by=news.change.by, command_id=news.change.event_id
-        )
+        told = news.reopens and await _again(client, records, inventory, news)
     await asyncio.to_thread(remember, records, news)
     return told
+
+
+async def _again(client: Client, records: Records, inventory: ApiInventory, news: News) -> bool:
+    """A person's reopen wins, also over what was put away."""
+    case_id, by = news.case_id, news.change.by or "ticket"
+    now = datetime.now(UTC)
+    if await asyncio.to_thread(records.unsuppress, case_id, by=by, at=now):
+        key = f"reopened:{news.change.event_id}"
+        line = Entry(
+            case_id=case_id, episode="endings", key=key, time=now, actor=by, event="suppression.ended", data={}
+        )
+        await asyncio.to_thread(records.append, [line])
+    return await start_again(client, records, inventory, case_id=case_id, by=by, command_id=news.change.event_id)
 
 
 def remember(records: Records, news: News) -> None:

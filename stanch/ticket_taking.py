@@ -66,7 +66,7 @@ def take_loss(state: CaseState, change: TicketChange, now: datetime) -> list[Run
     state.note("ticket.gone", now, actor=change.by or "stanch", data={"key": change.key})
     text = (
         f"Ticket {change.key} was deleted, or Stanch may no longer see it. Restore it or give access, and the case "
-        "follows it again. Otherwise attest the fix or close the case; if the case is opened again it gets a new ticket."
+        "follows it again. Otherwise attest the fix or close the case; opened again, it gets a new ticket."
     )
     return _ask(state, text)
 
@@ -89,7 +89,7 @@ def learn_created(ticket: TicketRef, outputs: Mapping[str, Any]) -> None:
 def learn_moved(ticket: TicketRef, action: str, outputs: Mapping[str, Any]) -> None:
     """What our own write has changed. The rest of the answer may be a person's doing, which is taken as such."""
     version = int(outputs.get("version") or 0)
-    names = ("state", "assignee", "group")
+    names: tuple[str, ...] = ("state", "assignee", "group")
     if version:  # answers of earlier releases have none, and were learned whole
         names = ("assignee", "group") if action == "ticket.assign" else ("state",)
     for name in names:

@@ -26,6 +26,8 @@ class Created(Outputs):
     state: str = "new"
     assignee: str = ""
     group: str = ""
+    version: int = 0
+    priority: str = ""
 
 
 class Comment(Params):
@@ -59,6 +61,8 @@ class Moved(Outputs):
     state: str = ""
     assignee: str = ""
     group: str = ""
+    version: int = 0
+    resolution: str = ""
 
 
 _PERMISSIONS = MappingProxyType(

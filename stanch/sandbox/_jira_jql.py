@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from stanch.sandbox._jira_state import Issue
 
-_TOKEN = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([(),]|!=|=)|([\w.@:-]+))""")
+_TOKEN = re.compile(r"""\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|([(),]|!=|>=|=)|([\w.@:-]+))""")
 
 Test = Callable[[Issue], bool]
 
@@ -85,10 +86,21 @@ def _clause(tokens: _Tokens) -> Test:
         _expect(tokens, ")")
         return test
     name, operator = tokens.take().lower(), tokens.take().lower()
+    if name == "updated" and operator == ">=":
+        since = datetime.now(UTC) - timedelta(minutes=_minutes_ago(tokens.take()))
+        return lambda issue: issue.updated >= since
     wanted = _values(tokens) if operator == "in" else {tokens.take()}
     if operator not in ("=", "!=", "in"):
         raise JqlError("unknown operator")
     return lambda issue: bool(_have(issue, name) & wanted) != (operator == "!=")
+
+
+def _minutes_ago(text: str) -> int:
+    """A time relative to now, the one form that means the same in every time zone."""
+    match = re.fullmatch(r"-(\d+)m", text)
+    if match is None:
+        raise JqlError("only minutes before now are known here")
+    return int(match.group(1))
 
 
 def _values(tokens: _Tokens) -> set[str]:

@@ -83,6 +83,12 @@ def _figures(services: Services) -> str:
         "stanch_quarantine_held", "Deliveries that nobody could map.", len(records.quarantined(limit=1000))
     )
     lines += _single("stanch_halts", "Scopes that are halted.", len(records.halts()))
+    tickets = records.count_tickets()
+    lines += _single("stanch_tickets_gone", "Tickets that were deleted or are hidden.", tickets["gone"])
+    lines += _single("stanch_tickets_untold", "Tickets whose tracker does not take notes now.", tickets["untold"])
+    about = "What comparisons of cases and tickets have found, by kind."
+    found = records.count_differences({})
+    lines += _family("stanch_ticket_differences_total", about, "what", found, kind="counter")
     lines += _of_policy(services)
     return "\n".join(lines) + "\n"
 
@@ -107,8 +113,10 @@ def _received(reception: Reception) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _family(name: str, about: str, label: str, values: dict[str, int] | Counter[str]) -> list[str]:
-    head = [f"# HELP {name} {about}", f"# TYPE {name} gauge"]
+def _family(
+    name: str, about: str, label: str, values: dict[str, int] | Counter[str], *, kind: str = "gauge"
+) -> list[str]:
+    head = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
     return head + [f'{name}{{{label}="{_escaped(value)}"}} {count}' for value, count in sorted(values.items())]
 
 

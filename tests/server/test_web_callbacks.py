@@ -18,7 +18,7 @@ from starlette.routing import Route
 from web_support import SECRET, Edge, eventually, finding
 
 from stanch.errors import IntakeError
-from stanch.ports import ChatUser, Check, Message, Posted, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.ports import ChatUser, Check, Message, Posted, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.sandbox._server import Standin
 from stanch.sandbox.temporal import EmbeddedTemporal
 from stanch.slack_signing import Button, Verdict, button_token, sign
@@ -56,6 +56,7 @@ class FakeTracker:
 
     def __init__(self) -> None:
         self.ticket = Ticket("SEC-1", "1", "jira", "", TicketState.NEW)
+        self.said: list[TicketNote] = []
 
     def parse_event(self, *, headers: Mapping[str, str], body: bytes) -> TicketEvent | None:
         if headers.get("x-word") != "mine":
@@ -83,6 +84,12 @@ class FakeTracker:
 
     def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
         return self.ticket
+
+    def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
+        return []
+
+    def notes(self, key: str) -> Sequence[TicketNote]:
+        return self.said
 
     def doctor(self) -> Sequence[Check]:
         return []
