@@ -35,6 +35,7 @@ class Desk:
         self._put_away = put_away
         self._come_back = come_back
         self._waiting: list[TicketChange] = []
+        self._was_done = False
         run.effects.ticket_written = self.written
         run.instead = self.instead
 
@@ -43,6 +44,7 @@ class Desk:
         if not taking.is_ours(self._state, change) or not self._state.remember(self._state.commands, change.event_id):
             return
         if self._run.effects.writes_ticket and workflow.patched("ticket-waits"):
+            self._was_done = self._state.ticket.state == DONE if not self._waiting else self._was_done
             self._waiting = [*self._waiting, change][-MOST_WAITING:]
             return
         self._take(change)
@@ -53,6 +55,11 @@ class Desk:
         for change in waiting:
             if taking.is_ours(self._state, change):
                 self._take(change)
+        # Who opened a done ticket just before our close went over it has been overruled by accident.
+        overruled = next((each for each in waiting if each.state != DONE and not each.gone), None)
+        ticket = self._state.ticket
+        if self._was_done and overruled is not None and ticket.closed_here and ticket.state == DONE:
+            self._reopened(overruled, ticket.model_copy())
 
     def _take(self, change: TicketChange) -> None:
         state, now = self._state, workflow.now()
