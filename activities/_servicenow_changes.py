@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from activities._servicenow_query import equals, is_number
 from activities._servicenow_settings import ServiceNowSettings
 from activities._servicenow_transport import Record, Transport
-from activities._servicenow_view import plain, whole
+from activities._servicenow_view import plain, version_of
 from activities._ticket_common import OUR_MARK
 from stanch.errors import AuthBlocked, Rejected
 from stanch.ports import MOST_NOTES, TicketEvent, TicketNote
@@ -47,7 +47,7 @@ def _event(row: Record) -> TicketEvent | None:
     number, at = plain(row.get("number")), moment(plain(row.get("sys_updated_on")))
     if plain(row.get("correlation_display")) != "stanch" or not is_number(number) or at is None:
         return None  # an instance that ignored the query returns others as well
-    sys_id, version = plain(row.get("sys_id")), whole(plain(row.get("sys_mod_count")))
+    sys_id, version = plain(row.get("sys_id")), version_of(row)
     return TicketEvent(
         system="servicenow",
         ticket_key=number,
@@ -101,7 +101,8 @@ def _as_displayed(transport: Transport, settings: ServiceNowSettings, sys_id: st
     for name in fields[1:]:
         text = plain(row.get(name))
         heads = list(_HEAD.finditer(text))
-        for head, following in reversed(list(zip(heads, [*heads[1:], None], strict=True))):
-            body = text[head.end() : following.start() if following else len(text)].strip()
+        ends = [*(head.start() for head in heads[1:]), len(text)]
+        for head, end in reversed(list(zip(heads, ends, strict=False))):
+            body = text[head.end() : end].strip()
             mark = hashlib.sha256(f"{head.group(0)}\n{body}".encode()).hexdigest()[:32]
             yield TicketNote(id=mark, author=head.group(2), text=body, at=moment(head.group(1)))

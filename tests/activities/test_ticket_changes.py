@@ -11,6 +11,7 @@ from servicenow_support import PASSWORD
 from servicenow_support import connect as connect_now
 from ticket_support import draft
 
+from activities import _servicenow_changes
 from activities._jira_changes import plain
 from activities.board import BoardTickets
 from stanch.errors import Gone
@@ -54,6 +55,7 @@ def test_jira_names_what_changed_and_what_people_wrote(jira: JiraStandin) -> Non
 def test_servicenow_names_what_changed_and_what_people_wrote(now: ServiceNowStandin) -> None:
     tickets = connect_now(now)
     made = tickets.ensure_ticket(draft())
+    assert (made.version, tickets.notes(made.key)) == (1, [])
     tickets.add_note(made.key, "from us", marker="ab" * 8)
     now.comment(made.key, "is it done?", by="maria.k")
     now.resolve(made.key, by="maria.k")
@@ -65,6 +67,19 @@ def test_servicenow_names_what_changed_and_what_people_wrote(now: ServiceNowStan
     assert tickets.changed_since(datetime.now(UTC) + timedelta(minutes=1)) == []
     with pytest.raises(Gone):
         tickets.get_ticket("INC9999999")
+
+
+def test_a_closed_journal_is_read_as_it_is_displayed(now: ServiceNowStandin, monkeypatch: pytest.MonkeyPatch) -> None:
+    tickets = connect_now(now)
+    made = tickets.ensure_ticket(draft(key="6f" * 16))
+    monkeypatch.setattr(_servicenow_changes, "_from_journal", lambda *_: [])
+    assert tickets.notes(made.key) == []
+    now.comment(made.key, "first\n\nwith a gap", by="maria.k")
+    tickets.add_note(made.key, "from us", marker="ab" * 8)
+    now.comment(made.key, "second", by="tom.b")
+    found = tickets.notes(made.key)
+    assert [(note.author, note.text) for note in found] == [("maria.k", "first\n\nwith a gap"), ("tom.b", "second")]
+    assert len({note.id for note in found}) == 2
 
 
 def test_a_document_gives_its_words_and_nothing_else() -> None:
