@@ -60,19 +60,14 @@ def implementations() -> Mapping[str, Implementation]:
 
 def activities_of(world: World, queue: str) -> list[Callable[..., Any]]:
     """What a worker of one queue carries out: exactly the actions of that queue and what belongs to it."""
+    from activities import _system
     from activities._guard import check_action
     from activities._run import bind
-    from activities._system import (
-        chat_activities,
-        core_activities,
-        intake_activities,
-        point_activities,
-        ticket_activities,
-    )
     from stanch.catalog import Queue, catalog
 
-    own = {Queue.CORE: core_activities, Queue.INTAKE: intake_activities}
-    own |= {Queue.CHAT: chat_activities, Queue.CONTAIN: point_activities, Queue.TICKETS: ticket_activities}
+    own = {Queue.CORE: _system.core_activities, Queue.INTAKE: _system.intake_activities}
+    own |= {Queue.CHAT: _system.chat_activities, Queue.CONTAIN: _system.point_activities}
+    own |= {Queue.TICKETS: _system.ticket_activities}
     found = implementations()
     actions = [
         bind(world, spec.name, found[spec.name], check_action) for spec in catalog().values() if spec.queue == queue
@@ -162,23 +157,9 @@ def reconcile_tickets(call: ReconcileCall, *, shown: Callable[[Reconciled], None
     """Compare cases and tickets now, from this process; each page is shown when it is there."""
     import asyncio
 
-    asyncio.run(_reconcile_tickets(call, shown))
+    from activities._ticket_reconcile import reconcile_all
 
-
-async def _reconcile_tickets(call: ReconcileCall, shown: Callable[[Reconciled], None]) -> None:
-    import asyncio
-
-    from activities._ticket_reconcile import reconcile
-    from stanch.temporal import connect
-
-    world = make_world()
-    world.loop, world.client = asyncio.get_running_loop(), await connect(tries=3)
-    following: tuple[str, str] | None = call.after
-    while following is not None:
-        page = await asyncio.to_thread(reconcile, world, call.model_copy(update={"after": following}))
-        shown(page)
-        following = page.next
-    world.records.close()
+    asyncio.run(reconcile_all(make_world(), call, shown=shown))
 
 
 def make_worker(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from stanch.following import DONE, News, look
 from stanch.ports import TicketEvent
 from stanch.records import TicketView
 from stanch.telling_cases import tell
+from stanch.temporal import connect
 from stanch.wire_tickets import Difference, ReconcileCall, Reconciled
 
 PAGE = 50
@@ -50,6 +52,17 @@ def reconcile(world: World, call: ReconcileCall) -> Reconciled:
         next=None if is_last else (views[-1].system, views[-1].key),
         at=now,
     )
+
+
+async def reconcile_all(world: World, call: ReconcileCall, *, shown: Callable[[Reconciled], None]) -> None:
+    """Compare everything from a process of its own, page by page."""
+    world.loop, world.client = asyncio.get_running_loop(), await connect(tries=3)
+    following: tuple[str, str] | None = call.after
+    while following is not None:
+        page = await asyncio.to_thread(reconcile, world, call.model_copy(update={"after": following}))
+        shown(page)
+        following = page.next
+    world.records.close()
 
 
 def _compared(world: World, view: TicketView, *, dry_run: bool) -> Iterator[Difference]:
