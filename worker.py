@@ -60,19 +60,14 @@ def implementations() -> Mapping[str, Implementation]:
 
 def activities_of(world: World, queue: str) -> list[Callable[..., Any]]:
     """What a worker of one queue carries out: exactly the actions of that queue and what belongs to it."""
-    from activities import _system
     from activities._guard import check_action
     from activities._run import bind
+    from activities._system import own_activities
     from stanch.catalog import Queue, catalog
 
-    own = {Queue.CORE: _system.core_activities, Queue.INTAKE: _system.intake_activities}
-    own |= {Queue.CHAT: _system.chat_activities, Queue.CONTAIN: _system.point_activities}
-    own |= {Queue.TICKETS: _system.ticket_activities}
-    found = implementations()
-    actions = [
-        bind(world, spec.name, found[spec.name], check_action) for spec in catalog().values() if spec.queue == queue
-    ]
-    return actions + (own[Queue(queue)](world) if Queue(queue) in own else [])
+    found, specs = implementations(), [spec for spec in catalog().values() if spec.queue == queue]
+    actions = [bind(world, spec.name, found[spec.name], check_action) for spec in specs]
+    return actions + own_activities(world, Queue(queue))
 
 
 def make_world() -> World:
@@ -99,8 +94,7 @@ def watch_policy(world: World, role: str) -> None:
     process = process_name(role)
 
     def exchange(state: PolicyState) -> Sequence[PolicyUse]:
-        now = datetime.now(UTC)
-        use = PolicyUse(process, state.digest, state.problem, state.loaded_at, now)
+        use = PolicyUse(process, state.digest, state.problem, state.loaded_at, datetime.now(UTC))
         return world.records.say_policy(use)
 
     world.policy.watch(exchange)
@@ -125,8 +119,7 @@ def web_services(client: Client, *, login_token: str) -> Services:
     """What the web service of this process works with."""
     from stanch.web.services import Services
 
-    world = make_world()
-    watch_policy(world, "web")
+    watch_policy(world := make_world(), "web")
     return Services(
         settings=world.settings,
         records=world.records,
@@ -155,11 +148,9 @@ def checks() -> list[Check]:
 
 def reconcile_tickets(call: ReconcileCall, *, shown: Callable[[Reconciled], None]) -> None:
     """Compare cases and tickets now, from this process; each page is shown when it is there."""
-    import asyncio
+    from activities import _ticket_reconcile as comparing
 
-    from activities._ticket_reconcile import reconcile_all
-
-    asyncio.run(reconcile_all(make_world(), call, shown=shown))
+    comparing.reconcile_all(make_world(), call, shown=shown)
 
 
 def make_worker(
@@ -200,8 +191,7 @@ async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = 
     from stanch.errors import DependencyError
     from stanch.temporal import connect
 
-    world = make_world()
-    watch_policy(world, "worker")
+    watch_policy(world := make_world(), "worker")
     world.loop = asyncio.get_running_loop()
     world.client = await connect()
     with contextlib.suppress(DependencyError):  # what an earlier process could not write; later lifts try again

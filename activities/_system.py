@@ -12,6 +12,7 @@ from activities._run import heartbeats, reported
 from activities._texts import keep_texts
 from activities._world import World
 from stanch import contract
+from stanch.catalog import Queue
 from stanch.contract import ApprovalCall, ApprovalShown, Recording, Resolve, Resolved
 from stanch.noise import words
 from stanch.noise.words import GroupPost, GroupPosted, GroupRef, GroupTell, Unquiet
@@ -145,3 +146,15 @@ def point_activities(world: World) -> list[Callable[..., Any]]:
             return reported(lambda: points.announce(world, call))
 
     return [reconcile, announce]
+
+
+def own_activities(world: World, queue: Queue) -> list[Callable[..., Any]]:
+    """What belongs to a queue and is no action of the catalogue."""
+    makers = {
+        Queue.CORE: core_activities,
+        Queue.INTAKE: intake_activities,
+        Queue.TICKETS: ticket_activities,
+        Queue.CHAT: chat_activities,
+        Queue.CONTAIN: point_activities,
+    }
+    return makers[queue](world) if queue in makers else []

@@ -54,8 +54,12 @@ def reconcile(world: World, call: ReconcileCall) -> Reconciled:
     )
 
 
-async def reconcile_all(world: World, call: ReconcileCall, *, shown: Callable[[Reconciled], None]) -> None:
+def reconcile_all(world: World, call: ReconcileCall, *, shown: Callable[[Reconciled], None]) -> None:
     """Compare everything from a process of its own, page by page."""
+    asyncio.run(_all_pages(world, call, shown))
+
+
+async def _all_pages(world: World, call: ReconcileCall, shown: Callable[[Reconciled], None]) -> None:
     world.loop, world.client = asyncio.get_running_loop(), await connect(tries=3)
     following: tuple[str, str] | None = call.after
     while following is not None:

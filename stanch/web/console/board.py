@@ -65,7 +65,8 @@ async def change(
     by, back = caller.person(), f"/board/{ticket_id}"
     await asyncio.to_thread(_existing, services, ticket_id)
     await asyncio.to_thread(_do, services, ticket_id, deed=deed, by=by, fields=fields)
-    told = await _tell(services, ticket_id, by=by)
+    changed = await asyncio.to_thread(_existing, services, ticket_id)
+    told = await _tell(services, changed, by=by)
     is_linked = await asyncio.to_thread(services.records.case_of_ticket, "board", ticket_id) is not None
     return done(services, back, "Done." if told or not is_linked else "Done. Its case had nothing to learn from it.")
 
@@ -97,8 +98,8 @@ def _assign(services: Services, ticket_id: str, *, to: str, by: str) -> None:
     services.records.board_assign(ticket_id, by=by, at=now(), assignee=assignee, team=team)
 
 
-async def _tell(services: Services, ticket_id: str, *, by: str) -> bool:
-    """The same way as a callback of any other tracker."""
-    event = TicketEvent("board", ticket_id, f"board:{uuid4().hex}", actor=by)
+async def _tell(services: Services, changed: BoardTicket, *, by: str = "") -> bool:
+    """The same way as a callback of any other tracker; false where the case had nothing to learn."""
+    event = TicketEvent("board", changed.id, f"board:{uuid4().hex}", actor=by or changed.changed_by)
     news = await followed(services, tracker_of(services, "board"), event)
     return news["status"] != "ignored"
