@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from activities._world import World
     from stanch.ports import Check
     from stanch.web.services import Services
+    from stanch.wire_tickets import ReconcileCall, Reconciled
 
 ROOT = Path(__file__).parent
 STICKY = timedelta(seconds=1)
@@ -61,16 +62,12 @@ def activities_of(world: World, queue: str) -> list[Callable[..., Any]]:
     """What a worker of one queue carries out: exactly the actions of that queue and what belongs to it."""
     from activities._guard import check_action
     from activities._run import bind
-    from activities._system import chat_activities, core_activities, intake_activities, point_activities
+    from activities._system import own_activities
     from stanch.catalog import Queue, catalog
 
-    own = {Queue.CORE: core_activities, Queue.INTAKE: intake_activities}
-    own |= {Queue.CHAT: chat_activities, Queue.CONTAIN: point_activities}
-    found = implementations()
-    actions = [
-        bind(world, spec.name, found[spec.name], check_action) for spec in catalog().values() if spec.queue == queue
-    ]
-    return actions + (own[Queue(queue)](world) if Queue(queue) in own else [])
+    found, specs = implementations(), [spec for spec in catalog().values() if spec.queue == queue]
+    actions = [bind(world, spec.name, found[spec.name], check_action) for spec in specs]
+    return actions + own_activities(world, Queue(queue))
 
 
 def make_world() -> World:
@@ -97,8 +94,7 @@ def watch_policy(world: World, role: str) -> None:
     process = process_name(role)
 
     def exchange(state: PolicyState) -> Sequence[PolicyUse]:
-        now = datetime.now(UTC)
-        use = PolicyUse(process, state.digest, state.problem, state.loaded_at, now)
+        use = PolicyUse(process, state.digest, state.problem, state.loaded_at, datetime.now(UTC))
         return world.records.say_policy(use)
 
     world.policy.watch(exchange)
@@ -109,8 +105,7 @@ def web_services(client: Client, *, login_token: str) -> Services:
     from activities._connectors import Connectors
     from stanch.web.services import Services
 
-    world = make_world()
-    watch_policy(world, "web")
+    watch_policy(world := make_world(), "web")
     return Services(
         settings=world.settings,
         records=world.records,
@@ -142,6 +137,13 @@ def reap(*, at: str, dry_run: bool, actor: str) -> dict[str, Any]:
     from activities._reaping import reap_now
 
     return reap_now(at=at, dry_run=dry_run, actor=actor)
+
+
+def reconcile_tickets(call: ReconcileCall, *, shown: Callable[[Reconciled], None]) -> None:
+    """Compare cases and tickets now, from this process; each page is shown when it is there."""
+    from activities import _ticket_reconcile as comparing
+
+    comparing.reconcile_all(make_world(), call, shown=shown)
 
 
 def make_worker(
@@ -183,8 +185,7 @@ async def serve(queues: Sequence[str], *, interceptors: Sequence[Interceptor] = 
     from stanch.kept_code import keep_code
     from stanch.temporal import connect
 
-    world = make_world()
-    watch_policy(world, "worker")
+    watch_policy(world := make_world(), "worker")
     keep_code("workflows")
     world.loop, world.client = asyncio.get_running_loop(), await connect()
     with contextlib.suppress(DependencyError):  # what an earlier process could not write; later lifts try again

@@ -51,7 +51,14 @@ def read(headers: Mapping[str, str], body: bytes) -> TicketEvent | None:
         raise IntakeError("the Jira callback names no issue key", code="I402", place="issue.key") from None
     # Jira repeats a delivery under the same identifier; a body of its own is as good where the header is missing.
     event_id = header(headers, "X-Atlassian-Webhook-Identifier") or hashlib.sha256(body).hexdigest()[:32]
-    return TicketEvent(system="jira", ticket_key=key, event_id=event_id[:128], actor=_actor(event))
+    ticket_id = str(issue.get("id") or "")
+    return TicketEvent(
+        system="jira",
+        ticket_key=key,
+        event_id=event_id[:128],
+        actor=_actor(event),
+        ticket_id=ticket_id if ticket_id.isascii() and ticket_id.isdigit() else "",
+    )
 
 
 def _actor(event: Mapping[str, Any]) -> str:

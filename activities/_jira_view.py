@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from activities._jira_settings import JiraSettings
 from activities._ticket_http import Call, unusable
 from stanch.ports import Ticket, TicketState
 
-READ_FIELDS = "summary,status,assignee,resolution,labels,project"
+READ_FIELDS = "summary,status,assignee,resolution,labels,project,updated,priority"
 _STATES = {
     "new": TicketState.NEW,
     "undefined": TicketState.NEW,
@@ -69,8 +70,19 @@ def ticket(issue: object, settings: JiraSettings) -> Ticket:
         resolution=_resolution(fields.get("resolution"), settings),
         summary=str(fields.get("summary", "")),
         changed_by=_last_author(issue),
+        version=milliseconds(fields.get("updated")),
+        priority=str((fields.get("priority") or {}).get("name", ""))[:40],
         raw={"labels": list(labels) if isinstance(labels := fields.get("labels"), list) else []},
     )
+
+
+def milliseconds(stamp: object) -> int:
+    """Jira's time, with its offset, as milliseconds since 1970; 0 where it is none."""
+    try:
+        moment = datetime.fromisoformat(str(stamp))
+    except ValueError:
+        return 0
+    return int(moment.timestamp() * 1000) if moment.tzinfo is not None else 0
 
 
 def account_of(person: object) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from activities._servicenow_query import is_number
+from activities._servicenow_query import is_number, is_sys_id
 from activities._ticket_common import header, not_authentic
 from stanch.errors import IntakeError
 from stanch.ports import TicketEvent
@@ -52,4 +52,11 @@ def read(headers: Mapping[str, str], body: bytes, *, table: str) -> TicketEvent 
         return None
     event_id = header(headers, "webhook-id") or hashlib.sha256(body).hexdigest()[:32]
     actor = str(event.get("sys_updated_by", ""))
-    return TicketEvent(system="servicenow", ticket_key=event["number"], event_id=event_id[:128], actor=actor)
+    sys_id = str(event.get("sys_id") or "")
+    return TicketEvent(
+        system="servicenow",
+        ticket_key=event["number"],
+        event_id=event_id[:128],
+        actor=actor,
+        ticket_id=sys_id if is_sys_id(sys_id) else "",
+    )

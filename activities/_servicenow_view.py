@@ -18,6 +18,8 @@ FIELDS = (
     "correlation_id",
     "sys_updated_by",
     "sys_mod_count",
+    "sys_updated_on",
+    "priority",
 )
 
 
@@ -44,8 +46,16 @@ def ticket(record: Record, settings: ServiceNowSettings, *, assignee: str = "", 
         resolution=_resolution(code, settings) if state_of(state, settings) is TicketState.DONE else "",
         summary=plain(record.get("short_description")),
         changed_by=plain(record.get("sys_updated_by")),
+        version=version_of(record),
+        priority=plain(record.get("priority"))[:40],
         raw={"correlation_id": plain(record.get("correlation_id")), "mod_count": plain(record.get("sys_mod_count"))},
     )
+
+
+def version_of(record: Record) -> int:
+    """One more than how often the record was changed, so that 0 is left for an instance that does not say."""
+    text = plain(record.get("sys_mod_count"))
+    return int(text) + 1 if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def _resolution(code: str, settings: ServiceNowSettings) -> str:

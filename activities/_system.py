@@ -5,18 +5,31 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from activities import _paging, _watch, approvals, groups, intake, ledger, points, turns
+from activities import (
+    _paging,
+    _ticket_reconcile,
+    _ticket_rounds,
+    _watch,
+    approvals,
+    groups,
+    intake,
+    ledger,
+    points,
+    turns,
+)
 from activities._defining import defined
 from activities._run import heartbeats, reported
 from activities._texts import keep_texts
 from activities._world import World
 from stanch import contract
+from stanch.catalog import Queue
 from stanch.contract import ApprovalCall, ApprovalShown, Recording, Resolve, Resolved
 from stanch.noise import words
 from stanch.noise.words import GroupPost, GroupPosted, GroupRef, GroupTell, Unquiet
 from stanch.resolve import resolve
 from stanch.wire_intake import IntakeInput
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
+from stanch.wire_tickets import PollCall, ReconcileCall, Reconciled, TicketHint
 from stanch.wire_watch import Paging, PointsSeen
 
 
@@ -88,6 +101,32 @@ def intake_activities(world: World) -> list[Callable[..., Any]]:
     return [deliver, tell_held]
 
 
+def ticket_activities(world: World) -> list[Callable[..., Any]]:
+    """The rounds between trackers and cases."""
+
+    @defined(contract.TICKETS_TELL)
+    def tell() -> int:
+        with heartbeats():
+            return reported(lambda: _ticket_rounds.tell_tickets(world))
+
+    @defined(contract.TICKETS_POLL)
+    def poll(call: PollCall) -> str:
+        with heartbeats():
+            return reported(lambda: _ticket_rounds.poll(world, call))
+
+    @defined(contract.TICKETS_FOLLOW)
+    def follow(hint: TicketHint) -> bool:
+        with heartbeats():
+            return reported(lambda: _ticket_rounds.follow(world, hint))
+
+    @defined(contract.TICKETS_RECONCILE)
+    def reconcile(call: ReconcileCall) -> Reconciled:
+        with heartbeats():
+            return reported(lambda: _ticket_reconcile.reconcile(world, call))
+
+    return [tell, poll, follow, reconcile]
+
+
 def chat_activities(world: World) -> list[Callable[..., Any]]:
     """Cards for people."""
 
@@ -128,3 +167,15 @@ def point_activities(world: World) -> list[Callable[..., Any]]:
             return reported(lambda: _watch.look(world))
 
     return [reconcile, announce, look]
+
+
+def own_activities(world: World, queue: Queue) -> list[Callable[..., Any]]:
+    """What belongs to a queue and is no action of the catalogue."""
+    makers = {
+        Queue.CORE: core_activities,
+        Queue.INTAKE: intake_activities,
+        Queue.TICKETS: ticket_activities,
+        Queue.CHAT: chat_activities,
+        Queue.CONTAIN: point_activities,
+    }
+    return makers[queue](world) if queue in makers else []

@@ -15,6 +15,7 @@ from stanch.ports import TicketDraft
 from stanch.sinks.cutting import cut_line, fit_quotes, head_of, units
 from stanch.sinks.text import clean
 
+OUR_MARK = "[stanch "  # how the marker of each of our notes begins
 ATTACHMENT_LIMIT = 5 * 1024 * 1024
 _HEX = re.compile(r"[0-9a-f]{16,64}")
 

@@ -12,7 +12,7 @@ from email.utils import parsedate_to_datetime
 import requests
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError, ProxyError
 
-from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
+from stanch.errors import AuthBlocked, ConnectorError, Gone, Rejected, RetrySafe, Uncertain
 
 RETRY_AFTER_CAP = 900.0
 _AUTH = (401, 403)
@@ -67,6 +67,8 @@ def status_error(
         return Rejected(
             f"{call.system} redirects elsewhere (HTTP {status})", hint="set `url` to the address that it redirects to"
         )
+    if status in (404, 410) and not call.write:
+        return Gone(f"{call.system} has nothing there to {call.action} (HTTP {status})", hint="see docs/tickets.md")
     return _refused(call, status, fields)
 
 

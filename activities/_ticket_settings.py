@@ -26,6 +26,7 @@ class TrackerSettings(BaseModel):
         hold: seconds of that time for which a worker's thread waits; for the rest Temporal does. With both timeouts it
             must stay below the 20 seconds that one attempt at `ticket.create` has.
         proxy: address of an HTTP proxy; the environment is not asked.
+        changes_every: how often to look for changes, such as `60s`, where the tracker cannot call back.
         ca_file: certificates to trust instead of the usual ones.
     """
 
@@ -40,6 +41,7 @@ class TrackerSettings(BaseModel):
     hold: float = Field(default=5.0, ge=0, le=15)
     proxy: str = ""
     ca_file: str = ""
+    changes_every: str = ""
 
     @property
     def patience(self) -> Patience:

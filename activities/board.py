@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from activities._ticket_common import attachment_name, note_marker
-from stanch.errors import Rejected
-from stanch.ports import Check, Swept, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.errors import Gone, Rejected
+from stanch.ports import MOST_NOTES, Check, Swept, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.records import BoardNote, BoardTicket, Records
 from stanch.views import TicketTarget
 
@@ -26,7 +26,10 @@ class BoardTickets:
         return self._ticket(self._records.board_ensure(draft, at=_now()))
 
     def get_ticket(self, key: str) -> Ticket:
-        return self._ticket(self._records.board_ticket(key))
+        try:
+            return self._ticket(self._records.board_ticket(key))
+        except Rejected as error:
+            raise Gone(error.message, code=error.code, hint=error.hint) from None
 
     def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
         if note:
@@ -61,6 +64,14 @@ class BoardTickets:
         """Records hold one ticket for a key, so there is nothing to sweep."""
         return Swept(kept=keep)
 
+    def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
+        """None: for the same reason there is nothing to poll for; the nightly comparison reads each ticket."""
+        return []
+
+    def notes(self, key: str) -> Sequence[TicketNote]:
+        found = [note for note in self._records.board_ticket(key).notes if note.by != OURSELVES][-MOST_NOTES:]
+        return [TicketNote(id=note.marker, author=note.by, text=note.text, at=note.at) for note in found]
+
     def doctor(self, targets: Sequence[TicketTarget] = ()) -> Sequence[Check]:
         return [Check(name="board", ok=True, detail="built in")]
 
@@ -77,6 +88,7 @@ class BoardTickets:
             resolution=found.resolution,
             summary=found.summary,
             changed_by=found.changed_by,
+            version=int(found.updated.timestamp() * 1000),
         )
 
 

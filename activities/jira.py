@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities import _jira_events, _jira_moves
+from activities import _jira_changes, _jira_events, _jira_moves
 from activities._jira_client import JiraClient, issue_key, rows_of
 from activities._jira_create import make
 from activities._jira_doctor import examine
@@ -23,7 +23,7 @@ from activities._ticket_http import Call, unusable
 from activities._ticket_settings import secrets_of
 from activities._ticket_sweep import oldest, sweep
 from stanch.errors import ConnectorError, Rejected
-from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.sinks.text import one_line
 from stanch.views import TicketTarget
 
@@ -193,6 +193,12 @@ class JiraTickets:
         if event is not None and event.actor and event.actor == self._own_account():
             return None
         return event
+
+    def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
+        return _jira_changes.changed_since(self._client, self._settings, since)
+
+    def notes(self, key: str) -> Sequence[TicketNote]:
+        return _jira_changes.notes(self._client, issue_key(key), own=self._own_account())
 
     def _own_account(self) -> str:
         """Our own account; where Jira cannot be asked the event goes through, since it is only a hint."""

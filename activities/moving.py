@@ -13,7 +13,7 @@ from activities._run import Job
 from activities._texts import context_of, render
 from activities._world import World
 from activities.tickets import IMPLEMENTATIONS as VERBS
-from activities.tickets import created, draft_of, tracker_of
+from activities.tickets import created, draft_of, tracker_of, view_of
 from stanch.actions.tickets import Assign, Create, Created, Leave, Move, Moved
 from stanch.errors import Rejected
 from stanch.ports import Ticket, TicketState
@@ -100,6 +100,7 @@ def _linked(world: World, job: Job, system: str, ticket: Ticket, old: Ticket) ->
     """Callbacks of the new ticket reach the case from here; whoever reads it finds the old one."""
     at = datetime.now(UTC)
     world.records.link_ticket(job.scene.case_id, system=system, key=ticket.key, url=ticket.url, at=at)
+    world.records.see_ticket(view_of(world, ticket, system=system, case_id=job.scene.case_id, at=at))
     with suppress(Rejected):  # the address is in the text as well
         title = f"Moved from {old.key}"
         tracker_of(world, system).ensure_link(ticket.key, link_id=f"moved-{old.key}", url=old.url, title=title)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities import _servicenow_events
+from activities import _servicenow_changes, _servicenow_events
 from activities._servicenow_doctor import examine
 from activities._servicenow_find import find_exact
 from activities._servicenow_people import People
@@ -31,8 +31,8 @@ from activities._ticket_common import (
 )
 from activities._ticket_settings import secrets_of
 from activities._ticket_sweep import oldest, sweep
-from stanch.errors import ConnectorError, Rejected
-from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.errors import ConnectorError, Gone, Rejected
+from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.sinks.text import one_line
 from stanch.views import TicketTarget
 
@@ -128,7 +128,7 @@ class ServiceNowTickets:
             raise Rejected("this is no ServiceNow record number", hint="a number looks like INC0010023")
         rows = find_exact(self._transport, self._settings.table, {"number": key}, fields=FIELDS)
         if not rows:
-            raise Rejected("ServiceNow has no such record in this table", hint="check `table` and the account's roles")
+            raise Gone("ServiceNow has no such record in this table", hint="check `table` and the account's roles")
         return rows[0]
 
     def _ticket(self, record: Record) -> Ticket:
@@ -212,6 +212,13 @@ class ServiceNowTickets:
         _servicenow_events.verify(headers, body, keys=keys)
         event = _servicenow_events.read(headers, body, table=self._settings.table)
         return None if event is None or event.actor == self._settings.user else event
+
+    def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
+        return _servicenow_changes.changed_since(self._transport, self._settings, since)
+
+    def notes(self, key: str) -> Sequence[TicketNote]:
+        sys_id = plain(self._record(key).get("sys_id"))
+        return _servicenow_changes.notes(self._transport, self._settings, sys_id)
 
     def sweep(self, key: str, *, keep: str = "") -> Swept:
         return sweep(self, [ticket(row, self._settings) for row in self._with_key(key)], keep=keep)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -15,8 +17,9 @@ from activities._ticket_evidence import attach_evidence
 from activities._world import World
 from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved, Reopen
 from stanch.contract import Scene
-from stanch.errors import Rejected
+from stanch.errors import Gone, Rejected
 from stanch.ports import Ticket, TicketDraft, TicketPort, TicketState
+from stanch.records import TicketView
 from stanch.views import TicketTarget
 
 RESOLUTIONS = MappingProxyType({"fixed_and_verified": "fixed"})
@@ -32,22 +35,30 @@ def _create(world: World, job: Job, params: Create) -> Created:
     scene = job.scene
     now = datetime.now(UTC)
     system = world.tracker_name(scene.ticket_system if scene.moved else params.system)
-    if scene.ticket_key and scene.ticket_system == system:
-        ticket = _again(world, job, system)
-    else:
+    ticket = _again(world, job, system) if scene.ticket_key and scene.ticket_system == system else None
+    is_new = ticket is None
+    if ticket is None:
         if job.uncertain_since is not None:
             remember(world, key=job.call.key, case_id=scene.case_id, episode=scene.episode, system=system, at=now)
         draft = draft_of(world, job, params)
         ticket = tracker_of(world, system).ensure_ticket(draft, uncertain_since=job.uncertain_since)
     world.records.link_ticket(scene.case_id, system=system, key=ticket.key, url=ticket.url, at=now)
+    seen = view_of(world, ticket, system=system, case_id=scene.case_id, at=now)
+    world.records.see_ticket(replace(seen, draft_key=job.call.key) if is_new else seen)
     sha256 = attach_evidence(world, scene, tracker_of(world, system), ticket.key)
     return created(world, ticket, system, evidence=sha256)
 
 
-def _again(world: World, job: Job, system: str) -> Ticket:
-    """The case's ticket, open. The note says when, so that each return has one and a second attempt adds none."""
+def _again(world: World, job: Job, system: str) -> Ticket | None:
+    """The case's ticket, open; None where it is gone, so that the case gets another one.
+
+    The note says when, so that each return has one and a second attempt adds none.
+    """
     tracker, key = tracker_of(world, system), job.scene.ticket_key
-    ticket = tracker.get_ticket(key)
+    try:
+        ticket = tracker.get_ticket(key)
+    except Gone:
+        return None
     if ticket.state is not TicketState.DONE:
         return ticket
     when = job.since.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
@@ -56,7 +67,26 @@ def _again(world: World, job: Job, system: str) -> Ticket:
 
 
 def created(world: World, ticket: Ticket, system: str, *, evidence: str = "") -> Created:
-    return Created(key=ticket.key, system=system, url=ticket.url, evidence=evidence, **_holder(world, ticket, system))
+    more = {"version": ticket.version, "priority": ticket.priority, "evidence": evidence}
+    return Created(key=ticket.key, system=system, url=ticket.url, **_holder(world, ticket, system), **more)
+
+
+def view_of(world: World, ticket: Ticket, *, system: str, case_id: str, at: datetime) -> TicketView:
+    """What the case knows of its ticket from now on."""
+    holder = _holder(world, ticket, system)
+    return TicketView(
+        system=system,
+        key=ticket.key,
+        case_id=case_id,
+        at=at,
+        ticket_id=ticket.id,
+        state=holder["state"],
+        resolution=ticket.resolution if ticket.state is TicketState.DONE else "",
+        assignee=holder["assignee"],
+        team=holder["group"],
+        priority=ticket.priority,
+        version=ticket.version,
+    )
 
 
 def _holder(world: World, ticket: Ticket, system: str) -> dict[str, str]:
@@ -109,7 +139,8 @@ def _labels(scene: Scene) -> tuple[str, ...]:
 
 def _comment(world: World, job: Job, params: Comment) -> Commented:
     tracker = tracker_of(world, params.system or job.scene.ticket_system)
-    tracker.add_note(params.key, params.text, marker=job.call.key[:16])
+    with contextlib.suppress(Gone):  # nobody is left to read it; the ledger has the words
+        tracker.add_note(params.key, params.text, marker=job.call.key[:16])
     return Commented(key=params.key)
 
 
@@ -131,7 +162,10 @@ def _close(world: World, job: Job, params: Close) -> Moved:
     text = params.text or f"Closed: {params.resolution.replace('_', ' ')}. {case_text(world, job.scene)}"
     resolution = RESOLUTIONS.get(params.resolution, params.resolution)
     tracker = tracker_of(world, job.scene.ticket_system)
-    return _moved(world, job, tracker.set_state(params.key, TicketState.DONE, resolution=resolution, note=text))
+    try:
+        return _moved(world, job, tracker.set_state(params.key, TicketState.DONE, resolution=resolution, note=text))
+    except Gone:
+        return Moved(key=params.key, state=TicketState.DONE.value)  # a proven case does not wait for a deleted ticket
 
 
 def _reopen(world: World, job: Job, params: Reopen) -> Moved:
@@ -140,7 +174,11 @@ def _reopen(world: World, job: Job, params: Reopen) -> Moved:
 
 
 def _moved(world: World, job: Job, ticket: Ticket) -> Moved:
-    return Moved(key=ticket.key, **_holder(world, ticket, world.tracker_name(job.scene.ticket_system)))
+    system = world.tracker_name(job.scene.ticket_system)
+    holder, resolution = _holder(world, ticket, system), ticket.resolution if ticket.state is TicketState.DONE else ""
+    if job.call.action != "ticket.assign":
+        world.records.ticket_moved_by_us(system, ticket.key, state=holder["state"], resolution=resolution)
+    return Moved(key=ticket.key, **holder, version=ticket.version, resolution=resolution)
 
 
 IMPLEMENTATIONS: Mapping[str, Implementation | Any] = {

@@ -118,7 +118,11 @@ def _news(state: CaseState, to: str, reason: str) -> list[RunAction]:
 
 
 def _action(state: CaseState, action: str, params: dict[str, str]) -> RunAction:
+    return action_beside(state, "assigned", action, params)
+
+
+def action_beside(state: CaseState, purpose: str, action: str, params: dict[str, str]) -> RunAction:
     """Beside the run: nothing waits for it. The ledger line's number makes it one of its own."""
-    ref = f"case|assigned|{state.next_note}|{action}"
+    ref = f"case|{purpose}|{state.next_note}|{action}"
     key = digest([state.case_id, state.episode, str(state.round), ref])[:32]
-    return RunAction(ref=ref, path="case", purpose="assigned", action=action, params=params, key=key)
+    return RunAction(ref=ref, path="case", purpose=purpose, action=action, params=params, key=key)

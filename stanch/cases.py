@@ -52,6 +52,17 @@ class TicketRef(Mutable):
     state: str = ""
     assignee: str = ""
     group: str = ""
+    priority: str = ""
+    resolution: str = ""
+    gone: bool = False
+    version: int = 0  # of the newest look at it
+    moved_at: int = 0  # version that our own last move gave it; an older look says nothing of its state
+    given_at: int = 0  # the same of our own last assignment, and who has it
+    closed_here: bool = False  # it was last moved to done by this case
+    back: str = ""  # who has opened it again after that
+    returns: int = 0  # how often the ticket has opened its case again, by nobody of the directory
+    reopens: int = 0  # how often it was sent back, closed without proof
+    words: list[str] = Field(default_factory=list)  # ids of people's notes that the ledger has
 
 
 class Holder(Mutable):
@@ -163,7 +174,10 @@ class CaseState(Mutable):
     def take_ticket(self, change: TicketChange) -> tuple[TicketRef, TicketRef]:
         """Remember what a ticket looks like now; returns it before and after."""
         before = self.ticket.model_copy()
-        update = {"state": change.state, "assignee": change.assignee, "group": change.group}
+        update = {"state": change.state, "assignee": change.assignee, "group": change.group, "gone": False}
+        if change.version:
+            words = {"priority": change.priority, "resolution": change.resolution}
+            update |= {"version": max(change.version, before.version), **words}
         self.ticket = self.ticket.model_copy(update=update)
         return before, self.ticket
 

@@ -17,6 +17,10 @@ CASE_WORKFLOW = "Case"
 ENFORCEMENT_WORKFLOW = "Enforcement"
 SWEEP_WORKFLOW = "Sweep"
 INTAKE_WORKFLOW = "Intake"
+TICKET_NEWS_WORKFLOW = "TicketNews"
+TICKET_POLL_WORKFLOW = "TicketPoll"
+TICKET_FOLLOW_WORKFLOW = "TicketFollow"
+TICKET_RECONCILE_WORKFLOW = "TicketReconcile"
 
 # signals, updates and queries of a case
 REPORT = "report"
@@ -44,6 +48,13 @@ PAGE = "points.page"
 SWEEP = "records.sweep"
 DELIVER = "intake.deliver"
 TELL_HELD = "intake.tell_held"
+TICKETS_TELL = "tickets.tell"
+TICKETS_POLL = "tickets.poll"
+TICKETS_FOLLOW = "tickets.follow"
+TICKETS_RECONCILE = "tickets.reconcile"
+
+# signal of a TicketFollow workflow
+TICKET_HINT = "ticket_hint"
 
 SEARCH_ATTRIBUTES = {
     "StanchState": "Keyword",
@@ -87,11 +98,24 @@ class FindingReport(Wire):
     basis: str = ""
 
 
+class TicketWord(Wire):
+    """What a person has written on a ticket; redacted and cut."""
+
+    id: str
+    by: str = ""
+    text: str = ""
+    at: datetime | None = None
+
+
 class TicketChange(Wire):
     """What changed at a ticket, after it was read again.
 
     Args:
         home: the tracker of the team that `group` names, where that is not this ticket's.
+        version: grows with each change of the ticket; 0 where the tracker has none.
+        was: the key under which the case knows the ticket, where it has another one now.
+        gone: the tracker has it no more, or shows it no more; then the state says nothing.
+        words: what people have written on it and the case has not been told.
     """
 
     event_id: str
@@ -102,6 +126,12 @@ class TicketChange(Wire):
     resolution: str = ""
     by: str = ""
     home: str = ""
+    version: int = 0
+    was: str = ""
+    url: str = ""
+    priority: str = ""
+    gone: bool = False
+    words: tuple[TicketWord, ...] = ()
 
 
 class Decision(Wire):

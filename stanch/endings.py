@@ -37,6 +37,7 @@ def _away(
 def end_as(state: CaseState, resolution: str, away: PutAway | None) -> None:
     """Note how a person has closed a case, and what stays put away after it."""
     state.resolution = resolution
+    state.ticket.back = ""  # what was opened again before that has been answered
     if away is not None:
         state.put_away = away
         data = {"as": away.kind, "until": away.until.isoformat(), "reason": away.reason}

@@ -7,6 +7,7 @@ StanchError
 ├── DependencyError        something Stanch needs cannot be reached
 └── ConnectorError         outcome of a remote call that is not CONFIRMED
     ├── Rejected           the vendor understood and said no; repeating cannot help
+    │   └── Gone           what the call is about is not there, or is hidden from this account
     ├── AuthBlocked        credentials or scopes do not allow it
     ├── RetrySafe          nothing was changed; the same call may be repeated
     └── Uncertain          it was sent and no usable answer came back
@@ -104,6 +105,12 @@ class Rejected(ConnectorError):
 
     default_code = "V002"
     outcome = "REJECTED"
+
+
+class Gone(Rejected):
+    """What the call is about was deleted, archived, or is hidden from this account; trackers do not say which."""
+
+    default_code = "V030"
 
 
 class AuthBlocked(ConnectorError):

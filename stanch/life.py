@@ -210,4 +210,5 @@ def begin_again(state: CaseState, finding: FindingView, why: str, now: datetime)
     state.closed = state.watch_until = None
     state.close_when_over = state.raise_due = False
     state.resolution = ""
+    state.ticket.back, state.ticket.closed_here, state.ticket.reopens = "", False, 0
     state.note("case.reopened", now, why=why, round=state.round)

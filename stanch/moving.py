@@ -15,11 +15,12 @@ from stanch.contract import TicketChange
 from stanch.interpreter.messages import ActionFailed, RunAction
 from stanch.moves import MAX_LEFT, PURPOSE, Left
 from stanch.ports import TicketState
+from stanch.ticket_taking import learn_created
 
 MOVE, LEAVE, COMMENT, CREATE = "ticket.move", "ticket.leave", "ticket.comment", "ticket.create"
 KEYED = (COMMENT, "ticket.assign", "ticket.close", "ticket.reopen")
 DONE = TicketState.DONE.value
-FIELDS = tuple(TicketRef.model_fields)
+FIELDS = ("system", "key", "url", "state", "assignee", "group")
 
 
 def shares(state: CaseState) -> bool:
@@ -68,6 +69,7 @@ def learned(state: CaseState, command: RunAction, outputs: Mapping[str, Any], no
     state.moves.under_way = False
     before = state.ticket
     state.ticket = TicketRef.model_validate({name: str(outputs.get(name, "")) for name in FIELDS})
+    learn_created(state.ticket, outputs)
     to, commands = str(command.params.get("to", "")), list[RunAction]()
     if (before.system, before.key) != (state.ticket.system, state.ticket.key):
         commands = [_left(state, before, now)]

@@ -16,6 +16,8 @@ from typing import Any, Protocol
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.views import TicketTarget
 
+MOST_NOTES = 20
+
 
 class TicketState(StrEnum):
     """State by category; the tracker's own names are configuration."""
@@ -54,7 +56,11 @@ class TicketDraft:
 
 @dataclass(frozen=True)
 class Ticket:
-    """A ticket as its tracker has it now."""
+    """A ticket as its tracker has it now.
+
+    `version` only grows while the ticket changes, so that an older look at it never counts after a newer one; 0 where
+    the tracker gives nothing of the kind.
+    """
 
     key: str  # the tracker's key that people use, such as MOBP-7 or INC0010023
     id: str  # the tracker's internal id (Jira id, ServiceNow sys_id)
@@ -67,17 +73,35 @@ class Ticket:
     resolution: str = ""  # "", fixed, risk_accepted, false_positive, duplicate, other
     summary: str = ""
     changed_by: str = ""
+    version: int = 0
+    priority: str = ""  # the tracker's own word
     raw: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass(frozen=True)
 class TicketEvent:
-    """A verified hint that a ticket changed; the ticket is read again before anything acts."""
+    """A verified hint that a ticket changed; the ticket is read again before anything acts.
+
+    `ticket_id` is the tracker's internal id, which stays when a ticket moves and its key changes.
+    """
 
     system: str
     ticket_key: str
     event_id: str
     actor: str = ""
+    ticket_id: str = ""
+    version: int = 0  # of the ticket, where the hint says it
+    at: datetime | None = None  # when it changed, by the tracker's clock
+
+
+@dataclass(frozen=True)
+class TicketNote:
+    """What a person has written on a ticket, as the tracker has it: untrusted text."""
+
+    id: str
+    author: str
+    text: str
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +131,9 @@ class TicketPort(Protocol):
         """Find the ticket with `draft.key` or make it; after an uncertain attempt it settles by lookup first."""
         ...
 
-    def get_ticket(self, key: str) -> Ticket: ...
+    def get_ticket(self, key: str) -> Ticket:
+        """The ticket as it is now; raises Gone where the tracker has it no more, or shows it no more."""
+        ...
 
     def set_state(self, key: str, state: TicketState, *, resolution: str = "", note: str = "") -> Ticket:
         """Move to a state of that category; already there is success."""
@@ -134,6 +160,14 @@ class TicketPort(Protocol):
             key: as in the draft.
             keep: the ticket that the case knows; else the oldest is kept.
         """
+        ...
+
+    def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
+        """Hints for our tickets that somebody else has changed since then, oldest change first; for polling."""
+        ...
+
+    def notes(self, key: str) -> Sequence[TicketNote]:
+        """The newest notes of other accounts on a ticket, oldest of them first; at most `MOST_NOTES`."""
         ...
 
     def doctor(self, targets: Sequence[TicketTarget] = ()) -> Sequence[Check]:

@@ -5,5 +5,12 @@ from workflows.enforcement import EnforcementWorkflow
 from workflows.group import GroupWorkflow
 from workflows.intake import IntakeWorkflow
 from workflows.sweep import SweepWorkflow
+from workflows.tickets import (
+    TicketFollowWorkflow,
+    TicketNewsWorkflow,
+    TicketPollWorkflow,
+    TicketReconcileWorkflow,
+)
 
-WORKFLOWS = (CaseWorkflow, EnforcementWorkflow, GroupWorkflow, IntakeWorkflow, SweepWorkflow)
+TICKET_WORKFLOWS = (TicketFollowWorkflow, TicketNewsWorkflow, TicketPollWorkflow, TicketReconcileWorkflow)
+WORKFLOWS = (CaseWorkflow, EnforcementWorkflow, GroupWorkflow, IntakeWorkflow, SweepWorkflow, *TICKET_WORKFLOWS)

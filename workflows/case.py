@@ -11,7 +11,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 from stanch import contract
 from stanch.approvals import Verdict
-from stanch.assigning import assigned, moved_on
+from stanch.assigning import assigned
 from stanch.case_view import view_of
 from stanch.cases import ENDED, CaseState, CaseStatus, status_of
 from stanch.contract import (
@@ -23,19 +23,18 @@ from stanch.contract import (
     PutAway,
     TicketChange,
 )
-from stanch.endings import end_as, may_attest, put_away, put_away_by_ticket, taken_back
+from stanch.endings import end_as, may_attest, put_away, taken_back
 from stanch.interpreter.core import judge_vote
 from stanch.interpreter.messages import Happened, Voted
 from stanch.interpreter.state import ChangeState, CoreState
 from stanch.leases import LeaseOutcome
 from stanch.life import Means, begin_again, first_report, next_report
-from stanch.moving import old_changed, received
 from stanch.noise import words
 from stanch.noise.telling import told_of
 from stanch.noise.words import GroupTold, QuietOver
-from stanch.ports import TicketState
 from stanch.raising import news_of_raise, take_over
 from stanch.views import FindingView
+from workflows.desk import Desk
 from workflows.effects import outcome_event
 from workflows.local import Keeper, ask_route
 from workflows.run import Run
@@ -56,6 +55,7 @@ class CaseWorkflow:
         self._state.episode = self._state.episode or workflow.info().first_execution_run_id
         self._run = Run(self._state)
         self._effects = self._run.effects
+        self._desk = Desk(self._state, self._run, put_away=self._put_away, come_back=self._come_back)
         self._keeper = Keeper(self._state, self._effects, carried=bool(start.carried))
         self._closing = False
         self._ended = False
@@ -98,6 +98,8 @@ class CaseWorkflow:
             if self._closing:
                 return  # a close signal for something that was never open
             await self._resolve()
+        if self._state.ticket.back:
+            self._come_back()
         if self._state.raise_due:
             await self._raise()
         if self._state.noise.look_again:
@@ -262,27 +264,22 @@ class CaseWorkflow:
     @workflow.signal(name=contract.TICKET_CHANGED)
     def ticket_changed(self, change: TicketChange) -> None:
         """The ticket was read again after a hint; only what really changed becomes an event."""
-        state, now = self._state, workflow.now()
-        is_ours = state.ticket.key in ("", change.key) or state.moves.of(change.key) is not None
-        if not is_ours or not state.remember(state.commands, change.event_id):
-            return
-        if state.ticket.key not in ("", change.key):
-            self._run.commands += old_changed(state, change, now)
-            return
-        before, after = state.take_ticket(change)
-        done = TicketState.DONE.value
-        state.noise.acknowledged = state.noise.acknowledged or after.state == TicketState.IN_PROGRESS.value
-        data = {"by": change.by, "as": change.resolution, "key": change.key}
-        away = put_away_by_ticket(change, state.finding, now) if after.state == done and before.state != done else None
-        if away is not None and not self._stuck() and workflow.patched("tracker-puts-away"):
-            self._close(away.kind, away, f"{away.kind} by {away.by}")
-        elif after.state == done and before.state != done:
-            self._run.feed(Happened(now=now, event="ticket.resolved", data=data))
-        elif before.state == done and after.state != done:
-            self._run.feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
-        for event in moved_on(state, before, after, by=change.by, now=now, is_new=workflow.patched):
-            self._run.feed(event)
-            self._run.commands += received(state, change, str(event.data["to"]), is_new=workflow.patched)
+        self._desk.hear(change)
+
+    def _put_away(self, away: PutAway) -> bool:
+        """End the case as its tracker's resolution says; False where something that it has changed still stands."""
+        if self._stuck() or not workflow.patched("tracker-puts-away"):
+            return False
+        self._close(away.kind, away, f"{away.kind} by {away.by}")
+        return True
+
+    def _come_back(self) -> None:
+        """Somebody has opened the ticket again after this case had ended, or while it was ending."""
+        state, by = self._state, self._state.ticket.back
+        ends = self._closing or status_of(state).over
+        if by and ends and state.finding is not None and not self._stuck():
+            state.put_away = taken_back(state.put_away, by=by, now=workflow.now())
+            self._reopen(state.finding, f"its ticket was opened again by {by}")
 
     @workflow.signal(name=contract.CASE_COMMAND)
     def case_command(self, command: CaseCommand) -> None:

@@ -28,6 +28,7 @@ from stanch.interpreter.messages import (
 )
 from stanch.leases import LeaseOutcome, LeaseState
 from stanch.moves import PURPOSE
+from stanch.ticket_taking import learn_moved
 from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
 from workflows.opened import take_opened
@@ -49,11 +50,18 @@ class Effects:
         self._carrying: dict[str, int] = {}
         self.broken: BaseException | None = None
         self.hush: Hush | None = None  # a group speaks without one
+        self.ticket_written: Callable[[], None] = lambda: None
+        self._ticket_writes = 0
 
     @property
     def busy(self) -> bool:
         """True while an outcome is due that must not be lost by continue-as-new."""
         return bool(self._tasks)
+
+    @property
+    def writes_ticket(self) -> bool:
+        """True while a write to the ticket is under way, so that nobody can tell its echo from a person's change."""
+        return self._ticket_writes > 0
 
     @property
     def carried(self) -> int:
@@ -139,6 +147,18 @@ class Effects:
     # -- actions ----------------------------------------------------------------------------------------------------
 
     async def _run(self, command: RunAction) -> None:
+        if not command.action.startswith("ticket."):
+            await self._carried_out(command)
+            return
+        self._ticket_writes += 1
+        try:
+            await self._carried_out(command)
+        finally:
+            self._ticket_writes -= 1
+            if not self.writes_ticket:
+                self.ticket_written()
+
+    async def _carried_out(self, command: RunAction) -> None:
         if self.hush is not None:
             command = self.hush.meant(command)
             instead = await self.hush.instead(command)
@@ -208,8 +228,7 @@ class Effects:
         if command.action in (moving.MOVE, moving.LEAVE):
             self._follow(moving.learned(self._state, command, outputs, workflow.now()))
         elif command.action in ("ticket.close", "ticket.assign", "ticket.reopen"):
-            for name in ("state", "assignee", "group"):
-                setattr(self._state.ticket, name, str(outputs.get(name) or getattr(self._state.ticket, name)))
+            learn_moved(self._state.ticket, command.action, outputs)
         elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
             self._state.thread = str(outputs.get("ref", ""))
         return []

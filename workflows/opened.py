@@ -11,6 +11,7 @@ from stanch.assigning import moved_on
 from stanch.cases import CaseState, TicketRef
 from stanch.interpreter.messages import Happened
 from stanch.ports import TicketState
+from stanch.ticket_taking import learn_created
 
 NAMES = ("system", "key", "url", "state", "assignee", "group")
 TOLD = frozenset({"state", "assignee", "group"})  # what a callback tells
@@ -34,6 +35,7 @@ def take_opened(state: CaseState, params: Mapping[str, Any], outputs: Mapping[st
         outputs = {**outputs, **before.model_dump(include=set(TOLD))}
     missed = [] if heard else [*_resolved(before, outputs), *_given_away(state, params, outputs)]
     state.ticket = before.model_copy(update={name: str(outputs.get(name, "")) for name in NAMES})
+    learn_created(state.ticket, outputs)
     return missed
 
 

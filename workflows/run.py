@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from temporalio import workflow
 
 from stanch.cases import CaseState, context_of
@@ -21,6 +23,7 @@ class Run:
         self._evaluator: Evaluator | None = None
         self._early: list[Event] = []  # came while route and plan were being looked up
         self.commands: list[Command] = []
+        self.instead: Callable[[Command], bool] = lambda _: False  # takes a command over, so that it is not carried out
         self.effects = Effects(state, self.feed)
         self.hush = self.effects.hush = Hush(state, self.effects.carry_out)
 
@@ -42,7 +45,9 @@ class Run:
     def work(self) -> None:
         """Start what is commanded; never blocks."""
         while self.commands:
-            self.effects.carry_out(self.commands.pop(0))
+            command = self.commands.pop(0)
+            if not self.instead(command):
+                self.effects.carry_out(command)
         self.hush.speak()
         self.effects.arm()
 

@@ -27,6 +27,8 @@ class Created(Outputs):
     assignee: str = ""
     group: str = ""
     evidence: str = ""  # SHA-256 of the attached file
+    version: int = 0
+    priority: str = ""
 
 
 class Comment(Params):
@@ -78,6 +80,8 @@ class Moved(Outputs):
     state: str = ""
     assignee: str = ""
     group: str = ""
+    version: int = 0
+    resolution: str = ""
 
 
 _PERMISSIONS = MappingProxyType(

@@ -98,7 +98,7 @@ def worker(
 
 
 def bootstrap(as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False) -> None:
-    """Register search attributes and the hourly sweep, make the database schema; safe to repeat."""
+    """Register search attributes and schedules, make the database schema; safe to repeat."""
     added = asyncio.run(_bootstrap())
     result = {"search_attributes_added": added, "records": "ready"}
     typer.echo(
@@ -107,12 +107,14 @@ def bootstrap(as_json: Annotated[bool, typer.Option("--json", help="Print the re
 
 
 async def _bootstrap() -> list[str]:
-    from stanch.temporal import connect, register_search_attributes, schedule_sweep
+    from stanch.schedules import schedule_all
+    from stanch.temporal import connect, register_search_attributes
 
-    _registry().make_world().records.close()
+    world = _registry().make_world()
+    world.records.close()
     client = await connect()
     added = await register_search_attributes(client)
-    await schedule_sweep(client)
+    await schedule_all(client, world.settings.trackers)
     return added
 
 

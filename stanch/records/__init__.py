@@ -20,6 +20,7 @@ from stanch.records.policies import Policies
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 from stanch.records.scopes import Scopes
 from stanch.records.suppressions import Suppression, Suppressions
+from stanch.records.ticketing import Ticketing, TicketView
 from stanch.records.turns import Turns
 
 
@@ -42,6 +43,7 @@ class Records(
     Policies,
     Doubts,
     ChatMessages,
+    Ticketing,
 ):
     """All records of one deployment, safe to share between threads.
 
@@ -90,6 +92,7 @@ __all__ = [
     "Reservation",
     "Suppression",
     "Taken",
+    "TicketView",
     "TimelineItem",
     "Verification",
     "link_entries",

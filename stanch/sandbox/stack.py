@@ -15,7 +15,8 @@ from typing import Any
 from stanch.sandbox.estate import Estate
 from stanch.sandbox.process import Process
 from stanch.sandbox.temporal import EmbeddedTemporal, free_port
-from stanch.temporal import connect, connect_config, register_search_attributes, schedule_sweep
+from stanch.schedules import schedule_all
+from stanch.temporal import connect, connect_config, register_search_attributes
 
 OUTSIDE = ("TEMPORAL_ADDRESS", "TEMPORAL_PROFILE", "TEMPORAL_CONFIG_FILE")
 
@@ -172,4 +173,4 @@ def external_temporal() -> str:
 async def _bootstrap() -> None:
     client = await connect()
     await register_search_attributes(client)
-    await schedule_sweep(client)
+    await schedule_all(client, {})

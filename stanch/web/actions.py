@@ -7,14 +7,14 @@ from typing import Any
 from uuid import uuid4
 
 from stanch import contract
-from stanch.contract import CaseCommand, FindingReport
-from stanch.findings import Finding, view_of
+from stanch.contract import CaseCommand
 from stanch.records import LeaseRow
 from stanch.records.chain import Entry
+from stanch.telling_cases import start_again
 from stanch.web.endings import Ending, put_away_closed, take_back
 from stanch.web.problems import WebError
 from stanch.web.services import Services, now
-from stanch.web.temporal import over, release, report, signal_case
+from stanch.web.temporal import over, reaching, release, signal_case
 from stanch.wire_points import Release
 
 CONTROL = "control"  # ledger lines that belong to no case
@@ -58,19 +58,14 @@ async def command(
 
 async def _start_again(services: Services, case_id: str, message: CaseCommand) -> None:
     """The workflow of a closed case is gone: a new one starts with the newest finding, asked for by this person."""
-    found = await asyncio.to_thread(services.records.newest_finding, case_id)
-    if found is None:
+    if await asyncio.to_thread(services.records.newest_finding, case_id) is None:
         raise over()
     await take_back(services, case_id, by=message.by)
-    finding = Finding.model_validate(found.body)
-    again = FindingReport(
-        delivery_id=f"reopen/{message.command_id}",
-        source=found.source,
-        finding=view_of(finding, services.policy.current.inventory),
-        assurance=finding.metadata.assurance.value,
-        requested_by=message.by,
-    )
-    await report(services.client, case_id, again)
+    inventory = services.policy.current.inventory
+    async with reaching():
+        await start_again(
+            services.client, services.records, inventory, case_id=case_id, by=message.by, command_id=message.command_id
+        )
 
 
 async def lift(services: Services, lease_id: str, *, by: str, reason: str) -> LeaseRow:

@@ -97,6 +97,12 @@ def _figures(services: Services) -> str:
     lines += _family("stanch_points_unreachable", "1 where the last look got no answer.", "point", away)
     open_ones = dict.fromkeys(open_scopes(records.breakers(), datetime.now(UTC)), 1)
     lines += _family("stanch_breakers_open", "1 where too many changes failed.", "scope", open_ones)
+    tickets = records.count_tickets()
+    lines += _single("stanch_tickets_gone", "Tickets that were deleted or are hidden.", tickets["gone"])
+    lines += _single("stanch_tickets_untold", "Tickets whose tracker does not take notes now.", tickets["untold"])
+    about = "What comparisons of cases and tickets have found, by kind."
+    found = records.count_differences({})
+    lines += _family("stanch_ticket_differences_total", about, "what", found, kind="counter")
     lines += _of_policy(services)
     return "\n".join(lines) + "\n"
 
@@ -132,8 +138,10 @@ def _received(reception: Reception) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _family(name: str, about: str, label: str, values: dict[str, int] | Counter[str]) -> list[str]:
-    head = [f"# HELP {name} {about}", f"# TYPE {name} gauge"]
+def _family(
+    name: str, about: str, label: str, values: dict[str, int] | Counter[str], *, kind: str = "gauge"
+) -> list[str]:
+    head = [f"# HELP {name} {about}", f"# TYPE {name} {kind}"]
     return head + [f'{name}{{{label}="{_escaped(value)}"}} {count}' for value, count in sorted(values.items())]
 
 

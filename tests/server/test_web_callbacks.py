@@ -15,16 +15,20 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from temporalio.api.enums.v1 import EventType
+from temporalio.client import Client
 from web_support import SECRET, Edge, eventually, finding
 
-from stanch.errors import IntakeError
-from stanch.ports import ChatUser, Check, Message, Posted, Ticket, TicketDraft, TicketEvent, TicketState
+from stanch.errors import Gone, IntakeError, RetrySafe
+from stanch.ports import ChatUser, Check, Message, Posted, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
+from stanch.records import TicketView
 from stanch.sandbox._server import Standin
 from stanch.sandbox.temporal import EmbeddedTemporal
 from stanch.slack_signing import Button, Verdict, button_token, sign
 from stanch.web.slack_reply import allowed
 
 SIGNING = "a-signing-secret-of-slack"
+LATER = 10**15
 SLACK = {"kind": "slack", "signing_secrets": [SIGNING], "team_id": "T0HOME"}
 
 
@@ -56,6 +60,7 @@ class FakeTracker:
 
     def __init__(self) -> None:
         self.ticket = Ticket("SEC-1", "1", "jira", "", TicketState.NEW)
+        self.said: list[TicketNote] = []
 
     def parse_event(self, *, headers: Mapping[str, str], body: bytes) -> TicketEvent | None:
         if headers.get("x-word") != "mine":
@@ -83,6 +88,12 @@ class FakeTracker:
 
     def assign(self, key: str, *, assignee: str = "", group: str = "", note: str = "") -> Ticket:
         return self.ticket
+
+    def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
+        return []
+
+    def notes(self, key: str) -> Sequence[TicketNote]:
+        return self.said
 
     def doctor(self) -> Sequence[Check]:
         return []
@@ -263,3 +274,122 @@ def test_a_ticket_is_read_again_and_its_case_told_in_our_own_names(busy: Edge) -
     busy.ports.by_name["jira"].ticket = ticket  # type: ignore[attr-defined]
     assert call_back(busy, {"key": own, "id": "e1"}).json()["status"] == "accepted"
     assert eventually(lambda: busy.case(case_id)["live"]["summary"]["assignee"] == "user:tom")
+
+
+# -- what is new about a ticket
+
+
+@pytest.fixture(scope="module")
+def tracked(busy: Edge) -> tuple[str, str, FakeTracker]:
+    """A case whose board ticket a fake tracker speaks for."""
+    case_id = busy.send(finding(uid="S-3"), delivery_id="s-3").json()["results"][0]["case_id"]
+    own = str(eventually(lambda: busy.case(case_id)["case"]["ticket_key"]))
+    now = datetime.now(UTC)
+    busy.records.link_ticket(case_id, system="jira", key=own, at=now)
+    busy.records.see_ticket(TicketView("jira", own, case_id, now, ticket_id="77", state="new", version=LATER))
+    tracker = FakeTracker()
+    busy.ports.by_name["jira"] = tracker
+    return case_id, own, tracker
+
+
+def signals(busy: Edge, case_id: str) -> int:
+    async def count(client: Client) -> int:
+        events = (await client.get_workflow_handle(case_id).fetch_history()).events
+        return sum(event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED for event in events)
+
+    found: int = busy.in_loop(count)
+    return found
+
+
+def ticket_of(key: str, look: int, **more: Any) -> Ticket:
+    version = LATER + look  # the case has learned a version from the board, which really made its ticket
+    given: dict[str, Any] = {"key": key, "id": "77", "system": "jira", "url": "", "state": TicketState.NEW} | more
+    return Ticket(version=version, **given)
+
+
+def test_own_late_doubled_and_reordered_events_cost_the_case_nothing(
+    busy: Edge, tracked: tuple[str, str, FakeTracker]
+) -> None:
+    case_id, key, tracker = tracked
+    before = signals(busy, case_id)
+    tracker.ticket = ticket_of(key, 5, state=TicketState.IN_PROGRESS, changed_by="tom.b")
+    assert call_back(busy, {"key": key, "id": "n1"}).json()["status"] == "accepted"
+    for again in ("n1", "n2"):  # delivered twice; and an event of something that no longer shows
+        assert call_back(busy, {"key": key, "id": again}).json() == {"status": "ignored"}
+    tracker.ticket = ticket_of(key, 3, state=TicketState.NEW)  # a look that was had before, and comes after
+    assert call_back(busy, {"key": key, "id": "n3"}).json() == {"status": "ignored"}
+    assert signals(busy, case_id) == before + 1
+    eventually(lambda: busy.case(case_id)["live"]["summary"]["ticket_state"] == "in_progress")
+
+
+def test_what_people_write_on_the_ticket_is_in_the_story_once_and_redacted(
+    busy: Edge, tracked: tuple[str, str, FakeTracker]
+) -> None:
+    case_id, key, tracker = tracked
+    secret = "AKIA" + "IOSFODNN7EXAMPLQ"
+    tracker.said = [TicketNote("c1", "tom.b", f"the key was {secret} <script>"), TicketNote("c2", "ghost", "x" * 9000)]
+    tracker.ticket = ticket_of(key, 6, state=TicketState.IN_PROGRESS)
+    for event in ("c1", "c2"):
+        call_back(busy, {"key": key, "id": event})
+
+    def comments() -> list[Any]:
+        return [line for line in busy.records.timeline(case_id) if line.event == "ticket.comment"]
+
+    first, second = eventually(lambda: comments() if len(comments()) == 2 else [])
+    assert first.actor == "user:tom"
+    assert secret not in json.dumps(first.data)
+    assert len(second.data["text"]) <= 2000
+
+
+def test_a_tracker_that_cannot_be_read_is_looked_at_later(
+    busy: Edge, tracked: tuple[str, str, FakeTracker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, key, tracker = tracked
+
+    def down(key: str) -> Ticket:
+        raise RetrySafe("Jira did not answer")
+
+    monkeypatch.setattr(tracker, "get_ticket", down)
+    assert call_back(busy, {"key": key, "id": "later"}).json() == {"status": "later"}
+
+    async def look(client: Client) -> int:
+        history = await client.get_workflow_handle("ticket-jira-" + key).fetch_history()
+        return sum(event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED for event in history.events)
+
+    assert busy.in_loop(look) == 1
+
+
+def test_a_moved_ticket_is_the_same_and_a_lost_one_is_said_once(
+    busy: Edge, tracked: tuple[str, str, FakeTracker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id, key, tracker = tracked
+    tracker.ticket = ticket_of("NEW-4", 9, state=TicketState.IN_PROGRESS, url="https://jira.example.com/browse/NEW-4")
+    assert call_back(busy, {"key": key, "id": "moved"}).json()["status"] == "accepted"
+    eventually(lambda: busy.case(case_id)["live"]["summary"]["ticket_key"] == "NEW-4")
+    assert busy.records.case_of_ticket("jira", "NEW-4") == busy.records.case_of_ticket("jira", key) == case_id
+
+    def gone(key: str) -> Ticket:
+        raise Gone("nothing there")
+
+    monkeypatch.setattr(tracker, "get_ticket", gone)
+    assert call_back(busy, {"key": "NEW-4", "id": "gone"}).json()["status"] == "accepted"
+    assert call_back(busy, {"key": "NEW-4", "id": "gone2"}).json() == {"status": "ignored"}
+    eventually(lambda: [line for line in busy.records.timeline(case_id) if line.event == "ticket.gone"])
+    assert busy.records.count_tickets()["gone"] == 1
+
+
+def test_a_person_who_reopens_the_ticket_of_a_closed_case_opens_the_case(busy: Edge) -> None:
+    case_id = busy.send(finding(uid="S-4"), delivery_id="s-4").json()["results"][0]["case_id"]
+    key = str(eventually(lambda: busy.case(case_id)["case"]["ticket_key"]))
+    busy.http.post(f"/v1/cases/{case_id}/close", json={"text": "done"}, headers=busy.api())
+    eventually(lambda: busy.records.case(case_id).state == "closed")  # type: ignore[union-attr]
+    now = datetime.now(UTC)
+    busy.records.link_ticket(case_id, system="jira", key=key, at=now)
+    busy.records.see_ticket(TicketView("jira", key, case_id, now, ticket_id="78", state="done", version=LATER))
+    tracker = FakeTracker()
+    busy.ports.by_name["jira"] = tracker
+    tracker.ticket = ticket_of(key, 5, id="78", state=TicketState.DONE, assignee="tom.b")
+    assert call_back(busy, {"key": key, "id": "r1"}).json() == {"status": "ignored"}
+    tracker.ticket = ticket_of(key, 6, id="78", state=TicketState.IN_PROGRESS, changed_by="tom.b")
+    assert call_back(busy, {"key": key, "id": "r2"}).json()["status"] == "accepted"
+    assert eventually(lambda: busy.case(case_id)["live"]["requested_by"] == "user:tom")

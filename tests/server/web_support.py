@@ -24,6 +24,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 import worker
 from activities._world import World
+from activities.board import BoardTickets
 from stanch.catalog import Queue
 from stanch.contract import REPORT
 from stanch.guards import GuardPolicy, load_guards
@@ -226,6 +227,7 @@ class Edge:
         self.settings = self._settings()
         self.keys = Keys(self.settings)
         self.records = Records(self.settings.url_of_records, self.keys.ledger)
+        self.ports.by_name["board"] = BoardTickets(self.records, self.url)
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="edge", daemon=True)

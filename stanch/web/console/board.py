@@ -9,10 +9,8 @@ from uuid import uuid4
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response
 
-from stanch import contract
-from stanch.contract import TicketChange
 from stanch.errors import Rejected
-from stanch.ports import TicketState
+from stanch.ports import TicketEvent, TicketState
 from stanch.records import BoardNote, BoardTicket
 from stanch.web.auth import By
 from stanch.web.console.forms import Fields, done
@@ -20,7 +18,7 @@ from stanch.web.console.render import page
 from stanch.web.people import principals
 from stanch.web.problems import WebError
 from stanch.web.services import Given, Services, now
-from stanch.web.temporal import signal_case
+from stanch.web.tickets import followed, tracker_of
 
 RESOLUTIONS = ("fixed", "risk_accepted", "false_positive", "duplicate", "other")
 TicketId = Annotated[str, Path(pattern=r"^BOARD-[0-9]{1,9}$")]
@@ -66,55 +64,42 @@ async def change(
     """Change a ticket as a person, then tell its case; a case that is over only keeps the ticket's new state."""
     by, back = caller.person(), f"/board/{ticket_id}"
     await asyncio.to_thread(_existing, services, ticket_id)
-    changed = await asyncio.to_thread(_do, services, ticket_id, deed=deed, by=by, fields=fields)
-    told = changed is None or await _tell(services, changed)
-    return done(services, back, "Done." if told else "Done. Its case is over and was not told.")
+    await asyncio.to_thread(_do, services, ticket_id, deed=deed, by=by, fields=fields)
+    changed = await asyncio.to_thread(_existing, services, ticket_id)
+    told = await _tell(services, changed, by=by)
+    is_linked = await asyncio.to_thread(services.records.case_of_ticket, "board", ticket_id) is not None
+    return done(services, back, "Done." if told or not is_linked else "Done. Its case had nothing to learn from it.")
 
 
-def _do(services: Services, ticket_id: str, *, deed: str, by: str, fields: dict[str, str]) -> BoardTicket | None:
-    """The change in records; None where its case need not know."""
+def _do(services: Services, ticket_id: str, *, deed: str, by: str, fields: dict[str, str]) -> None:
+    """The change in records."""
     records, moment = services.records, now()
     if deed == "note":
         marker = fields.get("click", "") or uuid4().hex
         text = fields.get("text", "").strip()
         if text:
             records.board_note(ticket_id, BoardNote(marker=marker, text=text, by=by, at=moment))
-        return None
+        return
     if deed == "assign":
-        return _assign(services, ticket_id, to=fields.get("to", ""), by=by)
+        _assign(services, ticket_id, to=fields.get("to", ""), by=by)
+        return
     states = {"resolve": TicketState.DONE, "reopen": TicketState.NEW, "start": TicketState.IN_PROGRESS}
     resolution = fields.get("resolution", "fixed")
     kept = resolution if resolution in RESOLUTIONS else "other"
-    return records.board_move(ticket_id, states[deed], by=by, at=moment, resolution=kept)
+    records.board_move(ticket_id, states[deed], by=by, at=moment, resolution=kept)
 
 
-def _assign(services: Services, ticket_id: str, *, to: str, by: str) -> BoardTicket:
+def _assign(services: Services, ticket_id: str, *, to: str, by: str) -> None:
     people = services.policy.current.routes.people
     if people.user(to) is None and people.team(to) is None:
         raise WebError("nobody of that name is in the directory", status=422, code="W006", place="to")
     is_team = to.startswith("team:")
     assignee, team = ("", to) if is_team else (to, None)
-    return services.records.board_assign(ticket_id, by=by, at=now(), assignee=assignee, team=team)
+    services.records.board_assign(ticket_id, by=by, at=now(), assignee=assignee, team=team)
 
 
-async def _tell(services: Services, changed: BoardTicket) -> bool:
-    linked = await asyncio.to_thread(lambda: services.records.case_of_ticket("board", changed.id))
-    case_id = changed.case_id or linked
-    if not case_id:
-        return True
-    message = TicketChange(
-        event_id=f"board:{changed.id}:{changed.updated.isoformat()}",
-        key=changed.id,
-        state=changed.state.value,
-        assignee=changed.assignee,
-        group=changed.team,
-        resolution=changed.resolution,
-        by=changed.changed_by,
-    )
-    try:
-        await signal_case(services.client, case_id, contract.TICKET_CHANGED, message)
-    except WebError as error:
-        if error.status == 409:
-            return False
-        raise
-    return True
+async def _tell(services: Services, changed: BoardTicket, *, by: str = "") -> bool:
+    """The same way as a callback of any other tracker; false where the case had nothing to learn."""
+    event = TicketEvent("board", changed.id, f"board:{uuid4().hex}", actor=by or changed.changed_by)
+    news = await followed(services, tracker_of(services, "board"), event)
+    return news["status"] != "ignored"
