@@ -73,6 +73,7 @@ def _settle(world: World, call: ApprovalCall) -> None:
         outcome = Outcome.EXPIRED
     choice = call.outcome if outcome is Outcome.CHOSEN else ""
     settled = Settled(outcome=outcome, at=datetime.now(UTC), choice=choice, by=call.by, reason=call.reason)
+    settled = settled.model_copy(update={"stood_in": call.stood_in})
     world.records.put_approval(ApprovalState(request=call.request, settled=settled))
 
 
@@ -144,9 +145,14 @@ def _token(world: World, request: ApprovalRequest, answer: str) -> str:
     return button_token(button, key_id=KEY_ID, secret=world.button_secret)
 
 
+def _speaker(world: World, person: str, absent: str) -> str:
+    return f"{world.name_of(person)} for {world.name_of(absent)}" if absent else world.name_of(person)
+
+
 def _ended(world: World, call: ApprovalCall, channel: str) -> Message:
     request = call.request
-    by = ", ".join(world.name_of(person) for person in call.by)
+    stood_in = dict(call.stood_in)
+    by = ", ".join(_speaker(world, person, stood_in.get(person, "")) for person in call.by)
     words = f"{call.outcome.replace('_', ' ').capitalize()}" + (f" by {by}" if by else "")
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     reason = (("Reason", call.reason),) if call.reason else ()

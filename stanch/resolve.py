@@ -61,6 +61,7 @@ def resolve(
         links=story.links,
         calls_off=turn.calls_off,
         noise=_noise(policy, records, scene, plan),
+        asks=1,
     )
 
 
