@@ -143,9 +143,7 @@ def _settle(request: ApprovalRequest, votes: tuple[Vote, ...], now: datetime) ->
     verdict, reason = votes[-1].verdict, votes[-1].reason
     if verdict == DENY:
         stood_in = _stood_in(votes[-1:], verdict)
-        return Settled(
-            outcome=Outcome.REJECTED, at=now, by=(votes[-1].principal,), reason=reason, stood_in=stood_in
-        )
+        return Settled(outcome=Outcome.REJECTED, at=now, by=(votes[-1].principal,), reason=reason, stood_in=stood_in)
     lines = [allowed for _, allowed in request.lines()]
     if not lines or empty_lines(lines, _seats(votes, verdict)) or not _weighty(request, votes, verdict):
         return None

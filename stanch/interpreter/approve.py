@@ -105,6 +105,7 @@ def on_vote(run: Run, vote: Vote) -> str:
                 digest=vote.digest,
                 reason=vote.reason,
                 **({"stands_in_for": vote.for_} if vote.for_ else {}),
+                **({"step_up": True} if vote.step_up else {}),
             )
             if after.settled is not None and state.settled is None:
                 _settle(run, path, after.request, after.settled)

@@ -149,7 +149,7 @@ async def decide(case_id: CaseId, body: DecisionBody, services: Given, caller: B
         click=click or uuid4().hex,
         reason=body.reason,
     )
-    return _told(await cast(services.client, ballot, principal=caller.person()))
+    return _told(await cast(services, ballot, principal=caller.person()))
 
 
 def _told(answer: Answer) -> Response:

@@ -87,7 +87,7 @@ async def _vote(services: Services, click: Interaction) -> str:
         via="slack",
         click=f"{click.user_id}:{click.message_ts}:{click.action_ts}",
     )
-    answer = await cast(services.client, ballot, principal=principal)
+    answer = await cast(services, ballot, principal=principal)
     words = in_words(services.policy.current.routes.people, answer.message)
     return words[:1].upper() + words[1:].removesuffix(".") + "."
 
