@@ -60,6 +60,10 @@ def check_proof(
     if not lines or len(set(seats)) < len(seats) or empty_lines(lines, seats):
         hint = "an approver has lost the role; ask again"
         return (Problem("A203", "the votes no longer meet what is needed", hint=hint),)
-    if request.high_impact and len(people) < 2 and not proof.step_up:
+    if _too_light(request, people, proof):
         return (Problem("A204", "high impact needs two people, or one who has signed in again"),)
     return ()
+
+
+def _too_light(request: ApprovalRequest, people: tuple[str, ...], proof: ApprovalProof) -> bool:
+    return request.high_impact and len(people) < 2 and not proof.step_up

@@ -65,15 +65,24 @@ def _again(state: ApprovalState, before: Decided, vote: Vote) -> Verdict:
 
 def _refusal(state: ApprovalState, vote: Vote, now: datetime) -> tuple[Code, str] | None:
     request = state.request
+    return _seen(request, vote) or _over(state, vote, now) or _person(request, vote) or _answer(state, vote)
+
+
+def _seen(request: ApprovalRequest, vote: Vote) -> tuple[Code, str] | None:
+    """Whether the vote is about this request, as it is."""
     if vote.approval_id != request.approval_id:
         return Code.OTHER_APPROVAL, "this answer belongs to another request"
     if vote.digest != request.digest:
         return Code.STALE, "what you saw is not what is asked now; open the request again"
+    return None
+
+
+def _over(state: ApprovalState, vote: Vote, now: datetime) -> tuple[Code, str] | None:
     if state.settled is not None:
         return Code.SETTLED, f"already {describe(state.settled)}"
-    if _late(request, vote, now):
+    if _late(state.request, vote, now):
         return Code.TOO_LATE, "the request has expired; nothing was done"
-    return _person(request, vote) or _answer(state, vote)
+    return None
 
 
 def _late(request: ApprovalRequest, vote: Vote, now: datetime) -> bool:
