@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from activities._approval_groups import is_one_of_many, notice
 from activities._names import channel_of
 from activities._run import outbox
 from activities._texts import case_text, standing_of
@@ -25,7 +26,7 @@ _Done = TypeVar("_Done")
 
 
 def show(world: World, call: ApprovalCall) -> ApprovalShown:
-    """Post one card per place where approvers are, and list the request as pending."""
+    """Post one card per place where approvers are, or say once that many wait; list the request as pending."""
     world.records.append(outbox(call.scene))
     world.records.put_approval(ApprovalState(request=call.request))
     name = world.first("chat")
@@ -33,6 +34,10 @@ def show(world: World, call: ApprovalCall) -> ApprovalShown:
         return ApprovalShown()
     port: ChatPort = world.connector("chat", name)
     places = _places(world, call.request, str(world.sections("chat")[name].get("kind", name)))
+    if is_one_of_many(world, call.request):
+        notices = (notice(world, call.request, place) for place in places[:MAX_CARDS])
+        _each([told for told in notices if told is not None], port.post)
+        return ApprovalShown()
     posted = _each(places[:MAX_CARDS], lambda place: port.post(_card(world, call, place)))
     return ApprovalShown(cards=tuple((card.channel, card.ref) for card in posted))
 

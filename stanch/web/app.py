@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
 from stanch.errors import StanchError
-from stanch.web import api_cases, api_control, handshakes, health, intake, slack, slack_commands, tickets
+from stanch.web import api_cases, api_control, api_decisions, handshakes, health, intake, slack, slack_commands, tickets
 from stanch.web.auth import authenticate
 from stanch.web.console import board, leases, login, pages
 from stanch.web.console import cases as console_cases
@@ -40,7 +40,7 @@ def create_app(services: Services) -> FastAPI:
     app.state.ended_sessions = set[str]()
     app.state.deliveries = set[object]()
     app.state.reception = Reception(services)
-    for module in (intake, handshakes, api_cases, api_control, slack, slack_commands, tickets, health):
+    for module in (intake, handshakes, api_cases, api_decisions, api_control, slack, slack_commands, tickets, health):
         app.include_router(module.router)
     for page in (login, pages, console_cases, leases, board):
         app.include_router(page.router, include_in_schema=False)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
-from importlib import import_module
+from collections.abc import Iterator
 from typing import Any
 
+import httpx
 import pytest
-from attack_support import BLIND, Target, attacked, switch
+import typer
+from attack_support import Target, attacked
+from attacks import AWAY, ROWS
+from test_web_console import Page
+from typer.testing import CliRunner
 from web_support import SECRET, eventually
 
+from stanch.cli.decide import approve
 from stanch.errors import DependencyError
-from stanch.records import New, Records
 from stanch.sandbox.temporal import EmbeddedTemporal
-from stanch.seats import Seat
-
-AWAY = "[{from: 2020-01-01T00:00:00Z, until: 2090-01-01T00:00:00Z, instead: user:lea}]"
-RACE = (("maria", "approve"), ("tom", "deny"))
-
-Attack = Callable[[Target, str], bool]
-Off = Callable[[pytest.MonkeyPatch], None]
 
 
 @pytest.fixture(scope="module")
@@ -33,199 +27,6 @@ def target(temporal: EmbeddedTemporal, tmp_path_factory: pytest.TempPathFactory)
     ):
         patch.setenv("STANCH_TEST_OWN", SECRET)
         yield made
-
-
-# -- what an attacker does; true where it worked ----------------------------------------------------------------------
-
-
-def forged_signature(target: Target, name: str) -> bool:
-    request = target.ask(name)
-    target.press(target.token(request), secret="a guess")
-    return target.is_approved(request)
-
-
-def kept_click(target: Target, name: str) -> bool:
-    """Signed by Slack, and sent an hour later by somebody who has kept it."""
-    request = target.ask(name)
-    target.press(target.token(request), stamp=str(int(time.time()) - 3600))
-    return target.is_approved(request)
-
-
-def captured_click(target: Target, name: str) -> bool:
-    """The same bytes again are taken again."""
-    request = target.ask(name, "pair")
-    value, stamp = target.token(request), str(int(time.time()))
-    first, second = (target.press(value, stamp=stamp, ts=f"1800.{len(name)}") for _ in range(2))
-    assert first.status_code == 200
-    return second.status_code == 200
-
-
-def outsider(target: Target, name: str) -> bool:
-    """A colleague in the channel who was not asked."""
-    request = target.ask(name)
-    answer = target.press(target.token(request), user="U01EVE")
-    return not target.still_asks(request) or "not among the approvers" not in answer.json()["text"]
-
-
-def outsider_by_api(target: Target, name: str) -> bool:
-    request = target.ask(name)
-    answer = target.decide(request, by="user:eve")
-    return not target.still_asks(request) or answer.json()["code"] != "A006"
-
-
-def guest(target: Target, name: str) -> bool:
-    """An account with the approver's id that is only a guest here."""
-    request, users = target.ask(name), target.workspace.users
-    before = users["U01MARIA"]
-    users["U01MARIA"] = type(before)(id=before.id, name=before.name, team=before.team, is_guest=True)
-    try:
-        target.press(target.token(request))
-        return target.is_approved(request)
-    finally:
-        users["U01MARIA"] = before
-
-
-def own_request(target: Target, name: str) -> bool:
-    """Who started the run is in the team that is asked."""
-    request = target.ask(name, requested_by="user:tom")
-    answer = target.press(target.token(request), user="U01TOM")
-    return target.is_approved(request) or "you asked for this" not in answer.json()["text"].lower()
-
-
-def edited_card(target: Target, name: str) -> bool:
-    """With a stolen bot token: a button of the attacker's own making."""
-    request = target.ask(name)
-    target.press(target.token(request, secret="not our key"))
-    return target.is_approved(request)
-
-
-def old_card(target: Target, name: str) -> bool:
-    """A genuine button for what was asked before it changed."""
-    request = target.ask(name)
-    target.press(target.token(request, digest="0" * 64))
-    return target.is_approved(request)
-
-
-def stolen_account(target: Target, name: str) -> bool:
-    """One account decides what needs two people, by clicking as often as it likes, from everywhere."""
-    request = target.ask(name, "pair")
-    for _ in range(3):
-        target.press(target.token(request))
-    target.decide(request, by="user:maria")
-    return target.is_approved(request)
-
-
-def removed_approver(target: Target, name: str) -> bool:
-    """Asked, then taken out of the team, then clicks."""
-    request = target.ask(name)
-    with target.directory("members: [user:tom, user:maria]", "members: [user:tom]"):
-        answer = target.press(target.token(request))
-    return not target.still_asks(request) or "no longer" not in answer.json()["text"]
-
-
-def stand_in_of_the_requester(target: Target, name: str) -> bool:
-    """Who asked for it goes on holiday, and whoever stands in agrees."""
-    request = target.ask(name, requested_by="user:tom")
-    with target.directory("{name: Tom B.,", "{name: Tom B., away: " + AWAY + ","):
-        target.press(target.token(request), user="U01LEA")
-    return not target.still_asks(request)
-
-
-def two_votes_of_one_seat(target: Target, name: str) -> bool:
-    """Maria agrees, and so does whoever stands in for her: two clicks, one say."""
-    request = target.ask(name, "pair")
-    with target.directory("{name: Maria K.,", "{name: Maria K., away: " + AWAY + ","):
-        target.press(target.token(request))
-        target.press(target.token(request), user="U01LEA")
-    return len(target.case(request["case_id"])["approvals"][0]["votes"]) > 1
-
-
-def decided_twice(target: Target, name: str) -> bool:
-    """Denied and approved at the same moment: both say that they have decided."""
-    request = target.ask(name)
-    with ThreadPoolExecutor(2) as pool:
-        ways = [pool.submit(target.decide, request, by=f"user:{who}", verdict=verdict) for who, verdict in RACE]
-    return [way.result().status_code for way in ways].count(200) != 1
-
-
-def flood(target: Target, name: str) -> bool:
-    """Clicks of somebody who may not decide make the history grow."""
-    request = target.ask(name)
-    value = target.token(request)
-    target.press(value, user="U01EVE")
-    eventually(lambda: _refused(target, request))
-    before = _settled_length(target, request["case_id"])
-    with ThreadPoolExecutor(8) as pool:
-        answers = list(
-            pool.map(lambda _: target.press(value, user="U01EVE"), range(30 if name.endswith("-off") else 200))
-        )
-    assert {answer.status_code for answer in answers} == {200}
-    return _settled_length(target, request["case_id"]) > before
-
-
-def _settled_length(target: Target, case_id: str) -> int:
-    """Events of a history that has come to rest."""
-
-    def at_rest() -> int | None:
-        before = target.events(case_id)
-        time.sleep(0.3)
-        return before if target.events(case_id) == before else None
-
-    return eventually(at_rest)
-
-
-def _refused(target: Target, request: dict[str, Any]) -> bool:
-    lines = target.records.timeline(request["case_id"])
-    return any(line.event == "approval.vote" and not line.data["accepted"] for line in lines)
-
-
-# -- its protection, switched off -------------------------------------------------------------------------------------
-
-
-def off(value: Any, *places: str) -> Off:
-    return lambda patch: switch(patch, value, *places)
-
-
-def no_replay_memory(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Records, "remember_delivery", lambda *_, **__: New())
-
-
-def no_seats(patch: pytest.MonkeyPatch) -> None:
-    """One vote is as good as all that are needed, where votes are counted and where the change is made."""
-    for module in ("judge", "consent"):
-        switch(patch, lambda *_: (), f"stanch.approvals.{module}.empty_lines")
-
-
-def every_refusal_is_the_first(patch: pytest.MonkeyPatch) -> None:
-    refuse = import_module("stanch.approvals.judge")._refuse
-
-    def forgetful(state: Any, vote: Any, **told: Any) -> Any:
-        return refuse(state.model_copy(update={"refusals": ()}), vote, **told)
-
-    switch(patch, forgetful, "stanch.approvals.judge._refuse")
-
-
-def nothing(*_: Any, **__: Any) -> None:
-    return None
-
-
-ROWS: dict[str, tuple[Attack, Off]] = {
-    "forged": (forged_signature, off(BLIND, "stanch.slack_signing.hmac")),
-    "kept": (kept_click, off(timedelta(days=1), "stanch.slack_signing.WINDOW")),
-    "captured": (captured_click, no_replay_memory),
-    "outsider": (outsider, off(nothing, "stanch.approvals.judge._person")),
-    "api": (outsider_by_api, off(nothing, "stanch.approvals.judge._person")),
-    "guest": (guest, off(nothing, "stanch.web.slack._foreign", "stanch.web.slack_people._foreign")),
-    "own": (own_request, off(lambda *_: (), "stanch.interpreter.requests._excluded")),
-    "edited": (edited_card, off(BLIND, "stanch._slack_buttons.hmac")),
-    "old": (old_card, off(nothing, "stanch.approvals.judge._seen")),
-    "stolen": (stolen_account, no_seats),
-    "removed": (removed_approver, off(lambda *_: Seat(), "stanch.web.decisions.seat_of")),
-    "holiday": (stand_in_of_the_requester, off(nothing, "stanch.approvals.judge._person")),
-    "seat": (two_votes_of_one_seat, off(nothing, "stanch.approvals.judge._answer")),
-    "race": (decided_twice, off(nothing, "stanch.approvals.judge._over")),
-    "flood": (flood, every_refusal_is_the_first),
-}
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -268,3 +69,87 @@ def test_who_stands_in_decides_in_the_name_of_who_is_away(target: Target) -> Non
         lambda: [item for item in target.records.timeline(request["case_id"]) if item.event == "approval.vote"]
     )[0]
     assert (line.data["principal"], line.data["stands_in_for"]) == ("user:lea", "user:maria")
+
+
+# -- like requests -----------------------------------------------------------------------------------------------------
+
+
+def named(request: dict[str, Any], **other: str) -> dict[str, str]:
+    return {name: request[name] for name in ("case_id", "approval_id", "digest")} | other
+
+
+def decide(target: Target, items: list[dict[str, str]], *, by: str, verdict: str = "approve") -> httpx.Response:
+    return target.http.post("/v1/decisions", json={"items": items, "verdict": verdict}, headers=target.api(by=by))
+
+
+def group_of(target: Target, request: dict[str, Any]) -> str:
+    waiting = target.http.get("/v1/approvals", headers=target.api()).json()["approvals"]
+    return next(item["group"] for item in waiting if item["request"]["approval_id"] == request["approval_id"])
+
+
+@pytest.fixture(scope="module")
+def like(target: Target) -> list[dict[str, Any]]:
+    return [target.ask(f"like-{number}") for number in range(4)]
+
+
+def test_like_requests_have_one_group_and_others_another(target: Target, like: list[dict[str, Any]]) -> None:
+    other = target.ask("other", "pair")
+    assert len({group_of(target, request) for request in like}) == 1
+    assert group_of(target, other) != group_of(target, like[0])
+    mixed = decide(target, [named(like[0]), named(other)], by="user:maria")
+    assert (mixed.status_code, mixed.json()["code"]) == (422, "W015")
+    assert target.still_asks(like[0])
+
+
+@pytest.mark.parametrize("items", [[], ["twice", "twice"], ["other case"]])
+def test_what_was_not_shown_like_this_is_not_taken(
+    target: Target, like: list[dict[str, Any]], items: list[str]
+) -> None:
+    given = [named(like[0], **({"case_id": like[1]["case_id"]} if item == "other case" else {})) for item in items]
+    assert decide(target, given, by="user:maria").status_code == 422
+    assert target.still_asks(like[0])
+
+
+def test_the_page_shows_each_and_decides_about_the_ticked_ones(target: Target, like: list[dict[str, Any]]) -> None:
+    with httpx.Client(base_url=target.url, follow_redirects=True, timeout=20) as browser:
+        page = Page(browser.post("/login", data={"token": target.services.api_token}).text)
+        browser.post("/who", data={"csrf": page.inputs["csrf"], "principal": "user:maria"})
+        text = browser.get("/approvals").text
+        assert " like requests of hold one" in text
+        assert all(request["digest"] in text for request in like)
+        fields = {"csrf": Page(text).inputs["csrf"], "verdict": "deny", "click": "c1", "reason": "not today"}
+        ticked = {"item.1": " ".join(named(like[3]).values())}
+        assert "1 of 1 decisions counted" in browser.post("/approvals", data=fields | ticked).text
+        assert browser.post("/approvals", data=ticked | {"verdict": "approve"}).status_code == 403
+    assert target.votes(like[0]) == []
+
+
+def test_each_item_has_its_own_decision_and_what_changed_or_came_later_is_not_decided(
+    target: Target, like: list[dict[str, Any]]
+) -> None:
+    later = target.ask("like-later")
+    stale = named(like[2], digest="0" * 64)
+    answer = decide(target, [named(like[0]), named(like[1]), stale], by="user:maria").json()
+    assert answer["status"] == "partial"
+    assert [result["code"] for result in answer["results"]] == ["A000", "A000", "A002"]
+    assert all(target.is_approved(request, within=10) for request in like[:2])
+    assert target.votes(like[1]) == [("user:maria", "approve")]
+    assert target.still_asks(like[2])
+    assert target.still_asks(later)
+    outsider = decide(target, [named(like[2]), named(later)], by="user:eve").json()
+    assert (outsider["status"], {result["code"] for result in outsider["results"]}) == ("refused", {"A006"})
+
+
+def test_the_shell_prints_all_and_asks_once(target: Target) -> None:
+    requests = [target.ask(f"shell-{number}", "pair") for number in range(2)]
+    environment = {"STANCH_URL": target.url, "STANCH_API_TOKEN": target.services.api_token, "STANCH_AS": "user:maria"}
+    arguments = [requests[0]["case_id"], "--group"]
+    app = typer.Typer()
+    app.command()(approve)
+    asked = CliRunner().invoke(app, arguments, env=environment, input="n\n")
+    assert asked.exit_code == 1
+    assert all(request["digest"] in asked.stderr for request in requests)
+    assert target.still_asks(requests[1])
+    done = CliRunner().invoke(app, [*arguments, "--yes"], env=environment)
+    assert done.exit_code == 0, done.output
+    assert all(not target.still_asks(request) for request in requests)
