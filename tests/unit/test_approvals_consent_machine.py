@@ -31,7 +31,7 @@ from stanch.routing._directory import Away, Directory, Team, User
 from stanch.seats import seat_of
 
 LONG = os.environ.get("STANCH_PROFILE") == "long"
-EXAMPLES = 10_000 if LONG else 100
+EXAMPLES = 10_000 if LONG else 60
 PEOPLE = tuple(f"user:{name}" for name in "abcde")
 TEAMS = ("team:one", "team:two")
 START = datetime(2026, 3, 1, tzinfo=UTC)
