@@ -44,8 +44,8 @@ def notice(world: World, request: ApprovalRequest, place: str) -> Message | None
     if isinstance(told, Conflict):
         return None
     text = (
-        f"More requests like these wait: {request.playbook}, {request.action or request.step}. They are not sent one by "
-        f"one; look at them side by side, and decide about each, at {world.settings.public_url}/approvals"
+        f"More requests like these wait: {request.playbook}, {request.action or request.step}. They are not sent one "
+        f"by one; look at them side by side, and decide about each, at {world.settings.public_url}/approvals"
     )
     return Message(key=name, channel=place, title="Many like decisions needed", text=text)
 
