@@ -10,6 +10,7 @@ from activities._run import Job
 from activities._world import World
 from activities.blocks import point_of, spec_of, ttl_of
 from stanch.approvals import ApprovalRequest, Need, check_proof, covers
+from stanch.approvals.model import DENY
 from stanch.catalog import Params, catalog
 from stanch.contract import Scene
 from stanch.errors import DependencyError, Problem, Refused, Rejected
@@ -19,9 +20,9 @@ from stanch.guards.breaker import open_scopes
 from stanch.guards.touch import REMOVES
 from stanch.leases import ApprovalProof, Lease, SuspendSpec, target_of
 from stanch.records import Budget
+from stanch.seats import active, still
 
 HOUR = timedelta(hours=1)
-NAMED = ("team:", "user:")
 
 
 def check_action(world: World, job: Job, params: Params) -> None:
@@ -112,6 +113,7 @@ def _readable(state: GuardState, *, lifting: bool) -> None:
 def _consent(world: World, proof: ApprovalProof, request: ApprovalRequest | None) -> None:
     if request is None:
         raise Refused("the approval of this change cannot be found", code="A201", hint="ask again")
+    proof = _of_those_still_here(world, proof)
     problems = check_proof(request, proof, needs=_needs_now(world, request), choice=_choice(request, proof))
     if problems:
         raise Refused(problems[0].message, code=problems[0].code, hint=problems[0].hint)
@@ -123,21 +125,14 @@ def _choice(request: ApprovalRequest, proof: ApprovalProof) -> str:
 
 def _needs_now(world: World, request: ApprovalRequest) -> Sequence[Need]:
     """The lines as they are now: who has left a team no longer fills it, who left altogether fills none."""
-    return [need.model_copy(update={"from_": _still(world, need)}) for need in request.needs]
-
-
-def _still(world: World, need: Need) -> tuple[str, ...]:
     people, now = world.people, datetime.now(UTC)
-    names = need.label.split(" or ")
-    named = {person for name in names if name.startswith(NAMED) for person in people.resolve(name, now)}
-    # Who a route or a rota named was settled when it was asked, and does not change with the rota.
-    pinned = any(not name.startswith(NAMED) for name in names)
-    return tuple(person for person in need.from_ if _active(world, person) and (pinned or person in named))
+    return [need.model_copy(update={"from_": still(people, need, now)}) for need in request.needs]
 
 
-def _active(world: World, person: str) -> bool:
-    user = world.people.user(person)
-    return user is not None and user.active
+def _of_those_still_here(world: World, proof: ApprovalProof) -> ApprovalProof:
+    """Without the consent of who has left since, in whoever's seat it was given; a denial stays one."""
+    votes = (vote for vote in proof.votes if vote[1] == DENY or active(world.people, vote[0]))
+    return proof.model_copy(update={"votes": tuple(votes)})
 
 
 def _mode(mode: str) -> Any:

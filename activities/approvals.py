@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from activities._approval_groups import is_one_of_many, notice
 from activities._names import channel_of
 from activities._posting import post_once
 from activities._run import outbox
@@ -27,7 +28,7 @@ _Done = TypeVar("_Done")
 
 
 def show(world: World, call: ApprovalCall) -> ApprovalShown:
-    """Post one card per place where approvers are, and list the request as pending."""
+    """Post one card per place where approvers are, or say once that many wait; list the request as pending."""
     world.records.append(outbox(call.scene))
     world.records.put_approval(ApprovalState(request=call.request))
     name = world.first("chat")
@@ -35,6 +36,10 @@ def show(world: World, call: ApprovalCall) -> ApprovalShown:
         return ApprovalShown()
     port: ChatPort = world.connector("chat", name)
     places = _places(world, call.request, str(world.sections("chat")[name].get("kind", name)))
+    if is_one_of_many(world, call.request):
+        notices = (notice(world, call.request, place) for place in places[:MAX_CARDS])
+        _each([told for told in notices if told is not None], port.post)
+        return ApprovalShown()
     posted = _each(places[:MAX_CARDS], lambda place: post_once(world, port, _card(world, call, place)))
     return ApprovalShown(cards=tuple((card.channel, card.ref) for card in posted))
 
@@ -83,6 +88,7 @@ def _settle(world: World, call: ApprovalCall) -> None:
         outcome = Outcome.EXPIRED
     choice = call.outcome if outcome is Outcome.CHOSEN else ""
     settled = Settled(outcome=outcome, at=datetime.now(UTC), choice=choice, by=call.by, reason=call.reason)
+    settled = settled.model_copy(update={"stood_in": call.stood_in})
     world.records.put_approval(ApprovalState(request=call.request, settled=settled))
 
 
@@ -161,9 +167,14 @@ def _token(world: World, request: ApprovalRequest, answer: str) -> str:
     return button_token(button, key_id=KEY_ID, secret=world.button_secret)
 
 
+def _speaker(world: World, person: str, absent: str) -> str:
+    return f"{world.name_of(person)} for {world.name_of(absent)}" if absent else world.name_of(person)
+
+
 def _ended(world: World, call: ApprovalCall, channel: str) -> Message:
     request = call.request
-    by = ", ".join(world.name_of(person) for person in call.by)
+    stood_in = dict(call.stood_in)
+    by = ", ".join(_speaker(world, person, stood_in.get(person, "")) for person in call.by)
     words = f"{call.outcome.replace('_', ' ').capitalize()}" + (f" by {by}" if by else "")
     now = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
     reason = (("Reason", call.reason),) if call.reason else ()

@@ -235,6 +235,7 @@ def context_of(state: CaseState, evaluator: Evaluator) -> RunContext:
         mode=resolved.mode,
         round=state.round,
         requested_by=state.requested_by,
+        asks=resolved.asks,
     )
 
 

@@ -214,6 +214,7 @@ class Resolved(Wire):
         calls_off: cases whose runs must end before this one begins.
         noise: how much people hear of it.
         texts: digest of the templates of that moment; later messages of the run use the same words.
+        asks: which form requests have: 1 names targets and who each line means; 0 is that of runs before it was there.
     """
 
     route: RouteView
@@ -230,6 +231,7 @@ class Resolved(Wire):
     calls_off: tuple[str, ...] = ()
     noise: Noise = Noise()
     texts: str = ""
+    asks: int = 0
 
 
 class Scene(Wire):
@@ -356,6 +358,7 @@ class ApprovalCall(Wire):
     outcome: str = ""
     by: tuple[str, ...] = ()
     reason: str = ""
+    stood_in: tuple[tuple[str, str], ...] = ()
     cards: tuple[tuple[str, str], ...] = ()
 
 

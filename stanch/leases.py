@@ -76,6 +76,7 @@ class ApprovalProof(Wire):
     digest: str
     votes: tuple[tuple[str, str], ...] = ()  # (principal, verdict)
     step_up: bool = False  # one of the voters had just signed in again
+    stood_in: tuple[tuple[str, str], ...] = ()  # (voter, the absent person whose seat that was)
 
 
 class Lease(Wire):

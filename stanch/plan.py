@@ -99,6 +99,7 @@ class Approve(Part):
     escalate: tuple[Escalate, ...] = ()
     on_timeout: str = "reject"
     options: tuple[str, ...] = ()
+    reason: tuple[str, ...] = ()
 
 
 class Awaited(Part):

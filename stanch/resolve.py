@@ -44,8 +44,7 @@ def resolve(
         return Resolved(route=view, policy_digest=policy.digest, why=why, links=story.links, noise=noise)
     turn = turn_of(plan, records, question, finding, view)
     if turn.plan is None:
-        why = "; ".join((choice.why, turn.why, *story.why))
-        return Resolved(route=view, policy_digest=policy.digest, why=why, quiet=True, links=story.links)
+        return _held_back(policy, view, story, f"{choice.why}; {turn.why}")
     plan = turn.plan
     mode, because = effective_mode(plan, finding, question, policy=policy, records=records)
     return Resolved(
@@ -61,7 +60,14 @@ def resolve(
         links=story.links,
         calls_off=turn.calls_off,
         noise=_noise(policy, records, scene, plan),
+        asks=1,
     )
+
+
+def _held_back(policy: PolicySnapshot, view: RouteView, story: Story, why: str) -> Resolved:
+    """For a finding whose playbook does not run now."""
+    words = "; ".join((why, *story.why))
+    return Resolved(route=view, policy_digest=policy.digest, why=words, quiet=True, links=story.links)
 
 
 def _nothing_to_do(

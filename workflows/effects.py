@@ -264,6 +264,7 @@ class Effects:
             outcome=command.outcome,
             by=command.by,
             reason=command.reason,
+            stood_in=command.stood_in,
             cards=tuple(cards),
         )
         try:

@@ -20,7 +20,13 @@ def proof_of(state: ApprovalState) -> ApprovalProof | None:
     votes = tuple((vote.principal, vote.verdict) for vote in state.votes)
     stepped_up = any(vote.step_up for vote in state.votes if vote.verdict != DENY)
     request = state.request
-    return ApprovalProof(approval_id=request.approval_id, digest=request.digest, votes=votes, step_up=stepped_up)
+    return ApprovalProof(
+        approval_id=request.approval_id,
+        digest=request.digest,
+        votes=votes,
+        step_up=stepped_up,
+        stood_in=tuple((vote.principal, vote.for_) for vote in state.votes if vote.for_),
+    )
 
 
 def covers(request: ApprovalRequest, *, action: str, params: Mapping[str, JsonValue]) -> bool:
@@ -49,9 +55,15 @@ def check_proof(
     current = request if needs is None else request.model_copy(update={"needs": tuple(needs)})
     people = tuple(dict.fromkeys(who for who, verdict in proof.votes if verdict == wanted))
     lines = [allowed for _, allowed in current.lines()]
-    if not lines or empty_lines(lines, people):
+    stood_in = dict(proof.stood_in)
+    seats = [stood_in.get(who, who) for who in people]
+    if not lines or len(set(seats)) < len(seats) or empty_lines(lines, seats):
         hint = "an approver has lost the role; ask again"
         return (Problem("A203", "the votes no longer meet what is needed", hint=hint),)
-    if request.high_impact and len(people) < 2 and not proof.step_up:
+    if _too_light(request, people, proof):
         return (Problem("A204", "high impact needs two people, or one who has signed in again"),)
     return ()
+
+
+def _too_light(request: ApprovalRequest, people: tuple[str, ...], proof: ApprovalProof) -> bool:
+    return request.high_impact and len(people) < 2 and not proof.step_up

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from stanch.approvals.matching import empty_lines
 from stanch.approvals.model import (
@@ -20,6 +20,7 @@ from stanch.approvals.model import (
 )
 
 MAX_REFUSALS = 64
+GRACE = timedelta(hours=1)  # a click in time that no worker could take for longer than this is too old to act on
 UNRECORDED = frozenset({Code.OTHER_APPROVAL, Code.STALE, Code.FOREIGN_DECISION})
 
 
@@ -51,7 +52,7 @@ def expire(state: ApprovalState, now: datetime) -> ApprovalState:
 def open_lines(state: ApprovalState, verdict: str = APPROVE) -> tuple[str, ...]:
     """Labels of the lines that still wait for a person to give this verdict."""
     lines = state.request.lines()
-    left = empty_lines([people for _, people in lines], _voters(state.votes, verdict))
+    left = empty_lines([people for _, people in lines], _seats(state.votes, verdict))
     return tuple(lines[line][0] for line in left)
 
 
@@ -64,21 +65,40 @@ def _again(state: ApprovalState, before: Decided, vote: Vote) -> Verdict:
 
 def _refusal(state: ApprovalState, vote: Vote, now: datetime) -> tuple[Code, str] | None:
     request = state.request
+    return _seen(request, vote) or _over(state, vote, now) or _person(request, vote) or _answer(state, vote)
+
+
+def _seen(request: ApprovalRequest, vote: Vote) -> tuple[Code, str] | None:
+    """Whether the vote is about this request, as it is."""
     if vote.approval_id != request.approval_id:
         return Code.OTHER_APPROVAL, "this answer belongs to another request"
     if vote.digest != request.digest:
         return Code.STALE, "what you saw is not what is asked now; open the request again"
+    return None
+
+
+def _over(state: ApprovalState, vote: Vote, now: datetime) -> tuple[Code, str] | None:
     if state.settled is not None:
         return Code.SETTLED, f"already {describe(state.settled)}"
-    if now >= request.expires_at:
+    if _late(state.request, vote, now):
         return Code.TOO_LATE, "the request has expired; nothing was done"
-    return _person(request, vote) or _answer(state, vote)
+    return None
+
+
+def _late(request: ApprovalRequest, vote: Vote, now: datetime) -> bool:
+    """A click before the end that waited for a worker still counts; who was slow was us, for no longer than GRACE."""
+    end = request.expires_at
+    return now >= (end + GRACE if vote.timed and vote.at < end else end)
 
 
 def _person(request: ApprovalRequest, vote: Vote) -> tuple[Code, str] | None:
     if vote.principal in request.excluded:
         return Code.EXCLUDED, "you asked for this or wrote the playbook, so somebody else must decide"
-    if vote.principal not in request.approvers():
+    if vote.for_ and vote.for_ in request.excluded:
+        return Code.EXCLUDED, "you stand in for somebody who asked for this or wrote the playbook"
+    if vote.lapsed:
+        return Code.NO_LONGER, "you are no longer among those who may decide this; the directory has changed"
+    if vote.seat not in request.approvers():
         return Code.NOT_AN_APPROVER, "you are not among the approvers of this request"
     return None
 
@@ -89,6 +109,8 @@ def _answer(state: ApprovalState, vote: Vote) -> tuple[Code, str] | None:
         return Code.NOT_OFFERED, f"choose one of: {', '.join(request.verdicts)}"
     if any(earlier.principal == vote.principal for earlier in state.votes):
         return Code.ALREADY_VOTED, "you have already voted; your first vote counts"
+    if any(earlier.seat == vote.seat for earlier in state.votes):
+        return Code.ALREADY_VOTED, "this seat has answered already: nobody has two votes, not even through a stand-in"
     if vote.verdict in request.reason_for and not vote.reason.strip():
         return Code.NEEDS_REASON, "give a reason"
     if _alone(request, vote):
@@ -129,13 +151,14 @@ def _remember(state: ApprovalState, vote: Vote, answer: Verdict) -> ApprovalStat
 def _settle(request: ApprovalRequest, votes: tuple[Vote, ...], now: datetime) -> Settled | None:
     verdict, reason = votes[-1].verdict, votes[-1].reason
     if verdict == DENY:
-        return Settled(outcome=Outcome.REJECTED, at=now, by=(votes[-1].principal,), reason=reason)
-    people, lines = _voters(votes, verdict), request.lines()
-    if not lines or empty_lines([allowed for _, allowed in lines], people) or not _weighty(request, votes, verdict):
+        stood_in = _stood_in(votes[-1:], verdict)
+        return Settled(outcome=Outcome.REJECTED, at=now, by=(votes[-1].principal,), reason=reason, stood_in=stood_in)
+    lines = [allowed for _, allowed in request.lines()]
+    if not lines or empty_lines(lines, _seats(votes, verdict)) or not _weighty(request, votes, verdict):
         return None
-    if request.options:
-        return Settled(outcome=Outcome.CHOSEN, at=now, choice=verdict, by=people, reason=reason)
-    return Settled(outcome=Outcome.APPROVED, at=now, by=people, reason=reason)
+    outcome, choice = (Outcome.CHOSEN, verdict) if request.options else (Outcome.APPROVED, "")
+    by, stood_in = _voters(votes, verdict), _stood_in(votes, verdict)
+    return Settled(outcome=outcome, at=now, choice=choice, by=by, reason=reason, stood_in=stood_in)
 
 
 def _weighty(request: ApprovalRequest, votes: tuple[Vote, ...], verdict: str) -> bool:
@@ -147,7 +170,17 @@ def _voters(votes: tuple[Vote, ...], verdict: str) -> tuple[str, ...]:
     return tuple(vote.principal for vote in votes if vote.verdict == verdict)
 
 
+def _seats(votes: tuple[Vote, ...], verdict: str) -> tuple[str, ...]:
+    return tuple(vote.seat for vote in votes if vote.verdict == verdict)
+
+
+def _stood_in(votes: tuple[Vote, ...], verdict: str) -> tuple[tuple[str, str], ...]:
+    return tuple((vote.principal, vote.for_) for vote in votes if vote.verdict == verdict and vote.for_)
+
+
 def describe(settled: Settled) -> str:
     """The end of an approval in words, such as `approved by user:ana`."""
     what = f"decided: {settled.choice}" if settled.choice else settled.outcome.value
-    return f"{what} by {', '.join(settled.by)}" if settled.by else what
+    stood_in = dict(settled.stood_in)
+    names = [f"{name} for {stood_in[name]}" if name in stood_in else name for name in settled.by]
+    return f"{what} by {', '.join(names)}" if names else what

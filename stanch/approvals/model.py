@@ -40,14 +40,21 @@ class Code(StrEnum):
     NEEDS_REASON = "A009"
     NEEDS_STEP_UP = "A010"
     FOREIGN_DECISION = "A011"
+    NO_LONGER = "A014"
 
 
 class Need(Wire):
-    """One line of an approval: `count` different people out of `from_` (resolved principals, such as `user:ana`)."""
+    """One line of an approval: `count` different people out of `from_` (resolved principals, such as `user:ana`).
+
+    Args:
+        label: the line as it is written, such as `route.owner or team:appsec`.
+        names: the users, teams and schedules that the written names stood for when it was asked.
+    """
 
     from_: tuple[str, ...]
     count: int = 1
     label: str = ""
+    names: tuple[str, ...] = ()
 
 
 class Bound(Wire):
@@ -62,6 +69,7 @@ class ApprovalRequest(Wire):
 
     Args:
         step: the approving step; `action` and `params` (rendered JSON) are what it consents to, `also` further effects.
+        targets: what the effects touch, as it was when it was asked.
         ttl: how long the effect stands, in words; `undo`: how it is taken back.
         excluded: principals who may not vote: requester, last editor of the playbook.
         needs: lines that must all be met; one person fills one line.
@@ -128,6 +136,9 @@ class Vote(Wire):
         digest: of the request as that person saw it.
         decision_id: unique per click; the same id again gives the first outcome.
         step_up: the person has just signed in again.
+        for_: the absent person whose seat the voter takes; "" for the voter's own.
+        lapsed: the directory, as it is at the vote, gives the voter no seat (any more).
+        timed: `at` is the moment of the click, so that it still counts when it could only be worked on later.
     """
 
     approval_id: str
@@ -139,6 +150,14 @@ class Vote(Wire):
     decision_id: str
     at: AwareDatetime
     step_up: bool = False
+    for_: str = ""
+    lapsed: bool = False
+    timed: bool = False
+
+    @property
+    def seat(self) -> str:
+        """Whose say this is: nobody's counts twice, however many people speak for them."""
+        return self.for_ or self.principal
 
 
 class Settled(Wire):
@@ -147,6 +166,7 @@ class Settled(Wire):
     Args:
         choice: the option chosen by people or by the timeout.
         by: who made it so, in the order of their votes.
+        stood_in: of those, who spoke for whom.
     """
 
     outcome: Outcome
@@ -154,6 +174,7 @@ class Settled(Wire):
     choice: str = ""
     by: tuple[str, ...] = ()
     reason: str = ""
+    stood_in: tuple[tuple[str, str], ...] = ()
 
 
 class Verdict(Wire):

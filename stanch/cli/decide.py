@@ -6,14 +6,14 @@ from typing import Annotated, Any
 
 import typer
 
-from stanch.cli.client import Api, By, Json, Reason, Url, api, leave, safe, show_facts, show_json
-
-PENDING = 6
+from stanch.cli.client import Api, By, Json, Reason, Url, api, leave, safe, show_json
+from stanch.cli.decide_group import PENDING, print_request, vote_together
 
 Case = Annotated[str, typer.Argument(help="The case's id.")]
 Step = Annotated[str, typer.Argument(help="The step that asks, where a case asks more than one thing.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 Digest = Annotated[str, typer.Option(help="Decide only if the request has this digest (its beginning is enough).")]
+Group = Annotated[bool, typer.Option("--group", help="And all like requests that wait: one look, a decision for each.")]
 Scope = Annotated[str, typer.Argument(help="all, playbook:ID, point:NAME, action:NAME, source:NAME or host:NAME.")]
 
 
@@ -25,11 +25,14 @@ def approve(
     digest: Digest = "",
     by: By = "",
     yes: Yes = False,
+    group: Group = False,
     url: Url = "",
     as_json: Json = False,
 ) -> None:
     """Approve what a case asks; everything that is asked is printed first."""
     found = api(url, by)
+    if group:
+        vote_together(found, case, step, verdict=choose or "approve", reason=reason, yes=yes, as_json=as_json)
     request = _request(found, case, step=step, digest=digest)
     _vote(found, request, verdict=choose or "approve", reason=reason, yes=yes, as_json=as_json)
 
@@ -41,11 +44,14 @@ def deny(
     digest: Digest = "",
     by: By = "",
     yes: Yes = False,
+    group: Group = False,
     url: Url = "",
     as_json: Json = False,
 ) -> None:
     """Deny what a case asks."""
     found = api(url, by)
+    if group:
+        vote_together(found, case, step, verdict="deny", reason=reason, yes=yes, as_json=as_json)
     request = _request(found, case, step=step, digest=digest)
     _vote(found, request, verdict="deny", reason=reason, yes=yes, as_json=as_json)
 
@@ -62,7 +68,7 @@ def _request(found: Api, case: str, *, step: str, digest: str) -> dict[str, Any]
 
 
 def _vote(found: Api, request: dict[str, Any], *, verdict: str, reason: str, yes: bool, as_json: bool) -> None:
-    _print(request)
+    print_request(request)
     if not yes and not typer.confirm(safe(f"{verdict}?"), err=True):
         raise typer.Exit(1)
     body = {"approval_id": request["approval_id"], "digest": request["digest"], "verdict": verdict, "reason": reason}
@@ -72,16 +78,6 @@ def _vote(found: Api, request: dict[str, Any], *, verdict: str, reason: str, yes
     else:
         typer.echo(safe(answer.get("message", "")))
     raise typer.Exit(0 if answer.get("status") == "counted" else PENDING)
-
-
-def _print(request: dict[str, Any]) -> None:
-    """All of the request, to standard error: nobody decides about what was not shown."""
-    show_facts([("asks", request["question"]), ("action", request["action"]), *request["params"].items()], err=True)
-    show_facts([(bound["action"], bound["params"]) for bound in request["also"]], err=True)
-    show_facts([(name, value) for name, value in request["shown"]], err=True)
-    rest = [(name, request[name]) for name in ("ttl", "undo", "expires_at", "on_timeout", "digest")]
-    needs = " and ".join(f"{need['count']} of {', '.join(need['from_'])}" for need in request["needs"])
-    show_facts([*rest, ("needs", needs)], err=True)
 
 
 def halt(

@@ -8,7 +8,6 @@ from stanch.approvals import (
     ApprovalRequest,
     ApprovalState,
     Bound,
-    Need,
     Outcome,
     Settled,
     Vote,
@@ -16,15 +15,15 @@ from stanch.approvals import (
     expire,
     judge,
 )
-from stanch.catalog import Effect, catalog
+from stanch.catalog import catalog
 from stanch.interpreter.messages import ApprovalEnded, AskApproval
 from stanch.interpreter.params import checked
+from stanch.interpreter.requests import request_of
 from stanch.interpreter.run import Run, ValueProblem
 from stanch.interpreter.state import GATE, RENEWAL, StepStatus
 from stanch.interpreter.tell import send
 from stanch.plan import Approve, Mode, PlanStep
 from stanch.plan import Need as NeedLine
-from stanch.shapes import is_mapping
 
 GATE_EXPIRES = 4 * 3600.0
 
@@ -50,79 +49,18 @@ def ask(run: Run, path: str, spec: Approve, targets: tuple[Bound, ...]) -> None:
     state = run.state.step(path)
     state.status, state.since = StepStatus.RUNNING, run.now
     state.occurrence += 1
-    expires = run.now + timedelta(seconds=run.seconds(spec.expires))
-    request = ApprovalRequest(
-        approval_id=run.context.key(path, state.occurrence),
-        case_id=run.context.case_id,
-        episode=run.context.episode,
-        step=path,
-        question=str(run.render(spec.ask)),
-        action=targets[0].action if targets else "",
-        params=targets[0].params if targets else {},
-        also=targets[1:],
-        ttl=_ttl(targets),
-        undo=_undo_text(targets),
-        requester=run.context.requested_by,
-        excluded=_excluded(run, spec),
-        needs=tuple(_need(run, line) for line in spec.need),
-        options=spec.options,
-        created_at=run.now,
-        expires_at=expires,
-        on_timeout=spec.on_timeout,
-        shown=_shown(run, spec.show),
-        high_impact=any(catalog()[target.action].effect is Effect.IRREVERSIBLE for target in targets),
-        playbook=run.context.plan.playbook,
-        plan_digest=run.context.plan.digest,
-    )
+    request = request_of(run, path, spec, targets)
     problems = check_request(request)
     if problems:
         run.fail_step(path, "P207", "; ".join(problem.message for problem in problems))
         return
     run.state.approvals[path] = ApprovalState(request=request)
     run.emit(AskApproval(path=path, request=request))
-    run.start_timer(f"{path}|expire", expires)
+    run.start_timer(f"{path}|expire", request.expires_at)
     if spec.remind_every:
         run.start_timer(f"{path}|remind", run.now + timedelta(seconds=spec.remind_every))
     for index, rung in enumerate(spec.escalate):
         run.start_timer(f"{path}|escalate#{index}", run.now + timedelta(seconds=rung.after))
-
-
-def _need(run: Run, line: NeedLine) -> Need:
-    return Need(from_=run.people(line.from_), count=line.count, label=" or ".join(line.from_))
-
-
-def _excluded(run: Run, spec: Approve) -> tuple[str, ...]:
-    """Who started the run never decides about it, written or not."""
-    requester = run.context.requested_by
-    return tuple(dict.fromkeys((*run.people(spec.not_by), *((requester,) if requester else ()))))
-
-
-def _ttl(targets: tuple[Bound, ...]) -> str:
-    spans = dict.fromkeys(str(target.params["ttl"]) for target in targets if "ttl" in target.params)
-    return ", ".join(spans)
-
-
-def _undo_text(targets: tuple[Bound, ...]) -> str:
-    specs = [catalog()[target.action] for target in targets]
-    return "; ".join(f"{spec.name}: {spec.inverse or 'cannot be taken back'}" for spec in specs)
-
-
-def _shown(run: Run, sources: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """Facts for the approver; one that is not there is said to be missing, never invented."""
-    return tuple(pair for source in sources for pair in _facts(run, source))
-
-
-def _facts(run: Run, source: str) -> list[tuple[str, str]]:
-    label = source.removeprefix("steps.").removesuffix(".outputs")
-    try:
-        value = run.evaluate(source)
-    except ValueProblem:
-        return [(label, "not available")]
-    if not value:
-        return [(label, "not available")]
-    if is_mapping(value):
-        return [(f"{label} {name.replace('_', ' ')}", str(item)[:200]) for name, item in value.items()]
-    return [(label, str(value)[:200])]
 
 
 def gate_spec(run: Run, step: PlanStep) -> Approve:
@@ -166,6 +104,8 @@ def on_vote(run: Run, vote: Vote) -> str:
                 code=verdict.code,
                 digest=vote.digest,
                 reason=vote.reason,
+                **({"stands_in_for": vote.for_} if vote.for_ else {}),
+                **({"step_up": True} if vote.step_up else {}),
             )
             if after.settled is not None and state.settled is None:
                 _settle(run, path, after.request, after.settled)
@@ -201,7 +141,8 @@ def _settle(run: Run, path: str, request: ApprovalRequest, settled: Settled) -> 
     status = StepStatus.OK if approved or settled.choice else StepStatus.REJECTED
     run.finish_step(path, status, reason=because)
     outcome = settled.choice or settled.outcome.value
-    run.emit(ApprovalEnded(path=path, request=request, outcome=outcome, by=settled.by, reason=settled.reason))
+    ended = ApprovalEnded(path=path, request=request, outcome=outcome, by=settled.by, reason=settled.reason)
+    run.emit(ended.model_copy(update={"stood_in": settled.stood_in}))
 
 
 def withdraw_all(run: Run, reason: str) -> None:

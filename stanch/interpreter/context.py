@@ -25,6 +25,7 @@ class RunContext:
         people: approver name -> user ids, resolved when the plan was pinned (`team:appsec` -> `user:tom`, ...).
         mode: the lowest of playbook, environment, source assurance and limits.
         round: 0, then +1 each time the case is reopened in its verify window.
+        asks: the form of its requests, pinned like the plan: what was asked must come out the same when it is replayed.
     """
 
     plan: Plan
@@ -38,6 +39,7 @@ class RunContext:
     mode: Mode = Mode.AUTO
     round: int = 0
     requested_by: str = ""
+    asks: int = 1
 
     def key(self, path: str, occurrence: int) -> str:
         """Idempotency key of an effect: case, episode, plan, step and how often it has run."""

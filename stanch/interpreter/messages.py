@@ -120,6 +120,7 @@ class ApprovalEnded(Wire):
     outcome: str
     by: tuple[str, ...] = ()
     reason: str = ""
+    stood_in: tuple[tuple[str, str], ...] = ()
 
 
 class Note(Wire):

@@ -176,6 +176,11 @@ class Run:
         targets = [target for name in names for target in self._targets(name)]
         return tuple(dict.fromkeys(user for target in targets for user in self._users(target)))
 
+    def named(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The users, teams and schedules behind approver names; the members of an owner are that team's."""
+        plain = ("route.owner.id" if name == "route.owner.members" else name for name in names)
+        return tuple(dict.fromkeys(target for name in plain for target in self._targets(name) if target))
+
     def _users(self, target: str) -> tuple[str, ...]:
         return self.context.people.get(target, (target,) if target.startswith("user:") else ())
 

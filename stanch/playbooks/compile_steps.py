@@ -149,6 +149,7 @@ def _approve(words: ApproveWords | None) -> Approve | None:
         escalate=tuple(Escalate(after=rung.after.total_seconds(), to=rung.to) for rung in words.escalate),
         on_timeout=words.on_timeout,
         options=words.options,
+        reason=words.reason,
     )
 
 

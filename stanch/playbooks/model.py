@@ -109,6 +109,7 @@ class ApproveWords(Authored):
     escalate: tuple[EscalateWords, ...] = ()
     on_timeout: str = "reject"
     options: tuple[str, ...] = ()
+    reason: tuple[str, ...] = ()
 
 
 class AwaitedWords(Authored):

@@ -19,6 +19,7 @@ from stanch.web.actions import MAX_TEXT
 from stanch.web.auth import By
 from stanch.web.decisions import Answer, Ballot, Fate, cast
 from stanch.web.looking import look, pending
+from stanch.web.many import groups_of
 from stanch.web.problems import WebError
 from stanch.web.saying import Said, Word, say
 from stanch.web.services import Given
@@ -126,8 +127,11 @@ async def timeline(case_id: CaseId, services: Given) -> dict[str, Any]:
 
 @router.get("/approvals")
 async def approvals(services: Given, case_id: Annotated[str, Query(max_length=80)] = "") -> dict[str, Any]:
-    """Requests that wait for people, soonest end first."""
-    return {"approvals": [approval(item) for item in await pending(services, case_id=case_id)]}
+    """Requests that wait for people, soonest end first; those with one `group` may be decided about together."""
+    found = await pending(services, case_id=case_id)
+    groups = await asyncio.to_thread(groups_of, services, found)
+    names = {request.approval_id: group.group_id for group in groups for request in group.requests}
+    return {"approvals": [approval(item) | {"group": names[item.request.approval_id]} for item in found]}
 
 
 def approval(item: ApprovalView) -> dict[str, Any]:
@@ -149,7 +153,7 @@ async def decide(case_id: CaseId, body: DecisionBody, services: Given, caller: B
         click=click or uuid4().hex,
         reason=body.reason,
     )
-    return _told(await cast(services.client, ballot, principal=caller.person()))
+    return _told(await cast(services, ballot, principal=caller.person()))
 
 
 def _told(answer: Answer) -> Response:

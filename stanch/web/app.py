@@ -13,7 +13,18 @@ from starlette.exceptions import HTTPException
 from temporalio.service import RPCError
 
 from stanch.errors import StanchError
-from stanch.web import api_cases, api_control, api_protect, handshakes, health, intake, slack, slack_commands, tickets
+from stanch.web import (
+    api_cases,
+    api_control,
+    api_decisions,
+    api_protect,
+    handshakes,
+    health,
+    intake,
+    slack,
+    slack_commands,
+    tickets,
+)
 from stanch.web.auth import authenticate
 from stanch.web.console import board, leases, login, pages
 from stanch.web.console import cases as console_cases
@@ -43,7 +54,19 @@ def create_app(services: Services) -> FastAPI:
     app.state.ended_sessions = set[str]()
     app.state.deliveries = set[object]()
     app.state.reception = Reception(services)
-    for module in (intake, handshakes, api_cases, api_control, api_protect, slack, slack_commands, tickets, health):
+    routed = (
+        intake,
+        handshakes,
+        api_cases,
+        api_decisions,
+        api_control,
+        api_protect,
+        slack,
+        slack_commands,
+        tickets,
+        health,
+    )
+    for module in (*routed, slack, slack_commands):
         app.include_router(module.router)
     for page in (login, pages, console_cases, leases, board):
         app.include_router(page.router, include_in_schema=False)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from temporalio.client import (
-    Client,
     WorkflowUpdateFailedError,
     WorkflowUpdateRPCTimeoutOrCancelledError,
 )
@@ -20,10 +19,15 @@ from stanch import contract
 from stanch.approvals import Code, Settled, Verdict, Vote
 from stanch.approvals.model import Via
 from stanch.contract import Decision
-from stanch.web.services import now
+from stanch.errors import DependencyError
+from stanch.seats import Seat, seat_of
+from stanch.web.services import Services, now
 
 PATIENCE = timedelta(milliseconds=1200)  # Slack gives three seconds in all
-STORING = timedelta(milliseconds=700)
+STORING = timedelta(milliseconds=600)
+LOOKING = timedelta(milliseconds=200)
+STORED_FOR = timedelta(minutes=10)
+MAX_STORED = 10_000
 _CODES = {code.value: code for code in Code}
 
 
@@ -48,7 +52,12 @@ class Answer:
 
 @dataclass(frozen=True)
 class Ballot:
-    """What a person decided, where, and about which request as they saw it. `click` is unique per click."""
+    """What a person decided, where, and about which request as they saw it.
+
+    Args:
+        click: unique per click.
+        step_up: the person has proven just now, and for this, who they are.
+    """
 
     case_id: str
     approval_id: str
@@ -57,6 +66,7 @@ class Ballot:
     via: Via
     click: str
     reason: str = ""
+    step_up: bool = False
 
 
 def decision_id(ballot: Ballot, principal: str) -> str:
@@ -65,8 +75,9 @@ def decision_id(ballot: Ballot, principal: str) -> str:
     return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
-async def cast(client: Client, ballot: Ballot, *, principal: str) -> Answer:
+async def cast(services: Services, ballot: Ballot, *, principal: str) -> Answer:
     """Give the vote to its case; never raises for what the person can be told."""
+    client, seat = services.client, await _seat(services, ballot, principal)
     vote = Vote(
         approval_id=ballot.approval_id,
         digest=ballot.digest,
@@ -76,6 +87,10 @@ async def cast(client: Client, ballot: Ballot, *, principal: str) -> Answer:
         via=ballot.via,
         decision_id=decision_id(ballot, principal),
         at=now(),
+        step_up=ballot.step_up,
+        for_=seat.for_,
+        lapsed=seat.lapsed,
+        timed=True,
     )
     handle = client.get_workflow_handle(ballot.case_id)
     try:
@@ -86,12 +101,27 @@ async def cast(client: Client, ballot: Ballot, *, principal: str) -> Answer:
     except WorkflowUpdateFailedError as error:
         return _turned_away(error)
     except (WorkflowUpdateRPCTimeoutOrCancelledError, TimeoutError):
-        return await _store(client, ballot.case_id, vote)
+        return await _store(services, ballot.case_id, vote)
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             return _over()
-        return await _store(client, ballot.case_id, vote)
+        return await _store(services, ballot.case_id, vote)
     return _counted(verdict)
+
+
+async def _seat(services: Services, ballot: Ballot, principal: str) -> Seat:
+    """By the directory of this moment.
+
+    Where records do not answer, who was asked may answer: the process that makes the change looks again right before
+    it, and makes none without records.
+    """
+    try:
+        async with asyncio.timeout(LOOKING.total_seconds()):
+            state = await asyncio.to_thread(services.records.approval, ballot.approval_id)
+    except (TimeoutError, DependencyError):
+        return Seat()
+    people = services.policy.current.routes.people
+    return seat_of(people, state, principal, now()) if state is not None else Seat()
 
 
 def _counted(verdict: Verdict) -> Answer:
@@ -111,9 +141,15 @@ def _over() -> Answer:
     return Answer(Fate.REFUSED, Code.SETTLED.value, "the case is over; there is nothing left to decide")
 
 
-async def _store(client: Client, case_id: str, vote: Vote) -> Answer:
-    """Leave the vote as a signal: it survives until a worker is there, and its id keeps it from counting twice."""
-    handle = client.get_workflow_handle(case_id)
+async def _store(services: Services, case_id: str, vote: Vote) -> Answer:
+    """Leave the vote as a signal: it survives until a worker is there, and its id keeps it from counting twice.
+
+    The same answer of the same person again, while the first waits, adds nothing: only the first vote ever counts.
+    """
+    same_vote = (vote.approval_id, vote.digest, vote.principal, vote.verdict, vote.reason)
+    if _is_stored(services.stored_votes, same_vote):
+        return Answer(Fate.RECORDED, "A013", "recorded before; it counts as soon as a worker is back")
+    handle = services.client.get_workflow_handle(case_id)
     try:
         async with asyncio.timeout(STORING.total_seconds()):
             await handle.signal(contract.DECIDE_LATER, Decision(vote=vote), rpc_timeout=STORING)
@@ -121,4 +157,13 @@ async def _store(client: Client, case_id: str, vote: Vote) -> Answer:
         if isinstance(error, RPCError) and error.status is RPCStatusCode.NOT_FOUND:
             return _over()
         return Answer(Fate.LOST, "D010", "not recorded: Temporal cannot be reached right now, try again")
+    services.stored_votes[same_vote] = now()
     return Answer(Fate.RECORDED, "A013", "recorded; it counts as soon as a worker is back")
+
+
+def _is_stored(stored: dict[tuple[str, ...], datetime], vote: tuple[str, ...]) -> bool:
+    """Whether Temporal has taken this vote lately; forgets what is old."""
+    limit = now() - STORED_FOR
+    for old in [key for key, at in stored.items() if at < limit] if len(stored) < MAX_STORED else list(stored):
+        del stored[old]
+    return vote in stored

@@ -77,6 +77,7 @@ class Services:
         trackers: names under which trackers may call back.
         login_token: logs in at the console once; empty turns that off.
         api_token: bearer token of the API; made in the data folder where none is given.
+        stored_votes: votes that Temporal has taken while no worker answered, and when.
     """
 
     settings: Settings
@@ -88,6 +89,7 @@ class Services:
     trackers: Sequence[str] = ()
     login_token: str = field(default="", repr=False)
     api_token: str = field(default="", repr=False)
+    stored_votes: dict[tuple[str, ...], datetime] = field(default_factory=dict[tuple[str, ...], datetime], repr=False)
 
     def __post_init__(self) -> None:
         self.api_token = self.api_token or key_file(self.settings.data_dir / API_TOKEN_FILE)

@@ -81,7 +81,7 @@ async def _vote(services: Services, asked: Asked) -> str:
         via="slack",
         click=f"{deed.user_id}:{deed.message_ts or deed.view_id}:{deed.action_ts}",
     )
-    answer = await cast(services.client, ballot, principal=asked.principal)
+    answer = await cast(services, ballot, principal=asked.principal)
     if answer.code == NEEDS_REASON:  # the dialog asks for it
         return await open_review(services, asked)
     return sentence(services, answer, button.case_id)

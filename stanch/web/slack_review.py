@@ -93,7 +93,7 @@ async def send_review(services: Services, asked: Asked) -> Mapping[str, Any]:
         click=f"{deed.user_id}:{deed.view_id or deed.trigger_id}:{about}",
         reason=reason,
     )
-    return _said(services, await cast(services.client, ballot, principal=asked.principal), button)
+    return _said(services, await cast(services, ballot, principal=asked.principal), button)
 
 
 def _said(services: Services, answer: Answer, button: Button) -> Mapping[str, Any]:

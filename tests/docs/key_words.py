@@ -75,6 +75,7 @@ MEANING: dict[str, dict[str, str]] = {
         "remind": "how often the same people are told again",
         "escalate": "who else is told, and when",
         "on_timeout": "`reject` or one of the options, never what lets a change run",
+        "reason": "answers that need a reason",
         "options": "names to choose from, in place of approve and deny",
     },
     "NeedWords": {"from": "people, teams, schedules, or names of the route", "count": "how many of them"},

@@ -60,6 +60,7 @@ CASES = [
     ("P206", steps(ASK.replace("expires: 1h", "expires: 1h, on_timeout: «approve"), mode="semi")),
     ("P207", steps(ASK.replace("'team:a'", "«'team a'"), mode="semi")),
     ("P207", steps(ASK.replace("{from: ['team:a']}", "«{from: ['user:a', 'user:b'], count: 3}"), mode="semi")),
+    ("P207", steps(ASK.replace("expires: 1h", "expires: 1h, reason: [«maybe]"), mode="semi")),
     ("P208", steps(BLOCK.replace("«", "").replace("ttl: 1h", "ttl: «9d").replace("MORE", ""), mode="semi")),
     (
         "P209",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from stanch.approvals.model import APPROVE, DENY
 from stanch.catalog import catalog
 from stanch.playbooks.model import ApproveWords, NeedWords
 from stanch.playbooks.report import Report, did_you_mean
@@ -27,6 +28,7 @@ def check_approvals(tree: Tree, report: Report) -> None:
             _timeout(place, place.step.approve, report)
             _binds(place, place.step.approve, tree, report)
             _optioned(place, place.step.approve, report)
+            _reasoned(place, place.step.approve, report)
         if place.step.renew is not None:
             _renew(place, tree, report)
 
@@ -92,6 +94,16 @@ def _optioned(place: Placed, asks: ApproveWords, report: Report) -> None:
         message = f"{place.step.id!r} offers options, so nobody approves, and what it binds would never run"
         hint = "leave options out; ask which one in an approve without binds, then for consent in one with binds"
         report.add("P207", path, message, hint=hint)
+
+
+def _reasoned(place: Placed, asks: ApproveWords, report: Report) -> None:
+    """A reason can only be wanted of an answer that there is."""
+    offered = asks.options or (APPROVE, DENY)
+    for index, answer in enumerate(asks.reason):
+        if answer not in offered:
+            path = (*place.path, "approve", "reason", index)
+            hint = did_you_mean(answer, set(offered)) or f"write one of: {', '.join(offered)}"
+            report.add("P207", path, f"nobody can answer {answer!r}", hint=hint)
 
 
 def _bound(bound: Placed, path: Path, report: Report) -> None:

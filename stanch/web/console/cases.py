@@ -16,7 +16,7 @@ from stanch.durations import parse_duration
 from stanch.endings import PUTS_AWAY, RESOLUTIONS
 from stanch.web.api_cases import CaseId
 from stanch.web.assigning import candidates
-from stanch.web.auth import By
+from stanch.web.auth import By, is_loopback, same
 from stanch.web.console.forms import Fields, done
 from stanch.web.console.render import page
 from stanch.web.console.story import story
@@ -91,8 +91,15 @@ def _version(approvals: Sequence[ApprovalView]) -> str:
 
 
 @router.post("/cases/{case_id}/decide")
-async def decide(case_id: CaseId, services: Given, caller: By, fields: Fields) -> Response:
-    """One click on Approve or Deny; the form carries the digest of what was shown."""
+async def decide(case_id: CaseId, request: Request, services: Given, caller: By, fields: Fields) -> Response:
+    """One click on Approve or Deny; the form carries the digest of what was shown.
+
+    A token typed in beside the answer proves once more who decides; one that is wrong decides nothing.
+    """
+    back = "/approvals" if fields.get("back") == "/approvals" else f"/cases/{case_id}"
+    token = fields.get("token", "").strip()
+    if token and not (is_loopback(request) and same(token, services.api_token)):
+        return done(services, back, "That token is not valid, so nothing was decided.", bad=True)
     ballot = Ballot(
         case_id=case_id,
         approval_id=fields.get("approval_id", ""),
@@ -101,11 +108,11 @@ async def decide(case_id: CaseId, services: Given, caller: By, fields: Fields) -
         via="console",
         click=fields.get("click", "") or uuid4().hex,
         reason=fields.get("reason", ""),
+        step_up=bool(token),
     )
-    answer = await cast(services.client, ballot, principal=caller.person())
+    answer = await cast(services, ballot, principal=caller.person())
     words = in_words(services.policy.current.routes.people, answer.message)
     words = words[:1].upper() + words[1:].removesuffix(".") + "."
-    back = "/approvals" if fields.get("back") == "/approvals" else f"/cases/{case_id}"
     return done(services, back, words, bad=answer.fate in (Fate.REFUSED, Fate.LOST))
 
 

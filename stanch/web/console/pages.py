@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from stanch.approvals import ApprovalRequest
+from stanch.approvals.grouping import MIN_ALIKE
 from stanch.cases import CaseStatus
+from stanch.contract import ApprovalView
 from stanch.records import CaseFilter
 from stanch.views import SEVERITIES
+from stanch.web.auth import By
+from stanch.web.console.forms import Fields, done
 from stanch.web.console.render import is_fragment, page
+from stanch.web.decisions import Ballot, Fate
 from stanch.web.looking import pending, standings
+from stanch.web.many import Item, cast_all, groups_of, in_short
+from stanch.web.people import in_words
+from stanch.web.problems import WebError
 from stanch.web.services import Given, Services
 
 PAGE_SIZE = 100
@@ -62,13 +72,45 @@ def _filter(wanted: dict[str, str]) -> CaseFilter:
 
 @router.get("/approvals")
 async def approvals(request: Request, services: Given) -> Response:
-    """Requests that wait; those that the caller may answer come first."""
+    """Requests that wait; those that the caller may answer come first, and like ones stand together."""
     found = await pending(services)
     me = request.state.caller.principal
     ordered = sorted(found, key=lambda item: me not in item.request.approvers())
+    groups = await asyncio.to_thread(groups_of, services, ordered)
     context: dict[str, Any] = {"approvals": ordered, "click": uuid4().hex, "back": "/approvals"}
+    context["groups"] = [[_item(ordered, asked) for asked in group.requests] for group in groups]
+    context["min_alike"] = MIN_ALIKE
     context["importance"] = await asyncio.to_thread(standings, services, ordered)
     return page(request, "approvals.html", context)
+
+
+def _item(views: Sequence[ApprovalView], request: ApprovalRequest) -> ApprovalView:
+    return next(view for view in views if view.request.approval_id == request.approval_id)
+
+
+@router.post("/approvals")
+async def decide_together(services: Given, caller: By, fields: Fields) -> Response:
+    """One answer about the like requests that were shown and left ticked; each case hears its own."""
+    ballot = Ballot(
+        case_id="",
+        approval_id="",
+        digest="",
+        verdict=fields.get("verdict", ""),
+        via="console",
+        click=fields.get("click", "") or uuid4().hex,
+        reason=fields.get("reason", ""),
+    )
+    named = [value.split(" ") for name, value in fields.items() if name.startswith("item.")]
+    items = [Item(*parts) for parts in named if len(parts) == 3]
+    try:
+        answers = await cast_all(services, items, ballot, principal=caller.person())
+    except WebError as error:
+        if error.status != 422:
+            raise
+        return done(services, "/approvals", f"{error.message[:1].upper()}{error.message[1:]}.", bad=True)
+    words = in_words(services.policy.current.routes.people, in_short(answers))
+    failed = any(answer.fate in (Fate.REFUSED, Fate.LOST) for _, answer in answers)
+    return done(services, "/approvals", words.removesuffix(".") + ".", bad=failed)
 
 
 @router.get("/quarantine")

@@ -1,0 +1,56 @@
+"""`stanch approve --group`: like requests, all of them printed, one answer, and a decision for each."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import typer
+
+from stanch.cli.client import Api, leave, safe, show_facts, show_json
+
+PENDING = 6
+PARTIAL = 7
+MOST = 40  # as many as the API takes at once
+
+
+def vote_together(found: Api, case: str, step: str, *, verdict: str, reason: str, yes: bool, as_json: bool) -> NoReturn:
+    """Vote about what a case asks and about all like requests that wait now; what comes later is not in it."""
+    items = _alike(found.get("/v1/approvals")["approvals"], case, step)
+    for item in items:
+        show_facts([("case", item["case_id"])], err=True)
+        print_request(item)
+        typer.echo("", err=True)
+    if not yes and not typer.confirm(safe(f"{verdict} these {len(items)}?"), err=True):
+        raise typer.Exit(1)
+    shown = [{name: item[name] for name in ("case_id", "approval_id", "digest")} for item in items]
+    answer = found.post("/v1/decisions", {"items": shown, "verdict": verdict, "reason": reason})
+    if as_json:
+        show_json(answer)
+    else:
+        for result in answer["results"]:
+            typer.echo(safe(f"{result['case_id']}  {result['status']}  {result['message']}"))
+        typer.echo(safe(answer["message"]), err=True)
+    raise typer.Exit({"counted": 0, "recorded": PENDING, "partial": PARTIAL}.get(answer["status"], 1))
+
+
+def _alike(waiting: list[dict[str, Any]], case: str, step: str) -> list[dict[str, Any]]:
+    """The case's own request first, then those of its group."""
+    meant = [item for item in waiting if item["request"]["case_id"] == case and step in ("", item["request"]["step"])]
+    if not meant:
+        raise leave(1, "this case asks for nothing now")
+    if len(meant) > 1:
+        raise leave(2, f"name the step: {', '.join(item['request']['step'] for item in meant)}")
+    others = [item for item in waiting if item["group"] == meant[0]["group"] and item is not meant[0]]
+    if len(others) >= MOST:
+        typer.echo(f"{len(others) + 1} like requests wait; these are the first {MOST}", err=True)
+    return [item["request"] for item in (meant[0], *others)][:MOST]
+
+
+def print_request(request: dict[str, Any]) -> None:
+    """All of the request, to standard error: nobody decides about what was not shown."""
+    show_facts([("asks", request["question"]), ("action", request["action"]), *request["params"].items()], err=True)
+    show_facts([(bound["action"], bound["params"]) for bound in request["also"]], err=True)
+    show_facts([(name, value) for name, value in request["shown"]], err=True)
+    rest = [(name, request[name]) for name in ("ttl", "undo", "expires_at", "on_timeout", "digest")]
+    needs = " and ".join(f"{need['count']} of {', '.join(need['from_'])}" for need in request["needs"])
+    show_facts([*rest, ("needs", needs)], err=True)

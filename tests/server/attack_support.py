@@ -1,0 +1,229 @@
+"""A whole Stanch to be attacked: signed clicks, a directory that changes, and protections that can be switched off."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+import web_support
+from web_support import Edge, FixedPolicy, Rules, eventually, finding, fixed_policy
+
+from stanch.contract import CASE_WORKFLOW, REPORT, CaseInput, FindingReport, queue
+from stanch.ports import ChatUser, Check, Message, Posted
+from stanch.routing import load_routes
+from stanch.slack_signing import Button, Verdict, button_token, sign
+from stanch.views import ApiView, FindingView
+
+SIGNING = "a-signing-secret-of-slack"
+SLACK = {"kind": "slack", "signing_secrets": [SIGNING], "team_id": "T0HOME"}
+PEOPLE = ("U01MARIA", "U01TOM", "U01LEA", "U01EVE", "U01REQ")
+ROUTES = web_support.ROUTES.replace(
+    "    user:gone:",
+    "    user:lea: {name: Lea P., slack: U01LEA}\n    user:eve: {name: Eve, slack: U01EVE}\n"
+    "    user:req: {name: Req, slack: U01REQ}\n    user:gone:",
+)
+LINES = {"one": "[{from: [team:shop], count: 1}]", "pair": "[{from: [user:maria]}, {from: [team:shop]}]"}
+
+
+def playbook(name: str, need: str) -> str:
+    """The shared playbook, for one path and with its own approvers."""
+    text = web_support.PLAYBOOK.replace("id: hold_endpoint", f"id: hold_{name}")
+    text = text.replace("path: /**", f"path: /{name}/**")
+    return text.replace("[{from: [user:maria], count: 1}]", need)
+
+
+class Workspace:
+    """A Slack whose accounts a test chooses."""
+
+    def __init__(self) -> None:
+        self.users = {name: ChatUser(id=name, name=name, team="T0HOME") for name in PEOPLE}
+        self.posted: list[Message] = []
+        self.updated: list[Message] = []
+
+    def user(self, user_id: str) -> ChatUser:
+        return self.users[user_id]
+
+    def post(self, message: Message) -> Posted:
+        self.posted.append(message)
+        return Posted(message.channel, "1.1")
+
+    def update(self, posted: Posted, message: Message) -> None:
+        self.updated.append(message)
+
+    def doctor(self) -> Sequence[Check]:
+        return []
+
+
+class Target(Edge):
+    """The deployment under attack."""
+
+    clicks = 0
+
+    def _settings(self) -> Any:
+        settings = super()._settings()
+        (self.folder / "policy" / "routes.yaml").write_text(ROUTES, encoding="utf-8")
+        (self.folder / "playbooks" / "hold_endpoint.yaml").unlink()
+        for name, need in LINES.items():
+            text = playbook(name, need)
+            (self.folder / "playbooks" / f"hold_{name}.yaml").write_text(text, encoding="utf-8")
+        return settings
+
+    @property
+    def workspace(self) -> Workspace:
+        found = self.ports.chat_port
+        assert isinstance(found, Workspace)
+        return found
+
+    @contextmanager
+    def directory(self, old: str = "", new: str = "") -> Iterator[None]:
+        """The ownership file as the edge has it, changed for a while."""
+        before, routes = self.services.policy, ROUTES.replace(old, new)
+        assert not old or routes != ROUTES
+        known = fixed_policy().current
+        self.services.policy = FixedPolicy(Rules(known.sources, load_routes(routes), known.inventory))
+        try:
+            yield
+        finally:
+            self.services.policy = before
+
+    def ask(self, name: str, kind: str = "one", *, requested_by: str = "") -> dict[str, Any]:
+        """An open request of a fresh case."""
+        if requested_by:
+            return self._asked_for(name, kind, requested_by)
+        report = finding(uid=name, api={"host": "shop.example.com", "method": "GET", "path": f"/{kind}/{name}"})
+        case_id = self.send(report, delivery_id=name).json()["results"][0]["case_id"]
+        return self.request(case_id)
+
+    def _asked_for(self, name: str, kind: str, requested_by: str) -> dict[str, Any]:
+        api = ApiView(host="shop.example.com", path=f"/{kind}/{name}", path_template=f"/{kind}/{name}", method="GET")
+        view = FindingView(id=name, title="Own run", source="own", severity="high", category="API3:2023", api=api)
+        report = FindingReport(delivery_id=name, source="own", finding=view, requested_by=requested_by)
+
+        async def start(client: Any) -> None:
+            await client.start_workflow(
+                CASE_WORKFLOW,
+                CaseInput(case_id=f"case-{name}"),
+                id=f"case-{name}",
+                task_queue=queue("core"),
+                start_signal=REPORT,
+                start_signal_args=[report],
+            )
+
+        self.in_loop(start)
+        return self.request(f"case-{name}")
+
+    def request(self, case_id: str) -> dict[str, Any]:
+        def look() -> dict[str, Any] | None:
+            found = self.case(case_id)
+            is_shown = found.get("approvals") and self.records.approval(found["approvals"][0]["request"]["approval_id"])
+            return found["approvals"][0]["request"] if is_shown else None
+
+        return eventually(look)
+
+    def token(self, request: Mapping[str, Any], verdict: Verdict = Verdict.APPROVE, **more: Any) -> str:
+        given = {
+            "approval_id": request["approval_id"],
+            "verdict": verdict,
+            "case_id": request["case_id"],
+            "expires_at": datetime.now(UTC) + timedelta(hours=1),
+            "digest": request["digest"],
+        }
+        secret = more.pop("secret", self.keys.buttons)
+        return button_token(Button(**(given | more)), key_id="1", secret=secret)
+
+    def press(self, value: str, *, user: str = "U01MARIA", **how: str) -> httpx.Response:
+        """A signed click; each is another click unless `ts` says otherwise."""
+        type(self).clicks += 1
+        payload = {
+            "type": "block_actions",
+            "user": {"id": user, "team_id": "T0HOME"},
+            "team": {"id": "T0HOME"},
+            "api_app_id": "A0STANCH",
+            "trigger_id": "1.2.a",
+            "channel": {"id": "C0SHOP"},
+            "container": {"type": "message", "message_ts": "1700000000.000100", "channel_id": "C0SHOP"},
+            "actions": [
+                {
+                    "type": "button",
+                    "action_id": "stanch.approve",
+                    "value": value,
+                    "action_ts": how.get("ts", f"1700.{self.clicks}"),
+                }
+            ],
+        }
+        body = urlencode({"payload": json.dumps(payload)}).encode()
+        stamp = how.get("stamp", str(int(time.time())))
+        headers = {
+            "x-slack-request-timestamp": stamp,
+            "x-slack-signature": sign(body, timestamp=stamp, secret=how.get("secret", SIGNING)),
+            "content-type": "application/x-www-form-urlencoded",
+        }
+        return self.http.post("/v1/slack/interactions", content=body, headers=headers)
+
+    def decide(self, request: Mapping[str, Any], *, by: str, **more: str) -> httpx.Response:
+        """The same by the API."""
+        body = {name: request[name] for name in ("approval_id", "digest")} | {"verdict": "approve"} | more
+        return self.http.post(f"/v1/cases/{request['case_id']}/decisions", json=body, headers=self.api(by=by))
+
+    def votes(self, request: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Accepted votes of a request as the ledger has them."""
+        lines = self.records.timeline(str(request["case_id"]))
+        return [
+            (str(line.data["principal"]), str(line.data["verdict"]))
+            for line in lines
+            if line.event == "approval.vote" and line.data["accepted"]
+        ]
+
+    def is_approved(self, request: Mapping[str, Any], *, within: float = 1.5) -> bool:
+        """Whether the block stands: the effect, not what anybody was told."""
+        try:
+            eventually(lambda: self.records.leases(case_id=str(request["case_id"])), seconds=within)
+        except AssertionError:
+            return False
+        return True
+
+    def still_asks(self, request: Mapping[str, Any]) -> bool:
+        """Whether the case has taken no vote at all."""
+        found = self.case(str(request["case_id"]))["approvals"]
+        return bool(found) and found[0]["votes"] == []
+
+    def events(self, case_id: str) -> int:
+        async def count(client: Any) -> int:
+            return len((await client.get_workflow_handle(case_id).fetch_history()).events)
+
+        return int(self.in_loop(count))
+
+
+BLIND = SimpleNamespace(new=__import__("hmac").new, compare_digest=lambda *_: True)
+
+
+def switch(patch: pytest.MonkeyPatch, value: Any, *places: str) -> None:
+    """Put something harmless in the place of a protection, which must be at one of these places."""
+    done = 0
+    for place in places:
+        module, _, name = place.rpartition(".")
+        try:
+            home = import_module(module)
+        except ModuleNotFoundError:
+            continue
+        if hasattr(home, name):
+            patch.setattr(home, name, value)
+            done += 1
+    assert done, f"no protection at {places}"
+
+
+@contextmanager
+def attacked(folder: Path, address: str, *, with_worker: bool = True) -> Iterator[Target]:
+    slack = (Workspace(), dict(SLACK))
+    with Target(folder, address, with_worker=with_worker, chat=slack) as made, made.directory():
+        yield made
