@@ -11,12 +11,12 @@ from typing import Any
 
 from activities._jira_client import JiraClient, rows_of, segment
 from activities._ticket_http import FieldsRejected
-from stanch.errors import Rejected
+from stanch.errors import Gone, Rejected
 
 CACHE_SECONDS = 3600.0
 MOST_PAGES = 20
 _ACTION = "read the create screen"
-_ABSENT = (404, 405, 410)
+_ABSENT = (405,)
 # What Stanch gives on every create, or Jira by itself.
 GIVEN = frozenset({"project", "issuetype", "summary", "description", "labels", "reporter"})
 
@@ -85,6 +85,8 @@ class CreateScreens:
         """The screen; where this Jira shows none (before 8.4, or not to us), only the type by its name."""
         try:
             return self.get(project, type_name, fresh=fresh)
+        except Gone:
+            return CreateScreen(type={"name": type_name})
         except FieldsRejected as error:
             if error.status not in _ABSENT:
                 raise

@@ -12,6 +12,7 @@ from stanch.leases import ApprovalProof, Wire
 from stanch.noise.words import Noise
 from stanch.plan import Mode, Plan
 from stanch.views import ActorView, FindingView, RouteView
+from stanch.wire_tickets import TicketWord
 
 CASE_WORKFLOW = "Case"
 ENFORCEMENT_WORKFLOW = "Enforcement"
@@ -96,15 +97,6 @@ class FindingReport(Wire):
     content: str = ""
     folded: tuple[str, ...] = ()
     basis: str = ""
-
-
-class TicketWord(Wire):
-    """What a person has written on a ticket; redacted and cut."""
-
-    id: str
-    by: str = ""
-    text: str = ""
-    at: datetime | None = None
 
 
 class TicketChange(Wire):

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from stanch.contract import TicketChange, TicketWord
+from stanch.contract import TicketChange
 from stanch.errors import ConnectorError, Gone
 from stanch.intake.scrubbing import scrub
 from stanch.ports import Ticket, TicketEvent, TicketNote, TicketPort, TicketState
 from stanch.records import Records, TicketView
 from stanch.routing import People
 from stanch.sinks.text import clean, shorten
+from stanch.wire_tickets import TicketWord
 
 MAX_WORDS = 5
 MAX_TEXT = 2000

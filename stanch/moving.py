@@ -15,7 +15,7 @@ from stanch.contract import TicketChange
 from stanch.interpreter.messages import ActionFailed, RunAction
 from stanch.moves import MAX_LEFT, PURPOSE, Left
 from stanch.ports import TicketState
-from stanch.ticket_taking import learn_created
+from stanch.ticket_learning import learn_created
 
 MOVE, LEAVE, COMMENT, CREATE = "ticket.move", "ticket.leave", "ticket.comment", "ticket.create"
 KEYED = (COMMENT, "ticket.assign", "ticket.close", "ticket.reopen")

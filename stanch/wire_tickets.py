@@ -8,6 +8,15 @@ from stanch.leases import Wire
 from stanch.ports import TicketEvent
 
 
+class TicketWord(Wire):
+    """What a person has written on a ticket; redacted and cut."""
+
+    id: str
+    by: str = ""
+    text: str = ""
+    at: datetime | None = None
+
+
 class TicketHint(Wire):
     """A ticket is to be looked at again."""
 

@@ -101,7 +101,8 @@ class Desk:
         state, now = self._state, workflow.now()
         state.ticket.closed_here = False
         self._run.feed(Happened(now=now, event="ticket.reopened", data={"by": change.by}))
-        has_ended = before.closed_here or state.status.over
+        # A group's ticket says nothing of one member; the group itself stays open until a person closes it again.
+        has_ended = (before.closed_here or state.status.over) and not moving.shares(state)
         if has_ended and workflow.patched("ticket-reopens") and taking.may_return(state, change):
             state.ticket.back = change.by or "somebody"
             self._come_back()

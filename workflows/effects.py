@@ -28,7 +28,7 @@ from stanch.interpreter.messages import (
 )
 from stanch.leases import LeaseOutcome, LeaseState
 from stanch.moves import PURPOSE
-from stanch.ticket_taking import learn_moved
+from stanch.ticket_learning import learn_moved
 from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
 from workflows.opened import take_opened

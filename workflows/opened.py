@@ -11,7 +11,7 @@ from stanch.assigning import moved_on
 from stanch.cases import CaseState, TicketRef
 from stanch.interpreter.messages import Happened
 from stanch.ports import TicketState
-from stanch.ticket_taking import learn_created
+from stanch.ticket_learning import learn_created
 
 NAMES = ("system", "key", "url", "state", "assignee", "group")
 TOLD = frozenset({"state", "assignee", "group"})  # what a callback tells

@@ -43,7 +43,7 @@ def parse_path(text: str) -> Path:
 
     A path with dot segments, encoded slashes, NUL or double encoding is attack evidence, not a route: it stays literal.
     """
-    raw = _without_query(text.strip())
+    raw = _without_query(text.strip()).strip()
     if not raw:
         return Path()
     raw = raw if raw.startswith("/") else f"/{raw}"

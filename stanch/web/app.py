@@ -66,7 +66,7 @@ def create_app(services: Services) -> FastAPI:
         tickets,
         health,
     )
-    for module in (*routed, slack, slack_commands):
+    for module in routed:
         app.include_router(module.router)
     for page in (login, pages, console_cases, leases, board):
         app.include_router(page.router, include_in_schema=False)

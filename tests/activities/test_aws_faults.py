@@ -169,7 +169,7 @@ def test_nobody_listening_is_safe_to_retry() -> None:
 def test_assumed_role_reaches_the_acl(theirs: Customer) -> None:
     waf = theirs.connector(role_arn="arn:aws:iam::123456789012:role/stanch", external_id="e1")
     assert waf.doctor()[0].ok
-    assert theirs.aws.calls["sts:POST /"] >= 1
+    assert theirs.aws.calls["sts:AssumeRole"] >= 1
 
 
 def test_missing_credentials_park_the_step(theirs: Customer, monkeypatch: pytest.MonkeyPatch) -> None:

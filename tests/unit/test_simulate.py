@@ -149,7 +149,7 @@ def test_reminders_are_effects_but_not_told() -> None:
     report = run("config_issue_ticket", "config_issue", {"at": "7d", "check": {"step": "fixed", "state": "running"}})
     reminders = [effect for effect in report.effects if effect.purpose == "reminder"]
     assert [effect.at.days for effect in reminders] == [3, 6]
-    assert report.told == ("ticket.create", "chat.message")
+    assert report.told == ("ticket.create", "chat.message", "chat.update")
 
 
 def test_renewed_consent_takes_the_block_again() -> None:

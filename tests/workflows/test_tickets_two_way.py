@@ -13,7 +13,8 @@ import pytest_asyncio
 from temporalio.testing import WorkflowEnvironment
 
 from stanch import contract
-from stanch.contract import ActionCall, ActionReply, TicketChange, TicketWord
+from stanch.contract import ActionCall, ActionReply, TicketChange
+from stanch.wire_tickets import TicketWord
 from tests.workflows.scene import Case, World, serving
 from tests.workflows.yard import until
 
