@@ -14,8 +14,12 @@ from stanch import contract
 from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
 from stanch.contract import ActionCall, ApprovalCall, Decision, FindingReport, Resolved, TicketChange
+from stanch.moves import PURPOSE
+from stanch.moving import MOVE
 from stanch.playbooks.examples import Moment
 from stanch.simulate import Report, Setting, simulate
+
+BESIDE = (PURPOSE, "assigned")
 
 
 class Effect(NamedTuple):
@@ -82,8 +86,17 @@ class Real:
 
     @property
     def effects(self) -> list[Effect]:
-        """In the order in which they ended."""
-        return [act.effect for act in self._ended()]
+        """In the order in which they ended, as a simulation would have them, where nobody gives a case away.
+
+        What follows from that is beside the run; and a ticket that went to another tracker has the key it had before.
+        """
+        acts = [act for act in self._ended() if act.call.purpose not in BESIDE]
+        return [act.effect._replace(params=self._unmoved(act.call.params)) for act in acts]
+
+    def _unmoved(self, params: dict[str, Any]) -> dict[str, Any]:
+        moves = [act for act in self._ended() if act.call.action == MOVE]
+        was = {str((act.answer or {}).get("key")): act.call.params["key"] for act in reversed(moves)}
+        return {name: was.get(value, value) if isinstance(value, str) else value for name, value in params.items()}
 
     @property
     def mocks(self) -> dict[str, list[dict[str, Any]]]:
