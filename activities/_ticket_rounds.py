@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from activities._ticket_common import note_marker
+from activities._ticket_duplicates import sweep_doubtful
 from activities._world import World
 from stanch.errors import ConfigError, ConnectorError, Gone, Rejected
 from stanch.following import Tracker, look
@@ -19,6 +20,7 @@ from stanch.wire_tickets import PollCall, TicketHint
 OVERLAP = timedelta(minutes=5)  # what a tracker may show late: clocks, search indexes, transactions that end later
 FIRST = timedelta(hours=1)
 MOST_TOLD = 200
+MOST_SWEPT = 20  # a round; each is a search and a read
 
 
 def tracker_of(world: World, name: str) -> Tracker:
@@ -82,8 +84,10 @@ def _bring(world: World, hint: TicketHint) -> None:
 
 
 def tell_tickets(world: World) -> int:
-    """Write what cases have to say to their tickets; gives how many notes were written."""
-    due = world.records.tickets_to_tell(limit=MOST_TOLD, now=datetime.now(UTC))
+    """Write what cases have to say to their tickets, and close those made twice; gives how many notes were written."""
+    now = datetime.now(UTC)
+    sweep_doubtful(world, now, limit=MOST_SWEPT)
+    due = world.records.tickets_to_tell(limit=MOST_TOLD, now=now)
     return sum(_told(world, view) for view in due)
 
 

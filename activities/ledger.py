@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 from activities import _spool, turns
 from activities._run import outbox
-from activities._ticket_duplicates import sweep_doubtful
 from activities._world import World
 from stanch.contract import CaseSummary, Recording
 from stanch.records import CaseNoise, CaseRow, Records, Suppression
@@ -67,10 +66,7 @@ def put_noise(records: Records, summary: CaseSummary) -> None:
 
 
 def sweep(world: World) -> None:
-    """Forget what nobody can ask for any more: deliveries, reports, budgets, originals; take up what was spooled.
-
-    And look for tickets that were made twice, where a tracker is configured for this worker.
-    """
+    """Forget what nobody can ask for any more: deliveries, reports, budgets, originals; take up what was spooled."""
     now = datetime.now(UTC)
     _spool.merge(world)
     world.records.forget_deliveries(now)
@@ -78,7 +74,6 @@ def sweep(world: World) -> None:
     world.records.forget_spent(now)
     world.records.expire_originals(now)
     world.records.rewrap(world.keys.sealing)
-    sweep_doubtful(world, now, limit=20)
 
 
 def _row(summary: CaseSummary) -> CaseRow:
