@@ -151,12 +151,11 @@ class Weather:
         return newest
 
     async def _reconcile(self) -> None:
-        """The trackers say once more what people did last to each ticket; Stanch reads the tickets again."""
-        for _ in range(2):  # a busy web service may not answer in time; what it has heard it does not hear again
-            for storm, tracker in zip(self._storms, self._trackers.values(), strict=True):
-                for callback in storm.last_words():
-                    tracker.callbacks.send(callback)
-                await asyncio.to_thread(tracker.callbacks.drain)
+        """What a deployment does every night; callbacks that were lost are made up for by this alone."""
+        for _ in range(3):  # what was repaired is at rest when the next comparison finds nothing to do
+            if await asyncio.to_thread(self._town.reconcile):
+                return
+            await self._quiet()
 
     async def _quiet(self) -> None:
         deadline = time.monotonic() + PATIENCE

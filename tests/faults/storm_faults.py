@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from typing import Any
 
-from stanch.sandbox._callbacks import Callback
 from stanch.sandbox.jira import JiraStandin
 from stanch.sandbox.servicenow import ServiceNowStandin
-from tests.faults.ticket_judge import OURSELVES
 
 Tracker = JiraStandin | ServiceNowStandin
 
@@ -81,13 +78,3 @@ class Storm:
         """How often each fault was met, as the tracker has entered it."""
         entries = self._tracker.ledger.entries(f"{self._tracker.name}.request")
         return Counter(entry["fault"] for entry in entries if entry["fault"])
-
-    def last_words(self) -> list[Callback]:
-        """The last callback about what people did to each ticket."""
-        last: dict[str, Callback] = {}
-        for callback in self._tracker.callbacks.sent:
-            body = json.loads(callback.body)
-            by = body.get("sys_updated_by") or body.get("user", {}).get("accountId")
-            if by not in OURSELVES:
-                last[callback.key] = callback
-        return list(last.values())

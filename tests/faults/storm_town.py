@@ -7,7 +7,9 @@ import base64
 import os
 import shutil
 import signal
+import subprocess
 import sys
+import sysconfig
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -123,6 +125,17 @@ class Town:
         self.kills += 1
         while note.read_text(encoding="utf-8") == before:  # noqa: ASYNC110 - a file tells nobody
             await asyncio.sleep(0.05)
+
+    def reconcile(self) -> bool:
+        """`stanch ticket reconcile`; true where no difference is left, and none was found."""
+        stanch = str(Path(sysconfig.get_path("scripts")) / "stanch")
+        command = [stanch, "ticket", "reconcile", "--json"]
+        done = subprocess.run(
+            command, env=self.stack.environment(), capture_output=True, text=True, timeout=300, check=False
+        )
+        with (self.folder / "reconcile.log").open("a", encoding="utf-8") as log:
+            log.write(done.stdout + done.stderr)
+        return done.returncode == 0 and not done.stdout.strip()
 
     # -- what a stranger can read -----------------------------------------------------------------------------------
 
