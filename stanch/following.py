@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from stanch.canonical import digest
 from stanch.contract import TicketChange
 from stanch.errors import ConnectorError, Gone
 from stanch.intake.scrubbing import scrub
@@ -113,7 +114,7 @@ def _news(
     was = before.key if before is not None and before.key != ticket.key else ""
     was = was or (event.ticket_key if before is None and event.ticket_key != ticket.key else "")
     by = tracker.person(event.actor or ticket.changed_by)
-    change = _change(tracker, event, after, by=by, was=was, url=ticket.url).model_copy(update={"words": words})
+    change = _change(tracker, event, after, by=by, was=was, url=ticket.url, words=words)
     found = _differences(before, after) + (("words",) if words else ())
     return News(case_id, change, before, after, found) if found else None
 
@@ -128,11 +129,21 @@ def _gone(tracker: Tracker, event: TicketEvent, case_id: str, before: TicketView
     return News(case_id, change, before, after, ("gone",))
 
 
-def _change(tracker: Tracker, event: TicketEvent, after: TicketView, *, by: str, was: str, url: str) -> TicketChange:
+def _change(
+    tracker: Tracker,
+    event: TicketEvent,
+    after: TicketView,
+    *,
+    by: str,
+    was: str,
+    url: str,
+    words: tuple[TicketWord, ...] = (),
+) -> TicketChange:
+    """One hint that comes twice may find two changes: the case knows a change by the hint and by what was found."""
     home = tracker.people.home(after.team)
-    return TicketChange(
+    change = TicketChange(
         home="" if home == tracker.kind else home,
-        event_id=f"{tracker.name}:{event.event_id}",
+        event_id="",
         key=after.key,
         state=after.state,
         assignee=after.assignee,
@@ -144,7 +155,10 @@ def _change(tracker: Tracker, event: TicketEvent, after: TicketView, *, by: str,
         url=url if was else "",
         priority=after.priority,
         gone=after.gone,
+        words=words,
     )
+    found = digest(change.model_dump(mode="json"))[:16]
+    return change.model_copy(update={"event_id": f"{tracker.name}:{event.event_id}:{found}"})
 
 
 def _differences(before: TicketView | None, after: TicketView) -> tuple[str, ...]:
