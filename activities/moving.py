@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from activities._names import BOARD, account_of, group_of
 from activities._run import Job
 from activities._texts import context_of, render
+from activities._ticket_evidence import attach_evidence
 from activities._world import World
 from activities.tickets import IMPLEMENTATIONS as VERBS
-from activities.tickets import created, draft_of, tracker_of, view_of
+from activities.tickets import created, draft_of, ensured, follow, moved, tracker_of
 from stanch.actions.tickets import Assign, Create, Created, Leave, Move, Moved
-from stanch.errors import Rejected
-from stanch.ports import Ticket, TicketState
+from stanch.errors import Gone, Rejected
+from stanch.ports import Ticket, TicketDraft, TicketState
 from stanch.texts.context import MovedText
-from stanch.views import FindingView
+from stanch.views import FindingView, TicketTarget
 
 LEFT = "duplicate"  # the one resolution of every tracker by which nothing counts as fixed or accepted
 
@@ -37,9 +38,15 @@ def _move(world: World, job: Job, params: Move) -> Created:
         VERBS["ticket.assign"](world, job, given)
         return created(world, tracker_of(world, here).get_ticket(params.key), here)
     old = _current(job, params, here)
-    ticket = _opened(world, job, params, there=there, old=old)
-    _linked(world, job, there, ticket, old)
-    return created(world, ticket, there)
+    earlier = [name.partition(":")[2] for name in params.left if name.partition(":")[0] == there]
+    if earlier:
+        ticket = _opened_again(world, job, params, old, place=(there, earlier[-1]))
+        _linked(world, job, there, ticket, old)
+        return created(world, ticket, there)
+    ticket = ensured(world, job, _draft(world, job, params, there=there, old=old), there)
+    _linked(world, job, there, ticket, old, is_new=True)
+    sha256 = attach_evidence(world, job.scene, tracker_of(world, there), ticket.key)
+    return created(world, ticket, there, evidence=sha256)
 
 
 def _home(world: World, to: str, here: str) -> str:
@@ -64,43 +71,41 @@ def _current(job: Job, params: Move, here: str) -> Ticket:
     return Ticket(key=params.key, id="", system=here, url=job.scene.ticket_url, state=TicketState.IN_PROGRESS)
 
 
-def _opened(world: World, job: Job, params: Move, *, there: str, old: Ticket) -> Ticket:
-    """The team's ticket: the one that the case had there, or one that is found or made by our own key."""
-    tracker, kind = tracker_of(world, there), world.kind_of(there)
-    team = world.people.team(params.to)
-    group = group_of(world, params.to, kind)
-    lead = account_of(world, team.lead, kind) if team is not None and not group else ""
-    earlier = [name.partition(":")[2] for name in params.left if name.partition(":")[0] == there]
-    if earlier:
-        ticket = tracker.set_state(earlier[-1], TicketState.IN_PROGRESS, note=_words(world, job, "moved_here", old))
-        return tracker.assign(ticket.key, assignee=lead, group=group) if lead or group else ticket
-    finding = job.scene.finding or FindingView()
-    severity = job.scene.route.severity if job.scene.route else finding.severity
+def _holder(world: World, to: str, there: str) -> tuple[str, str]:
+    """Group and lead of a team in a tracker; one that knows no groups knows the team by its lead."""
+    kind, team = world.kind_of(there), world.people.team(to)
+    group = group_of(world, to, kind)
+    return group, account_of(world, team.lead, kind) if team is not None and not group else ""
+
+
+def _opened_again(world: World, job: Job, params: Move, old: Ticket, *, place: tuple[str, str]) -> Ticket:
+    """The ticket that the case had there before."""
+    there, key = place
+    tracker, (group, lead) = tracker_of(world, there), _holder(world, params.to, there)
+    ticket = tracker.set_state(key, TicketState.IN_PROGRESS, note=_words(world, job, "moved_here", old))
+    return tracker.assign(ticket.key, assignee=lead, group=group) if lead or group else ticket
+
+
+def _draft(world: World, job: Job, params: Move, *, there: str, old: Ticket) -> TicketDraft:
+    """The team's ticket, with what the team's own target says and nothing of the route's."""
+    team, route, finding = world.people.team(params.to), job.scene.route, job.scene.finding or FindingView()
     wanted = Create(
         system=there,
-        summary=f"[{severity}] {finding.title}",
-        due=job.scene.route.due if job.scene.route else None,
+        summary=f"[{route.severity if route else finding.severity}] {finding.title}",
+        due=route.due if route else None,
         template=params.template,
         text=params.text,
     )
-    draft = draft_of(world, job, wanted)
-    target = team.ticket if team is not None else None
-    draft = replace(
-        draft,
-        body=f"{_words(world, job, 'moved_here', old)}\n\n{draft.body}",
-        assignee=lead,
-        group=group,
-        project=target.project if target else "",
-        type=target.type if target else "",
-    )
-    return tracker.ensure_ticket(draft, uncertain_since=job.uncertain_since)
+    group, lead = _holder(world, params.to, there)
+    known = team is not None and team.ticket.system in (there, world.kind_of(there))
+    draft = draft_of(world, job, wanted, team.ticket.view if team is not None and known else TicketTarget())
+    body = f"{_words(world, job, 'moved_here', old)}\n\n{draft.body}"
+    return replace(draft, body=body, assignee=lead, group=group)
 
 
-def _linked(world: World, job: Job, system: str, ticket: Ticket, old: Ticket) -> None:
+def _linked(world: World, job: Job, system: str, ticket: Ticket, old: Ticket, *, is_new: bool = False) -> None:
     """Callbacks of the new ticket reach the case from here; whoever reads it finds the old one."""
-    at = datetime.now(UTC)
-    world.records.link_ticket(job.scene.case_id, system=system, key=ticket.key, url=ticket.url, at=at)
-    world.records.see_ticket(view_of(world, ticket, system=system, case_id=job.scene.case_id, at=at))
+    follow(world, job, ticket, system, is_new=is_new)
     with suppress(Rejected):  # the address is in the text as well
         title = f"Moved from {old.key}"
         tracker_of(world, system).ensure_link(ticket.key, link_id=f"moved-{old.key}", url=old.url, title=title)
@@ -113,8 +118,11 @@ def _leave(world: World, job: Job, params: Leave) -> Moved:
         tracker.ensure_link(params.key, link_id=f"moved-{to}", url=params.url, title=f"Moved to {to}")
     new = Ticket(key=to, id="", system=params.to_system, url=params.url, state=TicketState.NEW)
     note = _words(world, job, "moved_away", new)
-    ticket = tracker.set_state(params.key, TicketState.DONE, resolution=LEFT, note=note)
-    return Moved(key=ticket.key, state=ticket.state.value)
+    try:
+        ticket = tracker.set_state(params.key, TicketState.DONE, resolution=LEFT, note=note)
+    except Gone:  # what is deleted needs no closing
+        return Moved(key=params.key, state=TicketState.DONE.value)
+    return moved(world, job, ticket, world.tracker_name(params.system))
 
 
 def _words(world: World, job: Job, template: str, other: Ticket) -> str:

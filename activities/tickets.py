@@ -33,20 +33,30 @@ def tracker_of(world: World, name: str) -> TicketPort:
 def _create(world: World, job: Job, params: Create) -> Created:
     """Find or make the case's ticket. A case that came back reopens the ticket it had."""
     scene = job.scene
-    now = datetime.now(UTC)
     system = world.tracker_name(scene.ticket_system if scene.moved else params.system)
     ticket = _again(world, job, system) if scene.ticket_key and scene.ticket_system == system else None
     is_new = ticket is None
     if ticket is None:
-        if job.uncertain_since is not None:
-            remember(world, key=job.call.key, case_id=scene.case_id, episode=scene.episode, system=system, at=now)
-        draft = draft_of(world, job, params)
-        ticket = tracker_of(world, system).ensure_ticket(draft, uncertain_since=job.uncertain_since)
-    world.records.link_ticket(scene.case_id, system=system, key=ticket.key, url=ticket.url, at=now)
-    seen = view_of(world, ticket, system=system, case_id=scene.case_id, at=now)
-    world.records.see_ticket(replace(seen, draft_key=job.call.key) if is_new else seen)
+        ticket = ensured(world, job, draft_of(world, job, params), system)
+    follow(world, job, ticket, system, is_new=is_new)
     sha256 = attach_evidence(world, scene, tracker_of(world, system), ticket.key)
     return created(world, ticket, system, evidence=sha256)
+
+
+def ensured(world: World, job: Job, draft: TicketDraft, system: str) -> Ticket:
+    """A ticket of our own key, found or made; where an earlier attempt may have made one, a second is looked for."""
+    if job.uncertain_since is not None:
+        now, scene = datetime.now(UTC), job.scene
+        remember(world, key=draft.key, case_id=scene.case_id, episode=scene.episode, system=system, at=now)
+    return tracker_of(world, system).ensure_ticket(draft, uncertain_since=job.uncertain_since)
+
+
+def follow(world: World, job: Job, ticket: Ticket, system: str, *, is_new: bool) -> None:
+    """From now on what changes at the ticket reaches the case."""
+    now, case_id = datetime.now(UTC), job.scene.case_id
+    world.records.link_ticket(case_id, system=system, key=ticket.key, url=ticket.url, at=now)
+    seen = _view_of(world, ticket, system=system, case_id=case_id, at=now)
+    world.records.see_ticket(replace(seen, draft_key=job.call.key) if is_new else seen)
 
 
 def _again(world: World, job: Job, system: str) -> Ticket | None:
@@ -71,7 +81,7 @@ def created(world: World, ticket: Ticket, system: str, *, evidence: str = "") ->
     return Created(key=ticket.key, system=system, url=ticket.url, **_holder(world, ticket, system), **more)
 
 
-def view_of(world: World, ticket: Ticket, *, system: str, case_id: str, at: datetime) -> TicketView:
+def _view_of(world: World, ticket: Ticket, *, system: str, case_id: str, at: datetime) -> TicketView:
     """What the case knows of its ticket from now on."""
     holder = _holder(world, ticket, system)
     return TicketView(
@@ -96,15 +106,16 @@ def _holder(world: World, ticket: Ticket, system: str) -> dict[str, str]:
     return {"state": ticket.state.value, "assignee": assignee, "group": group}
 
 
-def draft_of(world: World, job: Job, params: Create) -> TicketDraft:
+def draft_of(world: World, job: Job, params: Create, target: TicketTarget | None = None) -> TicketDraft:
+    """The ticket in words and in its tracker's terms; `target` is where it goes, if not where the route says."""
     scene = job.scene
     context = context_of(world, scene, text=params.text, evidence=evidence_of(world, scene))
     text = render(world, scene, params.template, context)
     route = scene.route
     system = world.tracker_name(params.system)
     kind = world.kind_of(system)
-    # A route's project and group mean something in its own tracker only.
-    target = route.ticket if route and route.ticket.system in (system, kind) else TicketTarget()
+    if target is None:  # a route's project and group mean something in its own tracker only
+        target = route.ticket if route and route.ticket.system in (system, kind) else TicketTarget()
     to = scene.holder or params.assignee
     return TicketDraft(
         key=job.call.key,
@@ -174,7 +185,11 @@ def _reopen(world: World, job: Job, params: Reopen) -> Moved:
 
 
 def _moved(world: World, job: Job, ticket: Ticket) -> Moved:
-    system = world.tracker_name(job.scene.ticket_system)
+    return moved(world, job, ticket, world.tracker_name(job.scene.ticket_system))
+
+
+def moved(world: World, job: Job, ticket: Ticket, system: str) -> Moved:
+    """What our own write has left, remembered as ours, so that nobody else is thought to have done it."""
     holder, resolution = _holder(world, ticket, system), ticket.resolution if ticket.state is TicketState.DONE else ""
     if job.call.action != "ticket.assign":
         world.records.ticket_moved_by_us(system, ticket.key, state=holder["state"], resolution=resolution)

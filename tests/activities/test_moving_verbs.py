@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from glue import CASE, HOST, Glue, job, nothing, scene
 from activities import moving
 from activities._run import perform
 from stanch.errors import StanchError
+from stanch.records import TicketView
 from stanch.sandbox._server import Fault
 from stanch.sandbox.jira import JiraStandin
 from stanch.sandbox.servicenow import ServiceNowStandin
-from stanch.views import ApiView, FindingView, OwnerView, RouteView
+from stanch.views import ApiView, FindingView, OwnerView, RouteView, TicketTarget
 
 QUICK = {"timeout": 4.0, "connect_timeout": 1.0, "settle": 0.2, "poll": 0.02}
 FINDING = FindingView(
@@ -44,9 +46,17 @@ def opened(glue: Glue) -> str:
     return str(port.ensure_ticket(TicketDraft(key="aa" * 16, case_id=CASE, summary="S", body="B")).key)
 
 
-def run(glue: Glue, action: str, params: dict[str, Any], *, attempts: int = 3, system: str = "servicenow") -> Any:
+def run(
+    glue: Glue,
+    action: str,
+    params: dict[str, Any],
+    *,
+    attempts: int = 3,
+    system: str = "servicenow",
+    target: TicketTarget | None = None,
+) -> Any:
     """As Temporal would: again after everything that is not final."""
-    owner = RouteView(owner=OwnerView(id="team:mobile-product"), severity="high")
+    owner = RouteView(owner=OwnerView(id="team:mobile-product"), severity="high", ticket=target or TicketTarget())
     where = scene(
         finding=FINDING, route=owner, ticket_system=system, ticket_key=params["key"], ticket_url="https://x/1"
     )
@@ -91,6 +101,40 @@ def test_the_old_record_is_closed_as_moved_once(trackers: tuple[Glue, JiraStandi
     assert (now.record(number)["state"], now.record(number)["close_code"]) == ("6", "Duplicate")
     assert notes.count("closed as moved, not as fixed") == 1
     assert notes.count("Moved to MOBP-7: https://j/MOBP-7") == 1
+
+
+def test_what_was_closed_as_moved_is_known_as_our_own_doing(
+    trackers: tuple[Glue, JiraStandin, ServiceNowStandin],
+) -> None:
+    glue, _, _ = trackers
+    number = opened(glue)
+    glue.records.see_ticket(TicketView("servicenow", number, CASE, datetime.now(UTC), state="in_progress"))
+    params = {"key": number, "system": "servicenow", "to_key": "MOBP-7", "to_system": "jira", "url": "https://j/MOBP-7"}
+    run(glue, "ticket.leave", params, system="jira")
+    seen = glue.records.ticket_view("servicenow", key=number)
+    assert seen is not None
+    assert (seen.state, seen.resolution) == ("done", "duplicate")
+
+
+def test_a_deleted_ticket_is_as_good_as_left(trackers: tuple[Glue, JiraStandin, ServiceNowStandin]) -> None:
+    glue, _, _ = trackers
+    params = {"key": "INC0099999", "system": "servicenow", "to_key": "MOBP-7", "to_system": "jira", "url": ""}
+    assert run(glue, "ticket.leave", params, system="jira")["state"] == "done"
+
+
+def test_the_new_ticket_has_what_the_team_says_and_its_evidence(
+    trackers: tuple[Glue, JiraStandin, ServiceNowStandin],
+) -> None:
+    glue, jira, _ = trackers
+    of_route = TicketTarget(system="jira", project="PAY", labels=("of-the-route",), components=("Checkout",))
+    moved = run(glue, "ticket.move", {"key": opened(glue), "to": "team:mobile-platform"}, target=of_route)
+    (issue,) = jira.issues()
+    assert issue.project == "MOBP"
+    assert "of-the-route" not in issue.fields["labels"]
+    assert not issue.fields.get("components")
+    seen = glue.records.ticket_view("jira", key=moved["key"])
+    assert seen is not None
+    assert seen.draft_key, "the nightly comparison looks for a second one"
 
 
 def test_a_team_of_this_tracker_only_gets_it_assigned(trackers: tuple[Glue, JiraStandin, ServiceNowStandin]) -> None:
