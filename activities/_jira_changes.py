@@ -8,17 +8,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities._jira_client import JiraClient
-from activities._jira_settings import JiraSettings
 from activities._jira_view import account_of, milliseconds
 from activities._ticket_common import OUR_MARK
 from stanch.ports import MOST_NOTES, TicketEvent, TicketNote
 
-PAGE = 100
-MOST_PAGES = 50
+MOST_PAGES = 100  # of fifty issues
 _BREAKS = ("paragraph", "heading", "codeBlock", "hardBreak", "listItem", "rule", "tableRow")
 
 
-def changed_since(client: JiraClient, settings: JiraSettings, since: datetime) -> Sequence[TicketEvent]:
+def changed_since(client: JiraClient, since: datetime) -> Sequence[TicketEvent]:
     """Our issues that were updated since then, oldest change first.
 
     JQL reads a date in the time zone of the account that asks, and to the minute. Minutes back from now mean the same
@@ -26,30 +24,13 @@ def changed_since(client: JiraClient, settings: JiraSettings, since: datetime) -
     """
     minutes = max(1, math.ceil((datetime.now(UTC) - since) / timedelta(minutes=1)))
     jql = f"labels = stanch AND updated >= -{minutes}m ORDER BY updated ASC"
-    return [_event(row) for row in _rows(client, settings, jql) if milliseconds(_updated(row))]
-
-
-def _rows(client: JiraClient, settings: JiraSettings, jql: str) -> Iterator[dict[str, Any]]:
-    """Every issue that matches; Cloud hands on a token, Data Center counts."""
-    path = "search/jql" if settings.cloud else "search"
-    query = {"jql": jql, "fields": "updated", "maxResults": str(PAGE)}
-    for page in range(MOST_PAGES):
-        found = client.get(path, action="look for changed tickets", params=query) or {}
-        rows = [row for row in found.get("issues") or [] if isinstance(row, dict)]
-        yield from rows
-        token = found.get("nextPageToken")
-        if settings.cloud:
-            if not token or found.get("isLast") is True:
-                return
-            query["nextPageToken"] = str(token)
-        elif (page + 1) * PAGE >= int(found.get("total") or 0):
-            return
-        else:
-            query["startAt"] = str((page + 1) * PAGE)
+    rows = client.search(jql, fields="updated", action="look for changed tickets", pages=MOST_PAGES)
+    return [_event(row) for row in rows if milliseconds(_updated(row))]
 
 
 def _updated(row: dict[str, Any]) -> object:
-    return (row.get("fields") or {}).get("updated")
+    fields = row.get("fields")
+    return fields.get("updated") if isinstance(fields, dict) else None
 
 
 def _event(row: dict[str, Any]) -> TicketEvent:
@@ -69,7 +50,8 @@ def notes(client: JiraClient, key: str, *, own: str) -> Sequence[TicketNote]:
     query = {"orderBy": "-created", "startAt": "0", "maxResults": str(MOST_NOTES)}
     found = client.get(f"issue/{key}/comment", action="read the notes", params=query) or {}
     read = [_note(row) for row in found.get("comments") or [] if isinstance(row, dict)]
-    theirs = [note for note in read if OUR_MARK not in note.text and not (own and note.author == own)]
+    # Who answers by mail quotes us, mark and all; only where nobody knows our own account the mark must do.
+    theirs = [note for note in read if not (note.author == own if own else OUR_MARK in note.text)]
     return sorted(theirs, key=lambda note: (note.at or datetime.min.replace(tzinfo=UTC), note.id))
 
 

@@ -54,13 +54,14 @@ class JiraClient:
         call = Call("Jira", action, write=True)
         return self._run(call, lambda: _json(self._session().request(method, self._url(path), data=data)))
 
-    def search(self, jql: str, *, fields: str) -> list[dict[str, Any]]:
+    def search(
+        self, jql: str, *, fields: str, action: str = "search for the ticket", pages: int = SEARCH_PAGES
+    ) -> list[dict[str, Any]]:
         """The issues that match, some pages of them; the index lags behind creation."""
-        action = "search for the ticket"
         path = "search/jql" if self._settings.cloud else "search"
         rows: list[dict[str, Any]] = []
         more = {"startAt": "0"}
-        for _ in range(SEARCH_PAGES):
+        for _ in range(pages):
             # A page of Cloud may be empty and still not be the last.
             given = {} if self._settings.cloud and "startAt" in more else more
             params = {"jql": jql, "fields": fields, "maxResults": "50", **given}

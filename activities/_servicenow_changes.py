@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
+from activities._servicenow_find import find_exact
 from activities._servicenow_query import equals, is_number, plain
 from activities._servicenow_settings import ServiceNowSettings
 from activities._servicenow_transport import Record, Transport
@@ -69,8 +70,10 @@ def moment(text: str) -> datetime | None:
 
 def notes(transport: Transport, settings: ServiceNowSettings, sys_id: str) -> Sequence[TicketNote]:
     """The newest journal entries that are not ours, from the journal's table or, where that is closed, as displayed."""
-    found = _from_journal(transport, sys_id) or list(_as_displayed(transport, settings, sys_id))
-    theirs = [note for note in found if OUR_MARK not in note.text and note.author != settings.user]
+    journal = [note for note in _from_journal(transport, sys_id) if note.author != settings.user]
+    # As displayed an author is a name, so that the mark must do; who quotes us there is not heard.
+    shown = () if journal else _as_displayed(transport, settings, sys_id)
+    theirs = journal or [note for note in shown if OUR_MARK not in note.text and note.author != settings.user]
     return theirs[-MOST_NOTES:]
 
 
@@ -96,8 +99,8 @@ def _from_journal(transport: Transport, sys_id: str) -> list[TicketNote]:
 def _as_displayed(transport: Transport, settings: ServiceNowSettings, sys_id: str) -> Iterator[TicketNote]:
     """Entries of the displayed journal, oldest first. A note can imitate the head of another: names are only shown."""
     fields = ("sys_id", "work_notes", "comments")
-    rows = transport.find(settings.table, equals(sys_id=sys_id), fields=fields, limit=2, display=True)
-    row = next((row for row in rows if plain(row.get("sys_id")) == sys_id), {})
+    rows = find_exact(transport, settings.table, {"sys_id": sys_id}, fields=fields, display=True)
+    row = rows[0] if rows else {}
     for name in fields[1:]:
         text = plain(row.get(name))
         heads = list(_HEAD.finditer(text))

@@ -195,7 +195,7 @@ class JiraTickets:
         return event
 
     def changed_since(self, since: datetime) -> Sequence[TicketEvent]:
-        return _jira_changes.changed_since(self._client, self._settings, since)
+        return _jira_changes.changed_since(self._client, since)
 
     def notes(self, key: str) -> Sequence[TicketNote]:
         return _jira_changes.notes(self._client, issue_key(key), own=self._own_account())

@@ -75,6 +75,9 @@ def routes(jira: JiraStandin) -> list[Route]:
     ]
 
 
+MOST_RESULTS = 50  # a page may be shorter than was asked for
+
+
 class _Routes:
     """One method per operation; each gets the parsed body."""
 
@@ -243,7 +246,7 @@ class _Routes:
         given = query.get("fields") or ("id" if self._jira.cloud else "*all")
         names = tuple(given) if is_list(given) else _names(given)
         hits = self._hits(str(query.get("jql", "")), lag=request.state.lag)
-        limit, start = int(query.get("maxResults", 50)), self._start(query)
+        limit, start = min(int(query.get("maxResults", 50)), MOST_RESULTS), self._start(query)
         shown = [self._jira.views.issue(each, fields=names) for each in hits[start : start + limit]]
         if not self._jira.cloud:
             return JSONResponse({"startAt": start, "maxResults": limit, "total": len(hits), "issues": shown})

@@ -52,6 +52,28 @@ def test_jira_names_what_changed_and_what_people_wrote(jira: JiraStandin) -> Non
         tickets.get_ticket("MOBP-4711")
 
 
+def test_who_answers_by_quoting_us_is_heard(jira: JiraStandin, now: ServiceNowStandin) -> None:
+    ours, answer = f"from us [stanch {'ab' * 8}]", "> from us [stanch abababababababab]\nyes, done"
+    tickets = connect_jira(jira)
+    made = tickets.ensure_ticket(draft(key="7e" * 16, labels=("stanch",)))
+    tickets.add_note(made.key, ours, marker="ab" * 8)
+    jira.comment(made.key, answer, by="maria.k")
+    assert [note.text for note in tickets.notes(made.key)] == [answer]
+    records = connect_now(now)
+    made = records.ensure_ticket(draft(key=("7f" if jira.cloud else "8f") * 16))
+    records.add_note(made.key, ours, marker="ab" * 8)
+    now.comment(made.key, answer, by="maria.k")
+    assert [note.text for note in records.notes(made.key)] == [answer]
+
+
+def test_many_changes_come_page_by_page(jira: JiraStandin) -> None:
+    tickets = connect_jira(jira)
+    made = {
+        tickets.ensure_ticket(draft(key=f"{number:032x}", labels=("stanch",))).key for number in range(0x100, 0x139)
+    }
+    assert made <= {event.ticket_key for event in tickets.changed_since(OLD)}
+
+
 def test_servicenow_names_what_changed_and_what_people_wrote(now: ServiceNowStandin) -> None:
     tickets = connect_now(now)
     made = tickets.ensure_ticket(draft())
