@@ -124,5 +124,14 @@ def _odd(screen: CreateScreen, given: Mapping[str, Any]) -> Iterator[str]:
         field = screen.fields.get(name)
         if field is None:
             yield f"{name} is not on the create screen and is left out"
-        elif field.allowed and not set(words_of(value)) <= set(field.allowed) and "id" not in str(value):
+        elif field.allowed and not takes(field, value):
             yield f"{name} does not take the configured value"
+
+
+def takes(field: ScreenField, value: Any) -> bool:
+    """Whether the field offers each value; what is named by its id cannot be told, and of a cascade the first part."""
+    given = value if isinstance(value, list | tuple) else [value]
+    names = [name for each in given if not (isinstance(each, Mapping) and "id" in each) for name in words_of(each)]
+    if field.kind == "option-with-child":
+        names = [name.partition(">")[0].strip() for name in names]
+    return set(names) <= set(field.allowed)

@@ -146,7 +146,7 @@ def _field(row: Mapping[str, Any]) -> ScreenField:
         kind=str(schema.get("type", "")),
         items=str(schema.get("items", "")),
         custom=str(schema.get("custom", "")),
-        allowed=tuple(filter(None, options))[:200],
+        allowed=tuple(filter(None, options)),
     )
 
 

@@ -15,7 +15,7 @@ from stanch.sinks.text import one_line
 from stanch.views import TicketTarget
 
 # What Stanch gives on every create.
-_GIVEN = frozenset({"short_description", "description", "correlation_id", "correlation_display", "urgency", "impact"})
+_GIVEN = frozenset({"short_description", "description", "correlation_id", "correlation_display"})
 
 
 def examine(
@@ -65,6 +65,8 @@ def _fields(transport: Transport, settings: ServiceNowSettings, targets: Sequenc
     ours = (row for row in rows if plain(row.get("name")) == settings.table and plain(row.get("mandatory")) == "true")
     needed = {plain(row.get("element")): plain(row.get("column_label")) for row in ours if not _default(row)}
     given = _GIVEN | set(settings.fields) | _of_all(targets)
+    given |= {"assignment_group"} if settings.group else set()
+    given |= {"urgency", "impact"} if settings.urgency else set()
     missing = sorted(name for name in needed if name and name not in given)
     shown = ", ".join(f"{name} ({one_line(needed[name], limit=60)})" if needed[name] else name for name in missing)
     detail = f"mandatory without a value: {shown}" if missing else "every mandatory field has a value"
@@ -79,7 +81,8 @@ def _default(row: Record) -> str:
 
 def _of_all(targets: Sequence[TicketTarget]) -> set[str]:
     """The fields that every route gives."""
-    each = [{*target.fields, *(("category",) if target.category else ())} for target in targets]
+    own = {"category": "category", "assignment_group": "group", "problem_id": "problem"}
+    each = [{*target.fields, *(field for field, name in own.items() if getattr(target, name))} for target in targets]
     return set.intersection(*each) if each else set()
 
 

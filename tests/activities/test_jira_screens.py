@@ -15,6 +15,7 @@ from raw_server import Answer, RawServer, http
 from ticket_support import KEY, draft
 
 from activities import jira as connector
+from activities._jira_doctor import takes
 from activities._jira_screens import ScreenField
 from activities._jira_shapes import example, shaped
 from activities._ticket_common import ATTACHMENT_LIMIT
@@ -101,6 +102,21 @@ def test_doctor_looks_at_each_place_that_routes_name(jira: JiraStandin) -> None:
     check = {each.name: each for each in connect(jira, fields=odd).doctor()}["jira fields MOBP"]
     assert "customfield_7 does not take the configured value" in check.detail
     assert "customfield_8 is not on the create screen" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "fits"),
+    [
+        ("option", "Android", False),  # has the letters "id" in it
+        ("option", "Web", True),
+        ("option", {"id": "10100"}, True),
+        ("array", ["Web", "Android"], False),
+        ("option-with-child", "Web > Safari", True),
+        ("option-with-child", "Europe > Lisbon", False),
+    ],
+)
+def test_doctor_compares_configured_values_with_what_is_offered(kind: str, value: Any, fits: bool) -> None:
+    assert takes(field(kind, allowed=("Web", "API")), value) == fits
 
 
 def test_what_two_routes_share_is_all_that_counts(jira: JiraStandin) -> None:
