@@ -71,7 +71,7 @@ def ticket(issue: object, settings: JiraSettings) -> Ticket:
         summary=str(fields.get("summary", "")),
         changed_by=_last_author(issue),
         version=milliseconds(fields.get("updated")),
-        priority=str((fields.get("priority") or {}).get("name", ""))[:40],
+        priority=str(priority.get("name", ""))[:40] if isinstance(priority := fields.get("priority"), dict) else "",
         raw={"labels": list(labels) if isinstance(labels := fields.get("labels"), list) else []},
     )
 

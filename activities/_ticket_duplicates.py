@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import datetime, timedelta
 
+from activities._errors import unexpected
 from activities._world import World
 from stanch.errors import DependencyError, StanchError
 from stanch.ports import Swept, TicketPort
@@ -33,6 +34,9 @@ def sweep_doubtful(world: World, now: datetime, *, limit: int = 100) -> int:
             closed += len(sweep_one(world, doubt, now).closed)
         except StanchError:
             world.records.put_off_doubt(doubt.key, now + AGAIN)
+        except Exception as error:  # an answer that nobody has thought of must not hold up the others
+            unexpected(error)
+            world.records.put_off_doubt(doubt.key, now + AGAIN)
     return closed
 
 
@@ -47,7 +51,7 @@ def sweep_one(world: World, doubt: Doubt, now: datetime) -> Swept:
     known = case.ticket_key if case is not None and case.ticket_system == doubt.system else ""
     swept = tracker.sweep(doubt.key, keep=known)
     world.records.append([_entry(doubt, key, swept.kept, now) for key in swept.closed])
-    world.records.settle_doubt(doubt.key, closed=len(swept.closed), at=now)
+    world.records.settle_doubt(doubt, closed=len(swept.closed), at=now)
     return swept
 
 

@@ -6,19 +6,20 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+from activities._ticket_duplicates import sweep_one
 from activities._ticket_rounds import tracker_of
 from activities._world import World
 from stanch.errors import ConfigError, ConnectorError
 from stanch.following import DONE, News, look
 from stanch.ports import TicketEvent
-from stanch.records import TicketView
+from stanch.records import Doubt, TicketView
 from stanch.telling_cases import tell
 from stanch.temporal import connect
 from stanch.wire_tickets import Difference, ReconcileCall, Reconciled
 
 PAGE = 50
+EPISODE = "tickets"  # ledger lines of the comparison belong to no run
 CLOSED_WITHIN = timedelta(days=14)
 SETTLED = ("verifying", "closed")
 NO_TICKET_AFTER = timedelta(hours=1)
@@ -80,7 +81,7 @@ def _compared(world: World, view: TicketView, *, dry_run: bool) -> Iterator[Diff
         after = news.after if news is not None else view
         yield from _open_after_the_end(view, after)
         if not dry_run:
-            yield from _doubles(tracker.port, view)
+            yield from _doubles(world, view, datetime.now(UTC))
     except (ConnectorError, ConfigError) as error:
         yield _difference(view, "unread", error.message, REPORTED)
 
@@ -106,12 +107,12 @@ def _open_after_the_end(view: TicketView, after: TicketView) -> Iterator[Differe
         yield _difference(view, "open", reason, REPORTED)
 
 
-def _doubles(port: Any, view: TicketView) -> Iterator[Difference]:
-    """Tickets that were made twice, where the tracker can look for them; the connector links and closes the extra."""
-    sweep = getattr(port, "sweep", None)
-    if sweep is None or not view.draft_key or view.gone:
+def _doubles(world: World, view: TicketView, now: datetime) -> Iterator[Difference]:
+    """Tickets that were made twice; the connector links and closes the extra, and the ledger has it."""
+    if not view.draft_key or view.gone:
         return
-    swept = sweep(view.draft_key, keep=view.key)
+    made = Doubt(key=view.draft_key, case_id=view.case_id, episode=EPISODE, system=view.system, due=now)
+    swept = sweep_one(world, made, now)
     for key in swept.closed:
         yield _difference(view, "double", f"{key} was made for the same case and is closed now", REPAIRED)
     for key in swept.left:

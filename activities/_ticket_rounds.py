@@ -6,10 +6,11 @@ import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from activities._errors import unexpected
 from activities._ticket_common import note_marker
 from activities._ticket_duplicates import sweep_doubtful
 from activities._world import World
-from stanch.errors import ConfigError, ConnectorError, Gone, Rejected
+from stanch.errors import ConfigError, ConnectorError, DependencyError, Gone, Rejected
 from stanch.following import Tracker, look
 from stanch.ports import TicketEvent, TicketPort
 from stanch.records import Entry, TicketView, TimelineItem
@@ -101,6 +102,11 @@ def _told(world: World, view: TicketView) -> bool:
     except Rejected as error:
         _give_up(world, view, error)
     except (ConnectorError, ConfigError):
+        world.records.ticket_not_told(view, datetime.now(UTC))
+    except DependencyError:
+        raise
+    except Exception as error:  # an answer that nobody has thought of must not hold up the other tickets
+        unexpected(error)
         world.records.ticket_not_told(view, datetime.now(UTC))
     return False
 

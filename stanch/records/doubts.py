@@ -51,11 +51,13 @@ class Doubts(Database):
         with self._write(lasting=False) as db:
             db.execute(update(doubts).where(doubts.c.key == key).values(due=until))
 
-    def settle_doubt(self, key: str, *, closed: int, at: datetime) -> None:
-        """It was looked at, and so many tickets too many were closed."""
-        values = {"swept": at, "closed": doubts.c.closed + closed}
+    def settle_doubt(self, doubt: Doubt, *, closed: int, at: datetime) -> None:
+        """It was looked at, whether or not anybody had doubts, and so many tickets too many were closed."""
+        which = doubts.c.key == doubt.key
         with self._write(lasting=False) as db:
-            db.execute(update(doubts).where(doubts.c.key == key).values(**values))
+            if closed:
+                self._insert_new(db, doubts, asdict(doubt))
+            db.execute(update(doubts).where(which).values(swept=at, closed=doubts.c.closed + closed))
 
     def duplicates_closed(self) -> int:
         """Tickets that were made twice and closed by a sweep, since records began."""

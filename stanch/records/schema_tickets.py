@@ -21,7 +21,7 @@ ticket_views = Table(
     Column("ticket_id", Plain, nullable=False, default="", index=True),
     *(_text(name) for name in ("state", "resolution", "assignee", "team", "priority")),
     Column("version", BigInteger, nullable=False, default=0),
-    Column("notes", Json, nullable=False),
+    Column("notes", Json, nullable=False, default=list),
     Column("gone", Boolean, nullable=False, default=False),
     Column("told", Integer, nullable=False, default=0),
     Column("telling", Integer, nullable=False, default=0),

@@ -73,7 +73,7 @@ class Ticketing(Database):
     def see_ticket(self, view: TicketView) -> bool:
         """Remember what the case has just been told; False where something newer is remembered."""
         values = {name: getattr(view, name) for name in SEEN}
-        values["notes"] = list(view.notes[-MAX_NOTES:])
+        values |= {"notes": list(view.notes[-MAX_NOTES:])} if view.notes else {}
         values |= {"draft_key": view.draft_key} if view.draft_key else {}
         with self._write() as db:
             return self._upsert(db, tables.ticket_views, values, unless_newer="version")
