@@ -31,7 +31,7 @@ from activities._ticket_common import (
 )
 from activities._ticket_settings import secrets_of
 from activities._ticket_sweep import oldest, sweep
-from stanch.errors import ConnectorError, Gone, Rejected
+from stanch.errors import AuthBlocked, ConnectorError, Gone, Rejected, Uncertain
 from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.sinks.text import one_line
 from stanch.views import TicketTarget
@@ -92,7 +92,11 @@ class ServiceNowTickets:
         """The new record; where the answer leaves its number out, as it is read."""
         if plain(record.get("number")):
             return record
-        return self._transport.get(self._settings.table, plain(record.get("sys_id")), fields=FIELDS)
+        try:
+            return self._transport.get(self._settings.table, plain(record.get("sys_id")), fields=FIELDS)
+        except ConnectorError:
+            hint = "let the integration user read `number`"
+            raise Uncertain("ServiceNow has made the record and does not show its number", hint=hint) from None
 
     def _references(self, draft: TicketDraft) -> tuple[dict[str, str], tuple[str, ...]]:
         """References to assignee, group and problem, and a remark for each the instance does not know."""
@@ -116,7 +120,7 @@ class ServiceNowTickets:
         """A reference, empty where nobody has the name: a ticket without assignee is better than none."""
         try:
             return find(name) if name else ""
-        except Rejected:
+        except (Rejected, AuthBlocked):  # a table that is closed to us; where the sign-in is bad the create says so
             return ""
 
     def get_ticket(self, key: str) -> Ticket:
@@ -176,6 +180,9 @@ class ServiceNowTickets:
         """The whole journal; its own table is closed to most integration users, the display value is not."""
         fields = ("sys_id", "work_notes")
         rows = find_exact(self._transport, self._settings.table, {"sys_id": sys_id}, fields=fields, display=True)
+        if rows and "work_notes" not in rows[0]:  # not to be seen is not the same as empty
+            hint = "let the integration user read work_notes"
+            raise AuthBlocked("ServiceNow does not show work_notes to this account", hint=hint)
         return plain(rows[0].get("work_notes")) if rows else ""
 
     def noted(self, key: str, *, marker: str) -> bool:
