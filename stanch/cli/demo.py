@@ -74,7 +74,7 @@ def _running(folder: Path, *, port: int, durable: bool, more: Mapping[str, objec
         signal.signal(number, _interrupt)
     _say("", "starting Temporal, stand-ins, an API behind Envoy, a worker and the web service ...")
     begun = time.monotonic()
-    stack = Stack(folder, durable=durable, web_port=_free(port), more=more)
+    stack = Stack(folder, durable=durable, web_port=_free(port), more=more, scheduled=True)
     try:
         stack.start()
         _say("", f"up in {time.monotonic() - begun:.1f} s")

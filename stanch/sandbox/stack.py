@@ -12,6 +12,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+
 from stanch.sandbox.estate import Estate
 from stanch.sandbox.process import Process
 from stanch.sandbox.temporal import EmbeddedTemporal, free_port
@@ -31,6 +34,7 @@ class Stack:
         more: settings beside those of the estate.
         variables: environment of worker and web besides our own.
         worker: program and arguments of the worker; tests bring one that crashes on purpose.
+        scheduled: have an embedded server start by the clock what `stanch bootstrap` has a deployment start.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class Stack:
         more: Mapping[str, Any] = MappingProxyType({}),
         variables: Mapping[str, str] = MappingProxyType({}),
         worker: Sequence[str] = (sys.executable, "-m", "worker"),
+        scheduled: bool = False,
     ) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +61,7 @@ class Stack:
         self._more = more
         self._variables = variables
         self._command = list(worker)
+        self._scheduled = scheduled
         self.worker: Process | None = None
         self.web: Process | None = None
 
@@ -99,6 +105,8 @@ class Stack:
             asyncio.run(_bootstrap())
         else:
             self.temporal.start()
+            if self._scheduled:
+                asyncio.run(_scheduled(self.temporal.address))
         self.estate.start()
         self.estate.write_settings(data_dir=self.data_dir, web_port=self.web_port, more=self._more)
         self.estate.connect_callbacks(self.web_url)
@@ -168,6 +176,11 @@ def external_temporal() -> str:
         ConfigError: C013, the environment names one that cannot be made out.
     """
     return connect_config().get("target_host", "") if any(os.environ.get(name) for name in OUTSIDE) else ""
+
+
+async def _scheduled(address: str) -> None:
+    client = await Client.connect(address, data_converter=pydantic_data_converter)
+    await schedule_all(client, {})
 
 
 async def _bootstrap() -> None:
