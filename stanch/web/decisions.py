@@ -144,9 +144,10 @@ def _over() -> Answer:
 async def _store(services: Services, case_id: str, vote: Vote) -> Answer:
     """Leave the vote as a signal: it survives until a worker is there, and its id keeps it from counting twice.
 
-    The same answer of the same person again, while the first waits, adds nothing: only the first vote ever counts.
+    The same again, while the first waits, adds nothing. What the case judges differently is another vote: a person who
+    has proven who they are only the second time, or has another seat by then, is heard the second time.
     """
-    same_vote = (vote.approval_id, vote.digest, vote.principal, vote.verdict, vote.reason)
+    same_vote = _same(vote)
     if _is_stored(services.stored_votes, same_vote):
         return Answer(Fate.RECORDED, "A013", "recorded before; it counts as soon as a worker is back")
     handle = services.client.get_workflow_handle(case_id)
@@ -159,6 +160,12 @@ async def _store(services: Services, case_id: str, vote: Vote) -> Answer:
         return Answer(Fate.LOST, "D010", "not recorded: Temporal cannot be reached right now, try again")
     services.stored_votes[same_vote] = now()
     return Answer(Fate.RECORDED, "A013", "recorded; it counts as soon as a worker is back")
+
+
+def _same(vote: Vote) -> tuple[str, ...]:
+    """All that the case looks at: two votes that are alike in it have one answer."""
+    said = (vote.approval_id, vote.digest, vote.principal, vote.verdict, vote.reason)
+    return (*said, vote.for_, str(vote.lapsed), str(vote.step_up))
 
 
 def _is_stored(stored: dict[tuple[str, ...], datetime], vote: tuple[str, ...]) -> bool:
