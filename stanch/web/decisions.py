@@ -20,7 +20,7 @@ from stanch.approvals import Code, Settled, Verdict, Vote
 from stanch.approvals.model import Via
 from stanch.contract import Decision
 from stanch.errors import DependencyError
-from stanch.seats import Seat, seat_of
+from stanch.seats import Seat, active, seat_of
 from stanch.web.services import Services, now
 
 PATIENCE = timedelta(milliseconds=1200)  # Slack gives three seconds in all
@@ -112,15 +112,15 @@ async def cast(services: Services, ballot: Ballot, *, principal: str) -> Answer:
 async def _seat(services: Services, ballot: Ballot, principal: str) -> Seat:
     """By the directory of this moment.
 
-    Where records do not answer, who was asked may answer: the process that makes the change looks again right before
-    it, and makes none without records.
+    Where records do not answer, whoever is asked and still active may answer: the process that makes a change looks
+    again right before it, and makes none without records. A denial is not looked at again, nor is an option.
     """
+    people = services.policy.current.routes.people
     try:
         async with asyncio.timeout(LOOKING.total_seconds()):
             state = await asyncio.to_thread(services.records.approval, ballot.approval_id)
     except (TimeoutError, DependencyError):
-        return Seat()
-    people = services.policy.current.routes.people
+        return Seat(lapsed=not active(people, principal))
     return seat_of(people, state, principal, now()) if state is not None else Seat()
 
 

@@ -75,3 +75,10 @@ def test_a_vote_with_proof_is_stored_after_one_without(silent: Silent) -> None:
     answers = [silent.vote(BALLOT), silent.vote(replace(BALLOT, click="c2", step_up=True))]
     assert [answer.message for answer in answers] == [answers[0].message] * 2
     assert [decision.vote.step_up for decision in silent.stored] == [False, True]
+
+
+@pytest.mark.parametrize(("who", "lapsed"), [("user:ana", False), ("user:gone", True), ("user:nobody", True)])
+def test_without_records_only_who_is_active_has_a_say(silent: Silent, who: str, lapsed: bool) -> None:
+    silent.is_down = True
+    silent.vote(replace(BALLOT, verdict="deny"), who)
+    assert [decision.vote.lapsed for decision in silent.stored] == [lapsed]
