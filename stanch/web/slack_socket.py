@@ -121,9 +121,17 @@ class Socket:
         return {}
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(_quietly(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    """What nobody waits for fails with a word of ours: asyncio would log the text of the error, maybe a vendor's."""
+    try:
+        await work
+    except Exception as error:
+        _log.error("slack: unexpected %s", type(error).__name__)
 
 
 def _view_id(payload: Mapping[str, Any]) -> str:
