@@ -15,7 +15,8 @@ MOST = 40  # as many as the API takes at once
 
 def vote_together(found: Api, case: str, step: str, *, verdict: str, reason: str, yes: bool, as_json: bool) -> NoReturn:
     """Vote about what a case asks and about all like requests that wait now; what comes later is not in it."""
-    items = _alike(found.get("/v1/approvals")["approvals"], case, step)
+    own: list[dict[str, Any]] = found.get("/v1/approvals", {"case_id": case})["approvals"]
+    items = _alike(_meant(own, step), found.get("/v1/approvals")["approvals"])
     for item in items:
         show_facts([("case", item["case_id"])], err=True)
         print_request(item)
@@ -33,17 +34,23 @@ def vote_together(found: Api, case: str, step: str, *, verdict: str, reason: str
     raise typer.Exit({"counted": 0, "recorded": PENDING, "partial": PARTIAL}.get(answer["status"], 1))
 
 
-def _alike(waiting: list[dict[str, Any]], case: str, step: str) -> list[dict[str, Any]]:
-    """The case's own request first, then those of its group."""
-    meant = [item for item in waiting if item["request"]["case_id"] == case and step in ("", item["request"]["step"])]
+def _meant(own: list[dict[str, Any]], step: str) -> dict[str, Any]:
+    """The case's own request, asked for by itself: of all that wait only those that end soonest are listed."""
+    meant = [item for item in own if step in ("", item["request"]["step"])]
     if not meant:
         raise leave(1, "this case asks for nothing now")
     if len(meant) > 1:
         raise leave(2, f"name the step: {', '.join(item['request']['step'] for item in meant)}")
-    others = [item for item in waiting if item["group"] == meant[0]["group"] and item is not meant[0]]
+    return meant[0]
+
+
+def _alike(meant: dict[str, Any], waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The case's own request first, then those of its group."""
+    own = meant["request"]["approval_id"]
+    others = [item for item in waiting if item["group"] == meant["group"] and item["request"]["approval_id"] != own]
     if len(others) >= MOST:
         typer.echo(f"{len(others) + 1} like requests wait; these are the first {MOST}", err=True)
-    return [item["request"] for item in (meant[0], *others)][:MOST]
+    return [item["request"] for item in (meant, *others)][:MOST]
 
 
 def print_request(request: dict[str, Any]) -> None:
