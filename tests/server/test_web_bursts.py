@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,12 +10,14 @@ from typing import Any
 import httpx
 import pytest
 from test_web_console import Page
-from web_support import Edge
+from web_support import ROUTES, Edge, FixedPolicy, Rules
 
 from stanch.approvals import ApprovalRequest, ApprovalState, Need
+from stanch.routing import load_routes
 from stanch.sandbox.temporal import EmbeddedTemporal
 from stanch.web import looking
 from stanch.web.console import pages
+from stanch.web.slack_home import waiting_for
 
 END = datetime.now(UTC) + timedelta(hours=1)
 
@@ -62,3 +65,20 @@ def test_the_page_says_that_it_is_cut(full: Edge, monkeypatch: pytest.MonkeyPatc
     assert "These are the 5 that end soonest; more wait" in text
     assert "number 4?" in text
     assert "number 5?" not in text
+
+
+def test_who_stands_in_decides_in_the_console_and_sees_it_at_home(full: Edge, monkeypatch: pytest.MonkeyPatch) -> None:
+    def waits(principal: str) -> bool:
+        return any(item.case_id == "case-burst-0" for item in asyncio.run(waiting_for(full.services, principal)))
+
+    assert "You are not among those who may decide" in page(full, "user:tom")
+    assert not waits("user:tom")
+    away = "{name: Maria K., away: [{from: 2020-01-01T00:00:00Z, until: 2090-01-01T00:00:00Z, instead: user:tom}],"
+    known = full.services.policy.current
+    routes = load_routes(ROUTES.replace("{name: Maria K.,", away))
+    changed = FixedPolicy(Rules(known.sources, routes, known.inventory))
+    monkeypatch.setattr(full.services, "policy", changed)
+    text = page(full, "user:tom")
+    assert "You are not among those who may decide" not in text
+    assert 'value="approve"' in text
+    assert waits("user:tom")

@@ -12,6 +12,7 @@ from fastapi.responses import Response
 from stanch.approvals.grouping import MIN_ALIKE
 from stanch.cases import CaseStatus
 from stanch.records import CaseFilter
+from stanch.seats import may_vote
 from stanch.views import SEVERITIES
 from stanch.web.auth import By
 from stanch.web.console.forms import Fields, done
@@ -21,7 +22,7 @@ from stanch.web.looking import MOST_PENDING, pending, standings
 from stanch.web.many import Item, cast_all, groups_of, in_short
 from stanch.web.people import in_words
 from stanch.web.problems import WebError
-from stanch.web.services import Given, Services
+from stanch.web.services import Given, Services, now
 
 PAGE_SIZE = 100
 MAX_WORD = 200
@@ -72,7 +73,8 @@ async def approvals(request: Request, services: Given) -> Response:
     """Requests that wait; those that the caller may answer come first, and like ones stand together."""
     found = await pending(services)
     me = request.state.caller.principal
-    ordered = sorted(found, key=lambda item: me not in item.request.approvers())
+    people, at = services.policy.current.routes.people, now()
+    ordered = sorted(found, key=lambda item: not may_vote(people, item, me, at))
     groups = await asyncio.to_thread(groups_of, services, ordered)
     context: dict[str, Any] = {"approvals": ordered, "click": uuid4().hex, "back": "/approvals"}
     by_id = {view.request.approval_id: view for view in ordered}
