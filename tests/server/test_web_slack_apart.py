@@ -151,6 +151,18 @@ async def test_a_crowd_of_outsiders_fills_no_ledger(made: Any, monkeypatch: pyte
     assert services.records.verify().ok
 
 
+async def test_who_is_turned_away_is_told_in_time_however_slow_records_are(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = made()
+    monkeypatch.setattr(slack_refusals, "_write", lambda *_: time.sleep(1.0))
+    begun = time.monotonic()
+    forged = Interaction(**{**vars(click(services)), "value": "s1.1.e30.forged"})
+    assert (await take(services, forged)).text.startswith("This button is not one of ours")
+    assert time.monotonic() - begun < 0.8
+    await asyncio.wait(slack_refusals._work)
+
+
 async def test_links_and_others_buttons_are_none_of_ours(made: Any) -> None:
     services = made()
     for action in ("other.approve", "stanch.open", "stanch.open.own.1"):
