@@ -18,11 +18,10 @@ from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
 from stanch.errors import Rejected
 from stanch.ports import ChatPort, Message, Posted
-from stanch.slack_signing import Button, Verdict, button_token
+from stanch.slack_signing import KEY_ID, Button, Verdict, button_token
 
 MAX_CARDS = 10
 LATE = timedelta(days=1)
-KEY_ID = "1"
 _Place = TypeVar("_Place")
 _Done = TypeVar("_Done")
 

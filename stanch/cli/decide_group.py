@@ -10,7 +10,6 @@ from stanch.cli.client import Api, leave, safe, show_facts, show_json
 
 PENDING = 6
 PARTIAL = 7
-MOST = 40  # as many as the API takes at once
 
 
 def vote_together(found: Api, case: str, step: str, *, verdict: str, reason: str, yes: bool, as_json: bool) -> NoReturn:
@@ -46,11 +45,13 @@ def _meant(own: list[dict[str, Any]], step: str) -> dict[str, Any]:
 
 def _alike(meant: dict[str, Any], waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The case's own request first, then those of its group."""
+    from stanch.approvals.grouping import MAX_ALIKE  # the commands start without it
+
     own = meant["request"]["approval_id"]
     others = [item for item in waiting if item["group"] == meant["group"] and item["request"]["approval_id"] != own]
-    if len(others) >= MOST:
-        typer.echo(f"{len(others) + 1} like requests wait; these are the first {MOST}", err=True)
-    return [item["request"] for item in (meant, *others)][:MOST]
+    if len(others) >= MAX_ALIKE:
+        typer.echo(f"{len(others) + 1} like requests wait; these are the first {MAX_ALIKE}", err=True)
+    return [item["request"] for item in (meant, *others)][:MAX_ALIKE]
 
 
 def print_request(request: dict[str, Any]) -> None:

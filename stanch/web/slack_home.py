@@ -8,12 +8,12 @@ from stanch.approvals import ApprovalRequest
 from stanch.errors import StanchError
 from stanch.records import CaseFilter, CaseRow
 from stanch.seats import may_vote
-from stanch.slack_signing import Button, button_token
+from stanch.slack_signing import KEY_ID, Button, button_token
 from stanch.slack_signing import Verdict as Pressed
 from stanch.slack_views import ASKED, OWN, Item, View, home, moment
 from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, who_is
-from stanch.web.slack_review import KEY_ID, case_url, surface_of
+from stanch.web.slack_review import case_url, surface_of
 
 MOST = 1000  # open approvals that are looked through, soonest end first
 
