@@ -56,9 +56,9 @@ def _alike(meant: dict[str, Any], waiting: list[dict[str, Any]]) -> list[dict[st
 
 def print_request(request: dict[str, Any]) -> None:
     """All of the request, to standard error: nobody decides about what was not shown."""
-    show_facts([("asks", request["question"]), ("action", request["action"]), *request["params"].items()], err=True)
-    show_facts([(bound["action"], bound["params"]) for bound in request["also"]], err=True)
-    show_facts([(name, value) for name, value in request["shown"]], err=True)
-    rest = [(name, request[name]) for name in ("ttl", "undo", "expires_at", "on_timeout", "digest")]
-    needs = " and ".join(f"{need['count']} of {', '.join(need['from_'])}" for need in request["needs"])
-    show_facts([*rest, ("needs", needs)], err=True)
+    from stanch.approvals import ApprovalRequest
+    from stanch.approvals.facts import request_facts
+
+    asked = ApprovalRequest.model_validate({name: request[name] for name in ApprovalRequest.model_fields})
+    facts = request_facts(asked, lambda principal: principal)
+    show_facts([("Asks", asked.question), *facts, ("Request", request["digest"])], err=True)

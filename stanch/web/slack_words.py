@@ -7,11 +7,11 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from stanch.approvals.facts import moment
 from stanch.durations import parse_duration
 from stanch.records.chain import Entry
 from stanch.routing import People
 from stanch.slack_signing import SlashCommand
-from stanch.slack_views import moment
 from stanch.snoozing import LONGEST, SNOOZED, silent_until
 from stanch.web.actions import halt
 from stanch.web.api_control import SCOPE

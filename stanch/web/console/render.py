@@ -14,6 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from stanch.approvals.facts import request_facts
 from stanch.errors import StanchError
 from stanch.routing import People
 from stanch.seats import Open, may_vote
@@ -98,6 +99,7 @@ _engine.filters |= {
     "link": _link,
     "words": _words,
     "clean": clean,
+    "facts": request_facts,
 }
 
 
