@@ -32,7 +32,11 @@ ROUTES = web_support.ROUTES.replace(
     "    user:lea: {name: Lea P., slack: U01LEA}\n    user:eve: {name: Eve, slack: U01EVE}\n"
     "    user:req: {name: Req, slack: U01REQ}\n    user:gone:",
 )
-LINES = {"one": "[{from: [team:shop], count: 1}]", "pair": "[{from: [user:maria]}, {from: [team:shop]}]"}
+LINES = {
+    "one": "[{from: [team:shop], count: 1}]",
+    "pair": "[{from: [user:maria]}, {from: [team:shop]}]",
+    "shell": "[{from: [user:maria]}]",
+}
 
 
 def playbook(name: str, need: str) -> str:
