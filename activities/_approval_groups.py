@@ -12,7 +12,7 @@ from stanch.records import Conflict
 
 NOTICES = "approval-notices"
 EVERY = 600  # seconds in which one place gets one notice of a group
-MOST = 100  # requests, those that end soonest, among which like ones are looked for
+MOST = 1000  # requests of all playbooks, those that end soonest, among which like ones are looked for
 
 
 def is_one_of_many(world: World, request: ApprovalRequest) -> bool:

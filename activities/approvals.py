@@ -13,16 +13,16 @@ from activities._posting import post_once
 from activities._run import outbox
 from activities._texts import case_text, case_url, standing_of
 from activities._world import World
-from stanch.approvals import ApprovalRequest, ApprovalState, Need, Outcome, Settled
+from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
+from stanch.approvals.facts import request_facts
 from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
 from stanch.errors import Rejected
 from stanch.ports import ChatPort, Message, Posted
-from stanch.slack_signing import Button, Verdict, button_token
+from stanch.slack_signing import KEY_ID, Button, Verdict, button_token
 
 MAX_CARDS = 10
 LATE = timedelta(days=1)
-KEY_ID = "1"
 _Place = TypeVar("_Place")
 _Done = TypeVar("_Done")
 
@@ -99,26 +99,6 @@ def _places(world: World, request: ApprovalRequest, kind: str) -> list[str]:
     return list(dict.fromkeys(place for place in found if place))
 
 
-def _facts(world: World, request: ApprovalRequest) -> tuple[tuple[str, str], ...]:
-    """Everything that is approved, in full: nobody consents to what was cut off."""
-    params = tuple((name, str(value)) for name, value in request.params.items())
-    also = tuple((bound.action, str(bound.params)) for bound in request.also)
-    needs = " and ".join(f"{need.count} of {_names(world, need)}" for need in request.needs)
-    end = request.expires_at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    fixed = (
-        ("Takes back by", request.undo),
-        ("Needed", needs),
-        ("Answer until", end),
-        ("No answer", request.on_timeout),
-    )
-    action = (("Action", request.action),) if request.action else ()
-    return action + params + also + request.shown + tuple(pair for pair in fixed if pair[1])
-
-
-def _names(world: World, need: Need) -> str:
-    return ", ".join(world.name_of(person) for person in need.from_)
-
-
 def _card(world: World, call: ApprovalCall, place: str) -> Message:
     request = call.request
     return Message(
@@ -126,7 +106,7 @@ def _card(world: World, call: ApprovalCall, place: str) -> Message:
         channel=place,
         title="Decision needed",
         text=request.question,
-        fields=(*_facts(world, request), *standing_of(world, call.scene)),
+        fields=(*request_facts(request, world.name_of), *standing_of(world, call.scene)),
         buttons=(*_buttons(world, request), ("Review", "stanch.review", _token(world, request, Verdict.REVIEW), "")),
         context=(case_text(world, call.scene), f"Request {request.digest[:12]}", *_step_up(world, request)),
         case_id=request.case_id,

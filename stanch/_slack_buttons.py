@@ -16,6 +16,7 @@ from typing import Any
 from stanch.errors import IntakeError
 
 VERSION = "s1"
+KEY_ID = "1"  # which of our own keys signs buttons
 TOKEN_LIMIT = 2000  # Slack's limit for a button's value
 
 _TOKEN = re.compile(rf"{VERSION}\.([A-Za-z0-9_-]{{1,32}})\.([A-Za-z0-9_-]{{1,1900}})\.([A-Za-z0-9_-]{{43}})", re.ASCII)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
-from stanch.approvals import ApprovalState, Need
+from stanch.approvals import ApprovalRequest, Need, Vote
 from stanch.routing import People
 
 CONCRETE = ("team:", "user:")
@@ -25,7 +26,27 @@ class Seat:
     lapsed: bool = False
 
 
-def seat_of(people: People, state: ApprovalState, principal: str, now: datetime) -> Seat:
+class Open(Protocol):
+    """A request and what has been said about it, whether from records or from its case."""
+
+    @property
+    def request(self) -> ApprovalRequest: ...
+
+    @property
+    def votes(self) -> tuple[Vote, ...]: ...
+
+
+def may_vote(people: People, state: Open, principal: str, now: datetime) -> bool:
+    """Whether a vote of this person, for themselves or in an absent person's seat, would be taken now."""
+    request, seat = state.request, seat_of(people, state, principal, now)
+    voice = seat.for_ or principal
+    if seat.lapsed or not active(people, principal) or principal in request.excluded:
+        return False
+    has_spoken = any(principal == vote.principal or voice == vote.seat for vote in state.votes)
+    return voice in request.approvers() and not has_spoken
+
+
+def seat_of(people: People, state: Open, principal: str, now: datetime) -> Seat:
     """The seat a vote takes: one's own where one has it, else that of somebody who is away."""
     request = state.request
     if any(principal in need.from_ and _own(people, need, principal) for need in request.needs):

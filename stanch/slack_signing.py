@@ -8,12 +8,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from stanch._slack_buttons import Button, Verdict, button_token, read_button_token
+from stanch._slack_buttons import KEY_ID, Button, Verdict, button_token, read_button_token
 from stanch._slack_command import SlashCommand, parse_command, read_command
 from stanch._slack_interaction import Interaction, parse_interaction, read_interaction
 from stanch.errors import IntakeError
 
 __all__ = [
+    "KEY_ID",
     "Button",
     "Interaction",
     "SlashCommand",

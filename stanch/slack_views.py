@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from stanch.approvals import ApprovalRequest, Need, Vote
-from stanch.canonical import canonical
+from stanch.approvals import ApprovalRequest, Vote
+from stanch.approvals.facts import NameOf, request_facts
 from stanch.sinks import slack_blocks as kit
 from stanch.sinks.slack_blocks import Block
 from stanch.sinks.text import one_line
 
 View = dict[str, Any]
-NameOf = Callable[[str], str]
 
 REVIEW = "stanch.review"  # action of the button, and name of the dialog
 PAGE = "stanch.page."
@@ -38,7 +36,8 @@ class Item:
 
 def request_pages(request: ApprovalRequest, votes: Sequence[Vote], name_of: NameOf) -> list[list[Block]]:
     """Everything that is asked, whole, in pages that each fit a dialog."""
-    blocks = [*kit.sections(request.question), *kit.facts(request_facts(request, votes, name_of))]
+    facts = (*request_facts(request, name_of), *_so_far(request, votes, name_of))
+    blocks = [*kit.sections(request.question), *kit.facts(facts)]
     pages: list[list[Block]] = [[]]
     room = PAGE_TEXT
     for block in blocks:
@@ -50,40 +49,9 @@ def request_pages(request: ApprovalRequest, votes: Sequence[Vote], name_of: Name
     return pages
 
 
-def request_facts(request: ApprovalRequest, votes: Sequence[Vote], name_of: NameOf) -> list[tuple[str, str]]:
-    """Label and value of all that a request holds."""
-    found = [("Action", request.action), *((name, written(value)) for name, value in request.params.items())]
-    for bound in request.also:
-        found += [("Also", bound.action), *((name, written(value)) for name, value in bound.params.items())]
-    found += [
-        ("Targets", ", ".join(request.targets)),
-        ("Stands for", request.ttl),
-        ("Takes back by", request.undo),
-        *request.shown,
-        ("Asked for by", name_of(request.requester) if request.requester else ""),
-        ("Needed", " and ".join(_need(need, name_of) for need in request.needs)),
-        ("May not decide", ", ".join(map(name_of, request.excluded))),
-        ("So far", "; ".join(f"{name_of(vote.principal)}: {vote.verdict}" for vote in votes) or "nobody"),
-        ("Answer until", moment(request.expires_at)),
-        ("No answer", request.on_timeout),
-        ("Impact", "high: two people, or one who has just signed in at the console" if request.high_impact else ""),
-        ("Playbook", request.playbook),
-        ("Request", request.digest),
-    ]
-    return [(label, value) for label, value in found if value]
-
-
-def written(value: Any) -> str:
-    """A parameter as it is: text as text, everything else as JSON."""
-    return value if isinstance(value, str) else canonical(value).decode()
-
-
-def moment(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _need(need: Need, name_of: NameOf) -> str:
-    return f"{need.count} of {', '.join(map(name_of, need.from_))}"
+def _so_far(request: ApprovalRequest, votes: Sequence[Vote], name_of: NameOf) -> list[tuple[str, str]]:
+    voted = "; ".join(f"{name_of(vote.principal)}: {vote.verdict}" for vote in votes) or "nobody"
+    return [("So far", voted), ("Request", request.digest)]
 
 
 def review(request: ApprovalRequest, page: list[Block], *, number: int, of: int, metadata: str, url: str) -> View:

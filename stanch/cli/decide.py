@@ -31,6 +31,7 @@ def approve(
 ) -> None:
     """Approve what a case asks; everything that is asked is printed first."""
     found = api(url, by)
+    _one_digest(digest, group=group)
     if group:
         vote_together(found, case, step, verdict=choose or "approve", reason=reason, yes=yes, as_json=as_json)
     request = _request(found, case, step=step, digest=digest)
@@ -50,10 +51,17 @@ def deny(
 ) -> None:
     """Deny what a case asks."""
     found = api(url, by)
+    _one_digest(digest, group=group)
     if group:
         vote_together(found, case, step, verdict="deny", reason=reason, yes=yes, as_json=as_json)
     request = _request(found, case, step=step, digest=digest)
     _vote(found, request, verdict="deny", reason=reason, yes=yes, as_json=as_json)
+
+
+def _one_digest(digest: str, *, group: bool) -> None:
+    """Each request of a group has a digest of its own, so that one digest would be about one of them only."""
+    if digest and group:
+        raise leave(2, "--digest is about one request; leave it out, or leave out --group")
 
 
 def _request(found: Api, case: str, *, step: str, digest: str) -> dict[str, Any]:

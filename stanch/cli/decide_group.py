@@ -10,12 +10,12 @@ from stanch.cli.client import Api, leave, safe, show_facts, show_json
 
 PENDING = 6
 PARTIAL = 7
-MOST = 40  # as many as the API takes at once
 
 
 def vote_together(found: Api, case: str, step: str, *, verdict: str, reason: str, yes: bool, as_json: bool) -> NoReturn:
     """Vote about what a case asks and about all like requests that wait now; what comes later is not in it."""
-    items = _alike(found.get("/v1/approvals")["approvals"], case, step)
+    own: list[dict[str, Any]] = found.get("/v1/approvals", {"case_id": case})["approvals"]
+    items = _alike(_meant(own, step), found.get("/v1/approvals")["approvals"])
     for item in items:
         show_facts([("case", item["case_id"])], err=True)
         print_request(item)
@@ -33,24 +33,32 @@ def vote_together(found: Api, case: str, step: str, *, verdict: str, reason: str
     raise typer.Exit({"counted": 0, "recorded": PENDING, "partial": PARTIAL}.get(answer["status"], 1))
 
 
-def _alike(waiting: list[dict[str, Any]], case: str, step: str) -> list[dict[str, Any]]:
-    """The case's own request first, then those of its group."""
-    meant = [item for item in waiting if item["request"]["case_id"] == case and step in ("", item["request"]["step"])]
+def _meant(own: list[dict[str, Any]], step: str) -> dict[str, Any]:
+    """The case's own request, asked for by itself: of all that wait only those that end soonest are listed."""
+    meant = [item for item in own if step in ("", item["request"]["step"])]
     if not meant:
         raise leave(1, "this case asks for nothing now")
     if len(meant) > 1:
         raise leave(2, f"name the step: {', '.join(item['request']['step'] for item in meant)}")
-    others = [item for item in waiting if item["group"] == meant[0]["group"] and item is not meant[0]]
-    if len(others) >= MOST:
-        typer.echo(f"{len(others) + 1} like requests wait; these are the first {MOST}", err=True)
-    return [item["request"] for item in (meant[0], *others)][:MOST]
+    return meant[0]
+
+
+def _alike(meant: dict[str, Any], waiting: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The case's own request first, then those of its group."""
+    from stanch.approvals.grouping import MAX_ALIKE  # the commands start without it
+
+    own = meant["request"]["approval_id"]
+    others = [item for item in waiting if item["group"] == meant["group"] and item["request"]["approval_id"] != own]
+    if len(others) >= MAX_ALIKE:
+        typer.echo(f"{len(others) + 1} like requests wait; these are the first {MAX_ALIKE}", err=True)
+    return [item["request"] for item in (meant, *others)][:MAX_ALIKE]
 
 
 def print_request(request: dict[str, Any]) -> None:
     """All of the request, to standard error: nobody decides about what was not shown."""
-    show_facts([("asks", request["question"]), ("action", request["action"]), *request["params"].items()], err=True)
-    show_facts([(bound["action"], bound["params"]) for bound in request["also"]], err=True)
-    show_facts([(name, value) for name, value in request["shown"]], err=True)
-    rest = [(name, request[name]) for name in ("ttl", "undo", "expires_at", "on_timeout", "digest")]
-    needs = " and ".join(f"{need['count']} of {', '.join(need['from_'])}" for need in request["needs"])
-    show_facts([*rest, ("needs", needs)], err=True)
+    from stanch.approvals import ApprovalRequest
+    from stanch.approvals.facts import request_facts
+
+    asked = ApprovalRequest.model_validate({name: request[name] for name in ApprovalRequest.model_fields})
+    facts = request_facts(asked, lambda principal: principal)
+    show_facts([("Asks", asked.question), *facts, ("Request", request["digest"])], err=True)

@@ -82,6 +82,13 @@ class Ledger(Database):
         open_effects = _open_effects(rows)
         return [_item(row, open_effects) for row in rows]
 
+    def count_keys(self, case_id: str, episode: str, prefix: str, *, limit: int) -> int:
+        """How many entries of a case have a key that begins like this, counted up to a limit."""
+        mine = (ledger.c.case_id == case_id, ledger.c.episode == episode)
+        found = select(ledger.c.seq).where(*mine, ledger.c.key.startswith(prefix, autoescape=True)).limit(limit)
+        with self._read() as db:
+            return db.execute(select(func.count()).select_from(found.subquery())).scalar_one()
+
     def verify(self, case_id: str = "") -> Verification:
         """Check one case's chain, or every chain and that no case is missing."""
         with self._read(snapshot=True) as db:

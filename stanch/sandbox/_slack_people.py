@@ -55,8 +55,14 @@ class People:
         return self._submit(person_id, view=view, answers=answers).status
 
     def send(self, person_id: str, shown: Shown, answers: Mapping[str, str]) -> Mapping[str, Any]:
-        """Send a dialog that stands, and do with it what the app says; gives the app's answer."""
+        """Send a dialog that stands, and do with it what the app says; gives the app's answer.
+
+        Raises:
+            ValueError: Slack would not take this answer, and would show the person an error.
+        """
         body = self._submit(person_id, view=shown.whole(), answers=answers).body
+        if problems := _answer_mistakes(shown.view, body):
+            raise ValueError("; ".join(problems))
         with self.workspace.lock:
             if body.get("response_action") == "update":
                 self.views.change(shown, body["view"])
@@ -139,6 +145,14 @@ class People:
 
     def _response(self, person: Person) -> str:
         return self.base + self.workspace.response(person.id)
+
+
+def _answer_mistakes(view: Mapping[str, Any], body: Mapping[str, Any]) -> list[str]:
+    """What Slack would refuse about the answer to a dialog that was sent."""
+    if body.get("response_action") == "update":
+        return rules.view_mistakes(body.get("view"))
+    inputs = {block.get("block_id") for block in view["blocks"] if block.get("type") == "input"}
+    return [f"no input block {name!r}" for name in body.get("errors", {}) if name not in inputs]
 
 
 def has_button(message: Mapping[str, Any], button: str) -> bool:

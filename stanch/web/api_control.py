@@ -15,9 +15,8 @@ from stanch.web.auth import By
 from stanch.web.problems import WebError
 from stanch.web.services import Given, Services
 
-Scope = Annotated[
-    str, Field(pattern=r"^(all|(playbook|point|action|source|host):[A-Za-z0-9_.*:-]{1,253})$", max_length=300)
-]
+SCOPE = r"^(all|(playbook|point|action|source|host):[A-Za-z0-9_.*:-]{1,253})$"
+Scope = Annotated[str, Field(pattern=SCOPE, max_length=300)]
 LeaseId = Annotated[str, Path(max_length=200)]
 
 router = APIRouter(prefix="/v1")

@@ -20,7 +20,7 @@ from stanch.approvals import Code, Settled, Verdict, Vote
 from stanch.approvals.model import Via
 from stanch.contract import Decision
 from stanch.errors import DependencyError
-from stanch.seats import Seat, seat_of
+from stanch.seats import Seat, active, seat_of
 from stanch.web.services import Services, now
 
 PATIENCE = timedelta(milliseconds=1200)  # Slack gives three seconds in all
@@ -112,15 +112,15 @@ async def cast(services: Services, ballot: Ballot, *, principal: str) -> Answer:
 async def _seat(services: Services, ballot: Ballot, principal: str) -> Seat:
     """By the directory of this moment.
 
-    Where records do not answer, who was asked may answer: the process that makes the change looks again right before
-    it, and makes none without records.
+    Where records do not answer, whoever is asked and still active may answer: the process that makes a change looks
+    again right before it, and makes none without records. A denial is not looked at again, nor is an option.
     """
+    people = services.policy.current.routes.people
     try:
         async with asyncio.timeout(LOOKING.total_seconds()):
             state = await asyncio.to_thread(services.records.approval, ballot.approval_id)
     except (TimeoutError, DependencyError):
-        return Seat()
-    people = services.policy.current.routes.people
+        return Seat(lapsed=not active(people, principal))
     return seat_of(people, state, principal, now()) if state is not None else Seat()
 
 
@@ -144,9 +144,10 @@ def _over() -> Answer:
 async def _store(services: Services, case_id: str, vote: Vote) -> Answer:
     """Leave the vote as a signal: it survives until a worker is there, and its id keeps it from counting twice.
 
-    The same answer of the same person again, while the first waits, adds nothing: only the first vote ever counts.
+    The same again, while the first waits, adds nothing. What the case judges differently is another vote: a person who
+    has proven who they are only the second time, or has another seat by then, is heard the second time.
     """
-    same_vote = (vote.approval_id, vote.digest, vote.principal, vote.verdict, vote.reason)
+    same_vote = _same(vote)
     if _is_stored(services.stored_votes, same_vote):
         return Answer(Fate.RECORDED, "A013", "recorded before; it counts as soon as a worker is back")
     handle = services.client.get_workflow_handle(case_id)
@@ -159,6 +160,12 @@ async def _store(services: Services, case_id: str, vote: Vote) -> Answer:
         return Answer(Fate.LOST, "D010", "not recorded: Temporal cannot be reached right now, try again")
     services.stored_votes[same_vote] = now()
     return Answer(Fate.RECORDED, "A013", "recorded; it counts as soon as a worker is back")
+
+
+def _same(vote: Vote) -> tuple[str, ...]:
+    """All that the case looks at: two votes that are alike in it have one answer."""
+    said = (vote.approval_id, vote.digest, vote.principal, vote.verdict, vote.reason)
+    return (*said, vote.for_, str(vote.lapsed), str(vote.step_up))
 
 
 def _is_stored(stored: dict[tuple[str, ...], datetime], vote: tuple[str, ...]) -> bool:

@@ -15,6 +15,7 @@ from stanch.web.problems import WebError
 from stanch.web.services import Services, now
 from stanch.web.temporal import view_of_case
 
+MOST_PENDING = 1000  # of all cases, those that end soonest
 Standing = tuple[tuple[str, str], ...]
 
 
@@ -82,8 +83,8 @@ def standings(services: Services, approvals: Sequence[ApprovalView]) -> dict[str
 
 
 async def pending(services: Services, *, case_id: str = "") -> tuple[ApprovalView, ...]:
-    """Approvals that wait, as records have them."""
-    found = await asyncio.to_thread(services.records.approvals, case_id=case_id)
+    """Approvals that wait, as records have them, soonest end first; at most MOST_PENDING."""
+    found = await asyncio.to_thread(services.records.approvals, case_id=case_id, limit=MOST_PENDING)
     return tuple(
         ApprovalView(path=state.request.step, request=state.request, votes=state.votes, open_lines=open_lines(state))
         for state in found

@@ -26,6 +26,12 @@ def in_words(people: People, text: str) -> str:
     return _USER.sub(lambda match: shown_name(people, match[0]), text)
 
 
+def sentence(people: People, text: str) -> str:
+    """The same as a sentence: a capital, and one full stop at its end."""
+    words = in_words(people, text)
+    return f"{words[:1].upper()}{words[1:].removesuffix('.')}."
+
+
 def principals(people: People) -> list[tuple[str, str]]:
     """Active users as (id, name to read), by name."""
     users = people.directory.users

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Request
@@ -15,12 +16,14 @@ from stanch.slack_signing import Interaction, parse_interaction
 from stanch.web.services import Given, Services
 from stanch.web.slack_clicks import ACK_SECONDS, Taken, take
 from stanch.web.slack_events import hear_event
+from stanch.web.slack_late import follow, meanwhile
 from stanch.web.slack_proof import proven
 from stanch.web.slack_reply import said, tell
 
 MAX_CHALLENGE = 500
 
 router = APIRouter()
+_log = logging.getLogger(__name__)
 
 
 @router.post("/v1/slack/interactions")
@@ -31,17 +34,27 @@ async def interaction(request: Request, services: Given, later: BackgroundTasks)
     deed = parse_interaction(body)
     work = asyncio.ensure_future(take(services, deed))
     done, _ = await asyncio.wait({work}, timeout=ACK_SECONDS)
-    later.add_task(_say, services, deed, work)
+    later.add_task(_say, services, deed, work, late=not done)
     if not done:
-        return {}  # it goes on, and the person is told then
+        return meanwhile(deed.kind)
     taken = work.result()
     return said(escape(taken.text)) if taken.text else dict(taken.answer)
 
 
-async def _say(services: Services, deed: Interaction, work: asyncio.Future[Taken]) -> None:
-    taken = await work
+async def _say(services: Services, deed: Interaction, work: asyncio.Future[Taken], *, late: bool) -> None:
+    taken = await _end(work) if late else work.result()
     if taken.text:
         await tell(services, deed, taken.text)
+    elif late and deed.kind == "view_submission":
+        await follow(services, deed.view_id, taken.answer)
+
+
+async def _end(work: asyncio.Future[Taken]) -> Taken:
+    try:
+        return await work
+    except Exception as error:  # answered already; the text of an error may be somebody else's
+        _log.error("slack: unexpected %s", type(error).__name__)
+        return Taken()
 
 
 @router.post("/v1/slack/events")

@@ -6,23 +6,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from stanch.approvals import Code
 from stanch.errors import IntakeError
-from stanch.slack_signing import Button, Interaction, read_button_token
+from stanch.slack_signing import KEY_ID, Button, Interaction, read_button_token
 from stanch.slack_signing import Verdict as Pressed
 from stanch.slack_views import PAGE, REVIEW, told
 from stanch.web.decisions import Answer, Ballot, cast
-from stanch.web.people import in_words
+from stanch.web.people import sentence
 from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, who_is
 from stanch.web.slack_refusals import note_refusal
-from stanch.web.slack_review import Asked, open_review, send_review, turn_page
+from stanch.web.slack_review import Asked, case_url, open_review, send_review, turn_page
 
-KEY_ID = "1"
 ACK_SECONDS = 2.6  # Slack waits three, and then shows the person a warning
 OURS = "stanch."
 LINKS = "stanch.open"  # buttons that only open a page; Slack tells us of them too
-STEP_UP = "A010"
-NEEDS_REASON = "A009"
 
 
 @dataclass(frozen=True)
@@ -82,20 +80,19 @@ async def _vote(services: Services, asked: Asked) -> str:
         click=f"{deed.user_id}:{deed.message_ts or deed.view_id}:{deed.action_ts}",
     )
     answer = await cast(services, ballot, principal=asked.principal)
-    if answer.code == NEEDS_REASON:  # the dialog asks for it
+    if answer.code == Code.NEEDS_REASON:  # the dialog asks for it
         return await open_review(services, asked)
-    return sentence(services, answer, button.case_id)
+    return _told(services, answer, button.case_id)
 
 
 def verdict_of(button: Button) -> str:
     return button.option or button.verdict.value
 
 
-def sentence(services: Services, answer: Answer, case_id: str) -> str:
+def _told(services: Services, answer: Answer, case_id: str) -> str:
     """What became of a vote, in words."""
-    words = in_words(services.policy.current.routes.people, answer.message)
-    where = f" {services.settings.public_url}/cases/{case_id}" if answer.code == STEP_UP else ""
-    return f"{_capital(words).removesuffix('.')}.{where}"
+    where = f" {case_url(services, case_id)}" if answer.code == Code.NEEDS_STEP_UP else ""
+    return sentence(services.policy.current.routes.people, answer.message) + where
 
 
 def _capital(text: str) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from stanch.approvals import ApprovalRequest, ApprovalState
+from stanch.approvals import ApprovalRequest
+from stanch.approvals.facts import moment
 from stanch.errors import StanchError
 from stanch.records import CaseFilter, CaseRow
-from stanch.slack_signing import Button, button_token
+from stanch.seats import may_vote
+from stanch.slack_signing import KEY_ID, Button, button_token
 from stanch.slack_signing import Verdict as Pressed
-from stanch.slack_views import ASKED, OWN, Item, View, home, moment
-from stanch.web.services import Services
+from stanch.slack_views import ASKED, OWN, Item, View, home
+from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, who_is
-from stanch.web.slack_review import KEY_ID, case_url, surface_of
+from stanch.web.slack_review import case_url, surface_of
 
 MOST = 1000  # open approvals that are looked through, soonest end first
 
@@ -43,13 +45,10 @@ async def _home(services: Services, principal: str) -> View:
 
 
 async def waiting_for(services: Services, principal: str) -> list[ApprovalRequest]:
-    """What this person may decide and has not yet, soonest end first."""
+    """What this person may decide, also for somebody who is away, and has not yet; soonest end first."""
     found = await asyncio.to_thread(services.records.approvals, limit=MOST)
-    return [state.request for state in found if _is_for(state, principal)]
-
-
-def _is_for(state: ApprovalState, principal: str) -> bool:
-    return principal in state.request.approvers() and all(vote.principal != principal for vote in state.votes)
+    people, at = services.policy.current.routes.people, now()
+    return [state.request for state in found if may_vote(people, state, principal, at)]
 
 
 async def cases_of(services: Services, principal: str) -> list[CaseRow]:

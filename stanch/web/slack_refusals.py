@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
 
 from stanch.errors import DependencyError
@@ -15,8 +16,12 @@ from stanch.web.slack_people import Account
 EVENT = "approval.click_refused"
 MOST = 64  # lines of one approval
 REMEMBERED = 5000
+SECONDS = 0.2  # of Slack's three, after which the person is answered and the line is written behind their back
 
-_told: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+_Seen = tuple[str, str, str]
+_told: OrderedDict[_Seen, None] = OrderedDict()
+_work: set[asyncio.Task[None]] = set()
+_log = logging.getLogger(__name__)
 
 
 async def note_refusal(services: Services, account: Account, *, code: str, button: Button | None) -> None:
@@ -28,9 +33,20 @@ async def note_refusal(services: Services, account: Account, *, code: str, butto
     seen = (about, account.user_id, code)
     if seen in _told:
         return
+    task = asyncio.ensure_future(_noted(services, account, seen, button))
+    _work.add(task)
+    task.add_done_callback(_work.discard)
+    await asyncio.wait({task}, timeout=SECONDS)
+
+
+async def _noted(services: Services, account: Account, seen: _Seen, button: Button | None) -> None:
+    about, _, code = seen
     try:
         await asyncio.to_thread(_write, services, account, code, about, button)
     except DependencyError:
+        return
+    except Exception as error:  # nobody may be waiting any more, and the text of an error may be somebody else's
+        _log.error("slack: unexpected %s", type(error).__name__)
         return
     _told[seen] = None
     while len(_told) > REMEMBERED:
@@ -39,20 +55,16 @@ async def note_refusal(services: Services, account: Account, *, code: str, butto
 
 def _write(services: Services, account: Account, code: str, about: str, button: Button | None) -> None:
     case_id = button.case_id if button is not None else CONTROL
-    if _lines(services, case_id, about) >= MOST:
+    about_it = f"refused:{about}:"
+    if services.records.count_keys(case_id, CONTROL, about_it, limit=MOST) >= MOST:
         return
     entry = Entry(
         case_id=case_id,
         episode=CONTROL,
-        key=f"refused:{about}:{account.user_id}:{code}",
+        key=f"{about_it}{account.user_id}:{code}",
         time=now(),
         actor=f"slack:{account.team_id or account.enterprise_id}:{account.user_id}",
         event=EVENT,
         data={"code": code, "about": about, "verdict": button.option or button.verdict.value if button else ""},
     )
     services.records.append([entry])
-
-
-def _lines(services: Services, case_id: str, about: str) -> int:
-    found = services.records.timeline(case_id)
-    return sum(item.event == EVENT and item.data.get("about") == about for item in found)

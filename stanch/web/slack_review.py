@@ -8,23 +8,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from stanch.approvals import Code
 from stanch.chat_surface import ChatSurface, View
 from stanch.contract import ApprovalView
 from stanch.errors import StanchError
 from stanch.ports import ChatPort
-from stanch.slack_signing import Button, Interaction, button_token
+from stanch.slack_signing import KEY_ID, Button, Interaction, button_token
 from stanch.slack_signing import Verdict as Pressed
 from stanch.slack_views import PAGE, REASON, VERDICT, request_pages, review, told
 from stanch.web.decisions import Answer, Ballot, Fate, cast
 from stanch.web.looking import pending
-from stanch.web.people import in_words, shown_name
+from stanch.web.people import sentence, shown_name
 from stanch.web.services import Services
 from stanch.web.temporal import view_of_case
 
-KEY_ID = "1"
 LOOK_SECONDS = 0.9
 LAST, MIDDLE = "last", "page"  # what the token of a dialog's page says of it
-METADATA_LIMIT = 3000
 
 GONE = "This is no longer asked: it was decided, withdrawn, or has expired. The case shows what became of it."
 CHANGED = "What is asked has changed since this was shown. Open the case, or wait for the new card."
@@ -97,9 +96,8 @@ async def send_review(services: Services, asked: Asked) -> Mapping[str, Any]:
 
 
 def _said(services: Services, answer: Answer, button: Button) -> Mapping[str, Any]:
-    words = in_words(services.policy.current.routes.people, answer.message)
-    words = words[:1].upper() + words[1:].removesuffix(".") + "."
-    if answer.code == "A009":
+    words = sentence(services.policy.current.routes.people, answer.message)
+    if answer.code == Code.NEEDS_REASON:
         return _wrong(REASON, words)
     if answer.fate is Fate.LOST:
         return _wrong(VERDICT, words)  # the dialog stays, so that it can be sent again

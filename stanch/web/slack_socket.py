@@ -12,11 +12,13 @@ from fastapi import FastAPI
 
 from stanch.chat_surface import Acknowledge, ChatSurface, Heard, Line, LineState
 from stanch.errors import StanchError
+from stanch.shapes import is_dict
 from stanch.slack_signing import read_command, read_interaction
 from stanch.web.services import Services
 from stanch.web.slack_clicks import ACK_SECONDS, take
 from stanch.web.slack_commands import answer
 from stanch.web.slack_events import hear_event
+from stanch.web.slack_late import follow, meanwhile
 from stanch.web.slack_reply import tell
 
 AT_ONCE = 64
@@ -82,19 +84,17 @@ class Socket:
         loop.call_soon_threadsafe(self._begin, heard, acknowledge)
 
     def _begin(self, heard: Heard, acknowledge: Acknowledge) -> None:
-        task = asyncio.ensure_future(self._handle(heard, acknowledge))
-        self._work.add(task)
-        task.add_done_callback(self._work.discard)
+        self._later(self._handle(heard, acknowledge))
 
     async def _handle(self, heard: Heard, acknowledge: Acknowledge) -> None:
-        """Answer in time: what takes longer is acknowledged without an answer, and goes on."""
+        """Answer in time: what takes longer goes on, and a dialog shows the result then."""
         work = asyncio.ensure_future(self._answer(heard))
-        try:
-            payload = await asyncio.wait_for(asyncio.shield(work), ACK_SECONDS)
-        except TimeoutError:
-            payload = dict[str, Any]()
-        await asyncio.to_thread(acknowledge, payload)
-        await work
+        done, _ = await asyncio.wait({work}, timeout=ACK_SECONDS)
+        kind = heard.payload.get("type")
+        await asyncio.to_thread(acknowledge, work.result() if done else meanwhile(kind))
+        answer = await work
+        if not done and kind == "view_submission":
+            await follow(self._services, _view_id(heard.payload), answer)
 
     async def _answer(self, heard: Heard) -> Mapping[str, Any]:
         try:
@@ -121,9 +121,22 @@ class Socket:
         return {}
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.ensure_future(work)
+        task = asyncio.ensure_future(_quietly(work))
         self._work.add(task)
         task.add_done_callback(self._work.discard)
+
+
+async def _quietly(work: Coroutine[Any, Any, None]) -> None:
+    """What nobody waits for fails with a word of ours: asyncio would log the text of the error, maybe a vendor's."""
+    try:
+        await work
+    except Exception as error:
+        _log.error("slack: unexpected %s", type(error).__name__)
+
+
+def _view_id(payload: Mapping[str, Any]) -> str:
+    view = payload.get("view")
+    return str(view.get("id", "")) if is_dict(view) else ""
 
 
 @asynccontextmanager

@@ -7,13 +7,14 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from stanch.approvals.facts import moment
 from stanch.durations import parse_duration
 from stanch.records.chain import Entry
 from stanch.routing import People
 from stanch.slack_signing import SlashCommand
-from stanch.slack_views import moment
 from stanch.snoozing import LONGEST, SNOOZED, silent_until
 from stanch.web.actions import halt
+from stanch.web.api_control import SCOPE
 from stanch.web.assigning import Hand, assign
 from stanch.web.people import shown_name
 from stanch.web.problems import WebError
@@ -30,7 +31,6 @@ Nothing is approved here: use the buttons of the card, the console or the comman
 SHOWN = 10
 _CASE = re.compile(r"[A-Za-z0-9_-]{1,80}", re.ASCII)
 _ACCOUNT = re.compile(r"@([UW][A-Z0-9]{1,30})", re.ASCII)
-_SCOPE = re.compile(r"all|(?:playbook|point|action|source|host):[A-Za-z0-9_.*:-]{1,253}", re.ASCII)
 
 
 async def carry_out(services: Services, given: SlashCommand, principal: str) -> str:
@@ -116,7 +116,7 @@ def _span(text: str) -> timedelta:
 
 async def _halt(services: Services, given: SlashCommand, principal: str) -> str:
     scope, reason = given.words[1], " ".join(given.words[2:])
-    if not _SCOPE.fullmatch(scope):
+    if not re.fullmatch(SCOPE, scope, re.ASCII):
         hint = "write all, or playbook:, point:, action:, source: or host: and a name"
         raise WebError("this is no scope", status=422, code="W006", place="scope", hint=hint)
     await halt(services, scope=scope, by=principal, reason=reason, freeze=False)

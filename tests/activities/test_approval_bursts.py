@@ -8,6 +8,7 @@ from pathlib import Path
 from glue import NOW, Glue, request, scene
 
 from activities import approvals
+from stanch.approvals import ApprovalState
 from stanch.contract import ApprovalCall
 from stanch.ports import Message, Posted
 from stanch.records import CaseRow
@@ -31,11 +32,16 @@ def burst(glue: Glue, count: int, *, owners: tuple[str, ...] = ("team:a",), **mo
         approvals.show(glue.world, ApprovalCall(scene=scene(case_id=case_id), request=asked))
 
 
-def told(tmp_path: Path, count: int, *, owners: tuple[str, ...] = ("team:a",), **more: bool) -> list[bool]:
-    """Whether each message of one place has buttons."""
+def told(
+    tmp_path: Path, count: int, *, owners: tuple[str, ...] = ("team:a",), others: int = 0, **more: bool
+) -> list[bool]:
+    """Whether each message of one place has buttons, while requests of another playbook wait as well."""
     with Glue(tmp_path, approval_cards=2, chat={"slack": {"kind": "slack"}}) as glue:
         chat = Chat()
         glue.world._built["chat", "slack"] = chat
+        for number in range(others):
+            asked = request("block.scope", {}, approval_id=f"Z{number}", playbook="another")
+            glue.records.put_approval(ApprovalState(request=asked))
         burst(glue, count, owners=owners, **more)
         places = {message.channel for message in chat.posted}
         return [bool(message.buttons) for message in chat.posted if message.channel == min(places)]
@@ -43,6 +49,10 @@ def told(tmp_path: Path, count: int, *, owners: tuple[str, ...] = ("team:a",), *
 
 def test_after_the_first_cards_one_notice_leads_to_all(tmp_path: Path) -> None:
     assert told(tmp_path, 6) == [True, True, False]
+
+
+def test_a_burst_is_one_however_many_others_wait(tmp_path: Path) -> None:
+    assert told(tmp_path, 6, others=150) == [True, True, False]
 
 
 def test_other_owners_and_high_impact_stand_alone(tmp_path: Path) -> None:

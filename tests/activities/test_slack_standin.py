@@ -22,6 +22,8 @@ from starlette.routing import Route
 
 from stanch.errors import IntakeError
 from stanch.sandbox._server import Standin
+from stanch.sandbox._slack_delivery import Delivered
+from stanch.sandbox._slack_workspace import Shown
 from stanch.sandbox.slack import SANDBOX_APP, Channel, Forgery, Person, SlackStandin
 from stanch.slack_signing import Interaction, parse_interaction, verify
 
@@ -238,6 +240,26 @@ def test_a_dialog_arrives_with_its_answers(slack: SlackStandin, gateway: Gateway
     assert slack.people.submit("U01MARIA", view=MODAL, answers={"reason": "partner traffic"}) == 200
     assert gateway.read[-1].inputs == (("reason", "partner traffic"),)
     assert (gateway.read[-1].action_id, gateway.read[-1].value) == ("stanch.reason", "tok")
+
+
+ASKED = {"type": "input", "block_id": "verdict", "label": {"type": "plain_text", "text": "Decision"}}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"response_action": "errors", "errors": {"nowhere": "Choose one."}}, "no input block 'nowhere'"),
+        ({"response_action": "update", "view": {**MODAL, "title": {"type": "plain_text", "text": "x" * 25}}}, "24"),
+        ({"response_action": "update"}, "unsupported view"),
+    ],
+)
+def test_an_answer_to_a_dialog_that_slack_would_not_take_is_a_mistake(
+    slack: SlackStandin, answer: dict[str, Any], words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {**MODAL, "blocks": [{**ASKED, "element": {"type": "plain_text_input", "action_id": "verdict"}}]}
+    monkeypatch.setattr(slack.people.delivery, "interaction", lambda _payload: Delivered(200, answer))
+    with pytest.raises(ValueError, match=words):
+        slack.people.send("U01MARIA", Shown(id="V1", user="U01MARIA", view=given, hash="1"), {})
 
 
 def test_an_app_that_does_not_answer_is_seen() -> None:

@@ -23,7 +23,7 @@ from stanch.sandbox._server import Fault
 from stanch.sandbox.jira import JiraStandin
 from stanch.sandbox.servicenow import ServiceNowStandin
 from stanch.sandbox.slack import SANDBOX_APP, Channel, Person, SlackStandin
-from stanch.slack_signing import Verdict, read_button_token
+from stanch.slack_signing import KEY_ID, Verdict, read_button_token
 from stanch.views import ApiView, FindingView, OwnerView, RouteView, TicketTarget
 
 FINDING = FindingView(
@@ -390,7 +390,7 @@ def test_a_card_shows_everything_that_is_approved(glue: Glue, slack: SlackStandi
     assert [word for word in wanted if word not in text] == []
     assert asked.digest[:12] in text
     assert [each["action_id"] for each in buttons] == ["stanch.approve", "stanch.deny", "stanch.review"]
-    read = read_button_token(buttons[0]["value"], secrets={approvals.KEY_ID: glue.keys.buttons}, now=NOW)
+    read = read_button_token(buttons[0]["value"], secrets={KEY_ID: glue.keys.buttons}, now=NOW)
     assert (read.verdict, read.digest, read.case_id) == (Verdict.APPROVE, asked.digest, CASE)
     pending = glue.records.approvals()
     assert [each.request for each in pending] == [asked]
@@ -403,7 +403,7 @@ def test_a_card_with_options_has_one_button_each(glue: Glue, slack: SlackStandin
     names = ["stanch.option.lift", "stanch.option.keep_for_a_day", "stanch.review"]
     assert [each["action_id"] for each in buttons] == names
     assert [each["text"]["text"] for each in buttons] == ["Lift", "Keep for a day", "Review"]
-    read = read_button_token(buttons[1]["value"], secrets={approvals.KEY_ID: glue.keys.buttons}, now=NOW)
+    read = read_button_token(buttons[1]["value"], secrets={KEY_ID: glue.keys.buttons}, now=NOW)
     assert (read.verdict, read.option) == (Verdict.OPTION, "keep_for_a_day")
 
 
@@ -413,7 +413,7 @@ def test_a_card_that_does_not_fit_cannot_be_approved(glue: Glue, slack: SlackSta
     text, buttons = card(slack, "U01MARIA")
     assert "cannot be approved here" in text
     assert [each["action_id"] for each in buttons] == ["stanch.deny", "stanch.review"]
-    read = read_button_token(buttons[1]["value"], secrets={approvals.KEY_ID: glue.keys.buttons}, now=NOW)
+    read = read_button_token(buttons[1]["value"], secrets={KEY_ID: glue.keys.buttons}, now=NOW)
     assert (read.verdict, read.option) == (Verdict.REVIEW, "")
 
 
@@ -432,7 +432,7 @@ def test_an_option_called_review_is_not_what_the_review_button_says(glue: Glue, 
     asked = asking(options=("review", "lift"), on_timeout="lift", shown=facts)
     approvals.show(glue.world, ApprovalCall(scene=scene(), request=asked))
     _, (button,) = card(slack, "U01ANA")
-    read = read_button_token(button["value"], secrets={approvals.KEY_ID: glue.keys.buttons}, now=NOW)
+    read = read_button_token(button["value"], secrets={KEY_ID: glue.keys.buttons}, now=NOW)
     assert (button["action_id"], read.verdict, read.option) == ("stanch.review", Verdict.REVIEW, "")
 
 

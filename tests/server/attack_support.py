@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -16,10 +16,9 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 import web_support
-from web_support import Edge, FixedPolicy, Rules, eventually, finding, fixed_policy
+from web_support import Edge, FakeChat, FixedPolicy, Rules, eventually, finding, fixed_policy
 
 from stanch.contract import CASE_WORKFLOW, REPORT, CaseInput, FindingReport, queue
-from stanch.ports import ChatUser, Check, Message, Posted
 from stanch.routing import load_routes
 from stanch.slack_signing import Button, Verdict, button_token, sign
 from stanch.views import ApiView, FindingView
@@ -32,7 +31,11 @@ ROUTES = web_support.ROUTES.replace(
     "    user:lea: {name: Lea P., slack: U01LEA}\n    user:eve: {name: Eve, slack: U01EVE}\n"
     "    user:req: {name: Req, slack: U01REQ}\n    user:gone:",
 )
-LINES = {"one": "[{from: [team:shop], count: 1}]", "pair": "[{from: [user:maria]}, {from: [team:shop]}]"}
+LINES = {
+    "one": "[{from: [team:shop], count: 1}]",
+    "pair": "[{from: [user:maria]}, {from: [team:shop]}]",
+    "shell": "[{from: [user:maria]}]",
+}
 
 
 def playbook(name: str, need: str) -> str:
@@ -40,28 +43,6 @@ def playbook(name: str, need: str) -> str:
     text = web_support.PLAYBOOK.replace("id: hold_endpoint", f"id: hold_{name}")
     text = text.replace("path: /**", f"path: /{name}/**")
     return text.replace("[{from: [user:maria], count: 1}]", need)
-
-
-class Workspace:
-    """A Slack whose accounts a test chooses."""
-
-    def __init__(self) -> None:
-        self.users = {name: ChatUser(id=name, name=name, team="T0HOME") for name in PEOPLE}
-        self.posted: list[Message] = []
-        self.updated: list[Message] = []
-
-    def user(self, user_id: str) -> ChatUser:
-        return self.users[user_id]
-
-    def post(self, message: Message) -> Posted:
-        self.posted.append(message)
-        return Posted(message.channel, "1.1")
-
-    def update(self, posted: Posted, message: Message) -> None:
-        self.updated.append(message)
-
-    def doctor(self) -> Sequence[Check]:
-        return []
 
 
 class Target(Edge):
@@ -79,9 +60,9 @@ class Target(Edge):
         return settings
 
     @property
-    def workspace(self) -> Workspace:
+    def workspace(self) -> FakeChat:
         found = self.ports.chat_port
-        assert isinstance(found, Workspace)
+        assert isinstance(found, FakeChat)
         return found
 
     @contextmanager
@@ -224,6 +205,6 @@ def switch(patch: pytest.MonkeyPatch, value: Any, *places: str) -> None:
 
 @contextmanager
 def attacked(folder: Path, address: str, *, with_worker: bool = True) -> Iterator[Target]:
-    slack = (Workspace(), dict(SLACK))
+    slack = (FakeChat(*PEOPLE), dict(SLACK))
     with Target(folder, address, with_worker=with_worker, chat=slack) as made, made.directory():
         yield made

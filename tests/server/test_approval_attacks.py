@@ -141,7 +141,7 @@ def test_each_item_has_its_own_decision_and_what_changed_or_came_later_is_not_de
 
 
 def test_the_shell_prints_all_and_asks_once(target: Target) -> None:
-    requests = [target.ask(f"shell-{number}", "pair") for number in range(2)]
+    requests = [target.ask(f"shell-{number}", "shell") for number in range(2)]
     environment = {"STANCH_URL": target.url, "STANCH_API_TOKEN": target.services.api_token, "STANCH_AS": "user:maria"}
     arguments = [requests[0]["case_id"], "--group"]
     app = typer.Typer()
@@ -151,5 +151,7 @@ def test_the_shell_prints_all_and_asks_once(target: Target) -> None:
     assert all(request["digest"] in asked.stderr for request in requests)
     assert target.still_asks(requests[1])
     done = CliRunner().invoke(app, [*arguments, "--yes"], env=environment)
-    assert done.exit_code in (0, 7), done.output  # 7: of what other tests have left, not all is hers to decide
-    assert all(not target.still_asks(request) for request in requests)
+    assert done.exit_code == 0, done.output
+    told = sorted(f"{request['case_id']} counted approved by user:maria" for request in requests)
+    assert sorted(done.stdout.splitlines()) == told
+    assert all(target.is_approved(request, within=10) for request in requests)

@@ -17,10 +17,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client
-from web_support import SECRET, Edge, eventually, finding
+from web_support import SECRET, Edge, FakeChat, eventually, finding
 
 from stanch.errors import Gone, IntakeError, RetrySafe
-from stanch.ports import ChatUser, Check, Message, Posted, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
+from stanch.ports import ChatUser, Check, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.records import TicketView
 from stanch.sandbox._server import Standin
 from stanch.sandbox.temporal import EmbeddedTemporal
@@ -30,29 +30,6 @@ from stanch.web.slack_reply import allowed
 SIGNING = "a-signing-secret-of-slack"
 LATER = 10**15
 SLACK = {"kind": "slack", "signing_secrets": [SIGNING], "team_id": "T0HOME"}
-
-
-class FakeChat:
-    """A workspace whose accounts a test chooses."""
-
-    def __init__(self) -> None:
-        self.users = {name: ChatUser(id=name, name=name, team="T0HOME") for name in ("U01MARIA", "U01TOM", "U0NOBODY")}
-        self.posted: list[Message] = []
-        self.updated: list[Message] = []
-        self.users["U01GUEST"] = ChatUser(id="U01GUEST", name="g", team="T0HOME", is_guest=True)
-
-    def user(self, user_id: str) -> ChatUser:
-        return self.users[user_id]
-
-    def post(self, message: Message) -> Posted:
-        self.posted.append(message)
-        return Posted(message.channel, "1.1")
-
-    def update(self, posted: Posted, message: Message) -> None:
-        self.updated.append(message)
-
-    def doctor(self) -> Sequence[Check]:
-        return []
 
 
 class FakeTracker:
@@ -115,7 +92,9 @@ class Replies(Standin):
 
 @pytest.fixture(scope="module")
 def chat() -> FakeChat:
-    return FakeChat()
+    made = FakeChat("U01MARIA", "U01TOM", "U0NOBODY")
+    made.users["U01GUEST"] = ChatUser(id="U01GUEST", name="g", team="T0HOME", is_guest=True)
+    return made
 
 
 @pytest.fixture(scope="module")

@@ -264,6 +264,26 @@ def test_http_gives_the_same_answers_while_no_line_is_up(edge: Edge, slack: Slac
     assert eventually(lambda: outcome(edge, case_id))["by"] == "user:maria"
 
 
+@pytest.mark.parametrize("way", ["line", "http"])
+def test_a_dialog_that_takes_longer_says_so_and_shows_the_result_later(
+    edge: Edge, slack: SlackStandin, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case_id = opened(edge, f"late-{way}")
+    views = [reviewed(slack, card_of(edge, slack, case_id)) for _ in range(2)]
+    for place in ("slack", "slack_socket"):
+        monkeypatch.setattr(f"stanch.web.{place}.ACK_SECONDS", 0.2)
+    if way == "http":
+        monkeypatch.setattr(slack.link, "_lines", {})
+    for view, answers, words in (
+        (views[0], {"reason": "nothing chosen"}, "Choose one. Press Review again"),
+        (views[1], {"verdict": "deny", "reason": "no"}, "Rejected by Maria K."),
+    ):
+        slack.faults.script("users.info", Fault("delay", seconds=0.6))
+        body = slack.people.send("U01MARIA", view, answers)
+        assert "the result follows here" in str(body["view"])
+        assert eventually(lambda view=view, words=words: words in texts(view))
+
+
 def test_an_answer_is_acknowledged_in_time_however_slow_slack_is(edge: Edge, slack: SlackStandin) -> None:
     card = card_of(edge, slack, opened(edge, "slow"))
     slack.faults.script("users.info", Fault("hang", seconds=2.9))

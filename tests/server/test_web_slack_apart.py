@@ -24,6 +24,7 @@ from stanch.web import slack_refusals
 from stanch.web.app import Services, create_app
 from stanch.web.slack_clicks import Taken, take
 from stanch.web.slack_people import Account, who_is
+from stanch.web.slack_socket import Socket
 
 APP = App(token="xoxb-1", signing_secret="s", team_id="T0HOME", app_token="xapp-1", enterprise_id="E0ORG")
 GRID = Person("U01TOM", "Tom", team_id="T0SISTER", enterprise_id="E0ORG", teams=("T0SISTER", "T0HOME"))
@@ -150,6 +151,18 @@ async def test_a_crowd_of_outsiders_fills_no_ledger(made: Any, monkeypatch: pyte
     assert services.records.verify().ok
 
 
+async def test_who_is_turned_away_is_told_in_time_however_slow_records_are(
+    made: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    services = made()
+    monkeypatch.setattr(slack_refusals, "_write", lambda *_: time.sleep(1.0))
+    begun = time.monotonic()
+    forged = Interaction(**{**vars(click(services)), "value": "s1.1.e30.forged"})
+    assert (await take(services, forged)).text.startswith("This button is not one of ours")
+    assert time.monotonic() - begun < 0.8
+    await asyncio.wait(slack_refusals._work)
+
+
 async def test_links_and_others_buttons_are_none_of_ours(made: Any) -> None:
     services = made()
     for action in ("other.approve", "stanch.open", "stanch.open.own.1"):
@@ -166,3 +179,16 @@ async def test_a_line_that_slack_refuses_makes_this_process_not_ready(made: Any)
             await asyncio.sleep(0.02)
         assert not found["slack"]["ok"]
         assert json.dumps(found).count("xapp") == 0
+
+
+async def test_what_fails_with_nobody_waiting_is_logged_without_its_text(
+    made: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail() -> None:
+        raise RuntimeError("a vendor's words")
+
+    socket = Socket(made())
+    socket._later(fail())
+    await socket.close()
+    assert "RuntimeError" in caplog.text
+    assert "vendor" not in caplog.text

@@ -35,7 +35,7 @@ from stanch.keys import Keys
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.policy import PolicyStore
 from stanch.policy_state import PolicyState, PolicyUse
-from stanch.ports import ChatPort, Check, Estimate, Owned, Reconciled, TicketPort, Usage
+from stanch.ports import ChatPort, ChatUser, Check, Estimate, Message, Owned, Posted, Reconciled, TicketPort, Usage
 from stanch.records import Records
 from stanch.routing import RouteTable, load_routes
 from stanch.settings import Settings
@@ -183,6 +183,28 @@ class MemoryPoint:
 
     def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
         return []
+
+    def doctor(self) -> Sequence[Check]:
+        return []
+
+
+class FakeChat:
+    """A Slack whose accounts a test chooses."""
+
+    def __init__(self, *people: str) -> None:
+        self.users = {name: ChatUser(id=name, name=name, team="T0HOME") for name in people}
+        self.posted: list[Message] = []
+        self.updated: list[Message] = []
+
+    def user(self, user_id: str) -> ChatUser:
+        return self.users[user_id]
+
+    def post(self, message: Message) -> Posted:
+        self.posted.append(message)
+        return Posted(message.channel, "1.1")
+
+    def update(self, posted: Posted, message: Message) -> None:
+        self.updated.append(message)
 
     def doctor(self) -> Sequence[Check]:
         return []

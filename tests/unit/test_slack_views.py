@@ -5,10 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from stanch.approvals import ApprovalRequest, Need
+from stanch.playbooks.model import ApproveWords
 from stanch.sandbox._slack_blocks import home_mistakes, view_mistakes
 from stanch.sinks.text import clean
 from stanch.slack_views import ASKED, Item, home, request_pages, review, told
@@ -88,3 +91,19 @@ def test_a_home_is_one_that_slack_takes(lines: list[str], note: str) -> None:
 
 def test_words_alone_make_a_dialog() -> None:
     assert view_mistakes(told("Review", "gone <!channel>")) == []
+
+
+def offering(*options: str) -> ApproveWords:
+    given = {"ask": "Which?", "need": [{"from": ["user:maria"]}], "expires": "4h", "options": options}
+    return ApproveWords.model_validate(given)
+
+
+def test_what_a_playbook_may_offer_fits_the_dialog() -> None:
+    words = offering(*(f"{number}{'x' * 74}" for number in range(10)))
+    assert [mistake for view in pages(request(options=words.options)) for mistake in view_mistakes(view)] == []
+
+
+@pytest.mark.parametrize("options", [("x" * 76,), ("",), tuple(map(str, range(11)))])
+def test_a_playbook_offers_nothing_that_the_dialog_cannot_show(options: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError):
+        offering(*options)

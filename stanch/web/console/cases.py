@@ -22,7 +22,7 @@ from stanch.web.console.render import page
 from stanch.web.console.story import story
 from stanch.web.decisions import Ballot, Fate, cast
 from stanch.web.looking import CaseLook, look, standing_of
-from stanch.web.people import in_words, shown_name
+from stanch.web.people import sentence, shown_name
 from stanch.web.problems import WebError
 from stanch.web.saying import Said, Word, say
 from stanch.web.services import Given, Services
@@ -111,8 +111,7 @@ async def decide(case_id: CaseId, request: Request, services: Given, caller: By,
         step_up=bool(token),
     )
     answer = await cast(services, ballot, principal=caller.person())
-    words = in_words(services.policy.current.routes.people, answer.message)
-    words = words[:1].upper() + words[1:].removesuffix(".") + "."
+    words = sentence(services.policy.current.routes.people, answer.message)
     return done(services, back, words, bad=answer.fate in (Fate.REFUSED, Fate.LOST))
 
 

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from stanch.approvals import ApprovalRequest
 from stanch.approvals.grouping import MIN_ALIKE
 from stanch.cases import CaseStatus
-from stanch.contract import ApprovalView
 from stanch.records import CaseFilter
+from stanch.seats import may_vote
 from stanch.views import SEVERITIES
 from stanch.web.auth import By
 from stanch.web.console.forms import Fields, done
 from stanch.web.console.render import is_fragment, page
 from stanch.web.decisions import Ballot, Fate
-from stanch.web.looking import pending, standings
+from stanch.web.looking import MOST_PENDING, pending, standings
 from stanch.web.many import Item, cast_all, groups_of, in_short
 from stanch.web.people import in_words
 from stanch.web.problems import WebError
-from stanch.web.services import Given, Services
+from stanch.web.services import Given, Services, now
 
 PAGE_SIZE = 100
 MAX_WORD = 200
@@ -75,17 +73,16 @@ async def approvals(request: Request, services: Given) -> Response:
     """Requests that wait; those that the caller may answer come first, and like ones stand together."""
     found = await pending(services)
     me = request.state.caller.principal
-    ordered = sorted(found, key=lambda item: me not in item.request.approvers())
+    people, at = services.policy.current.routes.people, now()
+    ordered = sorted(found, key=lambda item: not may_vote(people, item, me, at))
     groups = await asyncio.to_thread(groups_of, services, ordered)
     context: dict[str, Any] = {"approvals": ordered, "click": uuid4().hex, "back": "/approvals"}
-    context["groups"] = [[_item(ordered, asked) for asked in group.requests] for group in groups]
+    by_id = {view.request.approval_id: view for view in ordered}
+    context["groups"] = [[by_id[asked.approval_id] for asked in group.requests] for group in groups]
+    context["cut"] = MOST_PENDING if len(found) >= MOST_PENDING else 0
     context["min_alike"] = MIN_ALIKE
     context["importance"] = await asyncio.to_thread(standings, services, ordered)
     return page(request, "approvals.html", context)
-
-
-def _item(views: Sequence[ApprovalView], request: ApprovalRequest) -> ApprovalView:
-    return next(view for view in views if view.request.approval_id == request.approval_id)
 
 
 @router.post("/approvals")

@@ -14,8 +14,10 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from stanch.approvals.facts import request_facts
 from stanch.errors import StanchError
 from stanch.routing import People
+from stanch.seats import Open, may_vote
 from stanch.sinks.text import clean, one_line, shorten
 from stanch.web.auth import Caller, is_api
 from stanch.web.console.story import plain_duration
@@ -97,6 +99,7 @@ _engine.filters |= {
     "link": _link,
     "words": _words,
     "clean": clean,
+    "facts": request_facts,
 }
 
 
@@ -114,6 +117,7 @@ def page(request: Request, template: str, context: Mapping[str, Any], *, status:
         "policy_warnings": services.policy_warnings if caller.session else (),
         "now": now(),
         "name_of": _name_of(people),
+        "may_decide": _may_decide(people, caller.principal),
         "here": request.url.path,
     }
     response = HTMLResponse(_engine.get_template(template).render(shared | dict(context)), status)
@@ -124,6 +128,10 @@ def page(request: Request, template: str, context: Mapping[str, Any], *, status:
 
 def _name_of(people: People) -> Callable[[str], str]:
     return lambda name: clean(shown_name(people, name))
+
+
+def _may_decide(people: People, principal: str) -> Callable[[Open], bool]:
+    return lambda item: bool(principal) and may_vote(people, item, principal, now())
 
 
 def is_fragment(request: Request) -> bool:
