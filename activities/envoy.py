@@ -99,14 +99,14 @@ class EnvoyPoint:
             if wanted is None and document.digest() != expected:
                 raise Mismatch
             goal = {lease.target: lease for lease in (*adds, *(wanted or ()))}
-            gone = set(removes) - goal.keys() if wanted is None else _targets(document) - goal.keys()
+            gone = set(removes) - goal.keys()  # what else stands may be a lease not yet told, or somebody else's
             kept = {name: entry for name, entry in document.owned().items() if _target(name) not in gone}
             document = self._publisher.publish(document, kept)
             ready, refused = self._compiled(goal.values(), others=len(_targets(document) - goal.keys()))
             document, bad = self._publisher.publish_each(document, ready)
         refused |= dict.fromkeys(bad, "Envoy refused the rule; the ones before it stay in force")
         proof = {"version": document.version, "took_ms": str(round((time.monotonic() - started) * 1000))}
-        results = [*_removed(set(removes) - goal.keys(), document, proof), *_added(goal, document, refused, proof)]
+        results = [*_removed(gone, document, proof), *_added(goal, document, refused, proof)]
         return Reconciled(digest=document.digest(), results=tuple(results))
 
     def list_owned(self) -> Sequence[Owned]:

@@ -283,7 +283,7 @@ class PointPort(Protocol):
         Args:
             adds: leases to be put in.
             removes: targets to be taken out.
-            wanted: the full set, given on mismatch.
+            wanted: the full set, given on mismatch; what else stands stays, unless it is in `removes`.
             expected: digest the caller believes the point has; on difference without `wanted`, raises `Mismatch`.
         """
         ...
