@@ -213,6 +213,33 @@ def test_what_cannot_be_lifted_is_an_incident_told_once(
     assert glue.records.setting(_watch.SEEN)["unreachable"] == (["edge"] if down else [])
 
 
+def shared(glue: Glue, point: Point) -> None:
+    """One block of two holders, one over and one in time; its writer is lost."""
+    last = lease("shared", 10 * MINUTE).model_copy(update={"lease_id": "last"})
+    held(glue, lease("shared", -10 * MINUTE), last)
+    point.put(last)
+
+
+def test_a_lost_writer_hears_first_of_the_holder_who_has_longest(glue: Glue, point: Point, temporal: Temporal) -> None:
+    shared(glue, point)
+    _watch.look(glue.world)
+    assert temporal.told == [(contract.HOLD, "last"), (contract.RELEASE, "shared")]
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_where_nothing_may_be_held_a_shared_block_is_not_released(
+    glue: Glue, point: Point, temporal: Temporal, down: bool
+) -> None:
+    shared(glue, point)
+    alone = lease("alone", -10 * MINUTE)
+    held(glue, alone)
+    point.down = down
+    if not down:
+        glue.records.halt("all", by="user:ana", reason="drill", at=datetime.now(UTC))
+    _watch.look(glue.world)
+    assert temporal.told == [(contract.RELEASE, "alone")]
+
+
 def test_a_shared_block_is_overdue_only_when_its_last_holder_is(glue: Glue, point: Point, temporal: Temporal) -> None:
     first = lease("shared", -10 * MINUTE)
     last = lease("shared", 10 * MINUTE).model_copy(update={"lease_id": "last"})
