@@ -3,67 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
 
+from activities._directory import Directory, SessionDirectory
 from activities._user_note import Note, User
 from stanch.errors import ConnectorError, Rejected, Uncertain
 from stanch.leases import Applied, BlockSpec, Lease, SuspendSpec
 from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
 
 MAX_NAME = 256
-
-
-class Directory(Protocol):
-    """The calls to one vendor's users. Safe to share between threads; each call ends in an outcome."""
-
-    @property
-    def vendor(self) -> str:
-        """Such as Cognito, for messages."""
-        ...
-
-    @property
-    def where(self) -> Mapping[str, str]:
-        """Which pool, tenant or realm, for proofs."""
-        ...
-
-    def user(self, name: str) -> User:
-        """The user, by any name that findings have for them; Rejected where there is none."""
-        ...
-
-    def suspended(self) -> Iterator[User]:
-        """Every user who may be suspended by us; others among them do no harm."""
-        ...
-
-    def mark(self, name: str, note: Note) -> None: ...
-
-    def unmark(self, name: str) -> None: ...
-
-    def suspend(self, name: str) -> None: ...
-
-    def resume(self, name: str) -> None: ...
-
-    def obstacle(self) -> Check | None:
-        """Why nothing can be noted down here, None where it can; asked before the first change."""
-        ...
-
-    def doctor(self) -> Sequence[Check]:
-        """What else should be mended."""
-        ...
-
-
-class SessionDirectory(Directory, Protocol):
-    """A directory that can also end sessions."""
-
-    @property
-    def later(self) -> str:
-        """What keeps working after a sign-out, in words."""
-        ...
-
-    def sign_out(self, name: str) -> str:
-        """End the user's sessions; gives the vendor's name of the request, "" where it has none."""
-        ...
 
 
 class SignsOut:
@@ -171,10 +120,17 @@ class UserPoint:
             self._users.mark(user.name, note)
             self._settled(user.name, note, enabled=user.enabled)  # a suspended user without a note is nobody's
         if user.enabled:
-            self._users.suspend(user.name)
+            self._disable(user.name)
         self._names[note.target] = user.name
         self._settled(user.name, note, enabled=False)
         return {"ours": "true", "state": "disabled"}
+
+    def _disable(self, name: str) -> None:
+        try:
+            self._users.suspend(name)
+        except Rejected:
+            self._users.unmark(name)  # or what a person does to the user later would be undone as ours
+            raise
 
     def _settled(self, name: str, note: Note | None, *, enabled: bool) -> None:
         now = self._users.user(name)

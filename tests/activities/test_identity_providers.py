@@ -257,6 +257,9 @@ def test_okta_suspends_only_the_active_and_never_the_owner_of_our_token() -> Non
         results = tenant.suspend(tenant.lease("bob"), tenant.lease("me"), tenant.lease("ME ")).results
         assert [result.ok for result in results] == [False, False, False]
         assert all(person.enabled for person in okta.people.values())
+        assert not tenant.noted("bob")
+        okta.by_login("bob").notes["status"] = "SUSPENDED"  # by a person, later
+        assert tenant.point().list_owned() == []
 
 
 def test_okta_says_until_when_to_wait_in_a_header_of_its_own() -> None:
