@@ -21,6 +21,7 @@ from stanch.ports import Check, Connector
 
 MEMBER = "stanch_lease"
 _PAGE = 100
+_OURS = f"_exists_:app_metadata.{MEMBER} AND blocked:true"
 _PAGES = 10  # Auth0 gives no more than 1,000 results of a search
 
 
@@ -64,12 +65,13 @@ class Auth0Users:
     def suspended(self) -> Iterator[User]:
         """From Auth0's search, which may be seconds behind; who is named is read directly."""
         call = self._rest.told("list blocked users", write=False)
-        asked = {"q": "blocked:true", "search_engine": "v3", "per_page": str(_PAGE)}
+        asked = {"q": _OURS, "search_engine": "v3", "per_page": str(_PAGE)}
         for number in range(_PAGES):
             listed = self._rest.send("GET", "/users", call=call, params={**asked, "page": str(number)}).listed(call)
             yield from (_read(item, call) for item in listed if item.get("blocked") is True)
             if len(listed) < _PAGE:
                 return
+        raise unusable(call)  # what was not seen must not pass for not there
 
     def mark(self, name: str, note: Note) -> None:
         self._change(name, {"app_metadata": {MEMBER: str(note)}}, "write our note on the user")
@@ -96,7 +98,7 @@ class Auth0Users:
 
     def obstacle(self) -> Check | None:
         call = self._rest.told("list blocked users", write=False)
-        asked = {"q": "blocked:true", "search_engine": "v3", "per_page": "1"}
+        asked = {"q": _OURS, "search_engine": "v3", "per_page": "1"}
         self._rest.send("GET", "/users", call=call, params=asked)
         return None
 

@@ -92,6 +92,7 @@ class EntraUsers:
             if not following:
                 return
             path, asked = self._rest.inside(str(following), call), None
+        raise unusable(call)  # what was not seen must not pass for not there
 
     def mark(self, name: str, note: Note) -> None:
         """Graph changes an extension that is there, and makes one where it is not."""

@@ -83,7 +83,13 @@ class EnvoyPoint:
         self._publisher = Publisher(self._file, self._admin, settle=config.settle)
 
     def reconcile(
-        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
     ) -> Reconciled:
         """Bring the file and Envoy to the wanted set; removals are published first and alone.
 

@@ -276,7 +276,13 @@ class PointPort(Protocol):
     """An enforcement point: something that can deny requests (or users) and be read back."""
 
     def reconcile(
-        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
     ) -> Reconciled:
         """Bring the point to the wanted set: read, recompute, write with the lock, read back.
 
@@ -285,6 +291,7 @@ class PointPort(Protocol):
             removes: targets to be taken out.
             wanted: the full set, given on mismatch; what else stands stays, unless it is in `removes`.
             expected: digest the caller believes the point has; on difference without `wanted`, raises `Mismatch`.
+            known: leases of targets in `removes`, as far as the caller has them: what they name need not be searched.
         """
         ...
 

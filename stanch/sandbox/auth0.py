@@ -40,6 +40,8 @@ class Auth0Standin(IdpStandin):
 
     def _list(self, request: Request, body: bytes) -> Response:
         blocked = [one for one in self.people.values() if not one.enabled]
+        if "_exists_:app_metadata.stanch_lease" in request.query_params.get("q", ""):
+            blocked = [one for one in blocked if "stanch_lease" in one.notes]
         size, number = (int(request.query_params.get(name, given)) for name, given in (("per_page", 50), ("page", 0)))
         return JSONResponse([self._shown(one) for one in blocked[number * size : (number + 1) * size]])
 

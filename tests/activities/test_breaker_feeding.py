@@ -31,7 +31,7 @@ class Point:
         self.error: Exception | None = None
         self.ok = True
 
-    def reconcile(self, *, adds: Any, removes: Any, wanted: Any, expected: str) -> Reconciled:
+    def reconcile(self, *, adds: Any, removes: Any, wanted: Any, expected: str, known: Any = ()) -> Reconciled:
         if self.error is not None:
             raise self.error
         done = [Applied(target=lease.target, ok=self.ok) for lease in adds]

@@ -210,6 +210,42 @@ def test_fault_while_lifting_never_strands_a_user(tenant: Tenant, mode: str, ski
     assert not tenant.noted("mallory")
 
 
+def test_user_whom_a_lease_names_is_lifted_without_the_list(tenant: Tenant) -> None:
+    """After a restart the list may be seconds behind, or end before it comes to them."""
+    lease = tenant.lease()
+    tenant.suspend(lease)
+    tenant.idp.faults.script("listUsers", *[Fault("status", status=503)] * 9)
+    done = tenant.point().reconcile(adds=[], removes=[lease.target], wanted=None, expected="", known=[lease])
+    assert [item.proof["state"] for item in done.results] == ["enabled"]
+    assert tenant.idp.sign_in("mallory")
+
+
+def test_list_that_is_cut_off_is_not_taken_for_the_whole(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant.suspend(*(tenant.lease(name) for name in ("alice", "bob", "mallory")))
+    for module in ("_rest", "keycloak", "entra"):
+        monkeypatch.setattr(f"activities.{module}.PAGES", 1)
+    for name, value in {"auth0._PAGES": 1, "auth0._PAGE": 2, "keycloak._PAGE": 2}.items():
+        monkeypatch.setattr(f"activities.{name}", value)
+    if isinstance(tenant.idp, OktaStandin):
+        tenant.idp.page = 2
+    with pytest.raises(RetrySafe):
+        tenant.point().list_owned()
+    with pytest.raises(RetrySafe):
+        tenant.resume(tenant.lease("nobody"))
+
+
+def test_refusal_to_show_the_user_is_not_taken_for_no_such_user(tenant: Tenant) -> None:
+    lease = tenant.lease()
+    tenant.suspend(lease)
+    point = tenant.point()
+    owned = point.list_owned()
+    tenant.idp.faults.script("getUser", *[Fault("status", status=400)] * 2)
+    assert [item.ok for item in point.take_out(owned)] == [False]
+    with pytest.raises(Rejected):
+        point.reconcile(adds=[], removes=[lease.target], wanted=None, expected="", known=[lease])
+    assert not tenant.idp.by_login("mallory").enabled
+
+
 def test_token_that_was_taken_back_is_renewed_once_and_a_wrong_client_is_an_error(tenant: Tenant) -> None:
     point = tenant.point()
     assert point.list_owned() == []
