@@ -91,11 +91,13 @@ class UserPoint:
     def _take_out(self, entry: Owned) -> Applied:
         try:
             user = self._known(entry.name)
-            if user is not None and user.owned() == entry:
+            stands = None if user is None else user.owned()
+            if user is not None and stands == entry:
                 self._lift(entry.target, {entry.target: user})
         except ConnectorError as error:
-            return Applied(target=entry.name, ok=False, code=error.code, reason=error.message)
-        return Applied(target=entry.name, ok=True)
+            proof = {"outcome": "REJECTED" if isinstance(error, Rejected) else "UNCERTAIN"}
+            return Applied(target=entry.name, ok=False, code=error.code, reason=error.message, proof=proof)
+        return Applied(target=entry.name, ok=True, proof={"state": "renewed"} if stands not in (None, entry) else {})
 
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
         raise _no_traffic()

@@ -300,7 +300,8 @@ class PointPort(Protocol):
     def take_out(self, entries: Sequence[Owned]) -> Sequence[Applied]:
         """Take out exactly these entries, as they were listed; `target` of each result is the entry's name.
 
-        An entry that is not there any more, or has been renewed since, is success and nothing is changed for it.
+        An entry that is not there any more, or has been renewed since, is success and nothing is changed for it; the
+        proof of one that was renewed says so (`state`), and that of a failure may name its `outcome`.
         """
         ...
 

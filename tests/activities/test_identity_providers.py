@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from spec_contract import OKTA, Contract
 
+from activities._user_note import Note
 from activities._user_point import SignsOut, UserPoint
 from activities._world import connectors
 from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Rejected, RetrySafe, Uncertain
@@ -131,8 +134,10 @@ def test_user_enabled_by_a_person_meanwhile_only_loses_the_note(tenant: Tenant) 
 
 def test_renewal_moves_the_end_and_suspends_nobody_twice(tenant: Tenant) -> None:
     tenant.suspend()
+    before = tenant.point().list_owned()
     longer = tenant.lease(hours=48)
     tenant.suspend(longer)
+    assert [(item.ok, item.proof) for item in tenant.point().take_out(before)] == [(True, {"state": "renewed"})]
     (owned,) = tenant.point().list_owned()
     assert owned.expires_at == longer.expires_at
     assert tenant.idp.ledger.count("idp.disabled") == 1
@@ -240,10 +245,21 @@ def test_refusal_to_show_the_user_is_not_taken_for_no_such_user(tenant: Tenant) 
     point = tenant.point()
     owned = point.list_owned()
     tenant.idp.faults.script("getUser", *[Fault("status", status=400)] * 2)
-    assert [item.ok for item in point.take_out(owned)] == [False]
+    assert [(item.ok, item.proof["outcome"]) for item in point.take_out(owned)] == [(False, "REJECTED")]
     with pytest.raises(Rejected):
         point.reconcile(adds=[], removes=[lease.target], wanted=None, expected="", known=[lease])
     assert not tenant.idp.by_login("mallory").enabled
+
+
+@pytest.mark.parametrize("until", ["999999999999", "١٢٣"])  # beyond the calendar; digits, but none of ours
+def test_note_whose_end_cannot_be_read_is_not_ours(tenant: Tenant, until: str) -> None:
+    lease = tenant.lease()
+    tenant.suspend(lease)
+    person, text = tenant.idp.by_login("mallory"), str(Note.of(lease))
+    odd = re.sub(r"until=\d+", f"until={until}", text)
+    person.notes = json.loads(json.dumps(person.notes, ensure_ascii=False).replace(text, odd))
+    assert odd in str(person.notes)
+    assert tenant.point().list_owned() == []
 
 
 def test_token_that_was_taken_back_is_renewed_once_and_a_wrong_client_is_an_error(tenant: Tenant) -> None:
