@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import SecretStr, field_validator
 
+from activities._addresses import https_address
 from activities._client_credentials import ClientCredentials
 from activities._idp_settings import IdpSettings
 from activities._rest import PAGES, Rest, path_of
@@ -39,10 +40,15 @@ class EntraConfig(IdpSettings):
     """
 
     url: str = "https://graph.microsoft.com"
-    login_url: str = Field(default="https://login.microsoftonline.com", pattern=r"^(https://|http://127\.0\.0\.1)")
+    login_url: str = "https://login.microsoftonline.com"
     tenant_id: UUID
     client_id: UUID
     client_secret: SecretStr
+
+    @field_validator("login_url")
+    @classmethod
+    def _login_address(cls, value: str) -> str:
+        return https_address(value, "https://login.microsoftonline.com")
 
 
 class EntraUsers:

@@ -333,6 +333,12 @@ def test_entra_does_not_claim_to_end_the_sessions_of_guests() -> None:
         assert entra.by_login("bob").sessions == 1
 
 
+@pytest.mark.parametrize("address", ["http://127.0.0.1.evil.example", "http://login.example", "https://u:pw@x.example"])
+def test_entra_sends_its_secret_to_no_lookalike_of_this_machine(address: str) -> None:
+    with EntraStandin() as entra, pytest.raises(ConfigError, match="login_url"):
+        Tenant("entra", entra).point(login_url=address)
+
+
 def test_section_with_a_mistake_says_which_key_and_no_value(tenant: Tenant) -> None:
     for wrong in ({"url": "http://idp.example.com"}, {"url": "https://u:pw@idp.example.com"}, {"surprise": "s3cret"}):
         with pytest.raises(ConfigError) as caught:
