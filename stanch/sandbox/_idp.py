@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stanch.sandbox._operations import Handler, faulting
+from stanch.sandbox._operations import Handler, Spoils, faulting
 from stanch.sandbox._server import Standin
 
 
@@ -115,7 +116,12 @@ class IdpStandin(Standin):
             may = handler == self.grant or self.allowed(request)
             return handler(request, body) if may else self.denied()
 
-        return Route(path, faulting(self, operation, seen), methods=[method])
+        spoils = Spoils(slow_down=self.slow_down)
+        return Route(path, faulting(self, operation, seen, spoils=spoils), methods=[method])
+
+    def slow_down(self) -> Mapping[str, str]:
+        """The vendor's own headers of a 429."""
+        return {}
 
     def denied(self) -> Response:
         return JSONResponse({"error": "unauthorized"}, 401)

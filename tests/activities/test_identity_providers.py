@@ -321,8 +321,10 @@ def test_okta_says_until_when_to_wait_in_a_header_of_its_own() -> None:
         tenant.suspend(tenant.lease("alice"), tenant.lease("bob"))
         assert len(tenant.point().list_owned()) == 2  # across pages
         okta.faults.script("listUsers", Fault("status", status=429))
-        with pytest.raises(RetrySafe):
+        with pytest.raises(RetrySafe) as caught:
             tenant.point().list_owned()
+        assert caught.value.retry_after is not None
+        assert 0 < caught.value.retry_after <= 60
 
 
 def test_entra_does_not_claim_to_end_the_sessions_of_guests() -> None:
