@@ -15,11 +15,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities import _paging, _watch
 from stanch import contract
-from stanch.errors import RetrySafe
+from stanch.errors import Rejected, RetrySafe
 from stanch.leases import Applied, BlockSpec, Lease, LeaseState, target_of
 from stanch.ports import Owned
 from stanch.records import LeaseRow
-from stanch.wire_watch import Paging
+from stanch.wire_watch import Overdue, Paging
 
 MINUTE = timedelta(minutes=1)
 
@@ -211,6 +211,22 @@ def test_what_cannot_be_lifted_is_an_incident_told_once(
         _paging.page(glue.world, Paging(overdue=seen.overdue))
     assert glue.events().count(_paging.PAGED) == 1
     assert glue.records.setting(_watch.SEEN)["unreachable"] == (["edge"] if down else [])
+
+
+def test_one_message_that_fails_leaves_no_other_owner_untold(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def post(_world: Any, item: Overdue) -> None:
+        if item.lease_id == "away":
+            raise RetrySafe("no answer")
+        if item.lease_id == "refused":
+            raise Rejected("no such channel")
+
+    monkeypatch.setattr(_paging, "_post", post)
+    ended = datetime.now(UTC)
+    items = [Overdue(point="edge", lease_id=name, case_id=CASE, ended=ended) for name in ("away", "refused", "last")]
+    with pytest.raises(RetrySafe):
+        _paging.page(glue.world, Paging(overdue=tuple(items)))
+    paged = [(line.data or {})["lease"] for line in glue.timeline() if line.event == _paging.PAGED]
+    assert paged == ["refused", "last"]
 
 
 def shared(glue: Glue, point: Point) -> None:
