@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,11 +20,9 @@ from stanch.leases import Lease, LeaseState
 from stanch.ports import Owned
 from stanch.records import Entry
 from stanch.wire_points import Release
-from stanch.wire_watch import Overdue, PointsSeen
+from stanch.wire_watch import INCIDENT, SEEN, Overdue, PointsSeen
 
 GRACE = timedelta(seconds=30)  # so long the point's own writer goes first
-INCIDENT = timedelta(seconds=60)
-SEEN = "points.seen"
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,11 @@ def look(world: World) -> PointsSeen:
         _revive(world, sight, now, may_hold=may_hold, may_lift=sight.point not in frozen)
     orphaned = {sight.point: _orphans(world, sight) for sight in sights if sight.owned is not None}
     gone = [sight.point for sight in sights if sight.owned is None]
-    world.records.put_setting(SEEN, {"orphaned": orphaned, "unreachable": gone, "at": now.isoformat()})
-    return PointsSeen(again=_again(sights, now), overdue=tuple(_incidents(sights, now)))
+    incidents = tuple(_incidents(sights, now))
+    overdue = Counter(item.point for item in incidents)
+    found = {"orphaned": orphaned, "unreachable": gone, "overdue": dict(overdue), "at": now.isoformat()}
+    world.records.put_setting(SEEN, found)
+    return PointsSeen(again=_again(sights, now), overdue=incidents)
 
 
 def _lift_late(world: World, point: str, now: datetime) -> None:
