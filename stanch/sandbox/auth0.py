@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -32,6 +33,9 @@ class Auth0Standin(IdpStandin):
             ("DELETE", f"{users}/{{id}}/sessions", "deleteSessions", self._end),
             ("DELETE", f"{users}/{{id}}/refresh-tokens", "deleteRefreshTokens", self._revoke),
         ]
+
+    def asked_well(self, form: Mapping[str, str]) -> bool:
+        return form.get("audience") == f"{self.url}/api/v2/"
 
     def _shown(self, person: Person) -> dict[str, Any]:
         """`blocked` is only there once it has been set."""

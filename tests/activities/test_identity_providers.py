@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from spec_contract import OKTA, Contract
 
@@ -21,7 +22,7 @@ from stanch.ports import Mismatch
 from stanch.sandbox._idp import IdpStandin
 from stanch.sandbox._server import Fault
 from stanch.sandbox.auth0 import Auth0Standin
-from stanch.sandbox.entra import EntraStandin
+from stanch.sandbox.entra import TENANT, EntraStandin
 from stanch.sandbox.keycloak import KeycloakStandin
 from stanch.sandbox.okta import OktaStandin
 
@@ -274,6 +275,18 @@ def test_token_that_was_taken_back_is_renewed_once_and_a_wrong_client_is_an_erro
     with pytest.raises(AuthBlocked) as caught:
         tenant.point(client_secret="wrong-secret-value").list_owned()
     assert "wrong-secret-value" not in f"{caught.value!r} {caught.value.hint}"
+
+
+def test_standins_ask_for_what_the_vendors_ask_for() -> None:
+    with Auth0Standin() as auth0, EntraStandin() as entra, KeycloakStandin() as keycloak:
+        for idp, path in ((auth0, "/oauth/token"), (entra, f"/{TENANT}/oauth2/v2.0/token")):
+            section = idp.section()
+            form = {name: section[name] for name in ("client_id", "client_secret")}
+            form["grant_type"] = "client_credentials"
+            assert httpx.post(idp.url + path, data=form, trust_env=False).status_code == 400
+        headers = {"authorization": f"Bearer {keycloak.token}"}
+        listed = httpx.get(f"{keycloak.url}/admin/realms/shop/users", headers=headers, trust_env=False).json()
+        assert [name for one in listed for name in one if name == "attributes"] == []
 
 
 def test_doctor_says_what_is_wrong(tenant: Tenant) -> None:
