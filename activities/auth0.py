@@ -44,8 +44,7 @@ class Auth0Users:
     vendor = "Auth0"
     later = "access tokens that are already out keep working until they end"
 
-    def __init__(self, name: str, config: Auth0Config) -> None:
-        self._title = name
+    def __init__(self, config: Auth0Config) -> None:
         form = {
             "client_id": config.client_id,
             "client_secret": config.client_secret.get_secret_value(),
@@ -115,11 +114,11 @@ def _read(item: Mapping[str, Any], call: Call) -> User:
 
 
 def _build_identity(name: str, section: Mapping[str, Any]) -> SignsOut:
-    return SignsOut(name, Auth0Users(name, read_section(Auth0Config, name, section)))
+    return SignsOut(name, Auth0Users(read_section(Auth0Config, name, section)))
 
 
 def _build_point(name: str, section: Mapping[str, Any]) -> UserPoint:
-    return UserPoint(name, Auth0Users(name, read_section(Auth0Config, name, section)))
+    return UserPoint(name, Auth0Users(read_section(Auth0Config, name, section)))
 
 
 CONNECTORS = (

@@ -57,8 +57,7 @@ class EntraUsers:
     vendor = "Entra ID"
     later = "this takes minutes, and access tokens that are already out keep working until they end"
 
-    def __init__(self, name: str, config: EntraConfig) -> None:
-        self._title = name
+    def __init__(self, config: EntraConfig) -> None:
         self._tenant = str(config.tenant_id)
         form = {
             "client_id": str(config.client_id),
@@ -150,11 +149,11 @@ def _read(item: Mapping[str, Any], call: Call) -> User:
 
 
 def _build_identity(name: str, section: Mapping[str, Any]) -> SignsOut:
-    return SignsOut(name, EntraUsers(name, read_section(EntraConfig, name, section)))
+    return SignsOut(name, EntraUsers(read_section(EntraConfig, name, section)))
 
 
 def _build_point(name: str, section: Mapping[str, Any]) -> UserPoint:
-    return UserPoint(name, EntraUsers(name, read_section(EntraConfig, name, section)))
+    return UserPoint(name, EntraUsers(read_section(EntraConfig, name, section)))
 
 
 CONNECTORS = (
