@@ -10,7 +10,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
-from activities._ticket_http import Call, no_answer, status_error, unusable
+from activities._outcomes import Call, no_answer, status_error, unusable
 from stanch.errors import ConnectorError, Gone, Rejected, RetrySafe
 
 PAGES = 500

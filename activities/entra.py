@@ -15,9 +15,9 @@ from pydantic import SecretStr, field_validator
 from activities._addresses import https_address
 from activities._client_credentials import ClientCredentials
 from activities._idp_settings import IdpSettings
+from activities._outcomes import Call, unusable
 from activities._rest import PAGES, Rest, path_of
 from activities._section import read_section
-from activities._ticket_http import Call, unusable
 from activities._user_note import Note, User
 from activities._user_point import SignsOut, UserPoint
 from stanch.errors import Rejected

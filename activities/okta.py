@@ -13,9 +13,9 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from activities._idp_settings import IdpSettings
+from activities._outcomes import unusable
 from activities._rest import Rest, path_of
 from activities._section import read_section
-from activities._ticket_http import unusable
 from activities._user_note import Note, User
 from activities._user_point import SignsOut, UserPoint
 from stanch.errors import Gone
