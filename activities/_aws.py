@@ -17,7 +17,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
+from stanch.errors import AuthBlocked, ConnectorError, Gone, Rejected, RetrySafe, Uncertain
 
 THROTTLE_SECONDS = 2.0
 
@@ -74,7 +74,7 @@ class LockConflict(RetrySafe):
     """Somebody else wrote between our read and our write; read again and recompute before the next try."""
 
 
-class NotThere(Rejected):
+class NotThere(Gone):
     """The object named in the request does not exist."""
 
 

@@ -41,10 +41,13 @@ def point_answered(world: World, point: str, leases: Sequence[Lease], done: set[
 
 
 def point_failed(world: World, point: str, leases: Sequence[Lease], error: StanchError) -> None:
-    """A write that got no answer; one failure, however many leases were in it. To be asked to wait is none."""
+    """A write that got no answer: one failure of the point, however many leases were in it and often it is tried.
+
+    To be asked to wait is none.
+    """
     asked_to_wait = isinstance(error, RetrySafe) and error.retry_after is not None
     if leases and not asked_to_wait:
-        _failed(world, _scopes(point, leases), error.code)
+        _failed(world, _scopes(point, ()), error.code, cause=min(lease.lease_id for lease in leases))
 
 
 def _scopes(point: str, leases: Sequence[Lease]) -> tuple[str, ...]:
@@ -52,12 +55,12 @@ def _scopes(point: str, leases: Sequence[Lease]) -> tuple[str, ...]:
     return tuple([f"point:{point}"] * bool(point) + playbooks)
 
 
-def _failed(world: World, scopes: Sequence[str], code: str) -> None:
+def _failed(world: World, scopes: Sequence[str], code: str, *, cause: str = "") -> None:
     policy = world.policy.current.guards
     rules = policy.breaker if policy is not None else BreakerRules()
     with contextlib.suppress(DependencyError):  # without records nothing new is allowed anyway
         now = datetime.now(UTC)
-        opened = world.records.change_failed(scopes, rules, now=now)
+        opened = world.records.change_failed(scopes, rules, now=now, cause=cause)
         for scope in opened:
             _log.warning("too many changes of %s failed: people are asked before each until one works", scope)
         _note(world, "breaker.opened", opened, now, {"code": code, "until": (now + rules.rest).isoformat()})

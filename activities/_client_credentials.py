@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import requests
 
-from activities._ticket_http import Call, no_answer, status_error, unusable
+from activities._outcomes import Call, no_answer, status_error, unusable
 from stanch.errors import AuthBlocked
 
 EARLY = 30.0  # seconds before its end at which a token is not used any more

@@ -7,7 +7,7 @@ from typing import Any
 
 from activities._aws import outcome, request_id
 from activities._user_note import Note, User
-from stanch.errors import ConnectorError
+from stanch.errors import ConnectorError, RetrySafe
 from stanch.ports import Check
 
 ATTRIBUTE = "custom:stanch_lease"
@@ -52,6 +52,7 @@ class Pool:
             if not page.get("PaginationToken"):
                 return
             token = {"PaginationToken": page["PaginationToken"]}
+        raise RetrySafe("Cognito has more users than can be looked through")  # not seen must not pass for not there
 
     def sign_out(self, name: str) -> str:
         """Invalidate the user's tokens at Cognito; the request id is the evidence."""

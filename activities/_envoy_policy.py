@@ -24,7 +24,7 @@ _CASE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TARGET = re.compile(r"[0-9A-Za-z]{1,64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 _METHOD = re.compile(r"[A-Z]{1,32}")
-_NAME = re.compile(rf"{PREFIX}(?P<case>{_CASE.pattern})-(?P<expires>[0-9]{{1,12}})-(?P<target>{_TARGET.pattern})")
+_NAME = re.compile(rf"{PREFIX}(?P<case>{_CASE.pattern})-(?P<expires>[0-9]{{1,11}})-(?P<target>{_TARGET.pattern})")
 Policy = dict[str, Any]
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+from activities._addresses import https_address
 
 
 class IdpSettings(BaseModel):
@@ -32,9 +30,4 @@ class IdpSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError("must be an address such as https://example.okta.com, without user or query")
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise ValueError("must be https, since credentials travel with every call")
-        return value.rstrip("/")
+        return https_address(value, "https://example.okta.com")

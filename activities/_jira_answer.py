@@ -8,8 +8,8 @@ from typing import Any
 
 import requests
 
+from activities._outcomes import Call, status_error, unusable
 from activities._ticket_answer import json_of, take_whole
-from activities._ticket_http import Call, status_error, unusable
 from stanch.errors import AuthBlocked, ConnectorError
 
 _FIELD_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")

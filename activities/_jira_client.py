@@ -16,7 +16,7 @@ from jira.exceptions import JIRAError
 
 from activities._jira_answer import check
 from activities._jira_settings import JiraSettings
-from activities._ticket_http import Call, no_answer, unusable
+from activities._outcomes import Call, no_answer, unusable
 from stanch.errors import ConnectorError, Rejected
 
 SEARCH_PAGES = 10

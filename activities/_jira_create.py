@@ -9,7 +9,7 @@ from activities._jira_client import JiraClient
 from activities._jira_fields import issue_fields
 from activities._jira_screens import GIVEN, CreateScreen, CreateScreens
 from activities._jira_settings import JiraSettings
-from activities._ticket_http import FieldsRejected
+from activities._outcomes import FieldsRejected
 from stanch.errors import Rejected
 from stanch.ports import TicketDraft
 

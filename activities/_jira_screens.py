@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from activities._jira_client import JiraClient, rows_of, segment
-from activities._ticket_http import FieldsRejected
+from activities._outcomes import FieldsRejected
 from stanch.errors import Gone, Rejected
 
 CACHE_SECONDS = 3600.0

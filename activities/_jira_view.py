@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from activities._jira_settings import JiraSettings
-from activities._ticket_http import Call, unusable
+from activities._outcomes import Call, unusable
 from stanch.ports import Ticket, TicketState
 
 READ_FIELDS = "summary,status,assignee,resolution,labels,project,updated,priority"

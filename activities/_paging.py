@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
 from activities._names import channel_of
 from activities._world import World
+from stanch.errors import Rejected, StanchError
 from stanch.ports import ChatPort, Message
 from stanch.records import Entry, TimelineItem
 from stanch.wire_watch import Overdue, Paging
@@ -16,12 +18,27 @@ PAGED = "point.overdue.paged"
 
 
 def page(world: World, paging: Paging) -> None:
-    """Tell the owner of each; without a chat system the ledger, the metric and the console have it."""
+    """Tell the owner of each; without a chat system the ledger, the metric and the console have it.
+
+    Raises:
+        StanchError: the last failure, after every other owner was told; the next look comes back to that one.
+    """
+    failure: StanchError | None = None
     for item in paging.overdue:
-        if any(line.event == PAGED and _about(line.data) == item.lease_id for line in _lines(world, item)):
-            continue
+        try:
+            _tell(world, item)
+        except StanchError as error:
+            failure = error
+    if failure is not None:
+        raise failure
+
+
+def _tell(world: World, item: Overdue) -> None:
+    if any(line.event == PAGED and _about(line.data) == item.lease_id for line in _lines(world, item)):
+        return
+    with contextlib.suppress(Rejected):  # asking again cannot help, and the line is what the console shows
         _post(world, item)
-        world.records.append([_line(item)])
+    world.records.append([_line(item)])
 
 
 def _lines(world: World, item: Overdue) -> list[TimelineItem]:

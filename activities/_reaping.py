@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
@@ -12,8 +12,8 @@ from activities import _spool
 from activities._bare import bare_world, has_records
 from activities._world import World
 from stanch.canonical import digest
-from stanch.errors import DependencyError, StanchError
-from stanch.leases import Lease, LeaseState
+from stanch.errors import DependencyError, Rejected, StanchError
+from stanch.leases import Applied, Lease, LeaseState
 from stanch.ports import Owned, PointPort
 from stanch.records import Entry, LeaseRow
 from stanch.settings import load_settings
@@ -24,7 +24,10 @@ REAP = "reap"  # episode of lines about a block whose lease nobody knows
 
 @dataclass(frozen=True)
 class Reaped:
-    """One entry past its end. `state`: overdue (found), lifted, failed, or unreadable (its name says no end)."""
+    """One entry past its end. `state`: overdue (found), lifted, renewed (meanwhile, and left), failed, or unreadable.
+
+    An unreadable name says no end. A code beside `lifted` means that its line could not be written.
+    """
 
     point: str
     name: str
@@ -51,24 +54,24 @@ def reap(
     *,
     points: Sequence[str],
     dry_run: bool = False,
-    grace: timedelta = timedelta(0),
     actor: str = "stanch",
 ) -> Reaping:
-    """Take out of each point what is past its end by more than `grace`; nothing else is touched."""
+    """Take out of each point what is past its end; nothing else is touched."""
     entries: list[Reaped] = []
     unreachable: dict[str, StanchError] = {}
     frozen, standing = frozen_points(world, points), 0
     for name in points:
         try:
             owned = owned_at(world, name)
-            late = overdue(owned, datetime.now(UTC) - grace)
-            only_look = dry_run or name in frozen
-            entries += [_found(name, item, "unreadable") for item in owned if item.expires_at is None]
-            entries += [_found(name, item, "overdue") for item in late if only_look]
-            entries += [] if only_look else take_out(world, name, late, actor=actor)
-            standing += len(owned) - len(late)
         except StanchError as error:
             unreachable[name] = error
+            continue
+        late = overdue(owned, datetime.now(UTC))
+        only_look = dry_run or name in frozen
+        entries += [_found(name, item, "unreadable") for item in owned if item.expires_at is None]
+        entries += [_found(name, item, "overdue") for item in late if only_look]
+        entries += [] if only_look else take_out(world, name, late, actor=actor)
+        standing += len(owned) - len(late)
     return Reaping(tuple(entries), unreachable, frozen, standing)
 
 
@@ -137,19 +140,43 @@ def take_out(
         return []
     run, known = uuid4().hex[:12], _known(world, point)
     port: PointPort = world.connector("point", point)
-    _write(world, [_line(point, item, known, run, actor, {}) for item in entries])
     try:
-        results = {item.target: item for item in port.take_out(entries)}
-        ends = [(item, results[item.name]) for item in entries]
-        told = [_found(point, item, "lifted" if end.ok else "failed", end.code, end.reason) for item, end in ends]
-    except StanchError as error:
-        told = [_found(point, item, "failed", error.code, error.message) for item in entries]
-    for item, end in zip(entries, told, strict=True):
-        data = {"outcome": "CONFIRMED" if end.state == "lifted" else "UNCERTAIN", "code": end.code}
-        _write(world, [_line(point, item, known, run, actor, {**data, "reason": end.reason})])
+        _write(world, [_line(point, item, known, run, actor, {}) for item in entries])
+    except DependencyError as error:
+        return [_found(point, item, "failed", error.code, error.message) for item in entries]
+    ends = _taken(port, point, entries)
+    told: list[Reaped] = []
+    for item, (end, outcome) in zip(entries, ends, strict=True):
+        data = {"outcome": outcome, "state": end.state, "code": end.code, "reason": end.reason}
+        told.append(_noted(world, end, _line(point, item, known, run, actor, data)))
     if ended:
         _remember(world, known, told)
     return told
+
+
+def _taken(port: PointPort, point: str, entries: Sequence[Owned]) -> list[tuple[Reaped, str]]:
+    """What became of each entry, and the outcome as the ledger names it."""
+    try:
+        results = {item.target: item for item in port.take_out(entries)}
+        return [_ended(point, item, results[item.name]) for item in entries]
+    except StanchError as error:
+        outcome = "REJECTED" if isinstance(error, Rejected) else "UNCERTAIN"
+        return [(_found(point, item, "failed", error.code, error.message), outcome) for item in entries]
+
+
+def _ended(point: str, item: Owned, end: Applied) -> tuple[Reaped, str]:
+    if not end.ok:
+        return _found(point, item, "failed", end.code, end.reason), end.proof.get("outcome", "UNCERTAIN")
+    return _found(point, item, "renewed" if end.proof.get("state") == "renewed" else "lifted"), "CONFIRMED"
+
+
+def _noted(world: World, end: Reaped, line: Entry) -> Reaped:
+    """What was done is told even where its line cannot be written."""
+    try:
+        _write(world, [line])
+    except DependencyError as error:
+        return replace(end, code=error.code, reason=error.message)
+    return end
 
 
 def frozen_points(world: World, points: Sequence[str]) -> tuple[str, ...]:

@@ -10,8 +10,8 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
-from activities._ticket_http import Call, no_answer, status_error, unusable
-from stanch.errors import ConnectorError, Rejected, RetrySafe
+from activities._outcomes import Call, no_answer, status_error, unusable
+from stanch.errors import ConnectorError, Gone, Rejected, RetrySafe
 
 PAGES = 500
 _RESETS = ("X-Rate-Limit-Reset", "x-ratelimit-reset")  # Okta, Auth0: seconds since the epoch
@@ -106,6 +106,7 @@ class Rest:
             if not following:
                 return
             path, asked = self.inside(following, call), None
+        raise unusable(call)  # what was not seen must not pass for not there
 
     def inside(self, address: str, call: Call) -> str:
         """An address that the vendor gave us, if our credentials may go there: the same scheme, host and port."""
@@ -155,7 +156,7 @@ class Rest:
         if status == 429 and "Retry-After" not in answer.headers:
             return RetrySafe(f"{self.system} asks to slow down", retry_after=_until_reset(answer.headers))
         if status == 404:
-            return Rejected(f"{self.system} does not know what it was to {call.action}")
+            return Gone(f"{self.system} does not know what it was to {call.action}")
         if 400 <= status < 500 and status not in (401, 403, 408, 429):
             message = f"{self.system} refused to {call.action} (HTTP {status})"
             return Rejected(message, hint=f"the log of {self.system} says why")
@@ -165,7 +166,7 @@ class Rest:
 def path_of(*parts: str) -> str:
     """A path of which every part is data: none can lead anywhere else."""
     if any(part in ("", ".", "..") for part in parts):
-        raise Rejected("an empty name or dots cannot be part of an address")
+        raise Gone("an empty name or dots cannot be part of an address")
     return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 

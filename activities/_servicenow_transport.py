@@ -7,10 +7,10 @@ from typing import Any, Protocol, TypeVar
 
 import requests
 
+from activities._outcomes import Call, no_answer, status_error, unusable
 from activities._servicenow_query import is_sys_id, plain
 from activities._servicenow_settings import ServiceNowSettings
 from activities._ticket_answer import json_of, take_whole
-from activities._ticket_http import Call, no_answer, status_error, unusable
 from stanch.errors import ConnectorError, Rejected
 
 Record = dict[str, Any]

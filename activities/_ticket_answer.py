@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from urllib3.exceptions import HTTPError
 
-from activities._ticket_http import Call, no_answer, unusable
+from activities._outcomes import Call, no_answer, unusable
 
 MOST_BYTES = 32 * 1024 * 1024
 _PIECE = 64 * 1024

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Self, TypeVar
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 
+from activities._addresses import https_address
 from activities._ticket_common import Patience
 from stanch.errors import ConfigError, Problem
-
-_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
 class TrackerSettings(BaseModel):
@@ -51,12 +49,7 @@ class TrackerSettings(BaseModel):
     @field_validator("url")
     @classmethod
     def _address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
-            raise ValueError("must be an address such as https://example.atlassian.net, without user or query")
-        if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-            raise ValueError("must be https, since credentials travel with every call")
-        return value.rstrip("/")
+        return https_address(value, "https://example.atlassian.net")
 
     @classmethod
     def read(cls, name: str, section: Mapping[str, Any]) -> Self:

@@ -10,7 +10,9 @@ from typing import Self
 from stanch.leases import Lease
 from stanch.ports import Owned
 
-_NOTE = re.compile(r"v1 case=(?P<case>[\w.:\-]{1,128}) until=(?P<until>\d{1,12}) target=(?P<target>[0-9a-f]{1,64})")
+_NOTE = re.compile(
+    r"v1 case=(?P<case>[\w.:\-]{1,128}) until=(?P<until>[0-9]{1,11}) target=(?P<target>[0-9a-f]{1,64})", re.A
+)
 
 
 @dataclass(frozen=True)

@@ -2,68 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
 
+from activities._directory import Directory, SessionDirectory
 from activities._user_note import Note, User
-from stanch.errors import ConnectorError, Rejected, Uncertain
+from stanch.errors import ConnectorError, Gone, Rejected, Uncertain
 from stanch.leases import Applied, BlockSpec, Lease, SuspendSpec
 from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
 
 MAX_NAME = 256
-
-
-class Directory(Protocol):
-    """The calls to one vendor's users. Safe to share between threads; each call ends in an outcome."""
-
-    @property
-    def vendor(self) -> str:
-        """Such as Cognito, for messages."""
-        ...
-
-    @property
-    def where(self) -> Mapping[str, str]:
-        """Which pool, tenant or realm, for proofs."""
-        ...
-
-    def user(self, name: str) -> User:
-        """The user, by any name that findings have for them; Rejected where there is none."""
-        ...
-
-    def suspended(self) -> Iterator[User]:
-        """Every user who may be suspended by us; others among them do no harm."""
-        ...
-
-    def mark(self, name: str, note: Note) -> None: ...
-
-    def unmark(self, name: str) -> None: ...
-
-    def suspend(self, name: str) -> None: ...
-
-    def resume(self, name: str) -> None: ...
-
-    def obstacle(self) -> Check | None:
-        """Why nothing can be noted down here, None where it can; asked before the first change."""
-        ...
-
-    def doctor(self) -> Sequence[Check]:
-        """What else should be mended."""
-        ...
-
-
-class SessionDirectory(Directory, Protocol):
-    """A directory that can also end sessions."""
-
-    @property
-    def later(self) -> str:
-        """What keeps working after a sign-out, in words."""
-        ...
-
-    def sign_out(self, name: str) -> str:
-        """End the user's sessions; gives the vendor's name of the request, "" where it has none."""
-        ...
 
 
 class SignsOut:
@@ -109,19 +59,27 @@ class UserPoint:
         self._names: dict[str, str] = {}  # target to user name; spares a search, and finds users enabled by others
 
     def reconcile(
-        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
     ) -> Reconciled:
         """See PointPort. Only targets named in the call are touched or digested; orphans are found by `list_owned`.
 
         `expected` may be empty where the caller has no belief yet.
         """
         named = {lease.target: lease for lease in [*(wanted or ()), *adds] if lease.target not in removes}
-        before = self._noted(named.values(), removes)
+        before = self._noted(named.values(), removes, known)
         if wanted is None and expected and _digest(before) != expected:
             raise Mismatch
         lifted = [self._lift(target, before) for target in dict.fromkeys(removes)]
         held = [self._hold(lease) for lease in named.values()]
-        return Reconciled(digest=_digest(self._noted(named.values(), removes)), results=(*lifted, *held))
+        gone = self._by_name(user.name for target, user in before.items() if target in removes)
+        after = self._holding(named.values()) | gone
+        return Reconciled(digest=_digest(after), results=(*lifted, *held))
 
     def list_owned(self) -> Sequence[Owned]:
         return [entry for entry in (user.owned() for user in self._users.suspended()) if entry is not None]
@@ -133,11 +91,13 @@ class UserPoint:
     def _take_out(self, entry: Owned) -> Applied:
         try:
             user = self._known(entry.name)
-            if user is not None and user.owned() == entry:
+            stands = None if user is None else user.owned()
+            if user is not None and stands == entry:
                 self._lift(entry.target, {entry.target: user})
         except ConnectorError as error:
-            return Applied(target=entry.name, ok=False, code=error.code, reason=error.message)
-        return Applied(target=entry.name, ok=True)
+            proof = {"outcome": "REJECTED" if isinstance(error, Rejected) else "UNCERTAIN"}
+            return Applied(target=entry.name, ok=False, code=error.code, reason=error.message, proof=proof)
+        return Applied(target=entry.name, ok=True, proof={"state": "renewed"} if stands not in (None, entry) else {})
 
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
         raise _no_traffic()
@@ -171,10 +131,17 @@ class UserPoint:
             self._users.mark(user.name, note)
             self._settled(user.name, note, enabled=user.enabled)  # a suspended user without a note is nobody's
         if user.enabled:
-            self._users.suspend(user.name)
+            self._disable(user.name)
         self._names[note.target] = user.name
         self._settled(user.name, note, enabled=False)
         return {"ours": "true", "state": "disabled"}
+
+    def _disable(self, name: str) -> None:
+        try:
+            self._users.suspend(name)
+        except Rejected:
+            self._users.unmark(name)  # or what a person does to the user later would be undone as ours
+            raise
 
     def _settled(self, name: str, note: Note | None, *, enabled: bool) -> None:
         now = self._users.user(name)
@@ -185,33 +152,50 @@ class UserPoint:
     def _lift(self, target: str, before: Mapping[str, User]) -> Applied:
         user = before.get(target)
         if user is None or user.note is None:
+            self._names.pop(target, None)
             return Applied(target=target, ok=True, proof={"ours": "false", "state": "nothing of ours"})
         if not user.enabled:
             self._users.resume(user.name)
             self._settled(user.name, user.note, enabled=True)  # without the note nobody would try again
         self._users.unmark(user.name)
         self._settled(user.name, None, enabled=True)
+        self._names.pop(target, None)
         state = "enabled by somebody else before" if user.enabled else "enabled"
         return Applied(target=target, ok=True, proof={"ours": "true", "user": user.name, "state": state})
 
-    def _noted(self, leases: Iterable[Lease], removes: Sequence[str]) -> dict[str, User]:
-        """Users with our note, by target: named ones are read, and those to be lifted are looked for by their note."""
-        found: dict[str, User] = {}
+    def _noted(self, leases: Iterable[Lease], removes: Sequence[str], known: Sequence[Lease]) -> dict[str, User]:
+        """Users with our note, by target: named ones are read; only who is to be lifted is looked for by the note."""
         remembered = [self._names[target] for target in removes if target in self._names]
-        for name in [*(lease.spec.user_id for lease in leases if isinstance(lease.spec, SuspendSpec)), *remembered]:
-            user = self._known(name)
-            if user is not None and user.note is not None:
+        names = [lease.spec.user_id for lease in known if isinstance(lease.spec, SuspendSpec)]
+        found = self._by_name([*remembered, *names])
+        lifted = {target: user for target, user in found.items() if target in removes}
+        return self._holding(leases) | lifted | self._searched(set(removes) - set(lifted))
+
+    def _holding(self, leases: Iterable[Lease]) -> dict[str, User]:
+        found: dict[str, User] = {}
+        for name in [lease.spec.user_id for lease in leases if isinstance(lease.spec, SuspendSpec)]:
+            with contextlib.suppress(Rejected):  # reported for the lease when it is tried
+                found |= self._by_name([name])
+        return found
+
+    def _by_name(self, names: Iterable[str]) -> dict[str, User]:
+        users = [self._known(name) for name in dict.fromkeys(names)]
+        return {user.note.target: user for user in users if user is not None and user.note is not None}
+
+    def _searched(self, targets: set[str]) -> dict[str, User]:
+        found: dict[str, User] = {}
+        for user in self._users.suspended() if targets else ():
+            if user.note is not None and user.note.target in targets:
                 found[user.note.target] = user
-        if set(removes) - set(found):
-            noted = {user.note.target: user for user in self._users.suspended() if user.note is not None}
-            found |= {target: noted[target] for target in removes if target in noted}
+                if len(found) == len(targets):
+                    break
         return found
 
     def _known(self, name: str) -> User | None:
         try:
             return self._users.user(named(name))
-        except Rejected:
-            return None  # reported for the lease when it is tried
+        except Gone:
+            return None
 
     def _preflight(self) -> None:
         if self._checked:
@@ -235,7 +219,7 @@ def checks_of(name: str, users: Directory) -> list[Check]:
 def named(user_id: str) -> str:
     """The name of a user as findings give it, if it can be one at all."""
     if not user_id.strip() or len(user_id) > MAX_NAME or not user_id.isprintable():
-        raise Rejected("the user name is empty, too long or not printable", hint="check the finding's user id")
+        raise Gone("the user name is empty, too long or not printable", hint="check the finding's user id")
     return user_id
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -19,11 +20,9 @@ from stanch.leases import Lease, LeaseState
 from stanch.ports import Owned
 from stanch.records import Entry
 from stanch.wire_points import Release
-from stanch.wire_watch import Overdue, PointsSeen
+from stanch.wire_watch import INCIDENT, SEEN, Overdue, PointsSeen
 
 GRACE = timedelta(seconds=30)  # so long the point's own writer goes first
-INCIDENT = timedelta(seconds=60)
-SEEN = "points.seen"
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,11 @@ def look(world: World) -> PointsSeen:
         _revive(world, sight, now, may_hold=may_hold, may_lift=sight.point not in frozen)
     orphaned = {sight.point: _orphans(world, sight) for sight in sights if sight.owned is not None}
     gone = [sight.point for sight in sights if sight.owned is None]
-    world.records.put_setting(SEEN, {"orphaned": orphaned, "unreachable": gone, "at": now.isoformat()})
-    return PointsSeen(again=_again(sights, now), overdue=tuple(_incidents(sights, now)))
+    incidents = tuple(_incidents(sights, now))
+    overdue = Counter(item.point for item in incidents)
+    found = {"orphaned": orphaned, "unreachable": gone, "overdue": dict(overdue), "at": now.isoformat()}
+    world.records.put_setting(SEEN, found)
+    return PointsSeen(again=_again(sights, now), overdue=incidents)
 
 
 def _lift_late(world: World, point: str, now: datetime) -> None:
@@ -102,19 +104,30 @@ def _is_last(lease: Lease, sight: _Sight) -> bool:
 
 
 def _revive(world: World, sight: _Sight, now: datetime, *, may_hold: bool, may_lift: bool) -> None:
-    """Give a lost writer its leases back; have cases told of what ended while nobody was there to tell."""
+    """Give a lost writer its leases back; have cases told of what ended while nobody was there to tell.
+
+    Who has longest comes first, so that a writer knows of them before it hears that another holder of the target goes.
+    """
     running: dict[str, bool] = {}
-    for lease in sight.held:
+    may_hold = may_hold and sight.owned is not None
+    for lease in sorted(sight.held, key=lambda one: one.expires_at, reverse=True):
         shard = blocks.shard_of(world, lease)
         if shard not in running:
             running[shard] = _is_running(world, sight.point, shard)
         stands = sight.owned is None or lease.target in sight.standing
         over, lost = lease.expires_at + GRACE <= now, not running[shard]
         if (over and (lost or not stands)) or (lost and not stands):  # a living writer that cannot lift is trying
-            if may_lift:
+            if may_lift and (may_hold or not lost or not _is_shared(lease, sight, now)):
                 blocks.signal_point(world, lease, contract.RELEASE, Release(lease=lease, reason="found by the sweep"))
-        elif lost and not over and sight.owned is not None and may_hold:
+        elif lost and not over and may_hold:
             blocks.signal_point(world, lease, contract.HOLD, lease)
+
+
+def _is_shared(lease: Lease, sight: _Sight, now: datetime) -> bool:
+    """Another holder in time has the same target, and it stands, for all we know."""
+    stands = sight.owned is None or lease.target in sight.standing
+    others = (one for one in sight.held if one.target == lease.target and one.lease_id != lease.lease_id)
+    return stands and any(one.expires_at > now for one in others)
 
 
 def _is_running(world: World, point: str, shard: str) -> bool:

@@ -12,15 +12,16 @@ from pydantic import SecretStr
 
 from activities._client_credentials import ClientCredentials
 from activities._idp_settings import IdpSettings
+from activities._outcomes import Call, unusable
 from activities._rest import Rest, path_of
 from activities._section import read_section
-from activities._ticket_http import Call, unusable
 from activities._user_note import Note, User
 from activities._user_point import SignsOut, UserPoint
 from stanch.ports import Check, Connector
 
 MEMBER = "stanch_lease"
 _PAGE = 100
+_OURS = f"_exists_:app_metadata.{MEMBER} AND blocked:true"
 _PAGES = 10  # Auth0 gives no more than 1,000 results of a search
 
 
@@ -43,8 +44,7 @@ class Auth0Users:
     vendor = "Auth0"
     later = "access tokens that are already out keep working until they end"
 
-    def __init__(self, name: str, config: Auth0Config) -> None:
-        self._title = name
+    def __init__(self, config: Auth0Config) -> None:
         form = {
             "client_id": config.client_id,
             "client_secret": config.client_secret.get_secret_value(),
@@ -64,12 +64,13 @@ class Auth0Users:
     def suspended(self) -> Iterator[User]:
         """From Auth0's search, which may be seconds behind; who is named is read directly."""
         call = self._rest.told("list blocked users", write=False)
-        asked = {"q": "blocked:true", "search_engine": "v3", "per_page": str(_PAGE)}
+        asked = {"q": _OURS, "search_engine": "v3", "per_page": str(_PAGE)}
         for number in range(_PAGES):
             listed = self._rest.send("GET", "/users", call=call, params={**asked, "page": str(number)}).listed(call)
             yield from (_read(item, call) for item in listed if item.get("blocked") is True)
             if len(listed) < _PAGE:
                 return
+        raise unusable(call)  # what was not seen must not pass for not there
 
     def mark(self, name: str, note: Note) -> None:
         self._change(name, {"app_metadata": {MEMBER: str(note)}}, "write our note on the user")
@@ -96,7 +97,7 @@ class Auth0Users:
 
     def obstacle(self) -> Check | None:
         call = self._rest.told("list blocked users", write=False)
-        asked = {"q": "blocked:true", "search_engine": "v3", "per_page": "1"}
+        asked = {"q": _OURS, "search_engine": "v3", "per_page": "1"}
         self._rest.send("GET", "/users", call=call, params=asked)
         return None
 
@@ -113,11 +114,11 @@ def _read(item: Mapping[str, Any], call: Call) -> User:
 
 
 def _build_identity(name: str, section: Mapping[str, Any]) -> SignsOut:
-    return SignsOut(name, Auth0Users(name, read_section(Auth0Config, name, section)))
+    return SignsOut(name, Auth0Users(read_section(Auth0Config, name, section)))
 
 
 def _build_point(name: str, section: Mapping[str, Any]) -> UserPoint:
-    return UserPoint(name, Auth0Users(name, read_section(Auth0Config, name, section)))
+    return UserPoint(name, Auth0Users(read_section(Auth0Config, name, section)))
 
 
 CONNECTORS = (

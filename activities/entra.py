@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from pydantic import Field, SecretStr
+from pydantic import SecretStr, field_validator
 
+from activities._addresses import https_address
 from activities._client_credentials import ClientCredentials
 from activities._idp_settings import IdpSettings
+from activities._outcomes import Call, unusable
 from activities._rest import PAGES, Rest, path_of
 from activities._section import read_section
-from activities._ticket_http import Call, unusable
 from activities._user_note import Note, User
 from activities._user_point import SignsOut, UserPoint
 from stanch.errors import Rejected
@@ -39,10 +40,15 @@ class EntraConfig(IdpSettings):
     """
 
     url: str = "https://graph.microsoft.com"
-    login_url: str = Field(default="https://login.microsoftonline.com", pattern=r"^(https://|http://127\.0\.0\.1)")
+    login_url: str = "https://login.microsoftonline.com"
     tenant_id: UUID
     client_id: UUID
     client_secret: SecretStr
+
+    @field_validator("login_url")
+    @classmethod
+    def _login_address(cls, value: str) -> str:
+        return https_address(value, "https://login.microsoftonline.com")
 
 
 class EntraUsers:
@@ -51,8 +57,7 @@ class EntraUsers:
     vendor = "Entra ID"
     later = "this takes minutes, and access tokens that are already out keep working until they end"
 
-    def __init__(self, name: str, config: EntraConfig) -> None:
-        self._title = name
+    def __init__(self, config: EntraConfig) -> None:
         self._tenant = str(config.tenant_id)
         form = {
             "client_id": str(config.client_id),
@@ -92,6 +97,7 @@ class EntraUsers:
             if not following:
                 return
             path, asked = self._rest.inside(str(following), call), None
+        raise unusable(call)  # what was not seen must not pass for not there
 
     def mark(self, name: str, note: Note) -> None:
         """Graph changes an extension that is there, and makes one where it is not."""
@@ -143,11 +149,11 @@ def _read(item: Mapping[str, Any], call: Call) -> User:
 
 
 def _build_identity(name: str, section: Mapping[str, Any]) -> SignsOut:
-    return SignsOut(name, EntraUsers(name, read_section(EntraConfig, name, section)))
+    return SignsOut(name, EntraUsers(read_section(EntraConfig, name, section)))
 
 
 def _build_point(name: str, section: Mapping[str, Any]) -> UserPoint:
-    return UserPoint(name, EntraUsers(name, read_section(EntraConfig, name, section)))
+    return UserPoint(name, EntraUsers(read_section(EntraConfig, name, section)))
 
 
 CONNECTORS = (

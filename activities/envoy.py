@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from activities import _envoy_doctor, _envoy_traffic
 from activities._access_log import LogView, Redactor, read_log
 from activities._envoy_admin import EnvoyAdmin
-from activities._envoy_file import Document, Entry, RulesFile
+from activities._envoy_file import Entry, RulesFile
 from activities._envoy_policy import (
     CANARY_HEADER,
     Dialect,
@@ -28,6 +28,7 @@ from activities._envoy_policy import (
     policy_name,
 )
 from activities._envoy_publish import Publisher
+from activities._envoy_results import added, removed, taken_out, target_in, targets_of
 from activities._section import read_section
 from stanch.errors import Rejected
 from stanch.leases import Applied, BlockSpec, Lease, target_of
@@ -83,7 +84,13 @@ class EnvoyPoint:
         self._publisher = Publisher(self._file, self._admin, settle=config.settle)
 
     def reconcile(
-        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
     ) -> Reconciled:
         """Bring the file and Envoy to the wanted set; removals are published first and alone.
 
@@ -99,14 +106,14 @@ class EnvoyPoint:
             if wanted is None and document.digest() != expected:
                 raise Mismatch
             goal = {lease.target: lease for lease in (*adds, *(wanted or ()))}
-            gone = set(removes) - goal.keys() if wanted is None else _targets(document) - goal.keys()
-            kept = {name: entry for name, entry in document.owned().items() if _target(name) not in gone}
+            gone = set(removes) - goal.keys()  # what else stands may be a lease not yet told, or somebody else's
+            kept = {name: entry for name, entry in document.owned().items() if target_in(name) not in gone}
             document = self._publisher.publish(document, kept)
-            ready, refused = self._compiled(goal.values(), others=len(_targets(document) - goal.keys()))
+            ready, refused = self._compiled(goal.values(), others=len(targets_of(document) - goal.keys()))
             document, bad = self._publisher.publish_each(document, ready)
         refused |= dict.fromkeys(bad, "Envoy refused the rule; the ones before it stay in force")
         proof = {"version": document.version, "took_ms": str(round((time.monotonic() - started) * 1000))}
-        results = [*_removed(set(removes) - goal.keys(), document, proof), *_added(goal, document, refused, proof)]
+        results = [*removed(gone, document, proof), *added(goal, document, refused, proof)]
         return Reconciled(digest=document.digest(), results=tuple(results))
 
     def list_owned(self) -> Sequence[Owned]:
@@ -120,8 +127,7 @@ class EnvoyPoint:
             kept, gone = document.owned(), {entry.name for entry in entries}
             if kept.keys() & gone:
                 document = self._publisher.publish(document, {n: kept[n] for n in kept if n not in gone})
-        still = document.owned()
-        return [Applied(target=entry.name, ok=entry.name not in still) for entry in entries]
+        return [taken_out(entry, document) for entry in entries]
 
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
         """What the block would have hit in the window, from the access log."""
@@ -149,7 +155,7 @@ class EnvoyPoint:
     def shadowed(self) -> Mapping[str, int]:
         """How often each counted-only block would have denied since Envoy started, by target."""
         counts = self._admin.policy_counts()
-        return {_target(name): counted.get("shadow_denied", 0) for name, counted in counts.items()}
+        return {target_in(name): counted.get("shadow_denied", 0) for name, counted in counts.items()}
 
     def serves(self, host: str) -> bool:
         """The host is one of this Envoy's."""
@@ -164,7 +170,7 @@ class EnvoyPoint:
         """Which target's block denied the request with this user agent: "" for none, None while the log lacks it."""
         for line in read_log(self._config.access_log, since=since).lines:
             if line.agent == agent:
-                return _target(line.policy)
+                return target_in(line.policy)
         return None
 
     def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int]:
@@ -206,34 +212,6 @@ class EnvoyPoint:
 
     def _log(self, window: timedelta) -> LogView:
         return read_log(self._config.access_log, since=datetime.now(UTC) - window)
-
-
-def _target(name: str) -> str:
-    owned = parse_name(name)
-    return owned.target if owned else ""
-
-
-def _targets(document: Document) -> set[str]:
-    return {_target(name) for name in document.owned()}
-
-
-def _removed(targets: set[str], document: Document, proof: Mapping[str, str]) -> list[Applied]:
-    still = _targets(document)
-    return [Applied(target=target, ok=target not in still, proof=dict(proof)) for target in sorted(targets)]
-
-
-def _added(
-    goal: Mapping[str, Lease], document: Document, refused: Mapping[str, str], proof: Mapping[str, str]
-) -> list[Applied]:
-    names = {_target(name): name for name in document.owned()}
-    results: list[Applied] = []
-    for target in goal:
-        if target in refused or target not in names:
-            reason = refused.get(target, "the rule is not in the file that was read back")
-            results.append(Applied(target=target, ok=False, code=Rejected.default_code, reason=reason))
-        else:
-            results.append(Applied(target=target, ok=True, proof={**proof, "policy": names[target]}))
-    return results
 
 
 def build(name: str, section: Mapping[str, Any]) -> EnvoyPoint:

@@ -15,7 +15,7 @@ from activities._aws import AwsAccess, NotThere, make_client, outcome
 from activities._section import read_section
 from activities._user_note import Note, User
 from activities._user_point import UserPoint
-from stanch.errors import ConnectorError, Rejected
+from stanch.errors import ConnectorError, Gone, Rejected, RetrySafe
 from stanch.ports import Check, Connector
 
 TAG = "stanch:"  # then the key's id; a user has at most two keys and 50 tags
@@ -45,7 +45,7 @@ class IamKeys:
         owner = self._owner(name)
         statuses = self._statuses(owner)
         if name not in statuses:
-            raise Rejected("IAM does not know this access key", hint="it may have been deleted already")
+            raise Gone("IAM does not know this access key", hint="it may have been deleted already")
         return User.read(name, enabled=statuses[name] == "Active", text=self._tags(owner).get(TAG + name, ""))
 
     def suspended(self) -> Iterator[User]:
@@ -103,7 +103,7 @@ class IamKeys:
     def _owner(self, key: str) -> str:
         if not _KEY.fullmatch(key):
             hint = "temporary keys (ASIA...) end by themselves; take the role's permissions instead"
-            raise Rejected("this is not the id of a long-term access key", hint=hint)
+            raise Gone("this is not the id of a long-term access key", hint=hint)
         if key not in self._owners:
             with outcome("GetAccessKeyLastUsed", write=False):
                 self._owners[key] = str(self._iam.get_access_key_last_used(AccessKeyId=key)["UserName"])
@@ -132,6 +132,7 @@ class IamKeys:
             if not page.get("IsTruncated"):
                 return
             more = {"Marker": page["Marker"]}
+        raise RetrySafe("IAM has more users than can be looked through")  # not seen must not pass for not there
 
 
 def _build(name: str, section: Mapping[str, Any]) -> UserPoint:

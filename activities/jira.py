@@ -18,8 +18,8 @@ from activities._jira_settings import JiraSettings
 from activities._jira_shapes import user_reference
 from activities._jira_text import TEXT_LIMIT, adf, holds, wiki
 from activities._jira_view import READ_FIELDS, account_of, has_label, ticket
+from activities._outcomes import Call, unusable
 from activities._ticket_common import attachment_name, fit, mark_of, note_marker, settle
-from activities._ticket_http import Call, unusable
 from activities._ticket_settings import secrets_of
 from activities._ticket_sweep import oldest, sweep
 from stanch.errors import ConnectorError, Rejected

@@ -15,12 +15,12 @@ from pydantic import Field, SecretStr
 
 from activities._client_credentials import ClientCredentials
 from activities._idp_settings import IdpSettings
+from activities._outcomes import Call, unusable
 from activities._rest import PAGES, Rest, path_of
 from activities._section import read_section
-from activities._ticket_http import Call, unusable
 from activities._user_note import Note, User
 from activities._user_point import SignsOut, UserPoint
-from stanch.errors import Rejected
+from stanch.errors import Gone
 from stanch.ports import Check, Connector
 
 ATTRIBUTE = "stanch_lease"
@@ -74,6 +74,7 @@ class KeycloakUsers:
             yield from (_read(item, call) for item in listed if item.get("enabled") is False)
             if len(listed) < _PAGE:
                 return
+        raise unusable(call)  # what was not seen must not pass for not there
 
     def mark(self, name: str, note: Note) -> None:
         self._note(name, [str(note)])
@@ -136,7 +137,7 @@ class KeycloakUsers:
         listed = self._rest.send("GET", "/users", call=call, params=asked).listed(call)
         found = [item for item in listed if str(item.get("username", "")).lower() == name.lower()]
         if len(found) != 1:
-            raise Rejected("Keycloak knows no such user", hint="findings name users by id or user name")
+            raise Gone("Keycloak knows no such user", hint="findings name users by id or user name")
         return found[0]
 
 

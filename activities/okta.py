@@ -13,12 +13,12 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr
 
 from activities._idp_settings import IdpSettings
+from activities._outcomes import unusable
 from activities._rest import Rest, path_of
 from activities._section import read_section
-from activities._ticket_http import unusable
 from activities._user_note import Note, User
 from activities._user_point import SignsOut, UserPoint
-from stanch.errors import Rejected
+from stanch.errors import Gone
 from stanch.ports import Check, Connector
 
 _OUT = ("SUSPENDED", "DEPROVISIONED")
@@ -64,7 +64,7 @@ class OktaUsers:
     def user(self, name: str) -> User:
         """By id or login. `me` would be the owner of our own token."""
         if name.strip().lower() == "me":
-            raise Rejected("`me` names no user", hint="check the finding's user id")
+            raise Gone("`me` names no user", hint="check the finding's user id")
         call = self._rest.told("read the user", write=False)
         return self._read(self._rest.send("GET", f"/api/v1/users{path_of(name)}", call=call).mapping(call))
 

@@ -29,7 +29,9 @@ def reconcile(world: World, call: Reconcile) -> ReconcileReply:
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
     wanted = None if kept is None else [*kept, *restored, *allowed]
     try:
-        done = point.reconcile(adds=allowed, removes=call.removes, wanted=wanted, expected=call.expected)
+        done = point.reconcile(
+            adds=allowed, removes=call.removes, wanted=wanted, expected=call.expected, known=call.holders
+        )
     except Mismatch:
         return ReconcileReply(mismatch=True)
     except StanchError as error:

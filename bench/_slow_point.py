@@ -62,7 +62,13 @@ class SlowPoint:
         self._vendor = vendor
 
     def reconcile(
-        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
     ) -> Reconciled:
         for _ in range(8):
             standing, token = self._vendor.read()

@@ -276,15 +276,22 @@ class PointPort(Protocol):
     """An enforcement point: something that can deny requests (or users) and be read back."""
 
     def reconcile(
-        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
     ) -> Reconciled:
         """Bring the point to the wanted set: read, recompute, write with the lock, read back.
 
         Args:
             adds: leases to be put in.
             removes: targets to be taken out.
-            wanted: the full set, given on mismatch.
+            wanted: the full set, given on mismatch; what else stands stays, unless it is in `removes`.
             expected: digest the caller believes the point has; on difference without `wanted`, raises `Mismatch`.
+            known: leases of targets in `removes`, as far as the caller has them: what they name need not be searched.
         """
         ...
 
@@ -293,7 +300,8 @@ class PointPort(Protocol):
     def take_out(self, entries: Sequence[Owned]) -> Sequence[Applied]:
         """Take out exactly these entries, as they were listed; `target` of each result is the entry's name.
 
-        An entry that is not there any more, or has been renewed since, is success and nothing is changed for it.
+        An entry that is not there any more, or has been renewed since, is success and nothing is changed for it; the
+        proof of one that was renewed says so (`state`), and that of a failure may name its `outcome`.
         """
         ...
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from stanch.leases import Wire
+
+INCIDENT = timedelta(seconds=60)  # so long past its end a block may stand before people hear of it
+SEEN = "points.seen"  # setting in records: what the last look showed
 
 
 class Overdue(Wire):

@@ -38,7 +38,7 @@ def _registry() -> ModuleType:
 
 def status_of(found: Mapping[str, Any], *, dry_run: bool) -> int:
     """0 all is well, 1 something is past its end (dry run), 4 no point answers, 5 frozen, 7 only a part went well."""
-    left = [item for item in found["entries"] if item["state"] != "lifted"]
+    left = [item for item in found["entries"] if item["state"] not in ("lifted", "renewed") or item["code"]]
     away = [item for item in found["points"] if item["state"] == "unreachable"]
     if away and len(away) == len(found["points"]):
         return 4

@@ -30,9 +30,14 @@ class BreakerRules(Part):
 
 
 class Breaker(Wire):
-    """The breaker of one scope; `until` is set once it has opened, and stays until a change works."""
+    """The breaker of one scope; `until` is set once it has opened, and stays until a change works.
+
+    Args:
+        causes: what failed, and when it was counted; its repetitions are not.
+    """
 
     failures: tuple[datetime, ...] = ()
+    causes: dict[str, datetime] = Field(default_factory=dict[str, datetime])
     until: datetime | None = None
 
     def is_open(self, now: datetime) -> bool:
@@ -40,13 +45,15 @@ class Breaker(Wire):
         return self.until is not None and now < self.until
 
 
-def failed(breaker: Breaker, now: datetime, rules: BreakerRules) -> Breaker:
+def failed(breaker: Breaker, now: datetime, rules: BreakerRules, cause: str = "") -> Breaker:
     """After one more failure; while it is open nothing is added, so that it closes at its time."""
-    if breaker.is_open(now):
+    causes = {name: at for name, at in breaker.causes.items() if at > now - rules.within}
+    if breaker.is_open(now) or cause in causes:
         return breaker
     recent = (*(at for at in breaker.failures if at > now - rules.within), now)
-    opens = breaker.until is not None or len(recent) >= rules.failures
-    return Breaker(failures=() if opens else recent, until=now + rules.rest if opens else None)
+    if breaker.until is not None or len(recent) >= rules.failures:
+        return Breaker(until=now + rules.rest)
+    return Breaker(failures=recent, causes=causes | ({cause: now} if cause else {}))
 
 
 def open_scopes(breakers: Sequence[tuple[str, Breaker]], now: datetime) -> tuple[str, ...]:

@@ -18,14 +18,14 @@ PREFIX = "breaker:"
 class Breakers(Database):
     """The state of each scope that has had a failed change; a scope without one is closed."""
 
-    def change_failed(self, scopes: Sequence[str], rules: BreakerRules, *, now: datetime) -> list[str]:
-        """Count a failed change; gives the scopes whose breaker opens by it, each once for each time it opens."""
+    def change_failed(self, scopes: Sequence[str], rules: BreakerRules, *, now: datetime, cause: str = "") -> list[str]:
+        """Count a failed change, once for a cause; gives the scopes whose breaker opens by it, once each time."""
         opened: list[str] = []
         with self._write() as db:
             self._lock(db, "breakers")
             for scope in scopes:
                 before = _of(db, scope)
-                after = failed(before, now, rules)
+                after = failed(before, now, rules, cause)
                 value = after.model_dump(mode="json")
                 self._upsert(db, schema.settings, {"name": PREFIX + scope, "value": value})
                 opened += [scope] if after.is_open(now) and not before.is_open(now) else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import RLock
@@ -15,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stanch.sandbox._operations import Handler, faulting
+from stanch.sandbox._operations import Handler, Spoils, faulting
 from stanch.sandbox._server import Standin
 
 
@@ -66,12 +67,18 @@ class IdpStandin(Standin):
         """A connector's section of stanch.toml for this stand-in."""
         return {"url": self.url, "client_id": self.client, "client_secret": self.secret}
 
+    def asked_well(self, form: Mapping[str, str]) -> bool:
+        """The token is asked for as the vendor wants it, beside the credentials."""
+        return True
+
     def grant(self, request: Request, body: bytes) -> Response:
         """An access token by the client credentials grant; the last one given is the only one that is accepted."""
         form = dict(parse_qsl(body.decode()))
         asked = [form.get(name) for name in ("grant_type", "client_id", "client_secret")]
         if asked != ["client_credentials", self.client, self.secret]:
             return JSONResponse({"error": "invalid_client"}, 401)
+        if not self.asked_well(form):
+            return JSONResponse({"error": "invalid_request"}, 400)
         self.token = f"at-{uuid.uuid4().hex}"
         self.ledger.append("idp.token", {"client": self.client})
         return JSONResponse({"access_token": self.token, "token_type": "Bearer", "expires_in": self.token_life})
@@ -115,7 +122,12 @@ class IdpStandin(Standin):
             may = handler == self.grant or self.allowed(request)
             return handler(request, body) if may else self.denied()
 
-        return Route(path, faulting(self, operation, seen), methods=[method])
+        spoils = Spoils(slow_down=self.slow_down)
+        return Route(path, faulting(self, operation, seen, spoils=spoils), methods=[method])
+
+    def slow_down(self) -> Mapping[str, str]:
+        """The vendor's own headers of a 429."""
+        return {}
 
     def denied(self) -> Response:
         return JSONResponse({"error": "unauthorized"}, 401)

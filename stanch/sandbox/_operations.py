@@ -35,12 +35,14 @@ class Spoils:
         error_200: the body of an error with status 200.
         refusal, refusal_status: a refusal by a rule that the tracker's owner wrote.
         page: the page with status 200.
+        slow_down: headers of a 429 beside Retry-After.
     """
 
     error_200: Mapping[str, Any] = field(default_factory=dict[str, Any])
     refusal: Mapping[str, Any] = field(default_factory=dict[str, Any])
     refusal_status: int = 403
     page: str = LOGIN_PAGE
+    slow_down: Callable[[], Mapping[str, str]] = dict
 
 
 def faulting(standin: Standin, operation: str, handler: Handler, *, spoils: Spoils | None = None) -> Endpoint:
@@ -108,7 +110,7 @@ async def login_page(request: Request) -> Response:
 async def _spoil(request: Request, fault: Fault, response: Response, spoils: Spoils) -> Response:
     mode = fault.mode.removesuffix("_after")
     if mode == "status":
-        return _status(fault)
+        return _status(fault, spoils)
     if mode == "business_rule":
         return JSONResponse(dict(spoils.refusal), status_code=spoils.refusal_status)
     if mode == "html":
@@ -123,9 +125,10 @@ async def _spoil(request: Request, fault: Fault, response: Response, spoils: Spo
     return await _cut(request)  # drop, and a hang that ends
 
 
-def _status(fault: Fault) -> Response:
+def _status(fault: Fault, spoils: Spoils) -> Response:
     headers = {"Retry-After": retry_after(fault.retry_after)} if fault.retry_after else {}
     headers |= {"RateLimit-Reason": fault.reason} if fault.reason else {}
+    headers |= spoils.slow_down() if fault.status == 429 else {}
     headers |= {"Location": "/login"} if 300 <= fault.status < 400 else {}
     return JSONResponse({"errorMessages": [], "errors": {}}, status_code=fault.status, headers=headers)
 

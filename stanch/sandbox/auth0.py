@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -33,6 +34,9 @@ class Auth0Standin(IdpStandin):
             ("DELETE", f"{users}/{{id}}/refresh-tokens", "deleteRefreshTokens", self._revoke),
         ]
 
+    def asked_well(self, form: Mapping[str, str]) -> bool:
+        return form.get("audience") == f"{self.url}/api/v2/"
+
     def _shown(self, person: Person) -> dict[str, Any]:
         """`blocked` is only there once it has been set."""
         shown = {"user_id": person.id, "name": person.login, "app_metadata": dict(person.notes)}
@@ -40,6 +44,8 @@ class Auth0Standin(IdpStandin):
 
     def _list(self, request: Request, body: bytes) -> Response:
         blocked = [one for one in self.people.values() if not one.enabled]
+        if "_exists_:app_metadata.stanch_lease" in request.query_params.get("q", ""):
+            blocked = [one for one in blocked if "stanch_lease" in one.notes]
         size, number = (int(request.query_params.get(name, given)) for name, given in (("per_page", 50), ("page", 0)))
         return JSONResponse([self._shown(one) for one in blocked[number * size : (number + 1) * size]])
 

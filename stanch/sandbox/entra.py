@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -40,6 +41,9 @@ class EntraStandin(IdpStandin):
             ("PATCH", f"{user}/extensions/{{extension}}", "patchExtension", self._change),
             ("DELETE", f"{user}/extensions/{{extension}}", "deleteExtension", self._remove),
         ]
+
+    def asked_well(self, form: Mapping[str, str]) -> bool:
+        return form.get("scope") == f"{self.url}/.default"
 
     def _shown(self, request: Request, person: Person) -> dict[str, Any]:
         """Extensions are only told where they are asked for, and only what `$select` names."""

@@ -49,7 +49,10 @@ class KeycloakStandin(IdpStandin):
         if "enabled" in asked:
             people = [one for one in people if one.enabled == (asked["enabled"] == "true")]
         first = int(asked.get("first", 0))
-        return JSONResponse([self._shown(one) for one in people[first : first + int(asked.get("max", 100))]])
+        shown = [self._shown(one) for one in people[first : first + int(asked.get("max", 100))]]
+        if asked.get("briefRepresentation", "true") != "false":
+            shown = [{name: value for name, value in one.items() if name != "attributes"} for one in shown]
+        return JSONResponse(shown)
 
     def _profile(self, request: Request, body: bytes) -> Response:
         return JSONResponse({"attributes": [{"name": "username"}], "unmanagedAttributePolicy": self.policy})

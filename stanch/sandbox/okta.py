@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -44,6 +46,9 @@ class OktaStandin(IdpStandin):
 
     def allowed(self, request: Request) -> bool:
         return request.headers.get("authorization") in (f"SSWS {self.token}", f"Bearer {self.token}")
+
+    def slow_down(self) -> Mapping[str, str]:
+        return {"X-Rate-Limit-Reset": str(int(time.time()) + 30)}
 
     def denied(self) -> Response:
         return _error(401)

@@ -15,7 +15,7 @@ from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import DependencyError
 from stanch.guards.breaker import open_scopes
 from stanch.temporal import search_attributes
-from stanch.web.point_figures import overdue, seen
+from stanch.web.point_figures import seen
 from stanch.web.reception import Reception
 from stanch.web.services import Given, Services
 from stanch.web.slack_socket import Socket
@@ -91,10 +91,10 @@ def _figures(services: Services) -> str:
     lines += _single("stanch_halts", "Scopes that are halted.", len(records.halts()))
     about = "Tickets that were made twice, linked and closed."
     lines += _single("stanch_ticket_duplicates_closed", about, records.duplicates_closed())
-    lines += _family("stanch_leases_overdue", "Held over a minute past their end.", "point", overdue(records))
-    strays, away = seen(records)
-    lines += _family("stanch_blocks_orphaned", "Entries of ours that nobody holds.", "point", strays)
-    lines += _family("stanch_points_unreachable", "1 where the last look got no answer.", "point", away)
+    last = seen(records)
+    lines += _family("stanch_leases_overdue", "Held over a minute past their end.", "point", last.overdue)
+    lines += _family("stanch_blocks_orphaned", "Entries of ours that nobody holds.", "point", last.orphaned)
+    lines += _family("stanch_points_unreachable", "1 where the last look got no answer.", "point", last.unreachable)
     open_ones = dict.fromkeys(open_scopes(records.breakers(), datetime.now(UTC)), 1)
     lines += _family("stanch_breakers_open", "1 where too many changes failed.", "scope", open_ones)
     tickets = records.count_tickets()

@@ -67,7 +67,9 @@ class Edge:
 
     def put(self, *specs: BlockSpec, **options: Any) -> Reconciled:
         """Make these blocks the only ones."""
-        return self.point.reconcile(adds=[], removes=[], wanted=[lease(spec, **options) for spec in specs], expected="")
+        wanted = [lease(spec, **options) for spec in specs]
+        others = targets(self.point.list_owned()) - {one.target for one in wanted}
+        return self.point.reconcile(adds=[], removes=sorted(others), wanted=wanted, expected="")
 
     def logged(self, condition: Callable[[str], bool]) -> str:
         """The access log once it satisfies the condition."""

@@ -136,7 +136,7 @@ def test_unknown_user_is_rejected(tenant: Tenant) -> None:
     with pytest.raises(Rejected):
         tenant.identity().sign_out("nobody")
     (result,) = suspend(tenant, lease("nobody")).results
-    assert (result.ok, result.code) == (False, "V002")
+    assert (result.ok, result.code) == (False, "V030")
 
 
 def test_suspend_keeps_the_user_out_until_lifted(tenant: Tenant) -> None:

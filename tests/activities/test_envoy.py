@@ -172,13 +172,27 @@ def test_renewal_replaces_the_entry_of_the_same_target(edge: Edge) -> None:
     assert owned.expires_at > datetime.now(UTC) + timedelta(hours=4)
 
 
-def test_unexpected_state_asks_for_the_full_set_and_the_full_set_wins(edge: Edge) -> None:
+def test_unexpected_state_asks_for_the_full_set_and_the_full_set_is_brought_about(edge: Edge) -> None:
     edge.put(USERS_GET)
     other = BlockSpec(host=HOST, path="/orders")
     with pytest.raises(Mismatch):
         edge.point.reconcile(adds=[lease(other)], removes=[], wanted=None, expected="what I remember")
     edge.point.reconcile(adds=[lease(other)], removes=[], wanted=[lease(other)], expected="what I remember")
-    assert targets(edge.point.list_owned()) == {target_of(other)}
+    assert targets(edge.point.list_owned()) == {target_of(other), target_of(USERS_GET)}
+
+
+def test_writer_that_was_lost_takes_off_only_what_is_over(edge: Edge) -> None:
+    """It knows of one lease: the others may not have been told to it again, or are of another deployment."""
+    over, in_time, orphan = (BlockSpec(host=HOST, path=path) for path in ("/orders", "/users/{id}", "/products"))
+    digest = edge.put(over, in_time).digest
+    edge.point.reconcile(adds=[lease(orphan, case="case-other")], removes=[], wanted=None, expected=digest)
+    with pytest.raises(Mismatch):
+        edge.point.reconcile(adds=[], removes=[target_of(over)], wanted=None, expected="lost")
+    edge.point.reconcile(adds=[], removes=[target_of(over)], wanted=[], expected="lost")
+    assert targets(edge.point.list_owned()) == {target_of(in_time), target_of(orphan)}
+    assert [edge.status(path) for path in ("/orders", "/users/7", "/products")] == [200, 403, 403]
+    edge.point.reconcile(adds=[], removes=[], wanted=[lease(in_time)], expected="")
+    assert targets(edge.point.list_owned()) == {target_of(in_time), target_of(orphan)}
 
 
 def test_digest_does_not_depend_on_the_order(edge: Edge) -> None:

@@ -107,6 +107,7 @@ def test_own_key_is_never_made_inactive(account: Account) -> None:
     (refused,) = point.reconcile(adds=[lease(key)], removes=[], wanted=None, expected="").results
     assert not refused.ok
     assert "itself" in refused.reason
+    assert account.tags("stanch") == {"team": "pay"}  # with our note a person's own change would be undone
     assert account.status("stanch") == {key: "Active"}
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 from spec_contract import OKTA, Contract
 
+from activities._user_note import Note
 from activities._user_point import SignsOut, UserPoint
 from activities._world import connectors
 from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Rejected, RetrySafe, Uncertain
@@ -18,7 +22,7 @@ from stanch.ports import Mismatch
 from stanch.sandbox._idp import IdpStandin
 from stanch.sandbox._server import Fault
 from stanch.sandbox.auth0 import Auth0Standin
-from stanch.sandbox.entra import EntraStandin
+from stanch.sandbox.entra import TENANT, EntraStandin
 from stanch.sandbox.keycloak import KeycloakStandin
 from stanch.sandbox.okta import OktaStandin
 
@@ -131,8 +135,10 @@ def test_user_enabled_by_a_person_meanwhile_only_loses_the_note(tenant: Tenant) 
 
 def test_renewal_moves_the_end_and_suspends_nobody_twice(tenant: Tenant) -> None:
     tenant.suspend()
+    before = tenant.point().list_owned()
     longer = tenant.lease(hours=48)
     tenant.suspend(longer)
+    assert [(item.ok, item.proof) for item in tenant.point().take_out(before)] == [(True, {"state": "renewed"})]
     (owned,) = tenant.point().list_owned()
     assert owned.expires_at == longer.expires_at
     assert tenant.idp.ledger.count("idp.disabled") == 1
@@ -210,6 +216,53 @@ def test_fault_while_lifting_never_strands_a_user(tenant: Tenant, mode: str, ski
     assert not tenant.noted("mallory")
 
 
+def test_user_whom_a_lease_names_is_lifted_without_the_list(tenant: Tenant) -> None:
+    """After a restart the list may be seconds behind, or end before it comes to them."""
+    lease = tenant.lease()
+    tenant.suspend(lease)
+    tenant.idp.faults.script("listUsers", *[Fault("status", status=503)] * 9)
+    done = tenant.point().reconcile(adds=[], removes=[lease.target], wanted=None, expected="", known=[lease])
+    assert [item.proof["state"] for item in done.results] == ["enabled"]
+    assert tenant.idp.sign_in("mallory")
+
+
+def test_list_that_is_cut_off_is_not_taken_for_the_whole(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    tenant.suspend(*(tenant.lease(name) for name in ("alice", "bob", "mallory")))
+    for module in ("_rest", "keycloak", "entra"):
+        monkeypatch.setattr(f"activities.{module}.PAGES", 1)
+    for name, value in {"auth0._PAGES": 1, "auth0._PAGE": 2, "keycloak._PAGE": 2}.items():
+        monkeypatch.setattr(f"activities.{name}", value)
+    if isinstance(tenant.idp, OktaStandin):
+        tenant.idp.page = 2
+    with pytest.raises(RetrySafe):
+        tenant.point().list_owned()
+    with pytest.raises(RetrySafe):
+        tenant.resume(tenant.lease("nobody"))
+
+
+def test_refusal_to_show_the_user_is_not_taken_for_no_such_user(tenant: Tenant) -> None:
+    lease = tenant.lease()
+    tenant.suspend(lease)
+    point = tenant.point()
+    owned = point.list_owned()
+    tenant.idp.faults.script("getUser", *[Fault("status", status=400)] * 2)
+    assert [(item.ok, item.proof["outcome"]) for item in point.take_out(owned)] == [(False, "REJECTED")]
+    with pytest.raises(Rejected):
+        point.reconcile(adds=[], removes=[lease.target], wanted=None, expected="", known=[lease])
+    assert not tenant.idp.by_login("mallory").enabled
+
+
+@pytest.mark.parametrize("until", ["999999999999", "١٢٣"])  # beyond the calendar; digits, but none of ours
+def test_note_whose_end_cannot_be_read_is_not_ours(tenant: Tenant, until: str) -> None:
+    lease = tenant.lease()
+    tenant.suspend(lease)
+    person, text = tenant.idp.by_login("mallory"), str(Note.of(lease))
+    odd = re.sub(r"until=\d+", f"until={until}", text)
+    person.notes = json.loads(json.dumps(person.notes, ensure_ascii=False).replace(text, odd))
+    assert odd in str(person.notes)
+    assert tenant.point().list_owned() == []
+
+
 def test_token_that_was_taken_back_is_renewed_once_and_a_wrong_client_is_an_error(tenant: Tenant) -> None:
     point = tenant.point()
     assert point.list_owned() == []
@@ -222,6 +275,18 @@ def test_token_that_was_taken_back_is_renewed_once_and_a_wrong_client_is_an_erro
     with pytest.raises(AuthBlocked) as caught:
         tenant.point(client_secret="wrong-secret-value").list_owned()
     assert "wrong-secret-value" not in f"{caught.value!r} {caught.value.hint}"
+
+
+def test_standins_ask_for_what_the_vendors_ask_for() -> None:
+    with Auth0Standin() as auth0, EntraStandin() as entra, KeycloakStandin() as keycloak:
+        for idp, path in ((auth0, "/oauth/token"), (entra, f"/{TENANT}/oauth2/v2.0/token")):
+            section = idp.section()
+            form = {name: section[name] for name in ("client_id", "client_secret")}
+            form["grant_type"] = "client_credentials"
+            assert httpx.post(idp.url + path, data=form, trust_env=False).status_code == 400
+        headers = {"authorization": f"Bearer {keycloak.token}"}
+        listed = httpx.get(f"{keycloak.url}/admin/realms/shop/users", headers=headers, trust_env=False).json()
+        assert [name for one in listed for name in one if name == "attributes"] == []
 
 
 def test_doctor_says_what_is_wrong(tenant: Tenant) -> None:
@@ -257,6 +322,9 @@ def test_okta_suspends_only_the_active_and_never_the_owner_of_our_token() -> Non
         results = tenant.suspend(tenant.lease("bob"), tenant.lease("me"), tenant.lease("ME ")).results
         assert [result.ok for result in results] == [False, False, False]
         assert all(person.enabled for person in okta.people.values())
+        assert not tenant.noted("bob")
+        okta.by_login("bob").notes["status"] = "SUSPENDED"  # by a person, later
+        assert tenant.point().list_owned() == []
 
 
 def test_okta_says_until_when_to_wait_in_a_header_of_its_own() -> None:
@@ -266,8 +334,10 @@ def test_okta_says_until_when_to_wait_in_a_header_of_its_own() -> None:
         tenant.suspend(tenant.lease("alice"), tenant.lease("bob"))
         assert len(tenant.point().list_owned()) == 2  # across pages
         okta.faults.script("listUsers", Fault("status", status=429))
-        with pytest.raises(RetrySafe):
+        with pytest.raises(RetrySafe) as caught:
             tenant.point().list_owned()
+        assert caught.value.retry_after is not None
+        assert 0 < caught.value.retry_after <= 60
 
 
 def test_entra_does_not_claim_to_end_the_sessions_of_guests() -> None:
@@ -276,6 +346,12 @@ def test_entra_does_not_claim_to_end_the_sessions_of_guests() -> None:
         with pytest.raises(Rejected, match="guest"):
             Tenant("entra", entra).identity().sign_out(entra.by_login("bob").id)
         assert entra.by_login("bob").sessions == 1
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1.evil.example", "http://login.example", "https://u:pw@x.example"])
+def test_entra_sends_its_secret_to_no_lookalike_of_this_machine(address: str) -> None:
+    with EntraStandin() as entra, pytest.raises(ConfigError, match="login_url"):
+        Tenant("entra", entra).point(login_url=address)
 
 
 def test_section_with_a_mistake_says_which_key_and_no_value(tenant: Tenant) -> None:

@@ -14,7 +14,7 @@ from jira_support import TOKEN, connect
 from spec_contract import obeying
 from ticket_support import FAULT_IDS, FAULTS, HOSTILE, draft, exception_texts, http_date
 
-from activities._ticket_http import RETRY_AFTER_CAP
+from activities._outcomes import RETRY_AFTER_CAP
 from activities.jira import JiraTickets
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import TicketState

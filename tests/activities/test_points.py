@@ -34,6 +34,7 @@ class Point:
         self.calls: list[dict[str, Any]] = []
         self.ledger_then: list[list[str]] = []
         self.bad: set[str] = set()
+        self.known: list[str] = []
         self.error: Exception | None = None
         self._glue = glue
 
@@ -42,9 +43,16 @@ class Point:
         return hashlib.sha256(repr(sorted(self.held)).encode()).hexdigest()
 
     def reconcile(
-        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
     ) -> Reconciled:
         self.calls.append({"adds": [a.lease_id for a in adds], "removes": list(removes), "wanted": wanted})
+        self.known = [lease.lease_id for lease in known]
         self.ledger_then.append(self._glue.events())
         if self.error is not None:
             raise self.error
@@ -295,6 +303,7 @@ def test_a_halt_lets_the_full_set_add_nothing_and_lift_nothing(
     glue.records.halt(by="user:ana", reason="", at=NOW)
     points.reconcile(glue.world, lifting(point, over, wanted=(standing, vanished)))
     assert [one.lease_id for one in point.held.values()] == ["standing"]
+    assert point.known == ["over"]  # a point of users finds them by the name in the lease
 
 
 def test_a_point_that_fails_leaves_the_intent_open(glue: Glue, point: Point, temporal: FakeTemporal) -> None:

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import typer
 from edge import FOREIGN, HOST, USERS_GET, Edge, edge, lease, stack, targets
+from glue import Glue
 from typer.testing import CliRunner
 
 import worker
-from activities import _spool
+from activities import _reaping, _spool
 from stanch.cli.app import REGISTRY, explain
-from stanch.cli.lease_reap import reap
-from stanch.errors import StanchError
-from stanch.leases import BlockSpec, LeaseState, target_of
+from stanch.cli.lease_reap import reap, status_of
+from stanch.errors import Rejected, StanchError, Uncertain
+from stanch.leases import Applied, BlockSpec, LeaseState, target_of
+from stanch.ports import Owned
 from stanch.records import LeaseRow, Records
 from stanch.sandbox._toml import to_toml
 
@@ -160,8 +164,65 @@ def test_a_freeze_keeps_even_what_is_over(site: Site, late: Edge, monkeypatch: p
 def test_one_renewed_between_the_look_and_the_lift_stays(late: Edge) -> None:
     seen = [item for item in late.point.list_owned() if item.case_id == "case-late"]
     late.point.reconcile(adds=[], removes=[], wanted=[lease(USERS_GET), lease(OVER, case="case-late")], expected="")
-    assert [item.ok for item in late.point.take_out(seen)] == [True]
+    assert [(item.ok, item.proof) for item in late.point.take_out(seen)] == [(True, {"state": "renewed"})]
     assert late.status("/over") == 403
+
+
+class Answers:
+    """A point with one entry past its end that answers `take_out` as a test wants."""
+
+    entry = Owned("entry", "case-late", datetime(2020, 1, 1, tzinfo=UTC), "a" * 32)
+
+    def __init__(self, answer: Applied | StanchError) -> None:
+        self.answer = answer
+
+    def list_owned(self) -> list[Owned]:
+        return [self.entry]
+
+    def take_out(self, entries: Sequence[Owned]) -> list[Applied]:
+        if isinstance(self.answer, StanchError):
+            raise self.answer
+        return [self.answer]
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "outcome"),
+    [
+        (Applied(target="entry", ok=True), "lifted", "CONFIRMED"),
+        (Applied(target="entry", ok=True, proof={"state": "renewed"}), "renewed", "CONFIRMED"),
+        (Applied(target="entry", ok=False, code="V002", proof={"outcome": "REJECTED"}), "failed", "REJECTED"),
+        (Rejected("no"), "failed", "REJECTED"),
+        (Uncertain("no answer"), "failed", "UNCERTAIN"),
+    ],
+)
+def test_ledger_and_report_say_what_became_of_each(
+    tmp_path: Path, answer: Applied | StanchError, state: str, outcome: str
+) -> None:
+    with Glue(tmp_path, points={"edge": {"kind": "memory"}}) as glue:
+        glue.world._built["point", "edge"] = Answers(answer)
+        found = _reaping.reap(glue.world, points=("edge",))
+        lines = glue.records.timeline("case-late")
+    assert [item.state for item in found.entries] == [state]
+    assert (lines[-1].data or {})["outcome"] == outcome
+    told = {"entries": [asdict(found.entries[0])], "points": [{"state": "answered"}]}
+    assert status_of(told, dry_run=False) == (7 if state == "failed" else 0)
+
+
+def test_what_was_lifted_is_told_even_where_its_line_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(world: Any, lines: Sequence[Any], *, lifting: bool) -> None:
+        if lines[0].event == "point.reap.outcome":
+            raise OSError
+
+    monkeypatch.setattr(_spool, "write", full)
+    with Glue(tmp_path, points={"edge": {"kind": "memory"}}) as glue:
+        glue.world._built["point", "edge"] = Answers(Applied(target="entry", ok=True))
+        found = _reaping.reap(glue.world, points=("edge",))
+    assert [(item.state, item.code) for item in found.entries] == [("lifted", "D010")]
+    assert found.unreachable == {}
+    told = {"entries": [asdict(found.entries[0])], "points": [{"state": "answered"}]}
+    assert status_of(told, dry_run=False) == 7
 
 
 def test_statuses_say_what_could_not_be_done(tmp_path: Path, edge: Edge) -> None:
@@ -174,12 +235,13 @@ def test_statuses_say_what_could_not_be_done(tmp_path: Path, edge: Edge) -> None
     assert (status, "C032" in found["said"]) == (3, True)
 
 
-def test_a_name_that_says_no_end_is_reported_and_left(site: Site, edge: Edge) -> None:
+@pytest.mark.parametrize("name", ["stanch-odd", f"stanch-case-999999999999-{'a' * 32}"])
+def test_a_name_that_says_no_end_is_reported_and_left(site: Site, edge: Edge, name: str) -> None:
     path = edge.gateway.rules_file
     body = json.loads(path.read_text())
     rule = {"permissions": [{"url_path": {"path": {"prefix": "/odd"}}}], "principals": [{"any": True}]}
-    body["resources"][0]["typed_config"]["rules"]["policies"]["stanch-odd"] = rule
+    body["resources"][0]["typed_config"]["rules"]["policies"][name] = rule
     path.write_text(json.dumps(body))
     status, found = site.reap()
     assert (status, found["entries"][0]["state"], found["entries"][0]["code"]) == (7, "unreadable", "L014")
-    assert "stanch-odd" in path.read_text()
+    assert name in path.read_text()

@@ -18,7 +18,7 @@ from servicenow_support import PASSWORD, TRANSPORTS
 from ticket_support import KEY, draft, exception_texts
 
 from activities import jira, servicenow
-from activities._ticket_http import RETRY_AFTER_CAP, retry_after
+from activities._outcomes import RETRY_AFTER_CAP, retry_after
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import TicketPort
 

@@ -15,11 +15,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from activities import _paging, _watch
 from stanch import contract
-from stanch.errors import RetrySafe
+from stanch.errors import Rejected, RetrySafe
 from stanch.leases import Applied, BlockSpec, Lease, LeaseState, target_of
 from stanch.ports import Owned
 from stanch.records import LeaseRow
-from stanch.wire_watch import Paging
+from stanch.web.point_figures import seen as figures
+from stanch.wire_watch import SEEN, Overdue, Paging
 
 MINUTE = timedelta(minutes=1)
 
@@ -191,7 +192,7 @@ def test_orphans_are_named_once_and_lifted_at_their_end_only(glue: Glue, point: 
         _watch.look(glue.world)
     assert glue.events().count("point.orphan.found") == 1
     assert {item.target for item in point.stands.values()} == {known.target, lease("orphan", MINUTE).target}
-    seen = glue.records.setting(_watch.SEEN)
+    seen = glue.records.setting(SEEN)
     assert seen["orphaned"] == {"edge": 1}
 
 
@@ -206,11 +207,55 @@ def test_what_cannot_be_lifted_is_an_incident_told_once(
     temporal.writers["enforce-edge"] = [over]
     seen = _watch.look(glue.world)
     assert [item.lease_id for item in seen.overdue] == ["over"]
+    assert figures(glue.records).overdue == {"edge": 1}
     assert temporal.told == []  # its writer is trying, and needs no second word
     for _ in range(2):
         _paging.page(glue.world, Paging(overdue=seen.overdue))
     assert glue.events().count(_paging.PAGED) == 1
-    assert glue.records.setting(_watch.SEEN)["unreachable"] == (["edge"] if down else [])
+    assert glue.records.setting(SEEN)["unreachable"] == (["edge"] if down else [])
+
+
+def test_one_message_that_fails_leaves_no_other_owner_untold(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def post(_world: Any, item: Overdue) -> None:
+        if item.lease_id == "away":
+            raise RetrySafe("no answer")
+        if item.lease_id == "refused":
+            raise Rejected("no such channel")
+
+    monkeypatch.setattr(_paging, "_post", post)
+    ended = datetime.now(UTC)
+    items = [Overdue(point="edge", lease_id=name, case_id=CASE, ended=ended) for name in ("away", "refused", "last")]
+    with pytest.raises(RetrySafe):
+        _paging.page(glue.world, Paging(overdue=tuple(items)))
+    paged = [(line.data or {})["lease"] for line in glue.timeline() if line.event == _paging.PAGED]
+    assert paged == ["refused", "last"]
+
+
+def shared(glue: Glue, point: Point) -> None:
+    """One block of two holders, one over and one in time; its writer is lost."""
+    last = lease("shared", 10 * MINUTE).model_copy(update={"lease_id": "last"})
+    held(glue, lease("shared", -10 * MINUTE), last)
+    point.put(last)
+
+
+def test_a_lost_writer_hears_first_of_the_holder_who_has_longest(glue: Glue, point: Point, temporal: Temporal) -> None:
+    shared(glue, point)
+    _watch.look(glue.world)
+    assert temporal.told == [(contract.HOLD, "last"), (contract.RELEASE, "shared")]
+
+
+@pytest.mark.parametrize("down", [True, False])
+def test_where_nothing_may_be_held_a_shared_block_is_not_released(
+    glue: Glue, point: Point, temporal: Temporal, down: bool
+) -> None:
+    shared(glue, point)
+    alone = lease("alone", -10 * MINUTE)
+    held(glue, alone)
+    point.down = down
+    if not down:
+        glue.records.halt("all", by="user:ana", reason="drill", at=datetime.now(UTC))
+    _watch.look(glue.world)
+    assert temporal.told == [(contract.RELEASE, "alone")]
 
 
 def test_a_shared_block_is_overdue_only_when_its_last_holder_is(glue: Glue, point: Point, temporal: Temporal) -> None:
@@ -221,4 +266,5 @@ def test_a_shared_block_is_overdue_only_when_its_last_holder_is(glue: Glue, poin
     temporal.writers["enforce-edge"] = [last]
     seen = _watch.look(glue.world)
     assert seen.overdue == ()
+    assert figures(glue.records).overdue == {}  # the first holder is past its end, and the block is not
     assert len(point.stands) == 1

@@ -161,7 +161,13 @@ class MemoryPoint:
         self.held: dict[str, Lease] = {}
 
     def reconcile(
-        self, *, adds: Sequence[Lease], removes: Sequence[str], wanted: Sequence[Lease] | None, expected: str
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
     ) -> Reconciled:
         for lease in wanted if wanted is not None else adds:
             self.held[lease.target] = lease

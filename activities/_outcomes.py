@@ -1,4 +1,4 @@
-"""How an HTTP answer, or none, of a tracker becomes one of the four outcomes."""
+"""How an HTTP answer, or none, of a tracker or an identity provider becomes one of the four outcomes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Call:
     """What was asked, in words for the person who reads the error.
 
     Args:
-        system: the tracker's name.
+        system: the vendor's name.
         action: such as "create the ticket".
         write: True where the tracker may have been changed.
     """
