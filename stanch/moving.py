@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from stanch.canonical import digest
+from stanch.beside import action_beside
 from stanch.cases import CaseState, TicketRef
 from stanch.contract import TicketChange
 from stanch.interpreter.messages import ActionFailed, RunAction
@@ -189,8 +189,5 @@ def _template(state: CaseState) -> str:
 
 
 def _action(state: CaseState, action: str, params: dict[str, Any], *, purpose: str = PURPOSE) -> RunAction:
-    """Beside the run: nothing waits for it. Its number makes each one of its own."""
     state.moves.count += 1
-    ref = f"case|moves|{state.moves.count}|{action}"
-    key = digest([state.case_id, state.episode, str(state.round), ref])[:32]
-    return RunAction(ref=ref, path="case", purpose=purpose, action=action, params=params, key=key)
+    return action_beside(state, purpose, action, params, number=f"moves|{state.moves.count}")

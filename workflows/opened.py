@@ -10,10 +10,10 @@ from temporalio import workflow
 from stanch.assigning import moved_on
 from stanch.cases import CaseState, TicketRef
 from stanch.interpreter.messages import Happened
+from stanch.moving import FIELDS
 from stanch.ports import TicketState
 from stanch.ticket_learning import learn_created
 
-NAMES = ("system", "key", "url", "state", "assignee", "group")
 TOLD = frozenset({"state", "assignee", "group"})  # what a callback tells
 PERSON = "user:"
 
@@ -34,7 +34,7 @@ def take_opened(state: CaseState, params: Mapping[str, Any], outputs: Mapping[st
     if heard and workflow.patched("callback-before-answer"):  # it was read after the answer, so its word stays
         outputs = {**outputs, **before.model_dump(include=set(TOLD))}
     missed = [] if heard else [*_resolved(before, outputs), *_given_away(state, params, outputs)]
-    state.ticket = before.model_copy(update={name: str(outputs.get(name, "")) for name in NAMES})
+    state.ticket = before.model_copy(update={name: str(outputs.get(name, "")) for name in FIELDS})
     learn_created(state.ticket, outputs)
     return missed
 
