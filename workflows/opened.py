@@ -10,7 +10,7 @@ from temporalio import workflow
 from stanch.assigning import moved_on
 from stanch.cases import CaseState, TicketRef
 from stanch.interpreter.messages import Happened
-from stanch.moving import FIELDS
+from stanch.moving import FIELDS, shares
 from stanch.ports import TicketState
 from stanch.ticket_learning import learn_created
 
@@ -52,5 +52,7 @@ def _given_away(state: CaseState, params: Mapping[str, Any], outputs: Mapping[st
     people = asked.startswith(PERSON) and has.startswith(PERSON)
     if not people or asked == has or state.ticket.key or not workflow.patched("given-away-before-answer"):
         return []
+    if shares(state) and workflow.patched("members-give-nothing-away"):
+        return []  # a group's ticket is with whom the group has asked for
     before, after = TicketRef(assignee=asked), TicketRef(assignee=has)
     return moved_on(state, before, after, by="", now=workflow.now(), is_new=workflow.patched)
