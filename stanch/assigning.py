@@ -9,11 +9,11 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from stanch.canonical import digest
+from stanch.beside import action_beside
 from stanch.cases import CaseState, TicketRef, handed_over
 from stanch.contract import CaseCommand
 from stanch.interpreter.messages import Happened, RunAction
-from stanch.moving import leads_away, move
+from stanch.moving import leads_away, move, news, shares
 from stanch.ports import TicketState
 from stanch.views import FindingView
 
@@ -34,10 +34,11 @@ def assigned(state: CaseState, command: CaseCommand, now: datetime) -> list[RunA
     reason = command.text[:2000]
     data = {"from": before, "to": to, "by": command.by, "via": command.via, "reason": reason, "about": about(state)}
     state.note("case.assigned", now, actor=command.by, data=data)
-    shared = command.to_group and state.noise.answer is not None and not state.noise.answer.failed
-    if leads_away(state, command.home) and not shared:
+    if leads_away(state, command.home):
         return move(state, to, reason)  # they hear of it when they can be shown their ticket
-    return [] if shared else [*_ticket_follows(state, to, reason), *_news(state, to, reason)]
+    if command.to_group and shares(state):
+        return []
+    return [*_ticket_follows(state, to, reason), *news(state, to, reason)]
 
 
 def set_holder(state: CaseState, command: CaseCommand) -> None:
@@ -108,21 +109,4 @@ def _ticket_follows(state: CaseState, to: str, reason: str) -> list[RunAction]:
     ticket = state.ticket
     if not ticket.key or ticket.state == TicketState.DONE.value:
         return []
-    return [_action(state, "ticket.assign", {"key": ticket.key, "to": to, "text": reason})]
-
-
-def _news(state: CaseState, to: str, reason: str) -> list[RunAction]:
-    """A case that was never routed has nothing to tell yet."""
-    params = {"to": to, "template": "assigned", "text": reason}
-    return [_action(state, "chat.message", params)] if state.resolved is not None else []
-
-
-def _action(state: CaseState, action: str, params: dict[str, str]) -> RunAction:
-    return action_beside(state, "assigned", action, params)
-
-
-def action_beside(state: CaseState, purpose: str, action: str, params: dict[str, str]) -> RunAction:
-    """Beside the run: nothing waits for it. The ledger line's number makes it one of its own."""
-    ref = f"case|{purpose}|{state.next_note}|{action}"
-    key = digest([state.case_id, state.episode, str(state.round), ref])[:32]
-    return RunAction(ref=ref, path="case", purpose=purpose, action=action, params=params, key=key)
+    return [action_beside(state, "assigned", "ticket.assign", {"key": ticket.key, "to": to, "text": reason})]

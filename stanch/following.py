@@ -140,9 +140,8 @@ def _change(
     words: tuple[TicketWord, ...] = (),
 ) -> TicketChange:
     """One hint that comes twice may find two changes: the case knows a change by the hint and by what was found."""
-    home = tracker.people.home(after.team)
     change = TicketChange(
-        home="" if home == tracker.kind else home,
+        home=tracker.people.home_elsewhere(after.team, tracker.kind),
         event_id="",
         key=after.key,
         state=after.state,

@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from stanch.canonical import digest
+from stanch.beside import action_beside
 from stanch.cases import CaseState, TicketRef
 from stanch.contract import TicketChange
 from stanch.interpreter.messages import ActionFailed, RunAction
 from stanch.moves import MAX_LEFT, PURPOSE, Left
 from stanch.ports import TicketState
-from stanch.ticket_learning import learn_created
+from stanch.ticket_learning import learn_created, learn_moved
 
 MOVE, LEAVE, COMMENT, CREATE = "ticket.move", "ticket.leave", "ticket.comment", "ticket.create"
 KEYED = (COMMENT, "ticket.assign", "ticket.close", "ticket.reopen")
@@ -67,19 +67,28 @@ def learned(state: CaseState, command: RunAction, outputs: Mapping[str, Any], no
             left.state = str(outputs.get("state", ""))
         return _next(state)
     state.moves.under_way = False
-    before = state.ticket
-    state.ticket = TicketRef.model_validate({name: str(outputs.get(name, "")) for name in FIELDS})
-    learn_created(state.ticket, outputs)
-    to, commands = str(command.params.get("to", "")), list[RunAction]()
-    if (before.system, before.key) != (state.ticket.system, state.ticket.key):
+    before, to = state.ticket, str(command.params.get("to", ""))
+    after = TicketRef.model_validate({name: str(outputs.get(name, "")) for name in FIELDS})
+    commands: list[RunAction] = []
+    if (before.system, before.key) != (after.system, after.key):
+        state.ticket = after
+        learn_created(state.ticket, outputs)
         commands = [_left(state, before, now)]
         to = to or _returned(state, before, now)
+    elif not command.params.get("back"):
+        _learn_given(state.ticket, outputs)
     return [*commands, *news(state, to, str(command.params.get("text", ""))), *_next(state)]
+
+
+def answered(state: CaseState, command: RunAction, outputs: Mapping[str, Any]) -> None:
+    """The answer to a close, an assignment or a reopen; that of a ticket left meanwhile says nothing of the new one."""
+    if state.moves.of(str(command.params.get("key", ""))) is None:
+        learn_moved(state.ticket, command.action, outputs)
 
 
 def failed(state: CaseState, command: RunAction, error: ActionFailed, now: datetime) -> list[RunAction]:
     """A tracker has refused for good: the case says so, and a person looks before it counts as settled."""
-    event = "ticket.not_moved" if command.action == MOVE else "ticket.not_left"
+    event = {MOVE: "ticket.not_moved", LEAVE: "ticket.not_left"}.get(command.action, "ticket.not_told")
     key = str(command.params.get("key", ""))
     state.note(event, now, data={"key": key, "code": error.code, "reason": error.reason})
     if command.action == COMMENT:
@@ -121,6 +130,11 @@ def news(state: CaseState, to: str, reason: str) -> list[RunAction]:
 
 
 # -- parts -------------------------------------------------------------------------------------------------------------
+
+
+def _learn_given(ticket: TicketRef, outputs: Mapping[str, Any]) -> None:
+    """The move was only an assignment: a state that a person has set meanwhile is theirs, and comes as a change."""
+    learn_moved(ticket, "ticket.assign", {name: each for name, each in outputs.items() if name != "state"})
 
 
 def _moving(state: CaseState, params: dict[str, Any]) -> RunAction:
@@ -189,8 +203,5 @@ def _template(state: CaseState) -> str:
 
 
 def _action(state: CaseState, action: str, params: dict[str, Any], *, purpose: str = PURPOSE) -> RunAction:
-    """Beside the run: nothing waits for it. Its number makes each one of its own."""
     state.moves.count += 1
-    ref = f"case|moves|{state.moves.count}|{action}"
-    key = digest([state.case_id, state.episode, str(state.round), ref])[:32]
-    return RunAction(ref=ref, path="case", purpose=purpose, action=action, params=params, key=key)
+    return action_beside(state, purpose, action, params, number=f"moves|{state.moves.count}")

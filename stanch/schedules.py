@@ -43,8 +43,11 @@ async def schedule_all(client: Client, trackers: Mapping[str, Mapping[str, Any]]
     wanted = polls(trackers)
     for name, every in wanted.items():
         await _set(client, POLL + name, contract.TICKET_POLL_WORKFLOW, _every(every), name)
-    for name in set(trackers) - set(wanted):
-        await _drop(client, POLL + name)
+    kept = {POLL + name for name in wanted}
+    found = [entry.id async for entry in await client.list_schedules()]
+    for schedule_id in {*found, *(POLL + name for name in trackers)} - kept:  # the list may lag behind
+        if schedule_id.startswith(POLL):
+            await _drop(client, schedule_id)
 
 
 def polls(trackers: Mapping[str, Mapping[str, Any]]) -> dict[str, timedelta]:

@@ -113,6 +113,10 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         return self.web.public_url or f"http://{self.web.host}:{self.web.port}"
 
+    def tracker_kind(self, name: str) -> str:
+        """What kind of tracker it is; the directory knows accounts by kind."""
+        return str(self.trackers.get(name, {}).get("kind", name))
+
     def inventory_of(self, host: str) -> Inventory | None:
         """The inventory entry of a host: its own, else the first pattern that matches."""
         if host in self.inventory:

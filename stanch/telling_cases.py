@@ -17,7 +17,11 @@ from stanch.following import News
 from stanch.inventory import ApiInventory
 from stanch.records import Entry, Records
 from stanch.reporting import CALL, bring
+from stanch.ticket_taking import MOST_RETURNS
 from stanch.wire_tickets import FollowInput, TicketHint
+
+PERSON = "user:"
+RETURNED = "ticket.opened_again"
 
 
 async def tell(client: Client, records: Records, inventory: ApiInventory, news: News) -> bool:
@@ -42,16 +46,29 @@ async def tell(client: Client, records: Records, inventory: ApiInventory, news: 
 
 
 async def _again(client: Client, records: Records, inventory: ApiInventory, news: News) -> bool:
-    """A person's reopen wins, also over what was put away."""
-    case_id, by = news.case_id, news.change.by or "ticket"
-    now = datetime.now(UTC)
-    if await asyncio.to_thread(records.unsuppress, case_id, by=by, at=now):
-        key = f"reopened:{news.change.event_id}"
-        line = Entry(
-            case_id=case_id, episode="endings", key=key, time=now, actor=by, event="suppression.ended", data={}
-        )
-        await asyncio.to_thread(records.append, [line])
-    return await start_again(client, records, inventory, case_id=case_id, by=by, command_id=news.change.event_id)
+    """A person's reopen wins, also over what was put away; that of anybody else counts a few times, and not over it."""
+    case_id, by, now = news.case_id, news.change.by or "ticket", datetime.now(UTC)
+    is_person = by.startswith(PERSON)
+    if is_person and await asyncio.to_thread(records.unsuppress, case_id, by=by, at=now):
+        await asyncio.to_thread(_write, records, news, "suppression.ended", by=by)
+    if not is_person and not await asyncio.to_thread(_may_return, records, case_id, now):
+        return False
+    found = await start_again(client, records, inventory, case_id=case_id, by=by, command_id=news.change.event_id)
+    if found and not is_person:
+        await asyncio.to_thread(_write, records, news, RETURNED, by=by)
+    return found
+
+
+def _may_return(records: Records, case_id: str, now: datetime) -> bool:
+    """The ledger keeps count, since the workflow that could is over."""
+    before = sum(line.event == RETURNED for line in records.timeline(case_id))
+    return before < MOST_RETURNS and not records.suppressions_of([case_id], now)
+
+
+def _write(records: Records, news: News, event: str, *, by: str) -> None:
+    key, now = f"reopened:{news.change.event_id}", datetime.now(UTC)
+    line = Entry(case_id=news.case_id, episode="endings", key=key, time=now, actor=by, event=event, data={})
+    records.append([line])
 
 
 def remember(records: Records, news: News) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from stanch.assigning import action_beside
+from stanch.beside import action_beside
 from stanch.cases import CaseState, TicketRef
 from stanch.contract import TicketChange
 from stanch.interpreter.messages import Command, RunAction

@@ -36,31 +36,64 @@ class Desk:
         self._put_away = put_away
         self._come_back = come_back
         self._waiting: list[TicketChange] = []
-        self._was_done = False
+        self._was_done, self._version = False, 0  # the ticket when waiting began
         run.effects.ticket_written = self.written
         run.instead = self.instead
 
     def hear(self, change: TicketChange) -> None:
         """The ticket was read again after a hint; only what really changed becomes an event."""
-        if not taking.is_ours(self._state, change) or not self._state.remember(self._state.commands, change.event_id):
+        state, waits = self._state, self._run.effects.writes_ticket
+        is_ours = taking.is_ours(state, change)
+        if not is_ours and not (waits and workflow.patched("ticket-waits-unjudged")):
             return
-        if self._run.effects.writes_ticket and workflow.patched("ticket-waits"):
-            self._was_done = self._state.ticket.state == DONE if not self._waiting else self._was_done
-            self._waiting = [*self._waiting, change][-MOST_WAITING:]
+        if not state.remember(state.commands, change.event_id):
             return
-        self._take(change)
+        if waits and workflow.patched("ticket-waits"):
+            self._wait(change)
+        elif is_ours:
+            self._take(change)
+
+    def _wait(self, change: TicketChange) -> None:
+        """Whose it is shows when the write is over: the case may have another ticket then, or this one another key."""
+        if not self._waiting:
+            ticket = self._state.ticket
+            self._was_done, self._version = ticket.state == DONE, ticket.version
+        self._waiting.append(change)
+        if len(self._waiting) > MOST_WAITING:
+            self._drop(self._waiting.pop(0))
+
+    def _drop(self, oldest: TicketChange) -> None:
+        """Of what is left out the words stay, and the key under which the case knows the ticket."""
+        if not workflow.patched("ticket-waits-unjudged"):
+            return
+        if taking.is_current(self._state, oldest):
+            taking.take_words(self._state, oldest, workflow.now())
+        for index, later in enumerate(self._waiting):
+            if oldest.was and oldest.key in (later.key, later.was):
+                known = {"was": oldest.was, "url": later.url or oldest.url}
+                self._waiting[index] = later.model_copy(update=known)
+                return
 
     def written(self) -> None:
         """Our own write is over and known: what came in the meantime is compared with what it left."""
         waiting, self._waiting = self._waiting, []
+        overruled: TicketChange | None = None
         for change in waiting:
             if taking.is_ours(self._state, change):
+                overruled = overruled or (change if self._may_be_overruled(change) else None)
                 self._take(change)
         # Who opened a done ticket just before our close went over it has been overruled by accident.
-        overruled = next((each for each in waiting if each.state != DONE and not each.gone), None)
         ticket = self._state.ticket
-        if self._was_done and overruled is not None and ticket.closed_here and ticket.state == DONE:
+        if overruled is not None and ticket.closed_here and ticket.state == DONE:
             self._reopened(overruled, ticket.model_copy())
+
+    def _may_be_overruled(self, change: TicketChange) -> bool:
+        """Whether somebody had opened the ticket after the case knew it as done; an older look shows no such thing."""
+        if not self._was_done or change.state == DONE or change.gone:
+            return False
+        is_newer = not change.version or change.version > self._version
+        is_meant = is_newer and taking.is_current(self._state, change)
+        return is_meant or not workflow.patched("overruled-is-newer")
 
     def _take(self, change: TicketChange) -> None:
         state, now = self._state, workflow.now()

@@ -28,7 +28,6 @@ from stanch.interpreter.messages import (
 )
 from stanch.leases import LeaseOutcome, LeaseState
 from stanch.moves import PURPOSE
-from stanch.ticket_learning import learn_moved
 from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
 from workflows.opened import take_opened
@@ -228,7 +227,7 @@ class Effects:
         if command.action in (moving.MOVE, moving.LEAVE):
             self._follow(moving.learned(self._state, command, outputs, workflow.now()))
         elif command.action in ("ticket.close", "ticket.assign", "ticket.reopen"):
-            learn_moved(self._state.ticket, command.action, outputs)
+            moving.answered(self._state, command, outputs)
         elif command.action == "chat.message" and command.purpose == "do" and not self._state.thread:
             self._state.thread = str(outputs.get("ref", ""))
         return []

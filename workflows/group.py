@@ -189,7 +189,7 @@ class GroupWorkflow:
     def ticket_changed(self, change: TicketChange) -> None:
         """The parent ticket was read again after a hint."""
         self._touched = True
-        changed(self._state, change, workflow.now())
+        changed(self._state, change, workflow.now(), is_new=workflow.patched)
 
     @workflow.signal(name=contract.CASE_COMMAND)
     def case_command(self, command: CaseCommand) -> None:

@@ -14,7 +14,7 @@ from stanch.canonical import digest
 from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
 from stanch.noise import ladder, words
-from stanch.noise.gate import Fate, answer, as_meant, fate_of, held, may_change, may_speak, opening, release
+from stanch.noise.gate import UPDATE, Fate, answer, as_meant, fate_of, held, may_change, may_speak, opening, release
 from stanch.noise.group import MAX_TOLD
 from stanch.noise.words import GroupTell, Unquiet
 
@@ -45,6 +45,8 @@ class Hush:
     async def instead(self, command: RunAction) -> Answer | None:
         """What a step is told without its command being carried out; None where it has to be."""
         state, fate = self._state, fate_of(self._state, command)
+        if fate is Fate.DO and command.action == UPDATE and state.noise.group is not None:
+            fate = Fate.DO if workflow.patched("own-message-rewritten") else Fate.LEAVE
         if fate is Fate.DO:
             return None
         if fate in (Fate.TICKET, Fate.SAY):

@@ -10,10 +10,10 @@ from temporalio import workflow
 from stanch.assigning import moved_on
 from stanch.cases import CaseState, TicketRef
 from stanch.interpreter.messages import Happened
+from stanch.moving import FIELDS, shares
 from stanch.ports import TicketState
 from stanch.ticket_learning import learn_created
 
-NAMES = ("system", "key", "url", "state", "assignee", "group")
 TOLD = frozenset({"state", "assignee", "group"})  # what a callback tells
 PERSON = "user:"
 
@@ -34,7 +34,7 @@ def take_opened(state: CaseState, params: Mapping[str, Any], outputs: Mapping[st
     if heard and workflow.patched("callback-before-answer"):  # it was read after the answer, so its word stays
         outputs = {**outputs, **before.model_dump(include=set(TOLD))}
     missed = [] if heard else [*_resolved(before, outputs), *_given_away(state, params, outputs)]
-    state.ticket = before.model_copy(update={name: str(outputs.get(name, "")) for name in NAMES})
+    state.ticket = before.model_copy(update={name: str(outputs.get(name, "")) for name in FIELDS})
     learn_created(state.ticket, outputs)
     return missed
 
@@ -52,5 +52,7 @@ def _given_away(state: CaseState, params: Mapping[str, Any], outputs: Mapping[st
     people = asked.startswith(PERSON) and has.startswith(PERSON)
     if not people or asked == has or state.ticket.key or not workflow.patched("given-away-before-answer"):
         return []
+    if shares(state) and workflow.patched("members-give-nothing-away"):
+        return []  # a group's ticket is with whom the group has asked for
     before, after = TicketRef(assignee=asked), TicketRef(assignee=has)
     return moved_on(state, before, after, by="", now=workflow.now(), is_new=workflow.patched)

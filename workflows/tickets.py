@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, RetryState, is_cancelled_exception
 
 from stanch import contract
 from stanch.catalog import Queue
@@ -15,6 +16,7 @@ from stanch.wire_tickets import FollowInput, PollCall, ReconcileCall, Reconciled
 TICKETS = contract.queue(Queue.TICKETS)
 BEATS = timedelta(seconds=30)
 ONE_TRY = RetryPolicy(maximum_attempts=1)
+LONGEST_LOOK = timedelta(hours=1)  # then a new run goes on
 PATIENT = RetryPolicy(maximum_interval=timedelta(minutes=5))
 
 
@@ -72,30 +74,41 @@ class TicketFollowWorkflow:
 
     @workflow.init
     def __init__(self, start: FollowInput) -> None:
-        self._hints = list(start.hints)
+        self._hint = start.hints[-1] if start.hints else None
 
     @workflow.run
     async def run(self, start: FollowInput) -> None:
-        """Live until every hint has been followed."""
-        await workflow.wait_condition(lambda: bool(self._hints))
-        while self._hints:
-            seen, newest = len(self._hints), self._hints[-1]
-            await workflow.execute_activity(
-                contract.TICKETS_FOLLOW,
-                newest,
-                task_queue=TICKETS,
-                start_to_close_timeout=timedelta(seconds=60),
-                heartbeat_timeout=BEATS,
-                retry_policy=PATIENT,
-            )
-            del self._hints[:seen]
-            if workflow.info().is_continue_as_new_suggested() and self._hints:
-                workflow.continue_as_new(FollowInput(system=start.system, hints=tuple(self._hints[-1:])))
+        """Live until the newest hint has been followed."""
+        await workflow.wait_condition(lambda: self._hint is not None)
+        while self._hint is not None:
+            looked = self._hint
+            try:
+                await workflow.execute_activity(
+                    contract.TICKETS_FOLLOW,
+                    looked,
+                    task_queue=TICKETS,
+                    start_to_close_timeout=timedelta(seconds=60),
+                    schedule_to_close_timeout=LONGEST_LOOK,
+                    heartbeat_timeout=BEATS,
+                    retry_policy=PATIENT,
+                )
+            except ActivityError as error:
+                if is_cancelled_exception(error) or error.retry_state is RetryState.NON_RETRYABLE_FAILURE:
+                    raise
+                self._begin_anew(start.system)
+            if self._hint is looked:
+                return
+            if workflow.info().is_continue_as_new_suggested():
+                self._begin_anew(start.system)
+
+    def _begin_anew(self, system: str) -> None:
+        """Hints that came while the tracker was silent are history that a new run does not have."""
+        workflow.continue_as_new(FollowInput(system=system, hints=(self._hint,) if self._hint is not None else ()))
 
     @workflow.signal(name=contract.TICKET_HINT)
     def hint(self, hint: TicketHint) -> None:
         """The ticket has changed again; the ticket is what counts, so that only the newest hint is kept."""
-        self._hints.append(hint)
+        self._hint = hint
 
 
 @workflow.defn(name=contract.TICKET_RECONCILE_WORKFLOW)

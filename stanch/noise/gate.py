@@ -56,8 +56,8 @@ def fate_of(state: CaseState, command: RunAction) -> Fate:
     action = command.action
     if action == MESSAGE:
         return _message(state, command)
-    if action == UPDATE:  # a group's message is about all its members: none of them may rewrite it
-        return Fate.LEAVE if is_quiet(state) or state.noise.group is not None else Fate.DO
+    if action == UPDATE:
+        return Fate.LEAVE if is_quiet(state) or _is_groups(state, command) else Fate.DO
     if action == CREATE:
         return _create(state)
     if action in KEYED:
@@ -73,6 +73,16 @@ def _message(state: CaseState, command: RunAction) -> Fate:
     grouped = state.noise.group is not None and command.purpose not in OWN
     alone = speaks(state) or is_left(state) or _has_own_words(state, command)
     return Fate.SAY if grouped and not alone else Fate.DO
+
+
+def _is_groups(state: CaseState, update: RunAction) -> bool:
+    """A group's message is about all its members, and none may rewrite it; one that was sent alone is the case's own.
+
+    What was answered without a message has no ref.
+    """
+    group = state.noise.answer
+    told = {str(said.get("ref", "")) for said in group.told.values()} if group is not None else set[str]()
+    return state.noise.group is not None and str(update.params.get("ref", "")) in ("", *told)
 
 
 def may_change(state: CaseState) -> bool:

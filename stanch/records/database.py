@@ -35,7 +35,7 @@ class Database:
         self._key = key
         self._engine = _engine(url)
         # SQLite has one writer, and whoever waits for it polls: threads of one process wait for each other instead.
-        # A plain `with`: Temporal raises cancellation inside a waiting thread, and nothing may keep the lock then.
+        # Nothing else gives it back: no activity of ours is cancelled inside its thread (activities/_defining.py).
         self._turn = threading.RLock() if self._is_sqlite else nullcontext()
         self._prepare()
 

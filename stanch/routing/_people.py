@@ -98,6 +98,11 @@ class People:
         team = self.team(ref)
         return team.home if team else ""
 
+    def home_elsewhere(self, ref: str, kind: str) -> str:
+        """The same, "" where a tracker of that kind is the team's: teams name a tracker or the kind of one."""
+        home = self.home(ref)
+        return "" if home == kind else home
+
     def lead(self, ref: str) -> str:
         """Who leads: a team's lead, or the person themselves."""
         team = self.team(ref)

@@ -45,7 +45,7 @@ async def assign(services: Services, case_id: str, hand: Hand) -> None:
         via=hand.via,
         text=hand.reason[:MAX_TEXT],
         command_id=hand.command_id or uuid4().hex,
-        home=services.policy.current.routes.people.home(hand.to),
+        home=await asyncio.to_thread(_home, services, case_id, hand.to),
     )
     await signal_case(services.client, case_id, contract.CASE_COMMAND, message)
 
@@ -54,6 +54,13 @@ def _is_case(services: Services, case_id: str) -> bool:
     """Whether records know it; an id names a workflow, and not every workflow is a case."""
     records = services.records
     return records.case(case_id) is not None or bool(records.findings(case_id, limit=1))
+
+
+def _home(services: Services, case_id: str, to: str) -> str:
+    """The tracker of a team that does not work in that of the case's ticket."""
+    case = services.records.case(case_id)
+    kind = services.settings.tracker_kind(case.ticket_system) if case is not None else ""
+    return services.policy.current.routes.people.home_elsewhere(to, kind)
 
 
 def lead_of(people: People, to: str) -> str:

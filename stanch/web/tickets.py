@@ -56,7 +56,7 @@ async def followed(services: Services, tracker: Tracker, event: TicketEvent) -> 
 
 def tracker_of(services: Services, system: str) -> Tracker:
     """A tracker as callbacks of this process use it."""
-    kind = str(services.settings.trackers.get(system, {}).get("kind", system))
+    kind = services.settings.tracker_kind(system)
     port, people = services.registry.tickets(system), services.policy.current.routes.people
     return Tracker(system, kind, port, people, services.records)
 

@@ -87,6 +87,23 @@ async def test_polls_go_on_where_the_last_one_ended_and_notes_are_written(
     records.close()
 
 
+async def test_polls_of_trackers_that_are_configured_no_more_are_dropped(temporal: EmbeddedTemporal) -> None:
+    client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
+
+    async def names() -> set[str]:
+        return {entry.id async for entry in await client.list_schedules() if entry.id.startswith("stanch-poll-")}
+
+    await schedule_all(client, {name: {"changes_every": "1d"} for name in ("jira", "old")})
+    for _ in range(100):  # lists lag behind
+        if await names() == {"stanch-poll-jira", "stanch-poll-old"}:
+            break
+        await asyncio.sleep(0.2)
+    await schedule_all(client, {"jira": {"changes_every": "1d"}})
+    with pytest.raises(Exception, match="not found"):
+        await client.get_schedule_handle("stanch-poll-old").describe()
+    await client.get_schedule_handle("stanch-poll-jira").describe()
+
+
 @pytest.mark.parametrize("text", ["often", "5s", "-1m", "1"])
 def test_an_interval_that_is_none_or_too_short_is_a_mistake(text: str) -> None:
     with pytest.raises(ConfigError, match="changes_every"):

@@ -153,3 +153,34 @@ def test_in_the_tracker_a_team_elsewhere_moves_it_and_a_person_is_told_unless_th
     assert names(moving.received(case, change("INC1", "new"), "user:bob", **new)) == ["chat.message"]
     assert moving.received(case, change("INC1", "new"), "user:ana", **new) == []
     assert moving.received(case, change("INC1", "new"), "user:bob", is_new=lambda name: False) == []
+
+
+def test_an_answer_about_a_ticket_that_was_left_meanwhile_says_nothing_of_the_new_one() -> None:
+    case = state()
+    moving.learned(case, moved(case), {"state": "done"}, NOW)
+    late = RunAction(ref="r", path="x", purpose="do", action="ticket.close", params={"key": "INC1"}, key="k")
+    moving.answered(case, late, {"state": "done", "version": 999})
+    assert (case.ticket.state, case.ticket.moved_at, case.ticket.closed_here) == ("new", 0, False)
+    moving.answered(case, late.model_copy(update={"params": {"key": "M-7"}}), {"state": "done", "version": 999})
+    assert (case.ticket.state, case.ticket.moved_at, case.ticket.closed_here) == ("done", 999, True)
+
+
+@pytest.mark.parametrize("version", [0, 7])
+def test_a_move_that_was_only_an_assignment_leaves_a_persons_resolve_to_be_heard(version: int) -> None:
+    case = state()
+    (go,) = give(case)
+    case.ticket.words = ["c1"]
+    answer = {**NOWHERE, "state": "done", "group": "team:b", "version": version}
+    assert names(moving.learned(case, go, answer, NOW)) == ["chat.message"]
+    assert (case.ticket.state, case.ticket.group, case.ticket.given_at) == ("in_progress", "team:b", version)
+    assert (case.ticket.words, case.moves.left, case.moves.under_way) == (["c1"], [], False)
+
+
+def test_a_word_that_a_left_ticket_refuses_is_not_told_and_no_problem() -> None:
+    case = state()
+    moving.learned(case, moved(case), {"state": "done"}, NOW)
+    (note,) = moving.old_changed(case, change("INC1", "done"), NOW)
+    error = ActionFailed(now=NOW, ref=note.ref, code="V203", reason="closed tickets take no notes")
+    assert moving.failed(case, note, error, NOW) == []
+    assert case.notes[-1].event == "ticket.not_told"
+    assert not case.core.problems

@@ -179,3 +179,18 @@ def test_a_rung_of_a_group_is_climbed_once() -> None:
     hear(state, joins("case-1").model_copy(update={"ladder": (rung,)}), START)
     assert settled(state, now) == ["ticket.create", "chat.message", "chat.message"]
     assert settled(state, now + timedelta(hours=1)) == []
+
+
+def test_a_member_rewrites_the_message_that_it_has_sent_itself_and_never_the_groups() -> None:
+    def rewrite(ref: str) -> RunAction:
+        return RunAction(ref="n", path="name", purpose="do", action="chat.update", params={"ref": ref}, key="k")
+
+    grouped, alone = case(grouped=True), case()
+    assert fate_of(alone, rewrite("")) is Fate.DO
+    told = {"user:maria": {"channel": "D1", "ref": "1.1", "delivered": True}}
+    grouped.noise.hears(GroupTold(group_id="group-x", ticket={"key": "PAY-1"}, told=told))
+    assert [fate_of(grouped, rewrite(ref)) for ref in ("1.1", "", "2.2")] == [Fate.LEAVE, Fate.LEAVE, Fate.DO]
+    grouped.noise.hears(GroupTold(group_id="group-x", failed="the tracker is down"))
+    assert fate_of(grouped, rewrite("2.2")) is Fate.DO
+    silenced = case(quiet="silence", grouped=True)
+    assert fate_of(silenced, rewrite("2.2")) is Fate.LEAVE

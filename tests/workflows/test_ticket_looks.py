@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from temporalio import activity
+from temporalio.client import WorkflowFailureError
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
@@ -43,3 +44,45 @@ async def test_hints_for_one_ticket_share_one_look_until_its_tracker_answers(ski
     async with core, tickets:
         await handle.result()
     assert looks == ["e2", "e2"]
+
+
+async def test_a_tracker_that_is_silent_for_hours_costs_no_endless_history(skipping: WorkflowEnvironment) -> None:
+    looks: list[tuple[str, str]] = []
+
+    @activity.defn(name=contract.TICKETS_FOLLOW)
+    async def follow(hint: TicketHint) -> bool:
+        looks.append((hint.event_id, activity.info().workflow_run_id or ""))
+        if len({run for _, run in looks}) < 3:
+            raise ApplicationError("Jira did not answer", "V004", type="RETRY_SAFE")
+        return True
+
+    core = Worker(skipping.client, task_queue="silent", workflows=list(TICKET_WORKFLOWS), workflow_runner=runner())
+    tickets = Worker(skipping.client, task_queue=contract.queue("tickets"), activities=[follow])
+    handle = await skipping.client.start_workflow(
+        contract.TICKET_FOLLOW_WORKFLOW,
+        FollowInput(system="jira", hints=(TicketHint(system="jira", key="PAY-2", event_id="e1"),)),
+        id="ticket-jira-PAY-2",
+        task_queue="silent",
+    )
+    async with core, tickets:
+        await handle.result()
+    assert {event for event, _ in looks} == {"e1"}
+    assert len({run for _, run in looks}) == 3
+
+
+async def test_a_look_that_can_never_succeed_ends(skipping: WorkflowEnvironment) -> None:
+    @activity.defn(name=contract.TICKETS_FOLLOW)
+    async def follow(hint: TicketHint) -> bool:
+        raise ApplicationError("a mistake of ours", non_retryable=True)
+
+    core = Worker(skipping.client, task_queue="never", workflows=list(TICKET_WORKFLOWS), workflow_runner=runner())
+    tickets = Worker(skipping.client, task_queue=contract.queue("tickets"), activities=[follow])
+    handle = await skipping.client.start_workflow(
+        contract.TICKET_FOLLOW_WORKFLOW,
+        FollowInput(system="jira", hints=(TicketHint(system="jira", key="PAY-3", event_id="e1"),)),
+        id="ticket-jira-PAY-3",
+        task_queue="never",
+    )
+    async with core, tickets:
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()

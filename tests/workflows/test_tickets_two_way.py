@@ -17,6 +17,7 @@ from stanch.contract import ActionCall, ActionReply, TicketChange
 from stanch.wire_tickets import TicketWord
 from tests.workflows.scene import Case, World, serving
 from tests.workflows.yard import until
+from workflows.desk import MOST_WAITING
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -110,6 +111,38 @@ async def test_a_person_whom_our_close_has_just_overruled_wins(world: Tracker) -
     world.gates[case.id].set()
     await until(lambda: bool(lines(case, "case.reopened")))
     await case.until("approval")
+
+
+async def test_a_look_from_before_the_end_is_overruled_by_nobody(world: Tracker) -> None:
+    case = await closing(world, "late-look")
+    await moved(case, "late", "in_progress", version=1)
+    world.gates[case.id].set()
+    await case.until("verifying")
+    await moved(case, "echo", "done", by="stanch")
+    assert (await case.view()).summary.state == "verifying"
+    assert not lines(case, "case.reopened")
+
+
+async def test_a_rename_and_words_that_wait_outlast_a_storm_of_changes(world: Tracker) -> None:
+    case = await closing(world, "storm")
+    word = TicketWord(id="c1", by="user:tom", text="is this live?")
+    await moved(case, "moved", "done", key="NEW-1", was="PAY-1", url="https://jira.example.com/NEW-1", words=(word,))
+    for number in range(MOST_WAITING + 5):
+        await moved(case, f"bot-{number}", "done", by="automation", key="NEW-1")
+    world.gates[case.id].set()
+    await case.until("verifying")
+    await until(lambda: bool(lines(case, "ticket.moved")))
+    assert (await case.view()).summary.ticket_key == "NEW-1"
+    assert [data["text"] for data in lines(case, "ticket.comment")] == ["is this live?"]
+
+
+async def test_who_reopens_a_ticket_that_was_renamed_while_we_close_wins(world: Tracker) -> None:
+    case = await closing(world, "renamed")
+    later = world.versions[case.id] + 50
+    await moved(case, "moved", "done", key="NEW-1", was="PAY-1", version=later)
+    await moved(case, "reopen", "in_progress", key="NEW-1", version=later + 1)
+    world.gates[case.id].set()
+    await until(lambda: bool(lines(case, "case.reopened")))
 
 
 async def test_a_person_who_reopens_what_is_being_verified_wins(world: Tracker) -> None:

@@ -1,4 +1,4 @@
-"""Between two sweeps points are looked at whenever something there should have ended, and never past the next sweep."""
+"""Between two sweeps points are looked at often enough, when something should have ended, and not past the next."""
 
 from __future__ import annotations
 
@@ -54,13 +54,16 @@ class Looks:
 
 
 async def test_it_looks_again_when_something_ends(skipping: WorkflowEnvironment) -> None:
-    later = {1: timedelta(minutes=12), 2: timedelta(minutes=20), 3: timedelta(hours=5)}
-    looks = Looks(lambda number, at: PointsSeen(again=at + later[number]))
-    assert await looks.run(skipping, "ends") == [0, 12, 32]
+    def ends(number: int, at: datetime) -> PointsSeen:
+        due = [looks.times[0] + timedelta(minutes=minutes) for minutes in (12, 32)]
+        return PointsSeen(again=next((moment for moment in due if moment > at), None))
+
+    looks = Looks(ends)
+    assert await looks.run(skipping, "ends") == [0, 5, 10, 12, 17, 22, 27, 32, 37, 42, 47]
 
 
-async def test_it_ends_where_nothing_stands(skipping: WorkflowEnvironment) -> None:
-    assert await Looks(lambda number, at: PointsSeen()).run(skipping, "nothing") == [0]
+async def test_what_is_placed_after_the_last_look_is_seen_within_minutes(skipping: WorkflowEnvironment) -> None:
+    assert await Looks(lambda number, at: PointsSeen()).run(skipping, "nothing") == list(range(0, 50, 5))
 
 
 async def test_what_is_overdue_is_paged_and_looked_at_calmly(skipping: WorkflowEnvironment) -> None:

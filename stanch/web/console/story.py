@@ -40,6 +40,7 @@ _TITLES = {
     "ticket.comment": "Written on the ticket",
     "ticket.priority": "Ticket has another priority",
     "ticket.moved": "Ticket has another key",
+    "ticket.opened_again": "Ticket opened again by nobody of the directory",
     "ticket.gone": "Ticket is gone",
     "ticket.found": "Ticket is there again",
     "ticket.closed_without_proof": "Ticket closed again and again, without proof",
