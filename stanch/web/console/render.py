@@ -90,7 +90,7 @@ _engine = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_engine.filters |= {
+_FILTERS: dict[str, Callable[..., Any]] = {
     "when": _when,
     "left": _left,
     "ago": _ago,
@@ -101,6 +101,7 @@ _engine.filters |= {
     "clean": clean,
     "facts": request_facts,
 }
+_engine.filters.update(_FILTERS)
 
 
 def page(request: Request, template: str, context: Mapping[str, Any], *, status: int = 200) -> Response:
