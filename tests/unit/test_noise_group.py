@@ -188,7 +188,7 @@ class Members(RuleBasedStateMachine):
         self.events += 1
         if self.state.case.ticket.key:
             change = TicketChange(event_id=f"t{self.events}", key="PAY-1", state=what, by="user:tom")
-            changed(self.state, change, self.now)
+            changed(self.state, change, self.now, is_new=lambda _: True)
             self.state.posts.clear()
 
     @invariant()
