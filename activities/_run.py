@@ -26,6 +26,7 @@ from stanch.guards.touch import REMOVES
 from stanch.records import Entry
 
 _T = TypeVar("_T")
+FROZEN = "G102"
 HEARTBEAT_SECONDS = 1.0
 MAX_OUTPUT_BYTES = 64 * 1024
 
@@ -132,8 +133,10 @@ def _checked(world: World, job: Job, params: Params, before: Before) -> None:
     """Guard and consent, with a trace of a refusal."""
     try:
         before(world, job, params)
-    except DependencyError:
-        raise  # nobody has said no: it is asked again
+    except DependencyError as error:  # it is asked again
+        if error.code == FROZEN:
+            _record(world, job, "frozen", {"code": error.code, "reason": error.message})
+        raise
     except StanchError as error:
         _record(world, job, "refused", {"code": error.code, "reason": error.message})
         raise
