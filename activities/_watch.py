@@ -13,6 +13,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import _reaping, blocks
+from activities._breaker_news import announce_open
 from activities._freeze import freezes, frozen_targets
 from activities._world import World
 from stanch import contract
@@ -55,6 +56,7 @@ def look(world: World) -> PointsSeen:
     points = tuple(world.sections("point"))
     for point in points:
         _lift_late(world, point, now)
+    announce_open(world)
     sights = [_see(world, point) for point in points]
     halted = {halt.scope for halt in world.records.halts()}
     for sight in sights:
