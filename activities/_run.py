@@ -72,30 +72,37 @@ def bind(
     @defined(name)
     def run(call: ActionCall) -> ActionReply:
         info = activity.info()
-        doubt = Doubt(info) if spec.queue is Queue.TICKETS else None
+        doubt = Doubt(info) if spec.effect.mutates or spec.queue is Queue.TICKETS else None
         since = doubt.since if doubt is not None else None
         job = Job(call=call, spec=spec, attempt=info.attempt, since=info.scheduled_time, uncertain_since=since)
+        unsure = spec.effect.mutates and since is not None
         with heartbeats(doubt):
-            return reported(lambda: _doing(doubt, world, job, implementation, before), attempt=job.attempt)
+            return reported(lambda: _doing(doubt, world, job, implementation, before), unsure=unsure)
 
     return run
 
 
 def _doing(doubt: Doubt | None, world: World, job: Job, implementation: Implementation, before: Before) -> ActionReply:
-    try:
+    if doubt is None:
         return perform(world, job, implementation, before)
+
+    def begun(world: World, job: Job, params: Any) -> Outputs:
+        doubt.begin()
+        return implementation(world, job, params)
+
+    try:
+        return perform(world, job, begun, before)
     except Exception as error:
-        if doubt is not None:
-            doubt.end(error)
+        doubt.end(error)
         raise
 
 
-def reported(work: Callable[[], _T], *, attempt: int = 1) -> _T:
+def reported(work: Callable[[], _T], *, unsure: bool = False) -> _T:
     """The result, or the error as Temporal may keep it: our words, nothing chained to it."""
     try:
         return work()
     except StanchError as error:
-        raise to_temporal(error, attempt=attempt) from None
+        raise to_temporal(error, unsure=unsure) from None
     except FailureError:
         raise
     except Exception as error:
