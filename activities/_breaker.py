@@ -7,6 +7,7 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from activities._breaker_news import announce
 from activities._world import World
 from stanch.contract import ActionCall
 from stanch.errors import ConnectorError, DependencyError, RetrySafe, StanchError
@@ -14,6 +15,7 @@ from stanch.guards.breaker import BreakerRules
 from stanch.guards.touch import REMOVES
 from stanch.leases import Lease
 from stanch.records import Entry
+from stanch.wire_breaker import BreakerNews, Turn
 
 CONTROL = "control"
 _log = logging.getLogger(__name__)
@@ -63,12 +65,18 @@ def _failed(world: World, scopes: Sequence[str], code: str, *, cause: str = "") 
         opened = world.records.change_failed(scopes, rules, now=now, cause=cause)
         for scope in opened:
             _log.warning("too many changes of %s failed: people are asked before each until one works", scope)
-        _note(world, "breaker.opened", opened, now, {"code": code, "until": (now + rules.rest).isoformat()})
+        until = now + rules.rest
+        _note(world, "breaker.opened", opened, now, {"code": code, "until": until.isoformat()})
+        for scope in opened:
+            announce(world, BreakerNews(scope=scope, turn=Turn.OPENED, at=until, code=code))
 
 
 def _worked(world: World, scopes: Sequence[str]) -> None:
     with contextlib.suppress(DependencyError):
-        _note(world, "breaker.closed", world.records.change_worked(scopes), datetime.now(UTC), {})
+        closed, now = world.records.change_worked(scopes), datetime.now(UTC)
+        _note(world, "breaker.closed", closed, now, {})
+        for scope in closed:
+            announce(world, BreakerNews(scope=scope, turn=Turn.CLOSED, at=now))
 
 
 def _note(world: World, event: str, scopes: Sequence[str], now: datetime, data: dict[str, str]) -> None:

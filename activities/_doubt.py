@@ -20,6 +20,11 @@ class Doubt:
     def __init__(self, info: activity.Info) -> None:
         self.since = None if info.attempt == 1 else _before(info)
         self._open = True
+        self._begun = False
+
+    def begin(self) -> None:
+        """From here on something may be sent."""
+        self._begun = True
 
     @property
     def details(self) -> dict[str, str]:
@@ -28,7 +33,7 @@ class Doubt:
 
     def end(self, error: Exception) -> None:
         """The attempt ended this way; all that may have been sent was sent by now."""
-        harmless = isinstance(error, RetrySafe) or (isinstance(error, Uncertain) and not error.sent)
+        harmless = not self._begun or isinstance(error, RetrySafe) or (isinstance(error, Uncertain) and not error.sent)
         if not harmless:
             self.since = datetime.now(UTC)
         self._open = False

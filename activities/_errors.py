@@ -16,25 +16,30 @@ LEAST_WAIT = timedelta(seconds=1)  # "at once", said each time, would be a loop 
 _log = logging.getLogger(__name__)
 
 
-def to_temporal(error: StanchError, *, attempt: int = 1) -> ApplicationError:
-    """An expected error as Temporal must see it; our own words only, never a vendor's text."""
+def to_temporal(error: StanchError, *, unsure: bool = False) -> ApplicationError:
+    """An expected error as Temporal must see it; our own words only, never a vendor's text.
+
+    Args:
+        error: how this attempt ended.
+        unsure: an earlier attempt may have changed something, which this one does not know.
+    """
     final = isinstance(error, Rejected | AuthBlocked | Refused | ConfigError)
     return ApplicationError(
         error.message[:MAX_TEXT],
         error.code,
-        type=outcome_of(error, attempt=attempt),
+        type="UNCERTAIN" if unsure else outcome_of(error),
         non_retryable=final,
         next_retry_delay=_delay(error),
         category=ApplicationErrorCategory.BENIGN,
     )
 
 
-def outcome_of(error: StanchError, *, attempt: int = 1) -> str:
-    """The outcome as the ledger and the core name it; a refusal does not know what an earlier attempt did."""
+def outcome_of(error: StanchError) -> str:
+    """The outcome as the ledger and the core name it."""
     if isinstance(error, ConnectorError):
         return error.outcome
     if isinstance(error, Refused):
-        return "REFUSED" if attempt == 1 else "UNCERTAIN"
+        return "REFUSED"
     return "REJECTED" if isinstance(error, ConfigError) else "RETRY_SAFE"
 
 

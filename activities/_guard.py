@@ -30,7 +30,8 @@ def check_action(world: World, job: Job, params: Params) -> None:
 
     Raises:
         Refused: with the first reason; nothing was changed.
-        DependencyError: halts and the never-block list cannot be read; what is no lift waits.
+        DependencyError: halts and the never-block list cannot be read, and what is no lift waits; or a freeze, and
+            what is a lift waits for its end.
     """
     call, scene = job.call, job.scene
     if call.approval is not None:
@@ -56,6 +57,8 @@ def check_action(world: World, job: Job, params: Params) -> None:
     _readable(state, lifting=lifting)
     policy = world.policy.current.guards
     refusals = judge_action(call.action, _plain(params), attempt, policy=policy, state=state, actor=scene.actor)
+    if lifting and refusals:  # only a freeze does that, and what it stops goes on when it ends
+        raise DependencyError(refusals[0].message, code=refusals[0].code, hint=refusals[0].hint)
     _raise(refusals)
 
 
@@ -172,6 +175,14 @@ def _own_limit(world: World, playbook: str, pinned: tuple[int, float] | None) ->
     entry = world.policy.current.playbooks.entries.get(playbook)
     limit = entry.plan.limits.changes if entry is not None else pinned
     return [Budget(f"changes:{playbook}", limit[0], timedelta(seconds=limit[1]))] if limit is not None else []
+
+
+def generation(world: World) -> int | None:
+    """Which halts and protected targets hold; None where they cannot be read."""
+    try:
+        return world.records.guard_view().generation
+    except DependencyError:
+        return None
 
 
 def guard_state(world: World, *, key: str, budgets: Sequence[Budget] = ()) -> GuardState:

@@ -59,17 +59,27 @@ def _post(world: World, item: Overdue) -> None:
     if not channel:
         return
     port: ChatPort = world.connector("chat", name)
-    ended = item.ended.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    title, text = _words(item)
     port.post(
         Message(
             key=hashlib.sha256(f"overdue/{item.lease_id}".encode()).hexdigest()[:32],
             channel=channel,
-            title=f"A block cannot be lifted at {item.point}",
-            text=f"It should have ended at {ended}. Stanch keeps trying; see `stanch doctor` and the point itself.",
+            title=title,
+            text=text,
             context=(item.case_id,),
             case_id=item.case_id,
         )
     )
+
+
+def _words(item: Overdue) -> tuple[str, str]:
+    """Title and text; a block that people keep is not one that a point keeps."""
+    ended = item.ended.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    if item.frozen:
+        title = f"A freeze keeps a block at {item.point} past its end"
+        return title, f"It should have ended at {ended}. It is lifted within a minute of `stanch resume`."
+    title = f"A block cannot be lifted at {item.point}"
+    return title, f"It should have ended at {ended}. Stanch keeps trying; see `stanch doctor` and the point itself."
 
 
 def _line(item: Overdue) -> Entry:
@@ -80,5 +90,10 @@ def _line(item: Overdue) -> Entry:
         time=datetime.now(UTC),
         actor="stanch",
         event=PAGED,
-        data={"point": item.point, "lease": item.lease_id, "ended": item.ended.isoformat(), "incident": "overdue"},
+        data={
+            "point": item.point,
+            "lease": item.lease_id,
+            "ended": item.ended.isoformat(),
+            "incident": "frozen" if item.frozen else "overdue",
+        },
     )

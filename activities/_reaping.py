@@ -10,6 +10,7 @@ from uuid import uuid4
 
 from activities import _spool
 from activities._bare import bare_world, has_records
+from activities._freeze import freezes, frozen_targets, why_frozen
 from activities._world import World
 from stanch.canonical import digest
 from stanch.errors import DependencyError, Rejected, StanchError
@@ -67,10 +68,10 @@ def reap(
             unreachable[name] = error
             continue
         late = overdue(owned, datetime.now(UTC))
-        only_look = dry_run or name in frozen
+        may_go = [] if dry_run else not_frozen(world, name, late)
         entries += [_found(name, item, "unreadable") for item in owned if item.expires_at is None]
-        entries += [_found(name, item, "overdue") for item in late if only_look]
-        entries += [] if only_look else take_out(world, name, late, actor=actor)
+        entries += [_found(name, item, "overdue") for item in late if item not in may_go]
+        entries += take_out(world, name, may_go, actor=actor)
         standing += len(owned) - len(late)
     return Reaping(tuple(entries), unreachable, frozen, standing)
 
@@ -180,12 +181,18 @@ def _noted(world: World, end: Reaped, line: Entry) -> Reaped:
 
 
 def frozen_points(world: World, points: Sequence[str]) -> tuple[str, ...]:
-    """Points where a freeze stops lifts, too; a freeze that cannot be read holds up nothing."""
-    try:
-        scopes = {halt.scope for halt in world.records.halts() if halt.freeze}
-    except DependencyError:
-        return ()
-    return tuple(name for name in points if scopes & {"all", f"point:{name}"})
+    """Points where a freeze stops every lift; a freeze that cannot be read holds up nothing."""
+    stops = freezes(world)
+    return tuple(name for name in points if why_frozen(name, (), stops) is not None)
+
+
+def not_frozen(world: World, point: str, entries: Sequence[Owned]) -> list[Owned]:
+    """Entries that no freeze keeps; one whose lease records do not know is kept by a freeze of all or of its point."""
+    stops = freezes(world) if entries else ()
+    if why_frozen(point, (), stops) is not None:
+        return []
+    kept = frozen_targets(point, _known(world, point), stops) if stops else set[str]()
+    return [item for item in entries if item.target not in kept]
 
 
 def _known(world: World, point: str) -> list[Lease]:

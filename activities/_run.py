@@ -26,6 +26,7 @@ from stanch.guards.touch import REMOVES
 from stanch.records import Entry
 
 _T = TypeVar("_T")
+FROZEN = "G102"
 HEARTBEAT_SECONDS = 1.0
 MAX_OUTPUT_BYTES = 64 * 1024
 
@@ -71,30 +72,37 @@ def bind(
     @defined(name)
     def run(call: ActionCall) -> ActionReply:
         info = activity.info()
-        doubt = Doubt(info) if spec.queue is Queue.TICKETS else None
+        doubt = Doubt(info) if spec.effect.mutates or spec.queue is Queue.TICKETS else None
         since = doubt.since if doubt is not None else None
         job = Job(call=call, spec=spec, attempt=info.attempt, since=info.scheduled_time, uncertain_since=since)
+        unsure = spec.effect.mutates and since is not None
         with heartbeats(doubt):
-            return reported(lambda: _doing(doubt, world, job, implementation, before), attempt=job.attempt)
+            return reported(lambda: _doing(doubt, world, job, implementation, before), unsure=unsure)
 
     return run
 
 
 def _doing(doubt: Doubt | None, world: World, job: Job, implementation: Implementation, before: Before) -> ActionReply:
-    try:
+    if doubt is None:
         return perform(world, job, implementation, before)
+
+    def begun(world: World, job: Job, params: Any) -> Outputs:
+        doubt.begin()
+        return implementation(world, job, params)
+
+    try:
+        return perform(world, job, begun, before)
     except Exception as error:
-        if doubt is not None:
-            doubt.end(error)
+        doubt.end(error)
         raise
 
 
-def reported(work: Callable[[], _T], *, attempt: int = 1) -> _T:
+def reported(work: Callable[[], _T], *, unsure: bool = False) -> _T:
     """The result, or the error as Temporal may keep it: our words, nothing chained to it."""
     try:
         return work()
     except StanchError as error:
-        raise to_temporal(error, attempt=attempt) from None
+        raise to_temporal(error, unsure=unsure) from None
     except FailureError:
         raise
     except Exception as error:
@@ -132,8 +140,10 @@ def _checked(world: World, job: Job, params: Params, before: Before) -> None:
     """Guard and consent, with a trace of a refusal."""
     try:
         before(world, job, params)
-    except DependencyError:
-        raise  # nobody has said no: it is asked again
+    except DependencyError as error:  # it is asked again
+        if error.code == FROZEN:
+            _record(world, job, "frozen", {"code": error.code, "reason": error.message})
+        raise
     except StanchError as error:
         _record(world, job, "refused", {"code": error.code, "reason": error.message})
         raise

@@ -48,7 +48,6 @@ def ticket(record: Record, settings: ServiceNowSettings, *, assignee: str = "", 
         changed_by=plain(record.get("sys_updated_by")),
         version=version_of(record),
         priority=plain(record.get("priority"))[:40],
-        raw={"correlation_id": plain(record.get("correlation_id")), "mod_count": plain(record.get("sys_mod_count"))},
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from activities import (
+    _breaker_news,
     _paging,
     _ticket_reconcile,
     _ticket_rounds,
@@ -27,6 +28,7 @@ from stanch.contract import ApprovalCall, ApprovalShown, Recording, Resolve, Res
 from stanch.noise import words
 from stanch.noise.words import GroupPost, GroupPosted, GroupRef, GroupTell, Unquiet
 from stanch.resolve import resolve
+from stanch.wire_breaker import BreakerNews
 from stanch.wire_intake import IntakeInput
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
 from stanch.wire_tickets import PollCall, ReconcileCall, Reconciled, TicketHint
@@ -145,7 +147,12 @@ def chat_activities(world: World) -> list[Callable[..., Any]]:
         with heartbeats():
             return reported(lambda: _paging.page(world, paging))
 
-    return [show, close, page]
+    @defined(contract.BREAKER_TELL)
+    def breaker(news: BreakerNews) -> None:
+        with heartbeats():
+            return reported(lambda: _breaker_news.tell(world, news))
+
+    return [show, close, page, breaker]
 
 
 def point_activities(world: World) -> list[Callable[..., Any]]:

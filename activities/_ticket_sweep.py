@@ -40,13 +40,9 @@ def sweep(tracker: Sweeping, tickets: Sequence[Ticket], *, keep: str = "") -> Sw
     kept = named or oldest(tickets)
     if kept is None:
         return Swept()
-    closed: list[str] = []
-    before: list[str] = []
-    left: list[str] = []
-    for extra in tickets:
-        if extra.key != kept.key:
-            {"closed": closed, "before": before, "left": left}[_put_away(tracker, extra, kept)].append(extra.key)
-    return Swept(kept=kept.key, closed=tuple(closed), before=tuple(before), left=tuple(left))
+    ends = {extra.key: _put_away(tracker, extra, kept) for extra in tickets if extra.key != kept.key}
+    closed, left = (tuple(key for key, end in ends.items() if end == word) for word in ("closed", "left"))
+    return Swept(kept=kept.key, closed=closed, left=left)
 
 
 def _put_away(tracker: Sweeping, extra: Ticket, kept: Ticket) -> str:

@@ -13,6 +13,8 @@ from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import _reaping, blocks
+from activities._breaker_news import announce_open
+from activities._freeze import freezes, frozen_targets
 from activities._world import World
 from stanch import contract
 from stanch.errors import StanchError
@@ -27,11 +29,12 @@ GRACE = timedelta(seconds=30)  # so long the point's own writer goes first
 
 @dataclass(frozen=True)
 class _Sight:
-    """One point: what stands there (None: it does not answer) and the leases that records say are held."""
+    """One point: what stands there (None: it does not answer), the leases that records say are held, what is frozen."""
 
     point: str
     owned: Sequence[Owned] | None
     held: Sequence[Lease]
+    frozen: frozenset[str] = frozenset()
 
     @property
     def standing(self) -> set[str]:
@@ -51,15 +54,13 @@ def look(world: World) -> PointsSeen:
     """
     now = datetime.now(UTC)
     points = tuple(world.sections("point"))
-    frozen = _reaping.frozen_points(world, points)
     for point in points:
-        if point not in frozen:
-            _lift_late(world, point, now)
+        _lift_late(world, point, now)
+    announce_open(world)
     sights = [_see(world, point) for point in points]
     halted = {halt.scope for halt in world.records.halts()}
     for sight in sights:
-        may_hold = not halted & {"all", f"point:{sight.point}"}
-        _revive(world, sight, now, may_hold=may_hold, may_lift=sight.point not in frozen)
+        _revive(world, sight, now, may_hold=not halted & {"all", f"point:{sight.point}"})
     orphaned = {sight.point: _orphans(world, sight) for sight in sights if sight.owned is not None}
     gone = [sight.point for sight in sights if sight.owned is None]
     incidents = tuple(_incidents(sights, now))
@@ -73,16 +74,17 @@ def _lift_late(world: World, point: str, now: datetime) -> None:
     """Before anything that needs Temporal; a point that does not answer is seen to below."""
     with contextlib.suppress(StanchError):
         late = _reaping.overdue(_reaping.owned_at(world, point), now - GRACE)
-        _reaping.take_out(world, point, late, ended=False)
+        _reaping.take_out(world, point, _reaping.not_frozen(world, point, late), ended=False)
 
 
 def _see(world: World, point: str) -> _Sight:
     rows = world.records.leases(point=point, limit=_reaping.MAX_LEASES)
     held = [row.lease for row in rows if row.state is LeaseState.HELD]
+    frozen = frozenset(frozen_targets(point, held, freezes(world)))
     try:
-        return _Sight(point, _reaping.owned_at(world, point), held)
+        return _Sight(point, _reaping.owned_at(world, point), held, frozen)
     except StanchError:
-        return _Sight(point, None, held)
+        return _Sight(point, None, held, frozen)
 
 
 def _again(sights: Sequence[_Sight], now: datetime) -> datetime | None:
@@ -95,7 +97,9 @@ def _incidents(sights: Sequence[_Sight], now: datetime) -> Iterator[Overdue]:
         for lease in sight.held:
             stands = sight.owned is None or lease.target in sight.standing
             if stands and lease.expires_at + INCIDENT <= now and _is_last(lease, sight):
-                yield Overdue(point=sight.point, lease_id=lease.lease_id, case_id=lease.case_id, ended=lease.expires_at)
+                frozen = lease.target in sight.frozen
+                one = {"point": sight.point, "lease_id": lease.lease_id, "case_id": lease.case_id}
+                yield Overdue(**one, ended=lease.expires_at, frozen=frozen)
 
 
 def _is_last(lease: Lease, sight: _Sight) -> bool:
@@ -103,7 +107,7 @@ def _is_last(lease: Lease, sight: _Sight) -> bool:
     return all(other.expires_at <= lease.expires_at for other in sight.held if other.target == lease.target)
 
 
-def _revive(world: World, sight: _Sight, now: datetime, *, may_hold: bool, may_lift: bool) -> None:
+def _revive(world: World, sight: _Sight, now: datetime, *, may_hold: bool) -> None:
     """Give a lost writer its leases back; have cases told of what ended while nobody was there to tell.
 
     Who has longest comes first, so that a writer knows of them before it hears that another holder of the target goes.
@@ -117,6 +121,7 @@ def _revive(world: World, sight: _Sight, now: datetime, *, may_hold: bool, may_l
         stands = sight.owned is None or lease.target in sight.standing
         over, lost = lease.expires_at + GRACE <= now, not running[shard]
         if (over and (lost or not stands)) or (lost and not stands):  # a living writer that cannot lift is trying
+            may_lift = lease.target not in sight.frozen
             if may_lift and (may_hold or not lost or not _is_shared(lease, sight, now)):
                 blocks.signal_point(world, lease, contract.RELEASE, Release(lease=lease, reason="found by the sweep"))
         elif lost and not over and may_hold:

@@ -10,7 +10,8 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import _breaker, _spool
-from activities._guard import check_lease
+from activities._freeze import held_back, with_lateness, without
+from activities._guard import check_lease, generation
 from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
@@ -23,10 +24,26 @@ from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:
     """One attempt; what only lifts goes on, its lines kept in a local spool, while records are down."""
+    frozen = held_back(world, call.point, call.removes, call.holders)
+    reply = _attempt(world, without(call, frozen) if frozen else call)
+    if reply.mismatch or not frozen:
+        return reply
+    waiting = tuple((item.target, item.ok, item.code, item.reason) for item in frozen.values())
+    return reply.model_copy(update={"results": (*reply.results, *waiting)})  # its writer asks again
+
+
+def _attempt(world: World, call: Reconcile) -> ReconcileReply:
+    if not call.adds and not call.removes:
+        _tell(world, call.outcomes, (), call)
+        return ReconcileReply(digest=call.expected)
     point: PointPort = world.connector("point", call.point)
+    seen = generation(world)
     allowed, refused = _guarded(world, call.adds)
     kept, restored = (None, []) if call.wanted is None else _whole(world, point, call)
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
+    if (allowed or restored) and generation(world) != seen:  # such as a halt that came while leases were looked at
+        allowed, late = _guarded(world, allowed)
+        restored, refused = _restorable(world, restored), [*refused, *late]
     wanted = None if kept is None else [*kept, *restored, *allowed]
     try:
         done = point.reconcile(
@@ -38,7 +55,7 @@ def reconcile(world: World, call: Reconcile) -> ReconcileReply:
         _breaker.point_failed(world, call.point, allowed, error)
         raise
     _breaker.point_answered(world, call.point, allowed, {item.target for item in done.results if item.ok})
-    results = [*done.results, *refused]
+    results = [*with_lateness(done.results, call.removes, call.holders), *refused]
     ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
     _write(world, call, [*ends, *_outcomes(restored, "restore", results)])
     _tell(world, call.outcomes, results, call)

@@ -75,7 +75,7 @@ class SlowPoint:
             ours = {name: body for name, body in standing.items() if name.startswith(OURS)}
             if wanted is None and _digest(ours) != expected:
                 raise Mismatch
-            goal = {} if wanted is not None else {n: b for n, b in ours.items() if n.rpartition("-")[2] not in removes}
+            goal = {name: body for name, body in ours.items() if name.rpartition("-")[2] not in removes}
             goal |= dict(_entry(lease) for lease in (*(wanted or ()), *adds))
             foreign = {name: body for name, body in standing.items() if name not in ours}
             if goal == ours or self._vendor.update(foreign | goal, token):

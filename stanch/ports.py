@@ -110,7 +110,6 @@ class Swept:
 
     kept: str = ""  # "" where no ticket has the key
     closed: tuple[str, ...] = ()  # linked to the kept one, commented and closed now
-    before: tuple[str, ...] = ()  # done already
     left: tuple[str, ...] = ()  # open again by a person after a sweep, or not to be closed by us
 
 

@@ -11,12 +11,17 @@ SEEN = "points.seen"  # setting in records: what the last look showed
 
 
 class Overdue(Wire):
-    """A block that should be gone for more than a minute and, for all we know, is not."""
+    """A block that should be gone for more than a minute and, for all we know, is not.
+
+    Args:
+        frozen: a freeze keeps it, so that nobody looks for a fault of the point.
+    """
 
     point: str
     lease_id: str
     case_id: str
     ended: datetime
+    frozen: bool = False
 
 
 class PointsSeen(Wire):

@@ -1,5 +1,6 @@
 """Temporal workflows: deterministic, no vendor SDK, no I/O."""
 
+from workflows.breaker import BreakerNewsWorkflow
 from workflows.case import CaseWorkflow
 from workflows.enforcement import EnforcementWorkflow
 from workflows.group import GroupWorkflow
@@ -13,4 +14,6 @@ from workflows.tickets import (
 )
 
 TICKET_WORKFLOWS = (TicketFollowWorkflow, TicketNewsWorkflow, TicketPollWorkflow, TicketReconcileWorkflow)
-WORKFLOWS = (CaseWorkflow, EnforcementWorkflow, GroupWorkflow, IntakeWorkflow, SweepWorkflow, *TICKET_WORKFLOWS)
+CASES = (CaseWorkflow, GroupWorkflow, IntakeWorkflow)
+POINTS = (EnforcementWorkflow, SweepWorkflow, BreakerNewsWorkflow)
+WORKFLOWS = (*CASES, *POINTS, *TICKET_WORKFLOWS)

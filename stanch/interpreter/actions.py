@@ -174,9 +174,10 @@ def on_verified(run: Run, path: str, event: ActionDone) -> None:
 def on_failed(run: Run, step: PlanStep, path: str, event: ActionFailed) -> None:
     """The action ended badly; where it may have landed all the same, it is taken back, or a person has to look."""
     spec = catalog().get(step.action)
-    if event.code in ASK_INSTEAD and not step.bound_by and consent.open_gate(run, path):
+    unknown = event.outcome in UNKNOWN_OUTCOMES
+    if not unknown and event.code in ASK_INSTEAD and not step.bound_by and consent.open_gate(run, path):
         return
-    if spec is not None and spec.effect.mutates and event.outcome in UNKNOWN_OUTCOMES:
+    if unknown and spec is not None and spec.effect.mutates:
         state = run.state.step(path)
         if spec.leased:
             remember(run, step, path, {"lease_id": run.context.key(path, state.occurrence)})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -13,7 +12,7 @@ from typing import Any
 from stanch.documents import load
 from stanch.errors import ConfigError
 from stanch.learning.writing import CannotWrite, append_to
-from stanch.routing import RouteTable, TestResult, check, lint, load_routes
+from stanch.routing import RouteTable, TestResult, check, load_routes, remarks
 
 CONTEXT = 3
 
@@ -31,9 +30,6 @@ class Addition:
     tests: Sequence[Mapping[str, Any]]
 
 
-_ELSEWHERE = re.compile(r" \(the other is at [^()]*\)")
-
-
 @dataclass(frozen=True)
 class Edition:
     """One version of an ownership file; `warnings` are what lint says of it."""
@@ -45,8 +41,7 @@ class Edition:
 
 def edition(text: str, table: RouteTable, results: list[TestResult] | None = None) -> Edition:
     """A version with its warnings, by code and message; an addition moves lines, which makes no warning a new one."""
-    found = lint(table, check(table) if results is None else results)
-    return Edition(text, table, frozenset((each.code, _ELSEWHERE.sub("", each.message)) for each in found))
+    return Edition(text, table, remarks(table, check(table) if results is None else results))
 
 
 def added(before: Edition, addition: Addition) -> Edition:

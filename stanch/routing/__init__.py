@@ -9,7 +9,7 @@ from stanch.routing._conditions import judge
 from stanch.routing._cover import never_win
 from stanch.routing._coverage import Coverage, coverage
 from stanch.routing._index import Address, Hit, PlaceIndex
-from stanch.routing._lint import lint
+from stanch.routing._lint import lint, remarks
 from stanch.routing._load import ROUTES_FOLDER, load_route_files, load_routes, read_routes, route_files
 from stanch.routing._match import Match, PlaceWords
 from stanch.routing._model import Grouping, Inhibit, RoutesFile, RoutesPart, Silence
@@ -60,6 +60,7 @@ __all__ = [
     "overlap",
     "place_problems",
     "read_routes",
+    "remarks",
     "route_files",
     "same_host",
     "split_url",

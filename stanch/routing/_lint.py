@@ -33,6 +33,12 @@ def lint(table: RouteTable, results: Sequence[TestResult], *, now: datetime | No
     return sorted(problems, key=lambda problem: (problem.file, problem.line, problem.column, problem.code))
 
 
+@collection_paused()
+def remarks(table: RouteTable, results: Sequence[TestResult]) -> frozenset[tuple[str, str]]:
+    """Code and message of each warning, without the lines where it stands: an edit elsewhere moves those."""
+    return frozenset((found.code, found.message) for found in _found(table, results, None))
+
+
 def _found(table: RouteTable, results: Sequence[TestResult], now: datetime | None) -> Iterator[Found]:
     file = table.file
     entries = entries_of(file)

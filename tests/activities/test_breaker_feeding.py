@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from glue import CASE, EPISODE, HOST, FakeTemporal, Glue, Recorder, approved, block, job, nothing, reachable
+from glue import HOST, FakeTemporal, Glue, Recorder, approved, block, job, nothing, reachable
+from point_support import edge_world, lease, standing_in
 
 from activities import points
 from activities._breaker import CONTROL
@@ -17,7 +17,7 @@ from activities._run import perform
 from stanch.actions.probes import Proven
 from stanch.catalog import Outputs, catalog
 from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, RetrySafe, Uncertain
-from stanch.leases import Applied, BlockSpec, Lease, Principal, target_of
+from stanch.leases import Applied
 from stanch.ports import Mismatch, Reconciled
 from stanch.wire_points import Reconcile
 
@@ -40,32 +40,13 @@ class Point:
 
 @pytest.fixture
 def glue(tmp_path: Path) -> Iterator[Glue]:
-    edge = {"kind": "memory", "hosts": ["*.example.com"]}
-    with Glue(tmp_path, points={"edge": edge}) as made, reachable(made.world, FakeTemporal()):
+    with edge_world(tmp_path) as made, reachable(made.world, FakeTemporal()):
         yield made
 
 
 @pytest.fixture
 def point(glue: Glue) -> Point:
-    made = Point()
-    glue.world._built["point", "edge"] = made
-    return made
-
-
-def lease(name: str = "a") -> Lease:
-    spec = BlockSpec(host=HOST, path=f"/orders/{name}", principal=Principal(token_id="tok-a"))
-    return Lease(
-        lease_id=name,
-        case_id=CASE,
-        episode=EPISODE,
-        step="block",
-        point="edge",
-        target=target_of(spec),
-        spec=spec,
-        expires_at=datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1),
-        playbook="contain_attacker",
-        source="own",
-    )
+    return standing_in(glue, Point())
 
 
 def write(glue: Glue, name: str = "a", *, removes: tuple[str, ...] = ()) -> None:
@@ -109,7 +90,7 @@ def test_a_point_that_fails_makes_changes_ask_people(glue: Glue, point: Point, e
     assert opened(glue) == ["breaker.opened point:edge"]  # no playbook is to blame for that
     consent = approved("block.scope", block(), "user:ana")
     assert code_of_block(glue, **consent) == ""
-    check_lease(glue.world, lease())  # what was decided before is tried on
+    check_lease(glue.world, lease("a"))  # what was decided before is tried on
 
 
 def test_the_same_write_tried_again_is_no_other_failure(glue: Glue, point: Point) -> None:

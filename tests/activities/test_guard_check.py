@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from glue import CASE, EPISODE, HOST, NOW, Glue, approved, block, job, proof, rendered, request, scene
 
+from activities._errors import to_temporal
 from activities._guard import check_action, check_lease, guard_state
 from stanch.approvals import ApprovalState, Bound, Need
 from stanch.catalog import catalog
@@ -131,7 +132,11 @@ def test_a_halt_does_not_stop_lifts_and_a_freeze_does(glue: Glue) -> None:
     halt(glue)
     assert code_of(lift) == ""
     halt(glue, freeze=True)
-    assert code_of(lift) == "G102"
+    with pytest.raises(DependencyError) as waits:  # tried again, so that it goes on when the freeze ends
+        lift()
+    assert (waits.value.code, to_temporal(waits.value).non_retryable) == ("G102", False)
+    glue.records.resume("all")
+    assert code_of(lift) == ""
 
 
 def test_an_approval_does_not_lift_a_halt_or_the_never_block_list(glue: Glue) -> None:

@@ -9,14 +9,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from glue import CASE, EPISODE, HOST, FakeTemporal, Glue, reachable
+from glue import CASE, FakeTemporal, Glue, reachable
+from point_support import edge_world, held, lease, standing_in
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities import _paging, _watch
 from stanch import contract
 from stanch.errors import Rejected, RetrySafe
-from stanch.leases import Applied, BlockSpec, Lease, LeaseState, target_of
+from stanch.leases import Applied, Lease, LeaseState
 from stanch.ports import Owned
 from stanch.records import LeaseRow
 from stanch.web.point_figures import seen as figures
@@ -80,15 +81,13 @@ class Temporal(FakeTemporal):
 
 @pytest.fixture
 def glue(tmp_path: Path) -> Iterator[Glue]:
-    with Glue(tmp_path, points={"edge": {"kind": "memory", "hosts": ["*.example.com"]}}) as made:
+    with edge_world(tmp_path) as made:
         yield made
 
 
 @pytest.fixture
 def point(glue: Glue) -> Point:
-    made = Point()
-    glue.world._built["point", "edge"] = made
-    return made
+    return standing_in(glue, Point())
 
 
 @pytest.fixture
@@ -96,25 +95,6 @@ def temporal(glue: Glue) -> Iterator[Temporal]:
     made = Temporal()
     with reachable(glue.world, made):
         yield made
-
-
-def lease(name: str, left: timedelta) -> Lease:
-    spec = BlockSpec(host=HOST, path=f"/{name}")
-    return Lease(
-        lease_id=name,
-        case_id=CASE,
-        episode=EPISODE,
-        step="block",
-        point="edge",
-        target=target_of(spec),
-        spec=spec,
-        expires_at=datetime.now(UTC).replace(microsecond=0) + left,
-    )
-
-
-def held(glue: Glue, *leases: Lease) -> None:
-    for one in leases:
-        glue.records.put_lease(LeaseRow(lease=one, state=LeaseState.HELD, updated=datetime.now(UTC)))
 
 
 def test_what_is_over_comes_off_and_its_writer_is_told(glue: Glue, point: Point, temporal: Temporal) -> None:
@@ -173,13 +153,27 @@ def test_a_halt_starts_no_writer_since_its_guard_would_drop_the_block(
     assert (temporal.told, len(point.stands)) == ([], 1)
 
 
-def test_a_freeze_lifts_nothing(glue: Glue, point: Point, temporal: Temporal) -> None:
-    over = lease("over", -10 * MINUTE)
-    held(glue, over)
-    point.put(over)
-    glue.records.halt("point:edge", by="user:ana", reason="evidence", at=datetime.now(UTC), freeze=True)
-    _watch.look(glue.world)
-    assert (temporal.told, len(point.stands)) == ([], 1)
+@pytest.mark.parametrize("scope", ["all", "point:edge", "playbook:contain_attacker"])
+def test_a_freeze_lifts_nothing_and_its_owner_hears_that_people_keep_it(
+    glue: Glue, point: Point, temporal: Temporal, scope: str
+) -> None:
+    over, other = lease("over", -10 * MINUTE), lease("other", -10 * MINUTE, playbook="data_exposure_block")
+    held(glue, over, other)
+    for one in (over, other):
+        point.put(one)
+    glue.records.halt(scope, by="user:ana", reason="evidence", at=datetime.now(UTC), freeze=True)
+    seen = _watch.look(glue.world)
+    kept = ["over"] if scope.startswith("playbook:") else ["other", "over"]
+    assert sorted(item.lease_id for item in seen.overdue) == kept
+    assert all(item.frozen for item in seen.overdue)
+    assert {item.target for item in point.stands.values()} == {one.target for one in (over, other)[: len(kept)]}
+    assert not {name for _, name in temporal.told} & set(kept)
+    _paging.page(glue.world, Paging(overdue=seen.overdue))
+    paged = [line.data or {} for line in glue.timeline() if line.event == _paging.PAGED]
+    assert sorted((line["lease"], line["incident"]) for line in paged) == [(name, "frozen") for name in kept]
+    glue.records.resume(scope)
+    assert _watch.look(glue.world).overdue == ()
+    assert point.stands == {}
 
 
 def test_orphans_are_named_once_and_lifted_at_their_end_only(glue: Glue, point: Point, temporal: Temporal) -> None:

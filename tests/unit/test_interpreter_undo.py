@@ -305,3 +305,12 @@ def test_cancelled_at_any_point_everything_comes_back_once(after: int, bad: bool
     assert len(undone) == len(set(undone)) == len(bench.changes())
     assert bench.state.timers == {}
     assert len(bench.ended) == len(bench.asked)
+
+
+def test_a_breaker_that_opened_between_two_attempts_asks_nobody_while_the_first_may_stand() -> None:
+    bench = Bench(f"- {{id: block, {BLOCK}}}\n")
+    key = bench.action("block").key
+    bench.fail("block", outcome="UNCERTAIN", code="G106")
+    assert bench.action("block").params == {"lease_id": key}
+    bench.settle()
+    assert (bench.finished, bench.changes()) == ("failed", [("block", "undone")])

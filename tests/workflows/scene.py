@@ -64,11 +64,14 @@ class World:
     Args:
         folder: for records that limits are counted in.
         policy: the policy folder.
+        playbooks: the folder of playbooks.
     """
 
-    def __init__(self, client: Client, folder: Path, *, policy: Path = ROOT / "policy") -> None:
+    def __init__(
+        self, client: Client, folder: Path, *, policy: Path = ROOT / "policy", playbooks: Path = ROOT / "playbooks"
+    ) -> None:
         self.client = client
-        settings = Settings(data_dir=folder, policy_dir=policy, playbooks_dir=ROOT / "playbooks")
+        settings = Settings(data_dir=folder, policy_dir=policy, playbooks_dir=playbooks)
         self._settings = settings
         self._keys = Keys(settings)
         self.records = Records(settings.url_of_records, self._keys.ledger)

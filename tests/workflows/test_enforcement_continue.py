@@ -41,3 +41,30 @@ async def test_a_point_keeps_its_leases(early: WorkflowEnvironment) -> None:
         await until(lambda: not point.stands)
     finally:
         await yard.stop()
+
+
+async def test_a_lift_that_is_being_tried_goes_on_in_the_next_run(early: WorkflowEnvironment) -> None:
+    """The block is past its end and its point away: history grows, the writer begins anew, and still lifts."""
+    yard = Yard(early.client)
+    await yard.start()
+    try:
+        point = yard.point("expiring")
+        lease = yard.lease(point, "/a", case="case-1", now=datetime.now(UTC), hours=3 / 3600)
+        handle = await yard.hold(lease)
+        first = (await handle.describe()).run_id
+        await until(lambda: point.states(lease) == [LeaseState.HELD])
+        point.down = True
+        await until(lambda: any(call.removes for call in point.calls))
+        for _ in range(EARLY):
+            await yard.hold(lease)  # changes nothing, and fills the history
+            if (await handle.describe()).run_id != first:
+                break
+        before = len(point.calls)
+        await until(lambda: len(point.calls) > before + 1)
+        assert (await handle.describe()).run_id != first
+        assert point.stands
+        point.down = False
+        await until(lambda: not point.stands)
+        assert point.states(lease) == [LeaseState.HELD, LeaseState.EXPIRED]
+    finally:
+        await yard.stop()

@@ -87,8 +87,7 @@ class Point:
 
     def _apply(self, call: Reconcile) -> list[tuple[str, bool, str, str]]:
         if call.wanted is not None:
-            kept = {target: end for target, end in self.stands.items() if target in self.clinging}
-            self.stands = kept | {lease.target: lease.expires_at for lease in call.wanted}
+            self.stands |= {lease.target: lease.expires_at for lease in call.wanted}  # what else stands stays
         results: list[tuple[str, bool, str, str]] = []
         for target in call.removes:
             if target not in self.clinging:

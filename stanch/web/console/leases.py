@@ -42,8 +42,10 @@ async def set_halt(services: Given, caller: By, fields: Fields) -> Response:
     reason = fields.get("reason", "").strip()
     if not reason:
         return done(services, "/leases", "A halt needs a reason.", bad=True)
-    await halt(services, scope="all", by=caller.person(), reason=reason, freeze=False)
-    return done(services, "/leases", "Halted: no new change is made until somebody resumes. Lifts go on.")
+    freeze = fields.get("freeze") == "yes"
+    await halt(services, scope="all", by=caller.person(), reason=reason, freeze=freeze)
+    lifts = "Nothing is lifted either." if freeze else "Lifts go on."
+    return done(services, "/leases", f"Halted: no new change is made until somebody resumes. {lifts}")
 
 
 @router.post("/resume")

@@ -1,0 +1,195 @@
+"""A freeze: what a point's writer would lift stays until it ends, what is new stays out, and lateness is said."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from glue import FakeTemporal, Glue, Recorder, job, reachable
+from point_support import edge_world, lease, standing_in
+
+from activities import points
+from activities._guard import check_action
+from activities._run import perform
+from stanch.actions.blocks import Lifted
+from stanch.errors import DependencyError
+from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
+from stanch.ports import Mismatch, Owned, Reconciled
+from stanch.wire_points import Reconcile, ReconcileReply
+
+MINUTE = timedelta(minutes=1)
+SCOPES = ["all", "point:edge", "playbook:contain_attacker", "source:own", "environment:prod", "action:block.lift"]
+
+
+class Point:
+    """In memory, with what it was asked; `when_read` happens while a writer looks at it."""
+
+    def __init__(self) -> None:
+        self.held: dict[str, Lease] = {}
+        self.calls = 0
+        self.when_read: Callable[[], object] = lambda: None
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(repr(sorted(self.held)).encode()).hexdigest()
+
+    def reconcile(self, *, adds: Any, removes: Any, wanted: Any, expected: str, known: Any = ()) -> Reconciled:
+        self.calls += 1
+        if wanted is None and expected != self.digest:
+            raise Mismatch
+        self.held |= {one.target: one for one in (*(wanted or ()), *adds)}
+        for target in removes:
+            self.held.pop(target, None)
+        done = [Applied(target=target, ok=True) for target in (*removes, *(one.target for one in adds))]
+        return Reconciled(self.digest, tuple(done))
+
+    def list_owned(self) -> Sequence[Owned]:
+        self.when_read()
+        return [Owned(one.lease_id, one.case_id, one.expires_at, one.target) for one in self.held.values()]
+
+
+@pytest.fixture
+def glue(tmp_path: Path) -> Iterator[Glue]:
+    with edge_world(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def temporal(glue: Glue) -> Iterator[FakeTemporal]:
+    with reachable(glue.world, FakeTemporal()) as made:
+        yield made
+
+
+@pytest.fixture
+def point(glue: Glue) -> Point:
+    return standing_in(glue, Point())
+
+
+def freeze(glue: Glue, scope: str = "all", *, frozen: bool = True) -> None:
+    glue.records.halt(scope, by="user:ana", reason="evidence", at=datetime.now(UTC), freeze=frozen)
+
+
+def lift(glue: Glue, point: Point, *leases: Lease, expected: str | None = None) -> ReconcileReply:
+    told = [
+        LeaseOutcome(
+            lease_id=one.lease_id, case_id=one.case_id, step="block", state=LeaseState.EXPIRED, at=one.expires_at
+        )
+        for one in leases
+    ]
+    call = Reconcile(
+        point="edge",
+        removes=tuple(one.target for one in leases),
+        holders=leases,
+        expected=point.digest if expected is None else expected,
+        outcomes=tuple(told),
+    )
+    return points.reconcile(glue.world, call)
+
+
+def codes(reply: ReconcileReply) -> dict[str, str]:
+    return {target: code for target, _, code, _ in reply.results}
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+def test_what_is_over_stays_until_the_freeze_ends(glue: Glue, point: Point, temporal: FakeTemporal, scope: str) -> None:
+    over = lease("over", -2 * MINUTE)
+    point.held = {over.target: over}
+    freeze(glue, scope)
+    reply = lift(glue, point, over)
+    assert codes(reply) == {over.target: "G102"}
+    assert (reply.digest, point.calls, glue.events(), temporal.signals) == (point.digest, 0, [], [])
+    glue.records.resume(scope)
+    assert codes(lift(glue, point, over)) == {over.target: ""}
+    assert point.held == {}
+    assert [told.state for _, _, told in temporal.signals] == [LeaseState.EXPIRED]
+
+
+def test_a_freeze_of_one_playbook_keeps_only_its_own(glue: Glue, point: Point, temporal: FakeTemporal) -> None:
+    kept, gone = lease("kept", -2 * MINUTE), lease("gone", -2 * MINUTE, playbook="data_exposure_block")
+    point.held = {kept.target: kept, gone.target: gone}
+    freeze(glue, "playbook:contain_attacker")
+    assert codes(lift(glue, point, kept, gone)) == {gone.target: "", kept.target: "G102"}
+    assert list(point.held) == [kept.target]
+    assert [told.lease_id for _, _, told in temporal.signals] == ["gone"]  # nobody is told that the other one ended
+
+
+def test_of_two_holders_one_that_is_frozen_keeps_the_block(glue: Glue, point: Point, temporal: FakeTemporal) -> None:
+    one = lease("one", -2 * MINUTE)
+    other = one.model_copy(update={"lease_id": "other", "playbook": "data_exposure_block"})
+    point.held = {one.target: one}
+    freeze(glue, "playbook:data_exposure_block")
+    call = Reconcile(point="edge", removes=(one.target,), holders=(one, other), expected=point.digest)
+    assert codes(points.reconcile(glue.world, call)) == {one.target: "G102"}
+
+
+@pytest.mark.parametrize(
+    ("scope", "stands"), [("all", True), ("point:edge", True), ("playbook:contain_attacker", False)]
+)
+def test_an_entry_whose_lease_nobody_knows_falls_under_its_point(
+    glue: Glue, point: Point, temporal: FakeTemporal, scope: str, stands: bool
+) -> None:
+    stray = lease("stray", -2 * MINUTE)
+    point.held = {stray.target: stray}
+    freeze(glue, scope)
+    points.reconcile(glue.world, Reconcile(point="edge", removes=(stray.target,), expected=point.digest))
+    assert bool(point.held) is stands
+
+
+def test_what_others_are_told_is_not_kept_by_a_freeze(glue: Glue, point: Point, temporal: FakeTemporal) -> None:
+    over = lease("over", -2 * MINUTE)
+    shared = LeaseOutcome(lease_id="else", case_id="case-b", step="block", state=LeaseState.HELD, at=over.expires_at)
+    freeze(glue)
+    call = Reconcile(point="edge", removes=(over.target,), holders=(over,), outcomes=(shared,))
+    points.reconcile(glue.world, call)
+    assert [told.lease_id for _, _, told in temporal.signals] == ["else"]
+
+
+def test_a_freeze_that_cannot_be_read_holds_up_nothing(glue: Glue, point: Point, temporal: FakeTemporal) -> None:
+    over = lease("over", -2 * MINUTE)
+    point.held = {over.target: over}
+    freeze(glue)
+    glue.world.records = glue.down(reading=True).records
+    assert codes(lift(glue, point, over)) == {over.target: ""}
+
+
+@pytest.mark.parametrize(("late", "said"), [(10 * MINUTE, True), (timedelta(seconds=20), False)])
+def test_a_lift_that_is_late_says_by_how_much(
+    glue: Glue, point: Point, temporal: FakeTemporal, late: timedelta, said: bool
+) -> None:
+    over = lease("over", -late)
+    point.held = {over.target: over}
+    lift(glue, point, over)
+    line = next(line.data or {} for line in glue.timeline() if line.event == "point.lift.outcome")
+    ((_, _, told),) = temporal.signals
+    for found in (line, told.proof):
+        assert abs(int(found["late_seconds"]) - 600) < 5 if said else "late_seconds" not in found
+
+
+def test_a_halt_that_comes_while_a_writer_looks_stops_its_write(
+    glue: Glue, point: Point, temporal: FakeTemporal
+) -> None:
+    """The full set is read from the point after the guard has spoken; people who halt then are not too late."""
+    new, gone = lease("new"), lease("gone")
+    point.when_read = lambda: freeze(glue, frozen=False)
+    call = Reconcile(point="edge", adds=(new,), wanted=(new, gone), expected="")
+    reply = points.reconcile(glue.world, call)
+    assert codes(reply) == {new.target: "G103"}
+    assert point.held == {}
+    assert not any(line.uncertain for line in glue.timeline() if (line.effect or "").startswith("new"))
+
+
+def test_an_undo_waits_for_the_end_of_a_freeze_and_says_so_once(glue: Glue) -> None:
+    undo = job("block.lift", {"lease_id": "L1"}, purpose="undo")
+    done = Recorder(Lifted(lease_id="L1"))
+    freeze(glue)
+    for _ in range(3):
+        with pytest.raises(DependencyError):
+            perform(glue.world, undo, done, check_action)
+    assert glue.events() == ["block.lift.frozen"]
+    glue.records.resume("all")
+    perform(glue.world, undo, done, check_action)
+    assert (len(done.jobs), glue.events()[1:]) == (1, ["block.lift.intent", "block.lift.outcome"])

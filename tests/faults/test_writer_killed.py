@@ -1,0 +1,90 @@
+"""A point's writer is killed before and after every call that it makes; the judge finds no block that is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from stanch.leases import LeaseState
+from tests.faults.block_judge import Figures
+from tests.faults.writer_lane import WriterLane
+
+LONG = os.environ.get("STANCH_PROFILE") == "long"
+POINTS = ("edge", "users") if LONG else ("users",)  # the crash matrix kills the gateway's writer, too
+OVER = (LeaseState.LIFTED, LeaseState.EXPIRED)
+MOST = 3  # of one call in one attempt; the gateway is asked again and again until it has loaded a file
+WRITES = {"edge": "file.write", "users": "AdminDisableUser"}
+
+
+@pytest_asyncio.fixture
+async def lane(tmp_path: Path) -> AsyncIterator[WriterLane]:
+    made = WriterLane(tmp_path)
+    await made.start()
+    try:
+        yield made
+    finally:
+        await made.stop()
+
+
+async def through(lane: WriterLane, name: str, point: str, moment: dict[str, Any] | None = None) -> None:
+    """One block from its request to its end; it ends by itself where its lift is to be hit, else by its holder."""
+    expiring = moment is not None and moment["verb"] == "lift"
+    lease = lane.lease(name, point=point, seconds=4 if expiring else 600)
+    if moment is not None:
+        lane.arm({**moment, "lease": name})
+    await lane.ask(lease)
+    await lane.until(lease, LeaseState.HELD, *(OVER if expiring else ()))
+    if not expiring:
+        await lane.give_back(lease)
+    await lane.until(lease, *OVER)
+
+
+def moments(lane: WriterLane, name: str) -> list[dict[str, Any]]:
+    """Where a writer can die: before and after each call of the attempts of a block that nothing has happened to."""
+    lease = lane.leases[name]
+    found = [moment for verb in ("hold", "lift") for moment in lane.seen(lease, verb)]
+    return [moment for moment in found if moment["nth"] <= MOST]
+
+
+def chosen(point: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """All in the long profile, else the moment when the vendor has it and nobody has written that down."""
+    hit = [one for one in found if (one["call"], one["when"]) == (WRITES[point], "after")]
+    return found if LONG else hit[:1]
+
+
+async def killed(lane: WriterLane) -> tuple[int, list[str]]:
+    """Every moment of both points, one after the other; what was hit, and what never ended."""
+    count, stuck = 0, list[str]()
+    for point in POINTS:
+        await through(lane, f"plain-{point}", point)
+        for number, moment in enumerate(chosen(point, moments(lane, f"plain-{point}"))):
+            before, begun = len(lane.fired), time.monotonic()
+            name = f"k{number}-{point}"
+            try:
+                await through(lane, name, point, moment)
+            except AssertionError as error:
+                stuck.append(f"{moment}: {error}")
+            count += len(lane.fired) - before
+            words = f"{moment['verb']} {moment['when']} {moment['call']}#{moment['nth']}"
+            print(f"{time.monotonic() - begun:5.1f} s  {point}  {words}")
+    return count, stuck
+
+
+@pytest.mark.timeout(3000)
+async def test_a_writer_killed_at_any_call_leaves_no_block_wrong(lane: WriterLane) -> None:
+    theirs = lane.foreign()
+    count, stuck = await killed(lane)
+    await asyncio.sleep(0.1)
+    figures = lane.figures(theirs)
+    print(f"{count} kills: {figures}")
+    assert stuck == []
+    assert count >= (60 if LONG else 1)
+    assert figures == Figures(0, 0, 0, 0, 0, worst=figures.worst)
+    assert lane.records.verify().ok
