@@ -14,7 +14,7 @@ from typing import Any
 
 from activities._envoy_paths import host_regex, path_regex
 from stanch.errors import Rejected
-from stanch.leases import BlockSpec, Principal
+from stanch.leases import NAMED_CLAIMS, BlockSpec, Principal, claim_path
 from stanch.ports import Owned
 
 PREFIX = "stanch-"
@@ -140,7 +140,11 @@ def _claim(name: str, value: str, dialect: Dialect) -> Policy:
     wanted: Policy = {"string_match": {"exact": value}}
     if _NUMBER.fullmatch(value):  # some issuers write numeric ids as JSON numbers
         wanted = {"or_match": {"value_matchers": [wanted, {"double_match": {"exact": int(value)}}]}}
-    path = [{"key": dialect.jwt_payload}, {"key": name}]
+    if name not in NAMED_CLAIMS:  # claims such as `aud` or roles may be lists
+        wanted = {
+            "or_match": {"value_matchers": [wanted, {"list_match": {"one_of": {"string_match": {"exact": value}}}}]}
+        }
+    path = [{"key": key} for key in (dialect.jwt_payload, *claim_path(name))]
     matcher = {"filter": JWT_FILTER, "path": path, "value": wanted}
     return {"sourced_metadata": {"metadata_matcher": matcher, "metadata_source": "DYNAMIC"}}
 

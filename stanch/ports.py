@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.views import TicketTarget
@@ -237,7 +237,12 @@ class Reconciled:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Blast radius of a block before it stands; `coverage` says what the log could not show."""
+    """Blast radius of a block before it stands; `coverage` says what the log could not show.
+
+    Args:
+        unknown_share: of the endpoint's requests, those of which the log cannot tell; all, where there is no log.
+        nameless: denied requests of which the log cannot tell who sent them.
+    """
 
     requests: int
     clients: int
@@ -247,6 +252,25 @@ class Estimate:
     window: timedelta
     coverage: str = "complete"
     sample: tuple[dict[str, str], ...] = ()
+    unknown_share: float = 0.0
+    nameless: int = 0
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What guards ask of traffic right before a block.
+
+    Args:
+        principals: seen behind the addresses of the block, anywhere at the point; 0 where it names somebody.
+        unknown: share of the requests in question of which the log cannot tell whom the block would hit.
+        share: of the host's requests that a block for everybody would hit; None for others.
+        why: what the log lacks.
+    """
+
+    principals: int = 0
+    unknown: float = 1.0
+    share: float | None = None
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -314,6 +338,13 @@ class PointPort(Protocol):
         ...
 
     def doctor(self) -> Sequence[Check]: ...
+
+
+@runtime_checkable
+class SeesTraffic(Protocol):
+    """A point that answers what guards ask at once, however many blocks come; others are asked for an estimate."""
+
+    def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure: ...
 
 
 class Mismatch(Exception):
