@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import islice
 
 from activities._access_log import Line, LogView, Redactor
 from activities._envoy_paths import host_regex, path_regex
 from activities._envoy_policy import Dialect, Hops, claims_of, networks_of
-from stanch.estimating import Claim, Condition, Every, From, Request, Truth, judge, tally
-from stanch.leases import NAMED_CLAIMS, BlockSpec
+from activities._envoy_results import target_in
+from stanch.estimating import Claim, Condition, Every, From, Request, Truth, judge, known, tally
+from stanch.leases import NAMED_CLAIMS, BlockSpec, target_of
 from stanch.ports import Estimate, Usage
 
 _SAMPLES = 5
@@ -76,9 +77,27 @@ def _caller(spec: BlockSpec) -> Condition:
 
 
 def estimate(spec: BlockSpec, *, log: LogView, window: timedelta, dialect: Dialect, redactor: Redactor) -> Estimate:
-    """Blast radius of the specification over the window."""
+    """Blast radius of the specification over the window, by our own reading of it."""
     judging = Judge(spec, dialect=dialect)
     judged = [(line, judging.hits(line)) for line in log.lines if judging.endpoint(line)]
+    return _summed(judged, judging, log=log, window=window, redactor=redactor)
+
+
+def observed(spec: BlockSpec, *, log: LogView, window: timedelta, dialect: Dialect, redactor: Redactor) -> Estimate:
+    """The same by Envoy's verdict on each request; it names one policy, so where that is another of ours we judge."""
+    judging, target = Judge(spec, dialect=dialect), target_of(spec)
+
+    def verdict(line: Line) -> Truth:
+        named = target_in(line.shadow_policy)
+        return judging.hits(line) if named not in ("", target) else known(named)
+
+    judged = [(line, verdict(line)) for line in log.lines if judging.endpoint(line)]
+    return _summed(judged, judging, log=log, window=window, redactor=redactor)
+
+
+def _summed(
+    judged: Sequence[tuple[Line, Truth]], judging: Judge, *, log: LogView, window: timedelta, redactor: Redactor
+) -> Estimate:
     found = tally((judging.request(line), verdict) for line, verdict in judged)
     hit = (line for line, verdict in judged if verdict is Truth.YES)
     return Estimate(

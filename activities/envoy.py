@@ -142,6 +142,12 @@ class EnvoyPoint:
         """See SeesTraffic; the log is read once for all that is asked within a few seconds."""
         return self._crowd.exposure(spec, window=window)
 
+    def observed(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
+        """See Counts: lines to which Envoy itself has written that a counted policy of this target meets them."""
+        return _envoy_traffic.observed(
+            spec, log=self._log(window), window=window, dialect=self._dialect, redactor=self._redactor
+        )
+
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
         """Who uses an endpoint; no method means all."""
         spec = BlockSpec(host=host, path=path, methods=(method,) if method else ())

@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import _breaker, _spool
+from activities import _breaker, _siem, _spool
 from activities._guard import check_lease
 from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
-from stanch.errors import ConnectorError, DependencyError, Refused, StanchError
-from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
-from stanch.ports import Mismatch, PointPort
+from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, StanchError
+from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
+from stanch.ports import Counts, Mismatch, PointPort
 from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
@@ -24,7 +24,7 @@ from stanch.wire_points import Announce, Reconcile, ReconcileReply
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:
     """One attempt; what only lifts goes on, its lines kept in a local spool, while records are down."""
     point: PointPort = world.connector("point", call.point)
-    allowed, refused = _guarded(world, call.adds)
+    allowed, refused = _guarded(world, point, call.adds)
     kept, restored = (None, []) if call.wanted is None else _whole(world, point, call)
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
     wanted = None if kept is None else [*kept, *restored, *allowed]
@@ -41,6 +41,7 @@ def reconcile(world: World, call: Reconcile) -> ReconcileReply:
     results = [*done.results, *refused]
     ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
     _write(world, call, [*ends, *_outcomes(restored, "restore", results)])
+    _siem.reconciled(world, results, held=[*call.adds, *restored], gone=call.holders, outcomes=call.outcomes)
     _tell(world, call.outcomes, results, call)
     return ReconcileReply(
         digest=done.digest, results=tuple((item.target, item.ok, item.code, item.reason) for item in results)
@@ -53,26 +54,33 @@ def _whole(world: World, point: PointPort, call: Reconcile) -> tuple[list[Lease]
     others = [lease for lease in call.wanted or () if lease.target not in added]
     standing = {owned.target for owned in point.list_owned()}
     vanished = [lease for lease in others if lease.target not in standing]
-    return [lease for lease in others if lease.target in standing], _restorable(world, vanished)
+    return [lease for lease in others if lease.target in standing], _restorable(world, point, vanished)
 
 
-def _restorable(world: World, vanished: Sequence[Lease]) -> list[Lease]:
+def _restorable(world: World, point: PointPort, vanished: Sequence[Lease]) -> list[Lease]:
     """Putting a block back is a change like another; it is left out where that holds up a lift."""
     try:
-        restored, _ = _guarded(world, vanished)
+        restored, _ = _guarded(world, point, vanished)
         world.records.append(_entries(restored, "restore", "intent"))
     except DependencyError:
         return []
     return restored
 
 
-def _guarded(world: World, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:
+def _can_count(point: PointPort, lease: Lease) -> None:
+    """A point that knows nothing of counting would deny what was only to be counted."""
+    if isinstance(lease.spec, BlockSpec) and lease.spec.effect == "count" and not isinstance(point, Counts):
+        raise Rejected("this point cannot count without denying", code="L016", hint="see docs/blocks.md")
+
+
+def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:
     """Guard and consent per lease, right before the write; what is refused is reported, the rest goes on."""
     allowed: list[Lease] = []
     refused: list[Applied] = []
     for lease in adds:
         try:
             check_lease(world, lease)
+            _can_count(point, lease)
             allowed.append(lease)
         except (Refused, ConnectorError) as error:
             refused.append(Applied(target=lease.target, ok=False, code=error.code, reason=error.message))

@@ -347,6 +347,15 @@ class SeesTraffic(Protocol):
     def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure: ...
 
 
+@runtime_checkable
+class Counts(Protocol):
+    """A point that can count what a block would deny (`effect` "count") and deny nothing."""
+
+    def observed(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
+        """What a counted block would have denied in the window, by the point's own verdict."""
+        ...
+
+
 class Mismatch(Exception):
     """The point is not in the state the caller expected; it must send the full wanted set."""
 

@@ -3,7 +3,7 @@
 from stanch.estimating.condition import Claim, Condition, Every, From, judge
 from stanch.estimating.tally import Tally, judged, tally
 from stanch.estimating.traffic import Request, from_sample, from_waf_log
-from stanch.estimating.truth import Truth
+from stanch.estimating.truth import Truth, known
 from stanch.estimating.waf import read_statement
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "from_waf_log",
     "judge",
     "judged",
+    "known",
     "read_statement",
     "tally",
 ]

@@ -18,7 +18,7 @@ from stanch.actions.probes import Proven
 from stanch.catalog import Outputs, catalog
 from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, RetrySafe, Uncertain
 from stanch.leases import Applied, BlockSpec, Lease, Principal, target_of
-from stanch.ports import Mismatch, Reconciled
+from stanch.ports import Exposure, Mismatch, Reconciled
 from stanch.wire_points import Reconcile
 
 NO_EFFECT = Rejected("no proof of effect: nothing was denied", code="V020")
@@ -36,6 +36,9 @@ class Point:
             raise self.error
         done = [Applied(target=lease.target, ok=self.ok) for lease in adds]
         return Reconciled("", (*done, *(Applied(target=target, ok=True) for target in removes)))
+
+    def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure:
+        return Exposure(unknown=0.0)
 
 
 @pytest.fixture
