@@ -144,7 +144,7 @@ def _unread(spec: BlockSpec, dialect: Dialect) -> list[Policy]:
     if not claims_of(spec.principal):
         return []
     other = [_authorization({"safe_regex": {"regex": _BEARER}}), {"not_id": _authorization({"prefix": "Bearer "})}]
-    second = _authorization({"safe_regex": {"regex": f"(?i).*,[ \t]*{_BEARER.removeprefix('(?i)')}"}})
+    second = _authorization({"safe_regex": {"regex": rf"(?i).*,[ \t]*{_BEARER.removeprefix('(?i)')}"}})
     spelled: Policy = {"or_ids": {"ids": [{"and_ids": {"ids": other}}, second]}}
     return [{"and_ids": {"ids": [spelled, *_from(spec, dialect)]}}]
 

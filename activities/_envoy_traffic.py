@@ -16,6 +16,7 @@ from stanch.leases import NAMED_CLAIMS, BlockSpec, target_of
 from stanch.ports import Estimate, Usage
 
 _SAMPLES = 5
+PROBE_AGENT = "stanch-probe/"
 
 
 class Judge:
@@ -84,15 +85,20 @@ def estimate(spec: BlockSpec, *, log: LogView, window: timedelta, dialect: Diale
 
 
 def observed(spec: BlockSpec, *, log: LogView, window: timedelta, dialect: Dialect, redactor: Redactor) -> Estimate:
-    """The same by Envoy's verdict on each request; it names one policy, so where that is another of ours we judge."""
+    """The same by Envoy's own verdict; it names one policy, so where that is another of ours we judge."""
     judging, target = Judge(spec, dialect=dialect), target_of(spec)
 
     def verdict(line: Line) -> Truth:
-        named = target_in(line.shadow_policy)
+        named = target_in(line.shadow_policy if spec.effect == "count" else line.policy)
         return judging.hits(line) if named not in ("", target) else known(named)
 
-    judged = [(line, verdict(line)) for line in log.lines if judging.endpoint(line)]
+    judged = [(line, verdict(line)) for line in log.lines if judging.endpoint(line) and not _is_probe(line)]
     return _summed(judged, judging, log=log, window=window, redactor=redactor)
+
+
+def _is_probe(line: Line) -> bool:
+    """One of ours, which is nobody; whoever only says so is still counted as themselves."""
+    return line.agent.startswith(PROBE_AGENT) and not line.principal and line.status == 403
 
 
 def _summed(

@@ -53,8 +53,22 @@ def reconciled(
 
 
 def rolled_back(world: World, lease: Lease, why: str) -> None:
-    """Tell that a run takes its block back; the point tells when it is gone."""
-    tell(world, [remediation(lease, Done.ROLLED_BACK, at=datetime.now(UTC), detail=why)])
+    """Tell that a run takes its block back; that it is gone is told by the point, as a lift."""
+    tell(world, [remediation(lease, Done.ROLLED_BACK, at=datetime.now(UTC), status=Status.UNKNOWN, detail=why)])
+
+
+def vanished(world: World, leases: Iterable[Lease]) -> None:
+    """Tell of blocks that somebody else has taken out."""
+    now, why = datetime.now(UTC), "taken out at the point by somebody else"
+    tell(
+        world, [remediation(lease, Done.APPLIED, at=now, status=Status.DOES_NOT_EXIST, detail=why) for lease in leases]
+    )
+
+
+def reaped(world: World, leases: Iterable[Lease]) -> None:
+    """Tell of blocks that were past their end and were taken out without their writer."""
+    now = datetime.now(UTC)
+    tell(world, [remediation(lease, Done.EXPIRED, at=now, detail="L015 taken out late") for lease in leases])
 
 
 def _kind(lease: Lease) -> Done:

@@ -205,13 +205,13 @@ def _example(line: Mapping[str, str]) -> str:
 
 
 def _observe(world: World, job: Job, params: ObserveParams) -> ObservedBlock:
-    """What the counted block would have denied by now; that nothing counts is an answer of its own."""
-    spec = _block(params).counting
+    """What the counted block would have denied by now, or the standing one has; that neither is there is an error."""
+    spec = _block(params) if params.standing else _block(params).counting
     point: PointPort = world.connector("point", point_of(world, spec, params.at))
     if not isinstance(point, Counts):
         raise Rejected("this point cannot count without denying", code="L016", hint="see docs/blocks.md")
     if not any(owned.target == target_of(spec) for owned in point.list_owned()):
-        raise Rejected("nothing counts for this block", code="L017", hint="`block.count` with the same scope first")
+        raise Rejected("there is nothing to observe", code="L017", hint="`block.count` with the same scope first")
     found = point.observed(spec, window=params.window)
     return ObservedBlock(
         requests=found.requests,

@@ -39,6 +39,7 @@ class ObserveParams(Params):
     principal: Principal | None = None
     ips: tuple[str, ...] = ()
     window: Duration = timedelta(hours=1)
+    standing: bool = False
     at: str = ""
 
 
@@ -156,7 +157,7 @@ ACTIONS = (
     ),
     ActionSpec(
         name="block.observe",
-        title="Read what a counted block would have denied",
+        title="Read what a counted block would have denied, or a standing one has",
         effect=Effect.READ,
         params=ObserveParams,
         outputs=ObservedBlock,

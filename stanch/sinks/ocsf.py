@@ -30,6 +30,7 @@ class Done(Enum):
 class Status(Enum):
     """`status_id` of the class; 3 is its own."""
 
+    UNKNOWN = 0
     SUCCESS = 1
     FAILURE = 2
     DOES_NOT_EXIST = 3

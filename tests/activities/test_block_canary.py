@@ -53,6 +53,9 @@ def test_count_observe_promote(edge: Edge, glue: Glue) -> None:
     edge.put(counting, spec)  # promoted: the counting one may stay until it is lifted
     assert [edge.status(path, sub=sub) for sub in ("u1", "u2")] == [403, 403]
     assert edge.status("/products", sub="u1") == 200
+    edge.logged(lambda text: text.count(path) == 6)
+    denied = observed(glue, scope(path, standing=True))
+    assert (denied["requests"], denied["principals"], denied["succeeded"]) == (2, 2, 0)
     done = edge.point.reconcile(
         adds=[], removes=[target_of(spec)], wanted=None, expected=edge.put(counting, spec).digest
     )
