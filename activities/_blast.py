@@ -8,7 +8,8 @@ from activities._world import World
 from stanch.errors import ConfigError, ConnectorError
 from stanch.guards import Blast
 from stanch.leases import BlockSpec, LeaseSpec
-from stanch.ports import Exposure, PointPort, SeesTraffic
+from stanch.ports import PointPort
+from stanch.ports_traffic import Exposure, SeesTraffic
 from stanch.views import ActorView
 
 WINDOW = timedelta(hours=24)

@@ -15,7 +15,7 @@ from activities._access_log import Line, LogView, read_log
 from activities._envoy_policy import Dialect, Hops, claims_of, networks_of
 from activities._envoy_traffic import Judge, address_of
 from stanch.leases import NAMED_CLAIMS, BlockSpec
-from stanch.ports import Exposure
+from stanch.ports_traffic import Exposure
 
 _FRESH_SECONDS = 10.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

@@ -29,7 +29,8 @@ from stanch.actions.identity import Suspend
 from stanch.catalog import Params, Queue
 from stanch.errors import Rejected
 from stanch.leases import MAX_TTL_SECONDS, BlockSpec, Lease, LeaseSpec, LeaseState, SuspendSpec, target_of
-from stanch.ports import Counts, PointPort
+from stanch.ports import PointPort
+from stanch.ports_traffic import Counts
 from stanch.records import LeaseRow
 from stanch.wire_points import EnforcementInput, Release
 

@@ -34,7 +34,8 @@ from activities._section import read_section
 from stanch.errors import Rejected
 from stanch.estimating import Truth
 from stanch.leases import Applied, BlockSpec, Lease, target_of
-from stanch.ports import Check, Connector, Estimate, Exposure, Mismatch, Owned, Reconciled, Usage
+from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports_traffic import Exposure
 
 Compile = Callable[..., Policy]
 

@@ -16,7 +16,8 @@ from stanch import contract
 from stanch.canonical import digest
 from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, StanchError
 from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
-from stanch.ports import Counts, Mismatch, PointPort
+from stanch.ports import Mismatch, PointPort
+from stanch.ports_traffic import Counts
 from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
 

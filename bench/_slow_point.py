@@ -12,7 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from stanch.errors import RetrySafe
 from stanch.leases import Applied, BlockSpec, Lease
-from stanch.ports import Exposure, Mismatch, Owned, Reconciled
+from stanch.ports import Mismatch, Owned, Reconciled
+from stanch.ports_traffic import Exposure
 
 OURS = "stanch-"
 

@@ -74,17 +74,7 @@ def remediation(
     if done is Done.APPLIED and isinstance(lease.spec, SuspendSpec):
         word, activity = "suspend", 2
     event: dict[str, Any] = {
-        "activity_id": activity,
-        "activity_name": _ACTIVITIES[activity],
-        "category_uid": CATEGORY,
-        "category_name": "Remediation",
-        "class_uid": CLASS,
-        "class_name": "Remediation Activity",
-        "type_uid": CLASS * 100 + activity,
-        "severity_id": INFORMATIONAL,
-        "severity": "Informational",
-        "status_id": status.value,
-        "status": status.name.replace("_", " ").title(),
+        **_classified(activity, status),
         "time": int(at.timestamp() * 1000),
         "message": _cut(f"{word} at {lease.point}: {_about(lease.spec)}"),
         "command_uid": lease.lease_id,
@@ -99,6 +89,23 @@ def remediation(
     if technique is not None:
         event["countermeasures"] = [_countermeasure(technique)]
     return event
+
+
+def _classified(activity: int, status: Status) -> dict[str, Any]:
+    """Each number with its caption."""
+    return {
+        "activity_id": activity,
+        "activity_name": _ACTIVITIES[activity],
+        "category_uid": CATEGORY,
+        "category_name": "Remediation",
+        "class_uid": CLASS,
+        "class_name": "Remediation Activity",
+        "type_uid": CLASS * 100 + activity,
+        "severity_id": INFORMATIONAL,
+        "severity": "Informational",
+        "status_id": status.value,
+        "status": status.name.replace("_", " ").title(),
+    }
 
 
 def _metadata(lease: Lease, done: Done, status: Status) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def test_a_point_that_cannot_count_is_never_asked_to(tmp_path: Path) -> None:
             return Reconciled("", ())
 
         def exposure(self, spec: BlockSpec, *, window: timedelta) -> Any:
-            from stanch.ports import Exposure
+            from stanch.ports_traffic import Exposure
 
             return Exposure(unknown=0.0)
 

@@ -18,7 +18,8 @@ from stanch.actions.probes import Proven
 from stanch.catalog import Outputs, catalog
 from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, RetrySafe, Uncertain
 from stanch.leases import Applied, BlockSpec, Lease, Principal, target_of
-from stanch.ports import Exposure, Mismatch, Reconciled
+from stanch.ports import Mismatch, Reconciled
+from stanch.ports_traffic import Exposure
 from stanch.wire_points import Reconcile
 
 NO_EFFECT = Rejected("no proof of effect: nothing was denied", code="V020")

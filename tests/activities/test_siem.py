@@ -14,7 +14,8 @@ from glue import CASE, EPISODE, HOST, FakeTemporal, Glue, job, reachable
 from activities import blocks, points
 from activities._run import perform
 from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState, Principal, target_of
-from stanch.ports import Exposure, Reconciled
+from stanch.ports import Reconciled
+from stanch.ports_traffic import Exposure
 from stanch.wire_points import Reconcile
 
 
