@@ -17,12 +17,18 @@ _CHUNK = 1 << 20
 _LIMIT = 64 << 20
 _SLACK = timedelta(seconds=60)  # lines are in order of completion, times are of the start
 _CLAIMS = ("sub", "jti", "client_id", "sid")
+_CLAIM = "claim:"  # a field `claim:tenant` holds the claim `tenant`
 _OPAQUE = re.compile(r"@|%40|^[A-Za-z0-9_=.-]{24,}$|^[0-9][0-9 -]{11,}$")
 
 
 @dataclass(frozen=True)
 class Line:
-    """One request as the gateway saw it. Sensitive: claims and addresses are in clear."""
+    """One request as the gateway saw it. Sensitive: claims and addresses are in clear.
+
+    Args:
+        client: the address that the gateway believes. peer: the one that the connection came from.
+        unlogged: claims for which the log has no field, so that nobody can tell whether the token had them.
+    """
 
     at: datetime
     method: str
@@ -30,16 +36,23 @@ class Line:
     path: str
     status: int
     client: str
-    claims: Mapping[str, str]
+    claims: Mapping[str, Any]
     policy: str = ""
     shadow_policy: str = ""
     agent: str = ""
     duration_ms: float = 0.0
+    peer: str = ""
+    unlogged: frozenset[str] = frozenset()
 
     @property
     def principal(self) -> str:
         """Who asked: the user, else the client, else the token or session; empty for nobody known."""
         return next((self.claims[name] for name in ("sub", "client_id", "jti", "sid") if name in self.claims), "")
+
+    @property
+    def nameless(self) -> bool:
+        """The log has no field for the user, so that several people may look like one, or like nobody."""
+        return "sub" in self.unlogged
 
 
 @dataclass(frozen=True)
@@ -94,7 +107,9 @@ def parse_line(raw: bytes) -> Line | None:
             path=_text(body["path"]),
             status=int(body["status"]),
             client=_text(body.get("client")),
-            claims={name: str(body[name]) for name in _CLAIMS if body.get(name)},
+            claims=_claims(body),
+            unlogged=frozenset(name for name in _CLAIMS if name not in body),
+            peer=_text(body.get("peer")),
             policy=_text(body.get("policy")),
             shadow_policy=_text(body.get("shadow_policy")),
             agent=_text(body.get("agent")),
@@ -176,6 +191,12 @@ def _backwards(path: Path, *, limit: int) -> Iterator[bytes]:
             yield from (line for line in reversed(whole) if line)
         if rest and position == 0:
             yield rest
+
+
+def _claims(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The named claims as text, and each further one as the log has it, under the name in a block."""
+    more = {key.removeprefix(_CLAIM): value for key, value in body.items() if key.startswith(_CLAIM)}
+    return {name: str(body[name]) for name in _CLAIMS if body.get(name)} | more
 
 
 def _text(value: Any) -> str:

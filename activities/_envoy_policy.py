@@ -14,7 +14,7 @@ from typing import Any
 
 from activities._envoy_paths import host_regex, path_regex
 from stanch.errors import Rejected
-from stanch.leases import BlockSpec, Principal
+from stanch.leases import NAMED_CLAIMS, BlockSpec, Principal, claim_path
 from stanch.ports import Owned
 
 PREFIX = "stanch-"
@@ -23,6 +23,7 @@ JWT_FILTER = "envoy.filters.http.jwt_authn"
 _CASE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TARGET = re.compile(r"[0-9A-Za-z]{1,64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
+_BEARER = r"(?i)bearer[ \t].*"
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _NAME = re.compile(rf"{PREFIX}(?P<case>{_CASE.pattern})-(?P<expires>[0-9]{{1,11}})-(?P<target>{_TARGET.pattern})")
 Policy = dict[str, Any]
@@ -93,7 +94,7 @@ def compile_policy(spec: BlockSpec, *, canary: str, dialect: Dialect) -> Policy:
         rules.append({"or_rules": {"rules": [_header(":method", {"exact": _method(name)}) for name in spec.methods]}})
     return {
         "permissions": [{"and_rules": {"rules": rules}}],
-        "principals": [_who(spec, dialect), _header(CANARY_HEADER, {"exact": canary})],
+        "principals": [_who(spec, dialect), *_unread(spec, dialect), _header(CANARY_HEADER, {"exact": canary})],
     }
 
 
@@ -130,17 +131,42 @@ def networks_of(ips: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.
 
 def _who(spec: BlockSpec, dialect: Dialect) -> Policy:
     ids: list[Policy] = [_claim(name, value, dialect) for name, value in sorted(claims_of(spec.principal).items())]
-    addresses = [_address(network, dialect) for network in networks_of(spec.ips)]
-    if addresses:
-        ids.append({"or_ids": {"ids": addresses}})
+    ids += _from(spec, dialect)
     return {"and_ids": {"ids": ids}} if ids else {"any": True}
+
+
+def _unread(spec: BlockSpec, dialect: Dialect) -> list[Policy]:
+    """Bearer tokens that jwt_authn does not read and APIs do, on the endpoint of a block that names a token.
+
+    jwt_authn looks for `Bearer ` as it stands there; to an API the scheme has no case (RFC 9110, 11.1), and of two
+    headers it may take the second. Without this `bearer TOKEN` passes as a request without a token.
+    """
+    if not claims_of(spec.principal):
+        return []
+    other = [_authorization({"safe_regex": {"regex": _BEARER}}), {"not_id": _authorization({"prefix": "Bearer "})}]
+    second = _authorization({"safe_regex": {"regex": rf"(?i).*,[ \t]*{_BEARER.removeprefix('(?i)')}"}})
+    spelled: Policy = {"or_ids": {"ids": [{"and_ids": {"ids": other}}, second]}}
+    return [{"and_ids": {"ids": [spelled, *_from(spec, dialect)]}}]
+
+
+def _authorization(match: Policy) -> Policy:
+    return _header("authorization", match)
+
+
+def _from(spec: BlockSpec, dialect: Dialect) -> list[Policy]:
+    addresses = [_address(network, dialect) for network in networks_of(spec.ips)]
+    return [{"or_ids": {"ids": addresses}}] if addresses else []
 
 
 def _claim(name: str, value: str, dialect: Dialect) -> Policy:
     wanted: Policy = {"string_match": {"exact": value}}
     if _NUMBER.fullmatch(value):  # some issuers write numeric ids as JSON numbers
         wanted = {"or_match": {"value_matchers": [wanted, {"double_match": {"exact": int(value)}}]}}
-    path = [{"key": dialect.jwt_payload}, {"key": name}]
+    if name not in NAMED_CLAIMS:  # claims such as `aud` or roles may be lists
+        wanted = {
+            "or_match": {"value_matchers": [wanted, {"list_match": {"one_of": {"string_match": {"exact": value}}}}]}
+        }
+    path = [{"key": key} for key in (dialect.jwt_payload, *claim_path(name))]
     matcher = {"filter": JWT_FILTER, "path": path, "value": wanted}
     return {"sourced_metadata": {"metadata_matcher": matcher, "metadata_source": "DYNAMIC"}}
 

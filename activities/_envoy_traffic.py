@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 
 from activities._access_log import Line, LogView, Redactor
 from activities._envoy_paths import host_regex, path_regex
-from activities._envoy_policy import Dialect, claims_of, networks_of
-from stanch.leases import BlockSpec
+from activities._envoy_policy import Dialect, Hops, claims_of, networks_of
+from activities._envoy_results import target_in
+from stanch.estimating import Claim, Condition, Every, From, Request, Truth, judge, known, tally
+from stanch.leases import NAMED_CLAIMS, BlockSpec, target_of
 from stanch.ports import Estimate, Usage
 
 _SAMPLES = 5
+PROBE_AGENT = "stanch-probe/"
 
 
 class Judge:
@@ -28,44 +31,92 @@ class Judge:
         everything = spec.path == "/**"
         self._path = None if everything else re.compile(path_regex(spec.path, ignore_case=dialect.ignore_case))
         self._methods = frozenset(method.upper() for method in spec.methods)
-        self._claims = dict(claims_of(spec.principal))
-        self._networks = networks_of(spec.ips)
+        self._caller, self._asked = _caller(spec), frozenset(claims_of(spec.principal)) - NAMED_CLAIMS.keys()
+        self._direct = dialect.hops is Hops.DIRECT
+
+    def host(self, line: Line) -> bool:
+        """The line is for the host."""
+        return self._host.fullmatch(line.host) is not None
 
     def endpoint(self, line: Line) -> bool:
         """The line is for the host, path and methods."""
         return (
-            self._host.fullmatch(line.host) is not None
+            self.host(line)
             and (self._path is None or self._path.fullmatch(line.path) is not None)
             and (not self._methods or line.method in self._methods)
         )
 
-    def hits(self, line: Line) -> bool:
-        """The whole specification matches."""
-        named = all(line.claims.get(claim) == value for claim, value in self._claims.items())
-        return named and self.endpoint(line) and (not self._networks or self._from_there(line.client))
+    def hits(self, line: Line) -> Truth:
+        """Whether the whole specification matches, as far as the log can tell."""
+        return judge(self._caller, self.request(line)) if self.endpoint(line) else Truth.NO
 
-    def _from_there(self, client: str) -> bool:
-        try:
-            address = ipaddress.ip_address(client)
-        except ValueError:
-            return False
-        return any(address in network for network in self._networks)
+    def request(self, line: Line) -> Request:
+        """The line as the estimator reads it; a claim that is no field of the log is unknown."""
+        return Request(
+            method=line.method,
+            host=line.host,
+            path=line.path,
+            client=address_of(line, direct=self._direct) or None,
+            claims=line.claims,
+            unrecorded=line.unlogged | (self._asked - line.claims.keys()),
+            principal=None if line.nameless else line.principal,
+            status=line.status,
+            at=line.at,
+        )
+
+
+def address_of(line: Line, *, direct: bool) -> str:
+    """The address that this Envoy's blocks compare."""
+    return line.peer if direct and line.peer else line.client
+
+
+def _caller(spec: BlockSpec) -> Condition:
+    """Who is meant: every claim, and one of the addresses."""
+    claims = [Claim((name,), value) for name, value in claims_of(spec.principal).items()]
+    networks = networks_of(spec.ips)
+    return Every((*claims, *((From(tuple(networks)),) if networks else ())))
 
 
 def estimate(spec: BlockSpec, *, log: LogView, window: timedelta, dialect: Dialect, redactor: Redactor) -> Estimate:
-    """Blast radius of the specification over the window."""
-    judge = Judge(spec, dialect=dialect)
-    endpoint = [line for line in log.lines if judge.endpoint(line)]
-    hit = [line for line in endpoint if judge.hits(line)]
+    """Blast radius of the specification over the window, by our own reading of it."""
+    judging = Judge(spec, dialect=dialect)
+    judged = [(line, judging.hits(line)) for line in log.lines if judging.endpoint(line)]
+    return _summed(judged, judging, log=log, window=window, redactor=redactor)
+
+
+def observed(spec: BlockSpec, *, log: LogView, window: timedelta, dialect: Dialect, redactor: Redactor) -> Estimate:
+    """The same by Envoy's own verdict; it names one policy, so where that is another of ours we judge."""
+    judging, target = Judge(spec, dialect=dialect), target_of(spec)
+
+    def verdict(line: Line) -> Truth:
+        named = target_in(line.shadow_policy if spec.effect == "count" else line.policy)
+        return judging.hits(line) if named not in ("", target) else known(named)
+
+    judged = [(line, verdict(line)) for line in log.lines if judging.endpoint(line) and not _is_probe(line)]
+    return _summed(judged, judging, log=log, window=window, redactor=redactor)
+
+
+def _is_probe(line: Line) -> bool:
+    """One of ours, which is nobody; whoever only says so is still counted as themselves."""
+    return line.agent.startswith(PROBE_AGENT) and not line.principal and line.status == 403
+
+
+def _summed(
+    judged: Sequence[tuple[Line, Truth]], judging: Judge, *, log: LogView, window: timedelta, redactor: Redactor
+) -> Estimate:
+    found = tally((judging.request(line), verdict) for line, verdict in judged)
+    hit = (line for line, verdict in judged if verdict is Truth.YES)
     return Estimate(
-        requests=len(hit),
-        clients=_distinct(line.client for line in hit),
-        principals=_distinct(line.principal for line in hit),
-        share_of_endpoint=len(hit) / len(endpoint) if endpoint else 0.0,
-        succeeded=sum(1 for line in hit if line.status < 400),
+        requests=int(found.hit),
+        clients=len(found.clients),
+        principals=len(found.principals),
+        share_of_endpoint=found.share,
+        succeeded=int(found.succeeded),
         window=window,
         coverage=log.coverage,
-        sample=tuple(redactor.sample(line) for line in hit[:_SAMPLES]),
+        sample=tuple(redactor.sample(line) for line in islice(hit, _SAMPLES)),
+        unknown_share=found.unknown_share if log.lines else 1.0,
+        nameless=int(found.nameless),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from activities._blast import blast_of
 from activities._run import Job
 from activities._world import World
 from activities.blocks import point_of, spec_of, ttl_of
@@ -40,6 +41,8 @@ def check_action(world: World, job: Job, params: Params) -> None:
             raise Refused("what was approved is not what would be done", code="A201", hint="ask again")
     lifting = call.action in REMOVES  # by its name: an undo of the playbook's own may be any change
     host = str(getattr(params, "host", "")) or scene.host
+    point = _point(world, call.action, params)
+    blast, share = blast_of(world, spec_of(params), point=point, actor=scene.actor) if point else (None, None)
     attempt = Attempt(
         action=call.action,
         mode=_mode(scene.mode),
@@ -49,7 +52,9 @@ def check_action(world: World, job: Job, params: Params) -> None:
         playbook=scene.playbook,
         source=scene.source,
         host=host,
-        point=_point(world, call.action, params),
+        point=point,
+        share=share,
+        blast=blast,
         rated=_rated(world, host),
     )
     budgeted = not lifting and call.approval is None
@@ -75,6 +80,7 @@ def check_lease(world: World, lease: Lease) -> None:
         _consent(world, lease.approval, request)
         if request is None or not _covers_lease(request, lease):
             raise Refused("what was approved is not what would be blocked", code="A201", hint="ask again")
+    blast, share = blast_of(world, lease.spec, point=lease.point)
     attempt = Attempt(
         action="user.suspend" if isinstance(lease.spec, SuspendSpec) else "block.scope",
         mode=_mode(lease.mode),
@@ -84,6 +90,8 @@ def check_lease(world: World, lease: Lease) -> None:
         source=lease.source,
         point=lease.point,
         ttl=max(0.0, (lease.expires_at - datetime.now(UTC)).total_seconds()),
+        share=share,
+        blast=blast,
         rated=_rated(world, str(getattr(lease.spec, "host", ""))),
     )
     # A breaker stops what is decided anew; what was decided before it opened is tried on.

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import httpx
 
+from activities._envoy_traffic import PROBE_AGENT
 from activities._http import http_client
 from activities._probe_paths import beside, filled
 from stanch.leases import BlockSpec, Lease, target_of
@@ -24,7 +25,6 @@ SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _REQUEST_SECONDS = 5.0
 _LOG_SECONDS = 12.0  # Envoy flushes its access log every ten seconds unless told otherwise
 _PAUSE_SECONDS = 0.05
-_AGENT = "stanch-probe/"
 
 
 class Probed(Protocol):
@@ -202,7 +202,7 @@ class _Prober:
             pause = min(pause * 2, 2.0)
 
     def send(self, method: str, path: str, *, headers: Mapping[str, str] | None = None) -> _Seen:
-        agent = _AGENT + secrets.token_hex(8)
+        agent = PROBE_AGENT + secrets.token_hex(8)
         url = self._point.base_url.rstrip("/") + path
         fixed = {"host": self._host, "user-agent": agent, "content-type": "application/x-stanch-probe"}
         self._sent += 1

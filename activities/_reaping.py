@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import uuid4
 
-from activities import _spool
+from activities import _siem, _spool
 from activities._bare import bare_world, has_records
 from activities._freeze import freezes, frozen_targets, why_frozen
 from activities._world import World
@@ -152,6 +152,8 @@ def take_out(
         told.append(_noted(world, end, _line(point, item, known, run, actor, data)))
     if ended:
         _remember(world, known, told)
+    lifted = {(item.case_id, item.target) for item in told if item.state == "lifted"}
+    _siem.reaped(world, [lease for lease in known if (lease.case_id, lease.target) in lifted])
     return told
 
 

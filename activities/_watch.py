@@ -12,7 +12,7 @@ from functools import partial
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import _reaping, blocks
+from activities import _drift, _reaping, blocks
 from activities._breaker_news import announce_open
 from activities._freeze import freezes, frozen_targets
 from activities._world import World
@@ -62,10 +62,21 @@ def look(world: World) -> PointsSeen:
     for sight in sights:
         _revive(world, sight, now, may_hold=not halted & {"all", f"point:{sight.point}"})
     orphaned = {sight.point: _orphans(world, sight) for sight in sights if sight.owned is not None}
+    drifted = {
+        sight.point: _drift.missing(world, sight.point, sight.held, sight.standing)
+        for sight in sights
+        if sight.owned is not None
+    }
     gone = [sight.point for sight in sights if sight.owned is None]
     incidents = tuple(_incidents(sights, now))
     overdue = Counter(item.point for item in incidents)
-    found = {"orphaned": orphaned, "unreachable": gone, "overdue": dict(overdue), "at": now.isoformat()}
+    found = {
+        "orphaned": orphaned,
+        "drifted": drifted,
+        "unreachable": gone,
+        "overdue": dict(overdue),
+        "at": now.isoformat(),
+    }
     world.records.put_setting(SEEN, found)
     return PointsSeen(again=_again(sights, now), overdue=incidents)
 

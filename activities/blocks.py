@@ -9,19 +9,33 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from activities import _siem
 from activities._run import Job
 from activities._world import World
 from stanch import contract
-from stanch.actions.blocks import Address, Estimated, EstimateParams, Held, Lift, Lifted, Scope
+from stanch.actions.blocks import (
+    Address,
+    Count,
+    Estimated,
+    EstimateParams,
+    Held,
+    Lift,
+    Lifted,
+    ObservedBlock,
+    ObserveParams,
+    Scope,
+)
 from stanch.actions.identity import Suspend
 from stanch.catalog import Params, Queue
 from stanch.errors import Rejected
 from stanch.leases import MAX_TTL_SECONDS, BlockSpec, Lease, LeaseSpec, LeaseState, SuspendSpec, target_of
 from stanch.ports import PointPort
+from stanch.ports_traffic import Counts
 from stanch.records import LeaseRow
 from stanch.wire_points import EnforcementInput, Release
 
 USERS = "user:"
+_EXAMPLES = 3
 
 
 def spec_of(params: Params) -> LeaseSpec:
@@ -31,19 +45,28 @@ def spec_of(params: Params) -> LeaseSpec:
         Rejected: L011, the action is not one that is held.
     """
     match params:
+        case Count():
+            return _block(params).counting
         case Scope():
-            methods = params.methods or ((params.method,) if params.method else ())
-            methods = tuple(sorted({method.upper() for method in methods}))
-            principal = params.principal if params.principal and not params.principal.empty else None
-            return BlockSpec(
-                host=params.host, path=params.path, methods=methods, principal=principal, ips=tuple(params.ips)
-            )
+            return _block(params)
         case Address():
             return BlockSpec(host=params.host, path=params.path, ips=(params.ip,))
         case Suspend():
             return SuspendSpec(user_id=params.user_id)
         case _:
             raise Rejected("this action is not held at a point", code="L011")
+
+
+def _block(params: Scope | ObserveParams) -> BlockSpec:
+    methods = params.methods or ((params.method,) if params.method else ())
+    principal = params.principal if params.principal and not params.principal.empty else None
+    return BlockSpec(
+        host=params.host,
+        path=params.path,
+        methods=tuple(sorted({method.upper() for method in methods})),
+        principal=principal,
+        ips=tuple(params.ips),
+    )
 
 
 def ttl_of(params: Any) -> timedelta:
@@ -121,6 +144,8 @@ def _hold(world: World, job: Job, params: Any) -> Held:
 def _lift(world: World, job: Job, params: Lift) -> Lifted:
     """Give back the lease that the subject of this undo took; records need not be up for that."""
     lease = _lease_taken(world, job, params)
+    if job.call.purpose == "undo":
+        _siem.rolled_back(world, lease, "its run takes it back")
     signal_point(world, lease, contract.RELEASE, Release(lease=lease))
     return Lifted(lease_id=params.lease_id)
 
@@ -168,12 +193,43 @@ def _estimate(world: World, job: Job, params: EstimateParams) -> Estimated:
         succeeded=found.succeeded,
         share_of_endpoint=round(found.share_of_endpoint, 4),
         coverage=found.coverage,
+        unknown_share=round(found.unknown_share, 4),
+        nameless=found.nameless,
+        examples=tuple(_example(line) for line in found.sample[:_EXAMPLES]),
+    )
+
+
+def _example(line: Mapping[str, str]) -> str:
+    """One redacted log line for the card."""
+    words = (line.get(name, "") for name in ("time", "method", "path", "status", "client", "principal"))
+    return " ".join(word for word in words if word)[:200]
+
+
+def _observe(world: World, job: Job, params: ObserveParams) -> ObservedBlock:
+    """What the counted block would have denied by now, or the standing one has; that neither is there is an error."""
+    spec = _block(params) if params.standing else _block(params).counting
+    point: PointPort = world.connector("point", point_of(world, spec, params.at))
+    if not isinstance(point, Counts):
+        raise Rejected("this point cannot count without denying", code="L016", hint="see docs/blocks.md")
+    if not any(owned.target == target_of(spec) for owned in point.list_owned()):
+        raise Rejected("there is nothing to observe", code="L017", hint="`block.count` with the same scope first")
+    found = point.observed(spec, window=params.window)
+    return ObservedBlock(
+        requests=found.requests,
+        clients=found.clients,
+        principals=found.principals,
+        succeeded=found.succeeded,
+        share_of_endpoint=round(found.share_of_endpoint, 4),
+        unknown_share=round(found.unknown_share, 4),
+        coverage=found.coverage,
     )
 
 
 IMPLEMENTATIONS: Mapping[str, Any] = {
     "block.scope": _hold,
     "block.ip": _hold,
+    "block.count": _hold,
+    "block.observe": _observe,
     "user.suspend": _hold,
     "block.lift": _lift,
     "user.resume": _lift,

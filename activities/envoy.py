@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from activities import _envoy_doctor, _envoy_traffic
 from activities._access_log import LogView, Redactor, read_log
 from activities._envoy_admin import EnvoyAdmin
+from activities._envoy_crowd import Crowd
 from activities._envoy_file import Entry, RulesFile
 from activities._envoy_policy import (
     CANARY_HEADER,
@@ -31,8 +32,10 @@ from activities._envoy_publish import Publisher
 from activities._envoy_results import added, removed, taken_out, target_in, targets_of
 from activities._section import read_section
 from stanch.errors import Rejected
+from stanch.estimating import Truth
 from stanch.leases import Applied, BlockSpec, Lease, target_of
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports_traffic import Exposure
 
 Compile = Callable[..., Policy]
 
@@ -79,6 +82,7 @@ class EnvoyPoint:
         self._dialect = Dialect(hops=config.hops, jwt_payload=config.jwt_payload, ignore_case=config.ignore_case)
         self._secret = config.canary_secret.get_secret_value().encode()
         self._redactor = Redactor(hashlib.sha256(b"redact:" + self._secret).digest())
+        self._crowd = Crowd(config.access_log, self._dialect)
         self._file = RulesFile(config.directory / config.file)
         self._admin = EnvoyAdmin(config.admin_url)
         self._publisher = Publisher(self._file, self._admin, settle=config.settle)
@@ -135,6 +139,16 @@ class EnvoyPoint:
             spec, log=self._log(window), window=window, dialect=self._dialect, redactor=self._redactor
         )
 
+    def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure:
+        """See SeesTraffic; the log is read once for all that is asked within a few seconds."""
+        return self._crowd.exposure(spec, window=window)
+
+    def observed(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
+        """See Counts: lines to which Envoy itself has written that a counted policy of this target meets them."""
+        return _envoy_traffic.observed(
+            spec, log=self._log(window), window=window, dialect=self._dialect, redactor=self._redactor
+        )
+
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
         """Who uses an endpoint; no method means all."""
         spec = BlockSpec(host=host, path=path, methods=(method,) if method else ())
@@ -176,7 +190,8 @@ class EnvoyPoint:
     def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int]:
         """Requests that match the specification since a time, by the log: (denied by us, let through)."""
         judge = _envoy_traffic.Judge(spec, dialect=self._dialect)
-        hits = [line for line in read_log(self._config.access_log, since=since).lines if judge.hits(line)]
+        lines = read_log(self._config.access_log, since=since).lines
+        hits = [line for line in lines if judge.hits(line) is Truth.YES]
         denied = sum(1 for line in hits if parse_name(line.policy))
         return denied, len(hits) - denied
 
@@ -208,7 +223,7 @@ class EnvoyPoint:
             raise Rejected("this Envoy does not serve that host", hint="see `hosts` of the connector")
         policy = self._compile(spec, canary=canary_value(self._secret, lease.target), dialect=self._dialect)
         name = policy_name(case_id=lease.case_id, expires_at=lease.expires_at, target=lease.target)
-        return name, Entry("count" if lease.mode == "count" else "block", policy)
+        return name, Entry(spec.effect or "block", policy)
 
     def _log(self, window: timedelta) -> LogView:
         return read_log(self._config.access_log, since=datetime.now(UTC) - window)

@@ -9,15 +9,16 @@ from datetime import UTC, datetime
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import _breaker, _spool
+from activities import _breaker, _siem, _spool
 from activities._freeze import held_back, with_lateness, without
 from activities._guard import check_lease, generation
 from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
-from stanch.errors import ConnectorError, DependencyError, Refused, StanchError
-from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
+from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, StanchError
+from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
+from stanch.ports_traffic import Counts
 from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
@@ -38,12 +39,12 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
         return ReconcileReply(digest=call.expected)
     point: PointPort = world.connector("point", call.point)
     seen = generation(world)
-    allowed, refused = _guarded(world, call.adds)
+    allowed, refused = _guarded(world, point, call.adds)
     kept, restored = (None, []) if call.wanted is None else _whole(world, point, call)
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
     if (allowed or restored) and generation(world) != seen:  # such as a halt that came while leases were looked at
-        allowed, late = _guarded(world, allowed)
-        restored, refused = _restorable(world, restored), [*refused, *late]
+        allowed, late = _guarded(world, point, allowed)
+        restored, refused = _restorable(world, point, restored), [*refused, *late]
     wanted = None if kept is None else [*kept, *restored, *allowed]
     try:
         done = point.reconcile(
@@ -58,6 +59,7 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     results = [*with_lateness(done.results, call.removes, call.holders), *refused]
     ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
     _write(world, call, [*ends, *_outcomes(restored, "restore", results)])
+    _siem.reconciled(world, results, held=[*call.adds, *restored], gone=call.holders, outcomes=call.outcomes)
     _tell(world, call.outcomes, results, call)
     return ReconcileReply(
         digest=done.digest, results=tuple((item.target, item.ok, item.code, item.reason) for item in results)
@@ -70,26 +72,33 @@ def _whole(world: World, point: PointPort, call: Reconcile) -> tuple[list[Lease]
     others = [lease for lease in call.wanted or () if lease.target not in added]
     standing = {owned.target for owned in point.list_owned()}
     vanished = [lease for lease in others if lease.target not in standing]
-    return [lease for lease in others if lease.target in standing], _restorable(world, vanished)
+    return [lease for lease in others if lease.target in standing], _restorable(world, point, vanished)
 
 
-def _restorable(world: World, vanished: Sequence[Lease]) -> list[Lease]:
+def _restorable(world: World, point: PointPort, vanished: Sequence[Lease]) -> list[Lease]:
     """Putting a block back is a change like another; it is left out where that holds up a lift."""
     try:
-        restored, _ = _guarded(world, vanished)
+        restored, _ = _guarded(world, point, vanished)
         world.records.append(_entries(restored, "restore", "intent"))
     except DependencyError:
         return []
     return restored
 
 
-def _guarded(world: World, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:
+def _can_count(point: PointPort, lease: Lease) -> None:
+    """A point that knows nothing of counting would deny what was only to be counted."""
+    if isinstance(lease.spec, BlockSpec) and lease.spec.effect == "count" and not isinstance(point, Counts):
+        raise Rejected("this point cannot count without denying", code="L016", hint="see docs/blocks.md")
+
+
+def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:
     """Guard and consent per lease, right before the write; what is refused is reported, the rest goes on."""
     allowed: list[Lease] = []
     refused: list[Applied] = []
     for lease in adds:
         try:
             check_lease(world, lease)
+            _can_count(point, lease)
             allowed.append(lease)
         except (Refused, ConnectorError) as error:
             refused.append(Applied(target=lease.target, ok=False, code=error.code, reason=error.message))

@@ -8,11 +8,12 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from stanch.errors import RetrySafe
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.ports import Mismatch, Owned, Reconciled
+from stanch.ports_traffic import Exposure
 
 OURS = "stanch-"
 
@@ -82,6 +83,9 @@ class SlowPoint:
                 results = [Applied(target=target, ok=True) for target in (*removes, *(lease.target for lease in adds))]
                 return Reconciled(digest=_digest(goal), results=tuple(results))
         raise RetrySafe("others kept writing")
+
+    def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure:
+        return Exposure(unknown=0.0)
 
     def list_owned(self) -> Sequence[Owned]:
         found = [(name, json.loads(body)) for name, body in self._vendor.read()[0].items() if name.startswith(OURS)]

@@ -6,11 +6,13 @@ import hashlib
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 MAX_TTL_SECONDS = 7 * 24 * 3600
+MAX_CLAIM = 256
+NAMED_CLAIMS = {"jti": "token_id", "sub": "user_id", "client_id": "client_id", "sid": "session_id"}
 
 
 class Wire(BaseModel):
@@ -19,19 +21,42 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+def claim_path(name: str) -> tuple[str, ...]:
+    """Where a claim is: at the top under its name, or, for a name with a slash in front, down a JSON pointer."""
+    if not name.startswith("/"):
+        return (name,)
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in name[1:].split("/"))
+
+
 class Principal(Wire):
-    """Who is blocked; every field given must match. A token is named by its id (claim `jti`), a user by `sub`."""
+    """Who is blocked; every field given must match. A token is named by its id (claim `jti`), a user by `sub`.
+
+    `jwt_claims` are other claims of a verified token, by name or JSON pointer (`tenant`, `/realm_access/roles`); a list
+    has a value when one of its elements is that.
+    """
 
     token_id: str | None = None
     user_id: str | None = None
     client_id: str | None = None
     session_id: str | None = None
     token_hash: str | None = None
+    jwt_claims: Annotated[dict[str, str], Field(min_length=1, max_length=4)] | None = None
+
+    @field_validator("jwt_claims")
+    @classmethod
+    def _own_names_first(cls, given: dict[str, str] | None) -> dict[str, str] | None:
+        """What has a name of its own goes under it, so that every guard knows it."""
+        for name, value in (given or {}).items():
+            if name.lstrip("/") in NAMED_CLAIMS:
+                raise ValueError(f"claim {name} has a name of its own: {NAMED_CLAIMS[name.lstrip('/')]}")
+            if not (0 < len(name) <= MAX_CLAIM and 0 < len(value) <= MAX_CLAIM) or "" in claim_path(name):
+                raise ValueError(f"a claim and its value have 1 to {MAX_CLAIM} characters")
+        return given
 
     def claims(self) -> dict[str, str]:
-        """The JWT claims a gateway can compare (RFC 7519 jti and sub, RFC 9068 client_id, OIDC sid)."""
+        """The JWT claims a gateway can compare (RFC 7519 jti and sub, RFC 9068 client_id, OIDC sid, and others)."""
         names = {"jti": self.token_id, "sub": self.user_id, "client_id": self.client_id, "sid": self.session_id}
-        return {claim: value for claim, value in names.items() if value}
+        return {claim: value for claim, value in names.items() if value} | (self.jwt_claims or {})
 
     @property
     def empty(self) -> bool:
@@ -42,7 +67,8 @@ class Principal(Wire):
 class BlockSpec(Wire):
     """Which requests are denied: AND between host, path, methods, principal and addresses; OR inside each.
 
-    `path` is an OpenAPI-style template (`/users/{id}`) or a subtree (`/mobile/**`); `/**` is every path.
+    `path` is an OpenAPI-style template (`/users/{id}`) or a subtree (`/mobile/**`); `/**` is every path. With
+    `effect` "count" nothing is denied: the point only counts what would be (it is another target than the block).
     """
 
     kind: Literal["block"] = "block"
@@ -51,6 +77,12 @@ class BlockSpec(Wire):
     methods: tuple[str, ...] = ()
     principal: Principal | None = None
     ips: tuple[str, ...] = ()
+    effect: Literal["count"] | None = None
+
+    @property
+    def counting(self) -> BlockSpec:
+        """The same block, only counted."""
+        return self.model_copy(update={"effect": "count"})
 
 
 class SuspendSpec(Wire):

@@ -236,7 +236,12 @@ class Reconciled:
 
 @dataclass(frozen=True)
 class Estimate:
-    """Blast radius of a block before it stands; `coverage` says what the log could not show."""
+    """Blast radius of a block before it stands; `coverage` says what the log could not show.
+
+    Args:
+        unknown_share: of the endpoint's requests, those of which the log cannot tell; all, where there is no log.
+        nameless: denied requests of which the log cannot tell who sent them.
+    """
 
     requests: int
     clients: int
@@ -246,6 +251,8 @@ class Estimate:
     window: timedelta
     coverage: str = "complete"
     sample: tuple[dict[str, str], ...] = ()
+    unknown_share: float = 0.0
+    nameless: int = 0
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,7 @@ class Settings(BaseSettings):
         seal_key, seal_key_previous: secrets under which the keys of kept originals are wrapped.
         keep_originals: how long the body of a delivery is kept, encrypted; `0d` keeps none.
         verify_window: how long a case stays open after the fix to absorb redeliveries.
+        ocsf_file: JSON lines of remediation activities (OCSF 7001) for a SIEM; none where it is not set.
         approval_cards: how many like requests have a chat card each; the rest share a notice. 0 gives each its card.
         trackers, chat, points, policies, identity, scanners: connectors by name.
     """
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     seal_key_previous: tuple[str, ...] = ()
     keep_originals: Duration = timedelta(days=30)
     verify_window: Duration = timedelta(days=7)
+    ocsf_file: Path | None = None
     approval_cards: int = Field(default=25, ge=0, le=90)
     web: Web = Web()
     trackers: dict[str, dict[str, Any]] = Field(default_factory=dict)

@@ -27,6 +27,32 @@ class Scope(Params):
     at: str = ""
 
 
+class Count(Scope):
+    """What a block would deny is counted and let through."""
+
+
+class ObserveParams(Params):
+    host: str
+    path: str = "/**"
+    method: str = ""
+    methods: tuple[str, ...] = ()
+    principal: Principal | None = None
+    ips: tuple[str, ...] = ()
+    window: Duration = timedelta(hours=1)
+    standing: bool = False
+    at: str = ""
+
+
+class ObservedBlock(Outputs):
+    requests: int = 0
+    clients: int = 0
+    principals: int = 0
+    succeeded: int = 0
+    share_of_endpoint: float = 0.0
+    unknown_share: float = 0.0
+    coverage: str = ""
+
+
 class Address(Params):
     ip: str
     host: str
@@ -71,6 +97,9 @@ class Estimated(Outputs):
     succeeded: int = 0
     share_of_endpoint: float = 0.0
     coverage: str = ""
+    unknown_share: float = 0.0
+    nameless: int = 0
+    examples: tuple[str, ...] = ()
 
 
 def lift_of(_params: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,6 +139,31 @@ ACTIONS = (
         total=timedelta(minutes=15),
         permissions=_PERMISSIONS,
         example="{id: block_ip, do: block.ip, with: {host: api.example.com, ip: 192.0.2.10, ttl: 1h}}",
+    ),
+    ActionSpec(
+        name="block.count",
+        title="Count what a block would deny, and deny nothing",
+        effect=Effect.CHANGE,
+        params=Count,
+        outputs=Held,
+        queue=Queue.CONTAIN,
+        inverse="block.lift",
+        undo_with=lift_of,
+        undo_class=UndoClass.REMOVE_OWN,
+        leased=True,
+        total=timedelta(minutes=15),
+        permissions=_PERMISSIONS,
+        example="{id: canary, do: block.count, with: {host: api.example.com, path: '/users/{id}', ttl: 30m}}",
+    ),
+    ActionSpec(
+        name="block.observe",
+        title="Read what a counted block would have denied, or a standing one has",
+        effect=Effect.READ,
+        params=ObserveParams,
+        outputs=ObservedBlock,
+        queue=Queue.PROBE,
+        total=timedelta(minutes=5),
+        example="{id: seen, do: block.observe, with: {host: api.example.com, path: '/users/{id}', window: 30m}}",
     ),
     ActionSpec(
         name="block.lift",

@@ -2,6 +2,6 @@
 
 from stanch.guards.check import check, check_action
 from stanch.guards.load import load_guards
-from stanch.guards.model import Attempt, GuardPolicy, GuardState, Refusal, Stop
+from stanch.guards.model import Attempt, Blast, GuardPolicy, GuardState, Refusal, Stop
 
-__all__ = ["Attempt", "GuardPolicy", "GuardState", "Refusal", "Stop", "check", "check_action", "load_guards"]
+__all__ = ["Attempt", "Blast", "GuardPolicy", "GuardState", "Refusal", "Stop", "check", "check_action", "load_guards"]

@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from stanch.durations import Duration
 from stanch.guards import targets
+from stanch.guards.blast import blast_refusals
 from stanch.guards.model import Attempt, GuardPolicy, GuardState, Refusal
 from stanch.guards.never import protected_hits
 from stanch.guards.touch import REMOVES, Touch, touch_of, touch_of_action, with_actor
@@ -69,6 +70,7 @@ def _judge(touch: Touch, attempt: Attempt, policy: GuardPolicy | None, state: Gu
         *_readable(touch),
         *protected_hits(touch, policy, state),
         *_reach(touch, attempt, policy),
+        *blast_refusals(touch, attempt, policy),
         *_time(touch, attempt, policy),
         *_rated(attempt),
     ]
@@ -142,7 +144,7 @@ def _reach(touch: Touch, attempt: Attempt, policy: GuardPolicy) -> Iterator[Refu
 
 
 def _everybody(touch: Touch, attempt: Attempt, policy: GuardPolicy) -> Iterator[Refusal]:
-    if touch.path is None or touch.path.catches_all:
+    if (touch.path is None or touch.path.catches_all) and not touch.claims:
         hint = "name a path, a principal or an address"
         yield Refusal(code="G131", message="it would block every path for everybody", hint=hint)
     rule = policy.limits.everybody
@@ -151,7 +153,7 @@ def _everybody(touch: Touch, attempt: Attempt, policy: GuardPolicy) -> Iterator[
         yield Refusal(code="G136", message=f"a block for everybody {need}", hint="name a principal or an address")
     share = policy.limits.share.approved if attempt.approved else policy.limits.share.automatic
     if attempt.share is not None and not attempt.share <= share:
-        yield Refusal(code="G137", message=f"it would hit more than {share:.0%} of the endpoint's requests")
+        yield Refusal(code="G137", message=f"it would hit more than {share:.0%} of the host's requests")
 
 
 def _known(host: str, policy: GuardPolicy) -> bool:

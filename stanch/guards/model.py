@@ -68,16 +68,25 @@ class Prefixes(Part):
 
 
 class Shares(Part):
-    """The largest share of an endpoint's requests that a block for everybody may hit, by its estimate."""
+    """The largest share of requests: of a host's, that a block for everybody hits, or that a log leaves unknown."""
 
     automatic: float = Field(default=0.05, ge=0, le=1)
     approved: float = Field(default=1.0, ge=0, le=1)
+
+
+class People(Part):
+    """The most principals that a log may show behind an address that is blocked without naming one of them."""
+
+    automatic: int = Field(default=3, ge=0)
+    approved: int = Field(default=50, ge=0)
 
 
 class Limits(Part):
     """How far a block may go.
 
     Args:
+        unknown: the largest share of the requests in question of which the log cannot tell whether they would be hit;
+            a log that is missing leaves all of them unknown.
         everybody: whether a block that names neither principal nor address needs people, is never allowed, or may run
             automatically.
     """
@@ -88,6 +97,8 @@ class Limits(Part):
     automatic: Prefixes = Prefixes(v4=32, v6=64)
     approved: Prefixes = Prefixes(v4=24, v6=48)
     share: Shares = Shares()
+    principals: People = People()
+    unknown: Shares = Shares()
     everybody: Literal["approval", "never", "automatic"] = "approval"
 
 
@@ -153,6 +164,22 @@ class GuardState(Wire):
     breakers: tuple[str, ...] = ()
 
 
+class Blast(Wire):
+    """What recorded traffic shows of a block; by default it shows nothing.
+
+    Args:
+        principals: seen behind its addresses in the window.
+        unknown: share of the requests in question of which the record cannot tell.
+        narrower: what the finding names that is narrower than an address: token or user.
+        why: what is missing.
+    """
+
+    principals: int = 0
+    unknown: float = 1.0
+    narrower: str = ""
+    why: str = ""
+
+
 class Attempt(Wire):
     """Who wants to do it, and under what consent.
 
@@ -160,7 +187,8 @@ class Attempt(Wire):
         mode: of the run; a change that people approved counts as semi.
         removing: it lifts a block of ours, so only a freeze stops it.
         ttl: seconds the block stands; None where it has no end.
-        share: share of the endpoint's requests it would hit by the estimate, None where unknown.
+        share: share of the host's requests it would hit by the estimate, None where unknown.
+        blast: what traffic shows of it; None where nobody looks at traffic.
         generation: of the guard state the plan was made with.
         rated: whether the inventory knows how critical the host is; what is unknown is not changed automatically.
     """
@@ -176,6 +204,7 @@ class Attempt(Wire):
     host: str = ""
     ttl: float | None = None
     share: float | None = None
+    blast: Blast | None = None
     generation: int = 0
     rated: bool = True
 

@@ -17,10 +17,14 @@ def protected_hits(touch: Touch, policy: GuardPolicy, state: GuardState) -> Iter
     never = policy.never_block
     try:
         yield from _addresses(touch, [*never.ips, *_added(state, "ip")])
-        users = (*touch.users, *touch.behind)
+        users = (*touch.users, *touch.behind, *touch.claims)
         yield from _names(users, [*never.users, *_added(state, "user")], code="G121", what="user")
-        yield from _names(touch.clients, [*never.clients, *_added(state, "client")], code="G122", what="client")
-        yield from _names(touch.tokens, [*never.tokens, *_added(state, "token")], code="G123", what="token")
+        yield from _names(
+            (*touch.clients, *touch.claims), [*never.clients, *_added(state, "client")], code="G122", what="client"
+        )
+        yield from _names(
+            (*touch.tokens, *touch.claims), [*never.tokens, *_added(state, "token")], code="G123", what="token"
+        )
         yield from _hosts(touch, [*never.hosts, *_added(state, "host")])
         yield from _paths(touch, [*never.paths, *(ProtectedPath(path=text) for text in _added(state, "path"))])
     except ValueError:

@@ -14,8 +14,8 @@ from stanch.shapes import is_items
 from stanch.views import ActorView
 
 _T = TypeVar("_T")
-BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
-TIMED = frozenset({"block.scope", "block.ip", "limit.rate", "user.suspend"})
+BLOCKS = frozenset({"block.scope", "block.ip", "block.count", "limit.rate"})
+TIMED = BLOCKS | {"user.suspend"}
 WHOLE_HOST = frozenset({"policy.attach"})
 REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
 
@@ -25,6 +25,7 @@ class Touch:
     """Everything an effect reaches.
 
     Args:
+        claims: values of token claims; any of them may be the name of a user, client or token, or of a whole tenant.
         behind: users who are known to use a token or an address of it, though it does not name them.
         unreadable: words for what could not be understood; nothing that is not understood is done.
         denies: it denies requests by host and path, so that its width matters.
@@ -37,6 +38,7 @@ class Touch:
     users: tuple[str, ...] = ()
     clients: tuple[str, ...] = ()
     tokens: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
     behind: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
     denies: bool = False
@@ -96,6 +98,7 @@ def _block(spec: BlockSpec) -> dict[str, list[str]]:
         "user": _given(who.user_id),
         "client": _given(who.client_id),
         "token": _tokens(who),
+        "claim": list((who.jwt_claims or {}).values()),
     }
 
 
@@ -133,6 +136,7 @@ def _read(given: Mapping[str, Sequence[str]], *, denies: bool = False, timed: bo
         users=reader.read("user", targets.name),
         clients=reader.read("client", targets.name) + reader.read("client key", targets.name),
         tokens=reader.read("token", targets.name),
+        claims=reader.read("claim", targets.name),
         unreadable=tuple(dict.fromkeys(reader.failed)),
         denies=denies,
         timed=timed,

@@ -93,6 +93,7 @@ def _figures(services: Services) -> str:
     lines += _single("stanch_ticket_duplicates_closed", about, records.duplicates_closed())
     last = seen(records)
     lines += _family("stanch_leases_overdue", "Held over a minute past their end.", "point", last.overdue)
+    lines += _family("stanch_blocks_drifted", "Blocks that should stand and do not.", "point", last.drifted)
     lines += _family("stanch_blocks_orphaned", "Entries of ours that nobody holds.", "point", last.orphaned)
     lines += _family("stanch_points_unreachable", "1 where the last look got no answer.", "point", last.unreachable)
     open_ones = dict.fromkeys(open_scopes(records.breakers(), datetime.now(UTC)), 1)

@@ -12,10 +12,11 @@ from stanch.wire_watch import SEEN
 
 @dataclass(frozen=True)
 class Seen:
-    """By point: blocks that stand too long past their end, entries that nobody holds, 1 where nothing answered."""
+    """By point: blocks past their end, entries nobody holds, blocks that vanished, 1 where nothing answered."""
 
     overdue: dict[str, int]
     orphaned: dict[str, int]
+    drifted: dict[str, int]
     unreachable: dict[str, int]
 
 
@@ -24,4 +25,4 @@ def seen(records: Records) -> Seen:
     last: Any = records.setting(SEEN)
     found: dict[str, Any] = last if is_dict(last) else {}
     away = dict.fromkeys(found.get("unreachable", ()), 1)
-    return Seen(dict(found.get("overdue", {})), dict(found.get("orphaned", {})), away)
+    return Seen(dict(found.get("overdue", {})), dict(found.get("orphaned", {})), dict(found.get("drifted", {})), away)

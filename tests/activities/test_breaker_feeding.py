@@ -19,6 +19,7 @@ from stanch.catalog import Outputs, catalog
 from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, RetrySafe, Uncertain
 from stanch.leases import Applied
 from stanch.ports import Mismatch, Reconciled
+from stanch.ports_traffic import Exposure
 from stanch.wire_points import Reconcile
 
 NO_EFFECT = Rejected("no proof of effect: nothing was denied", code="V020")
@@ -36,6 +37,9 @@ class Point:
             raise self.error
         done = [Applied(target=lease.target, ok=self.ok) for lease in adds]
         return Reconciled("", (*done, *(Applied(target=target, ok=True) for target in removes)))
+
+    def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure:
+        return Exposure(unknown=0.0)
 
 
 @pytest.fixture

@@ -134,9 +134,9 @@ def test_every_block_denies_its_own_probe_header_only(edge: Edge) -> None:
 
 
 def test_counted_block_denies_nothing_and_counts_what_it_would(edge: Edge) -> None:
-    edge.put(USERS_GET, mode="count")
+    edge.put(USERS_GET.counting)
     assert [edge.status("/users/7", sub=sub) for sub in ("u1", "u1", "u2")] == [200, 200, 200]
-    assert edge.point.shadowed()[target_of(USERS_GET)] == 2
+    assert edge.point.shadowed()[target_of(USERS_GET.counting)] == 2
     edge.put(USERS_GET)
     assert edge.status("/users/7", sub="u1") == 403
 

@@ -126,7 +126,7 @@ def test_actor_is_stopped_and_the_log_shows_it(edge: Edge) -> None:
 def test_actor_who_still_gets_through_is_found_in_the_log(edge: Edge) -> None:
     other = BlockSpec(host=HOST, path="/users/{id}", methods=("GET",), principal=Principal(user_id="u5"))
     never = [{"and_ids": {"ids": [{"not_id": {"any": True}}]}}]
-    canary = compile_policy(other, canary="", dialect=edge.point._dialect)["principals"][1]
+    canary = compile_policy(other, canary="", dialect=edge.point._dialect)["principals"][-1]
     canary["header"]["string_match"]["exact"] = edge.point.canary(target_of(other))["x-stanch-probe"]
     point = spoiled(edge, principals=[*never, canary])
     point.reconcile(adds=[], removes=[], wanted=[lease(other)], expected="")

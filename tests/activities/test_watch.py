@@ -262,3 +262,18 @@ def test_a_shared_block_is_overdue_only_when_its_last_holder_is(glue: Glue, poin
     assert seen.overdue == ()
     assert figures(glue.records).overdue == {}  # the first holder is past its end, and the block is not
     assert len(point.stands) == 1
+
+
+def test_a_block_that_somebody_took_out_is_named_once(glue: Glue, point: Point, temporal: Temporal) -> None:
+    gone, there = lease("gone", 10 * MINUTE), lease("there", 10 * MINUTE)
+    held(glue, gone, there)
+    point.put(there)
+    temporal.writers["enforce-edge"] = [gone, there]
+    for _ in range(2):
+        _watch.look(glue.world)
+    (found,) = [item for item in glue.timeline() if item.event == "point.drift.found"]
+    assert found.data["target"] == gone.target
+    assert glue.records.setting(SEEN)["drifted"] == {"edge": 1}
+    point.put(gone)
+    _watch.look(glue.world)
+    assert glue.records.setting(SEEN)["drifted"] == {"edge": 0}

@@ -1,0 +1,55 @@
+"""Blocks that should stand and do not: somebody has taken them out at the point, and nobody here did."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from activities import _siem
+from activities._world import World
+from stanch.leases import BlockSpec, Lease, LeaseState
+from stanch.records import Entry
+
+MISSING = "point.drift.found"
+
+
+def missing(world: World, point: str, held: Sequence[Lease], standing: set[str]) -> int:
+    """Name each block that vanished, in its case's ledger and for the SIEM; its writer restores it when it next writes.
+
+    What was lifted while the point was being read is no drift, so the lease is looked up again. Users are left out: one
+    that somebody else had disabled before bears no mark of ours.
+    """
+    now = datetime.now(UTC)
+    gone = [lease for lease in held if lease.expires_at > now and lease.target not in standing and _held(world, lease)]
+    new = [lease for lease in gone if not _told(world, lease)]
+    if new:
+        world.records.append([_line(point, lease, now) for lease in new])
+        _siem.vanished(world, new)
+    return len(gone)
+
+
+def _told(world: World, lease: Lease) -> bool:
+    return world.records.count_keys(lease.case_id, lease.episode, _key(lease), limit=1) > 0
+
+
+def _key(lease: Lease) -> str:
+    return f"{lease.lease_id}:drift"
+
+
+def _held(world: World, lease: Lease) -> bool:
+    row = world.records.lease(lease.lease_id)
+    return isinstance(lease.spec, BlockSpec) and row is not None and row.state is LeaseState.HELD
+
+
+def _line(point: str, lease: Lease, now: datetime) -> Entry:
+    return Entry(
+        case_id=lease.case_id,
+        episode=lease.episode,
+        key=_key(lease),
+        time=now,
+        actor="stanch",
+        event=MISSING,
+        step=lease.step,
+        plan_digest=lease.plan_digest,
+        data={"point": point, "target": lease.target, "expires_at": lease.expires_at.isoformat()},
+    )

@@ -1,0 +1,93 @@
+"""Remediation activities on their way to the SIEM: one JSON line each in a file that its agent reads."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from activities._world import World
+from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
+from stanch.sinks.ocsf import Done, Status, remediation
+
+_log = logging.getLogger("stanch.siem")
+
+
+def tell(world: World, events: Iterable[Mapping[str, Any]]) -> None:
+    """Append events; a file that cannot be written holds up no block and no lift, and is told in the log.
+
+    The ledger has the same changes, so nothing is lost with a line that could not be written.
+    """
+    path = world.settings.ocsf_file
+    if path is None:
+        return
+    lines = "".join(json.dumps(event, ensure_ascii=True, sort_keys=True) + "\n" for event in events)
+    try:
+        if lines:
+            _append(path, lines.encode())
+    except OSError as error:
+        _log.warning("the OCSF file cannot be written (errno %s)", error.errno)
+
+
+def reconciled(
+    world: World,
+    results: Sequence[Applied],
+    *,
+    held: Iterable[Lease],
+    gone: Iterable[Lease],
+    outcomes: Sequence[LeaseOutcome],
+) -> None:
+    """Tell what a reconcile did: leases that stand or were refused, and those that ended, by why they did."""
+    by_target, now = {item.target: item for item in results}, datetime.now(UTC)
+    expired = {outcome.lease_id for outcome in outcomes if outcome.state is LeaseState.EXPIRED}
+    ended = [(lease, Done.EXPIRED if lease.lease_id in expired else Done.LIFTED) for lease in gone]
+    pairs = [*((lease, _kind(lease)) for lease in held), *ended]
+    tell(
+        world, [_event(lease, done, by_target[lease.target], now) for lease, done in pairs if lease.target in by_target]
+    )
+
+
+def rolled_back(world: World, lease: Lease, why: str) -> None:
+    """Tell that a run takes its block back; that it is gone is told by the point, as a lift."""
+    tell(world, [remediation(lease, Done.ROLLED_BACK, at=datetime.now(UTC), status=Status.UNKNOWN, detail=why)])
+
+
+def vanished(world: World, leases: Iterable[Lease]) -> None:
+    """Tell of blocks that somebody else has taken out."""
+    now, why = datetime.now(UTC), "taken out at the point by somebody else"
+    tell(
+        world, [remediation(lease, Done.APPLIED, at=now, status=Status.DOES_NOT_EXIST, detail=why) for lease in leases]
+    )
+
+
+def reaped(world: World, leases: Iterable[Lease]) -> None:
+    """Tell of blocks that were past their end and were taken out without their writer."""
+    now = datetime.now(UTC)
+    tell(world, [remediation(lease, Done.EXPIRED, at=now, detail="L015 taken out late") for lease in leases])
+
+
+def _kind(lease: Lease) -> Done:
+    return Done.COUNTED if isinstance(lease.spec, BlockSpec) and lease.spec.effect == "count" else Done.APPLIED
+
+
+def _event(lease: Lease, done: Done, item: Applied, now: datetime) -> dict[str, Any]:
+    if item.ok:
+        return remediation(lease, done, at=now, proof=item.proof)
+    return remediation(lease, done, at=now, status=Status.FAILURE, detail=f"{item.code} {item.reason}")
+
+
+def _append(path: Path, lines: bytes) -> None:
+    """Whole lines, even with several writers and a reader at the same time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o640)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        while lines:
+            lines = lines[os.write(descriptor, lines) :]
+    finally:
+        os.close(descriptor)

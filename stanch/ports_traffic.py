@@ -1,0 +1,43 @@
+"""What some enforcement points can do besides: answer guards at once, and count without denying."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol, runtime_checkable
+
+from stanch.leases import BlockSpec
+from stanch.ports import Estimate
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """What guards ask of traffic right before a block.
+
+    Args:
+        principals: seen behind the addresses of the block, anywhere at the point; 0 where it names somebody.
+        unknown: share of the requests in question of which the log cannot tell whom the block would hit.
+        share: of the host's requests that a block for everybody would hit; None for others.
+        why: what the log lacks.
+    """
+
+    principals: int = 0
+    unknown: float = 1.0
+    share: float | None = None
+    why: str = ""
+
+
+@runtime_checkable
+class SeesTraffic(Protocol):
+    """A point that answers what guards ask at once, however many blocks come; others are asked for an estimate."""
+
+    def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure: ...
+
+
+@runtime_checkable
+class Counts(Protocol):
+    """A point that can count what a block would deny (`effect` "count") and deny nothing."""
+
+    def observed(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
+        """What a counted block would have denied in the window, by the point's own verdict."""
+        ...

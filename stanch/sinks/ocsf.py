@@ -1,0 +1,173 @@
+"""Remediation activities in the words of OCSF, for SIEMs: what was blocked, lifted, ended or taken back."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, NamedTuple
+
+from stanch.leases import BlockSpec, Lease, LeaseSpec, SuspendSpec
+
+VERSION = "1.3.0"  # of the schema; Remediation Activity came with it
+CATEGORY, CLASS = 7, 7001
+INFORMATIONAL = 1
+_D3FEND = "https://d3fend.mitre.org/technique/d3f:"
+_MAX_TEXT = 1024
+
+
+class Done(Enum):
+    """What was done: the word in the message, and the activity (a D3FEND tactic)."""
+
+    APPLIED = ("block", 1)
+    LIFTED = ("lift", 3)
+    EXPIRED = ("end", 3)
+    ROLLED_BACK = ("take back", 3)
+    COUNTED = ("count", 99)  # it denies nothing, so it is none of the tactics
+
+
+class Status(Enum):
+    """`status_id` of the class; 3 is its own."""
+
+    UNKNOWN = 0
+    SUCCESS = 1
+    FAILURE = 2
+    DOES_NOT_EXIST = 3
+
+
+class _Technique(NamedTuple):
+    tactic: str
+    uid: str
+    name: str
+
+
+_TECHNIQUES = {
+    (1, "block"): _Technique("Isolate", "D3-ITF", "Inbound Traffic Filtering"),
+    (2, "suspend"): _Technique("Evict", "D3-AL", "Account Locking"),
+    (3, "block"): _Technique("Restore", "D3-RNA", "Restore Network Access"),
+    (3, "suspend"): _Technique("Restore", "D3-ULA", "Unlock Account"),
+}
+_ACTIVITIES = {1: "Isolate", 2: "Evict", 3: "Restore", 99: "Count"}
+
+
+def remediation(
+    lease: Lease,
+    done: Done,
+    *,
+    at: datetime,
+    status: Status = Status.SUCCESS,
+    detail: str = "",
+    proof: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """One event of class 7001; the same change told twice has the same `metadata.uid`.
+
+    Args:
+        lease: the block or suspension that it is about.
+        done: what was done, or tried.
+        at: when it ended.
+        status: how it went.
+        detail: why it failed, or what is worth knowing.
+        proof: what the point says of it.
+    """
+    word, activity = done.value
+    if done is Done.APPLIED and isinstance(lease.spec, SuspendSpec):
+        word, activity = "suspend", 2
+    event: dict[str, Any] = {
+        **_classified(activity, status),
+        "time": int(at.timestamp() * 1000),
+        "message": _cut(f"{word} at {lease.point}: {_about(lease.spec)}"),
+        "command_uid": lease.lease_id,
+        "metadata": _metadata(lease, done, status),
+        "remediation": {"desc": _cut(f"{lease.playbook or 'by hand'}, step {lease.step}, case {lease.case_id}")},
+        "observables": list(_observables(lease.spec)),
+        "unmapped": _rest(lease, proof or {}),
+    }
+    if detail:
+        event["status_detail"] = _cut(detail)
+    technique = _TECHNIQUES.get((activity, lease.spec.kind))
+    if technique is not None:
+        event["countermeasures"] = [_countermeasure(technique)]
+    return event
+
+
+def _classified(activity: int, status: Status) -> dict[str, Any]:
+    """Each number with its caption."""
+    return {
+        "activity_id": activity,
+        "activity_name": _ACTIVITIES[activity],
+        "category_uid": CATEGORY,
+        "category_name": "Remediation",
+        "class_uid": CLASS,
+        "class_name": "Remediation Activity",
+        "type_uid": CLASS * 100 + activity,
+        "severity_id": INFORMATIONAL,
+        "severity": "Informational",
+        "status_id": status.value,
+        "status": status.name.replace("_", " ").title(),
+    }
+
+
+def _metadata(lease: Lease, done: Done, status: Status) -> dict[str, Any]:
+    said = "\x1f".join((lease.lease_id, lease.expires_at.isoformat(), done.name, status.name))
+    return {
+        "version": VERSION,
+        "product": {"name": "Stanch", "vendor_name": "Stanch"},
+        "uid": hashlib.sha256(said.encode()).hexdigest()[:32],
+        "correlation_uid": lease.case_id,
+        "log_name": "remediation",
+    }
+
+
+def _countermeasure(technique: _Technique) -> dict[str, Any]:
+    url = _D3FEND + technique.name.replace(" ", "") + "/"
+    return {
+        "d3f_tactic": {"name": technique.tactic},
+        "d3f_technique": {"uid": technique.uid, "name": technique.name, "src_url": url},
+    }
+
+
+def _about(spec: LeaseSpec) -> str:
+    if isinstance(spec, SuspendSpec):
+        return f"user {spec.user_id}"
+    methods = ",".join(spec.methods) or "any method"
+    return f"{methods} {spec.host}{spec.path}"
+
+
+def _observables(spec: LeaseSpec) -> Iterator[dict[str, Any]]:
+    """Whom and where; type ids of the observable object: 1 host name, 2 IP address, 4 user name, 99 other."""
+    if isinstance(spec, SuspendSpec):
+        yield _observable("user.name", 4, "User Name", spec.user_id)
+        return
+    yield _observable("host", 1, "Hostname", spec.host)
+    for ip in spec.ips:
+        yield _observable("src_endpoint.ip", 2, "IP Address", ip)
+    for name, value in _named(spec):
+        known = (4, "User Name") if name == "sub" else (99, "Other")
+        yield _observable(f"claim.{name}", *known, value)
+
+
+def _observable(name: str, type_id: int, kind: str, value: str) -> dict[str, Any]:
+    return {"name": _cut(name), "type_id": type_id, "type": kind, "value": _cut(value)}
+
+
+def _named(spec: BlockSpec) -> list[tuple[str, str]]:
+    return sorted(spec.principal.claims().items()) if spec.principal is not None else []
+
+
+def _rest(lease: Lease, proof: Mapping[str, str]) -> dict[str, Any]:
+    """What OCSF has no place for, as flat text."""
+    found = {
+        "point": lease.point,
+        "target": lease.target,
+        "expires_at": lease.expires_at.isoformat(),
+        "mode": lease.mode,
+        "approval": lease.approval.approval_id if lease.approval else "",
+        "policy": proof.get("policy", ""),
+    }
+    return {name: _cut(value) for name, value in found.items() if value}
+
+
+def _cut(text: str) -> str:
+    """Values come from findings: one line, bounded, as JSON text and nothing else."""
+    return " ".join(text.split())[:_MAX_TEXT]
