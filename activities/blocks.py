@@ -12,11 +12,21 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from activities._run import Job
 from activities._world import World
 from stanch import contract
-from stanch.actions.blocks import Address, Estimated, EstimateParams, Held, Lift, Lifted, Scope
+from stanch.actions.blocks import Address, Estimated, EstimateParams, Held, Lift, Lifted, Rate, Scope
 from stanch.actions.identity import Suspend
 from stanch.catalog import Params, Queue
 from stanch.errors import Rejected
-from stanch.leases import MAX_TTL_SECONDS, BlockSpec, Lease, LeaseSpec, LeaseState, SuspendSpec, target_of
+from stanch.leases import (
+    MAX_TTL_SECONDS,
+    BlockSpec,
+    Lease,
+    LeaseSpec,
+    LeaseState,
+    LimitSpec,
+    Principal,
+    SuspendSpec,
+    target_of,
+)
 from stanch.ports import PointPort
 from stanch.records import LeaseRow
 from stanch.wire_points import EnforcementInput, Release
@@ -32,11 +42,22 @@ def spec_of(params: Params) -> LeaseSpec:
     """
     match params:
         case Scope():
-            methods = params.methods or ((params.method,) if params.method else ())
-            methods = tuple(sorted({method.upper() for method in methods}))
-            principal = params.principal if params.principal and not params.principal.empty else None
             return BlockSpec(
-                host=params.host, path=params.path, methods=methods, principal=principal, ips=tuple(params.ips)
+                host=params.host,
+                path=params.path,
+                methods=_methods(params),
+                principal=_principal(params),
+                ips=tuple(params.ips),
+            )
+        case Rate():
+            return LimitSpec(
+                host=params.host,
+                path=params.path,
+                methods=_methods(params),
+                principal=_principal(params),
+                requests=params.requests,
+                seconds=round(params.per.total_seconds()),
+                by=params.by,
             )
         case Address():
             return BlockSpec(host=params.host, path=params.path, ips=(params.ip,))
@@ -44,6 +65,15 @@ def spec_of(params: Params) -> LeaseSpec:
             return SuspendSpec(user_id=params.user_id)
         case _:
             raise Rejected("this action is not held at a point", code="L011")
+
+
+def _methods(params: Scope | Rate) -> tuple[str, ...]:
+    methods = params.methods or ((params.method,) if params.method else ())
+    return tuple(sorted({method.upper() for method in methods}))
+
+
+def _principal(params: Scope | Rate) -> Principal | None:
+    return params.principal if params.principal and not params.principal.empty else None
 
 
 def ttl_of(params: Any) -> timedelta:
@@ -54,7 +84,7 @@ def ttl_of(params: Any) -> timedelta:
 
 def point_of(world: World, spec: LeaseSpec, at: str) -> str:
     """The point that serves what the specification is about."""
-    about = spec.host if isinstance(spec, BlockSpec) else USERS + spec.user_id
+    about = USERS + spec.user_id if isinstance(spec, SuspendSpec) else spec.host
     return world.serving("point", about, at=at)
 
 
@@ -78,6 +108,7 @@ def lease_of(world: World, job: Job, params: Any) -> Lease:
         source=scene.source,
         approval=job.call.approval,
         requested_by=scene.requested_by or "stanch",
+        severity=scene.finding.severity if scene.finding else "",
     )
 
 
@@ -174,6 +205,7 @@ def _estimate(world: World, job: Job, params: EstimateParams) -> Estimated:
 IMPLEMENTATIONS: Mapping[str, Any] = {
     "block.scope": _hold,
     "block.ip": _hold,
+    "limit.rate": _hold,
     "user.suspend": _hold,
     "block.lift": _lift,
     "user.resume": _lift,

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 MAX_TTL_SECONDS = 7 * 24 * 3600
 
@@ -19,6 +19,24 @@ class Wire(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
+class Credential(Wire):
+    """An opaque credential by the SHA-256 of its whole value, in hex, so that no block holds the credential itself.
+
+    Args:
+        name: the header or cookie that carries it.
+    """
+
+    name: str = Field(min_length=1, max_length=64)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class BodyValue(Wire):
+    """A value in a JSON body, by its JSON pointer (RFC 6901)."""
+
+    pointer: str = Field(pattern=r"^/", max_length=512)
+    value: str = Field(min_length=1, max_length=200)
+
+
 class Principal(Wire):
     """Who is blocked; every field given must match. A token is named by its id (claim `jti`), a user by `sub`."""
 
@@ -27,6 +45,9 @@ class Principal(Wire):
     client_id: str | None = None
     session_id: str | None = None
     token_hash: str | None = None
+    header: Credential | None = None
+    cookie: Credential | None = None
+    body: BodyValue | None = None
 
     def claims(self) -> dict[str, str]:
         """The JWT claims a gateway can compare (RFC 7519 jti and sub, RFC 9068 client_id, OIDC sid)."""
@@ -36,7 +57,12 @@ class Principal(Wire):
     @property
     def empty(self) -> bool:
         """True where nobody in particular is named."""
-        return not self.claims() and not self.token_hash
+        return not self.claims() and not self.token_hash and not self.in_request
+
+    @property
+    def in_request(self) -> bool:
+        """True where the request itself is looked at (header, cookie, body), which not every point can do."""
+        return bool(self.header or self.cookie or self.body)
 
 
 class BlockSpec(Wire):
@@ -60,7 +86,26 @@ class SuspendSpec(Wire):
     user_id: str
 
 
-LeaseSpec = BlockSpec | SuspendSpec
+class LimitSpec(Wire):
+    """Requests that may come only so often, counted for each client apart; scoped as a block is.
+
+    Args:
+        requests: at most so many in `seconds`.
+        by: what tells clients apart: `ip`, or `header:NAME`.
+    """
+
+    kind: Literal["limit"] = "limit"
+    host: str
+    path: str = "/**"
+    methods: tuple[str, ...] = ()
+    principal: Principal | None = None
+    ips: tuple[str, ...] = ()
+    requests: int
+    seconds: int = 60
+    by: str = "ip"
+
+
+LeaseSpec = BlockSpec | SuspendSpec | LimitSpec
 
 
 def target_of(spec: LeaseSpec) -> str:
@@ -103,6 +148,7 @@ class Lease(Wire):
     source: str = ""
     approval: ApprovalProof | None = None
     requested_by: str = "system"
+    severity: str = ""  # of the finding; decides who stays where a point has no room for all
 
 
 class LeaseState(StrEnum):

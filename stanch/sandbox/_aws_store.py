@@ -112,6 +112,8 @@ class Store:
     def _fill(self, entity: Entity, request: Mapping[str, Any]) -> None:
         asked = {name: deepcopy(value) for name, value in request.items() if name not in _NEVER_STORED}
         fixed = {"Name": entity.name, "Id": entity.id, "ARN": entity.arn}
+        if "IPAddressVersion" in entity.body:
+            fixed["IPAddressVersion"] = entity.body["IPAddressVersion"]  # chosen once
         body = {"Description": "", **asked, **fixed}
         if entity.kind in ("WebACL", "RuleGroup"):
             body.setdefault("Rules", [])
