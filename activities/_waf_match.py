@@ -171,7 +171,7 @@ def _literal(text: str) -> str:
             "the path to block has characters outside ASCII, which AWS WAF compares as its server sends them",
             hint="block the part of the path before them with /**",
         )
-    return re.escape(raw.decode())
+    return re.escape(raw.decode()).replace(r"\+", "[+ ]")  # decoding may read it as a space
 
 
 def _methods(methods: Sequence[str]) -> Statement:

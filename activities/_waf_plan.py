@@ -5,67 +5,16 @@ Pure: from what stands, what is wanted and the quotas, to the contents of every 
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from activities._waf_entry import POOL, SET, Entry, Tag, family, pool_name, tag_of
+from activities._waf_entry import POOL, SET, Entry, Tag, pool_name, tag_of
 from activities._waf_register import Held
-from activities._waf_shelf import Arns, Limits, Pool, Shelf, read_shelf, with_sets
+from activities._waf_shelf import Arns, Limits, Pool, Shelf, with_sets
+from activities._waf_standing import Standing
 
 Rule = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Group:
-    """A rule group as it was read."""
-
-    name: str
-    capacity: int
-    rules: tuple[Rule, ...]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What stands.
-
-    Args:
-        prefix: how the names of our sets begin.
-        sets: name to addresses.
-        arns: of sets, by name.
-        others: how many sets of the account are not ours.
-    """
-
-    prefix: str
-    groups: tuple[Group, ...] = ()
-    sets: Mapping[str, frozenset[str]] = field(default_factory=dict[str, frozenset[str]])
-    arns: Mapping[str, str] = field(default_factory=dict[str, str])
-    others: int = 0
-
-    def set_name(self, pool: str, number: int) -> str:
-        return f"{self.prefix}-{pool.removeprefix(POOL)}-v{number}"
-
-    def families(self, pool: str) -> frozenset[int]:
-        return frozenset(number for number in (4, 6) if self.set_name(pool, number) in self.sets)
-
-    def shelves(self) -> list[Shelf]:
-        return [read_shelf(group.name, group.capacity, group.rules, self.families) for group in self.groups]
-
-    def digest(self) -> str:
-        """What stands of ours, whatever the order; empty where nothing does."""
-        lines = sorted(line for shelf in self.shelves() for line in self._lines(shelf))
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
-
-    def _lines(self, shelf: Shelf) -> Iterator[str]:
-        for rule in (*shelf.own.values(), *(pool.rule for pool in shelf.pools.values())):
-            shown = {**rule, "Priority": 0}
-            yield json.dumps([shelf.name, shown], sort_keys=True, default=lambda blob: blob.hex())
-        for name, pool in shelf.pools.items():
-            for held in pool.held:
-                inside = held.network in self.sets.get(self.set_name(name, family(held.network)), ())
-                yield json.dumps([shelf.name, name, held.tag.name, held.network, inside])
 
 
 @dataclass(frozen=True)
@@ -107,8 +56,8 @@ def plan(
     desk = _Desk(standing, limits, new_group)
     desk.shelves = [shelf.without(gone) for shelf in desk.shelves]
     wanted = sorted(goal, key=lambda entry: entry.tag, reverse=True)
-    for entry in wanted:
-        desk.put(entry)
+    for batch in _batches(wanted):
+        desk.put_all(batch)
     return desk.result(frozenset(network for entry in wanted for network in entry.networks))
 
 
@@ -122,52 +71,57 @@ class _Desk:
         self._refused: dict[str, str] = {}
         self._evicted: dict[str, Tag] = {}
 
-    def put(self, entry: Entry) -> None:
-        """Where it fits; refused, and what stood for its target stays, where it fits nowhere."""
-        if self._stands(entry):
-            return
+    def put_all(self, batch: Sequence[Entry]) -> None:
+        """Entries of one pool together, which is the usual case and cheap; one by one where that does not go."""
+        fresh = self._fresh(batch)
+        if len(fresh) < 2 or self._tried(fresh):
+            for entry in fresh:
+                lacking = self._tried([entry])
+                if lacking:
+                    self._refused[entry.tag.target] = f"no room for another block: not enough {lacking}"
+
+    def _tried(self, batch: Sequence[Entry]) -> str:
+        """Where it fits; nothing changes, and what stood for the targets stays, where it fits nowhere."""
         before = list(self.shelves)
-        target = entry.tag.target
-        self.shelves = [shelf.without(lambda tag: tag.target == target) for shelf in self.shelves]
-        lacking = self._pooled(entry) if entry.pool else self._place(lambda shelf: shelf.with_rule(entry.rule), entry)
+        targets = {entry.tag.target for entry in batch}
+        self.shelves = [shelf.without(lambda tag: tag.target in targets) for shelf in self.shelves]
+        first = batch[0]
+        lacking = self._pooled(batch) if first.pool else self._place(lambda shelf: shelf.with_rule(first.rule), first)
         if lacking:
             self.shelves = before
-            self._refused[target] = f"no room for another block: not enough {lacking}"
         else:
-            self._evicted.pop(target, None)
+            self._evicted = {target: tag for target, tag in self._evicted.items() if target not in targets}
+        return lacking
 
-    def _stands(self, entry: Entry) -> bool:
+    def _fresh(self, batch: Sequence[Entry]) -> list[Entry]:
+        """Those that do not stand as they should."""
+        if not batch[0].pool:
+            rules = {name: rule for shelf in self.shelves for name, rule in shelf.own.items()}
+            return [entry for entry in batch if not _same(rules.get(entry.tag.name), entry.rule)]
+        listed: dict[Tag, set[str]] = {}
         for shelf in self.shelves:
-            standing = shelf.own.get(entry.tag.name)
-            if standing is not None and not entry.pool:
-                return {**standing, "Priority": 0} == {**entry.rule, "Priority": 0}
             for name, pool in shelf.pools.items():
-                if _of(name) == entry.pool and self._holds(pool, entry):
-                    return True
-        return False
+                right = _same(pool.rule, with_sets(batch[0].rule, name, self._arns(pool)))
+                for held in pool.held if right and _of(name) == batch[0].pool else ():
+                    if self._standing.has(pool, held):
+                        listed.setdefault(held.tag, set()).add(held.network)
+        return [entry for entry in batch if listed.get(entry.tag) != set(entry.networks)]
 
-    def _holds(self, pool: Pool, entry: Entry) -> bool:
-        """The list, the sets and the rule all say what the entry wants."""
-        listed = {held.network for held in pool.held if held.tag == entry.tag}
-        sets = (self._standing.sets.get(self._standing.set_name(pool.name, number), ()) for number in (4, 6))
-        rule = with_sets(entry.rule, pool.name, self._arns(pool))
-        same = {**pool.rule, "Priority": 0} == {**rule, "Priority": 0}
-        return listed == set(entry.networks) <= {one for each in sets for one in each} and same
-
-    def _pooled(self, entry: Entry) -> str:
-        held = [Held(entry.tag, network) for network in entry.networks]
+    def _pooled(self, batch: Sequence[Entry]) -> str:
+        held = [Held(entry.tag, network) for entry in batch for network in entry.networks]
+        scope, rule = batch[0].pool, batch[0].rule
         ordinals = [0]
         for index, shelf in enumerate(self.shelves):
             for name, pool in shelf.pools.items():
-                if _of(name) != entry.pool:
+                if _of(name) != scope:
                     continue
                 ordinals.append(int(name.rpartition("-")[2]))
-                tried = shelf.with_pool(replace(pool, rule=entry.rule).holding(held))
+                tried = shelf.with_pool(replace(pool, rule=rule).holding(held))
                 if not self._short(tried, index, tried.pools[name]):
                     self.shelves[index] = tried
                     return ""
-        new = Pool(pool_name(entry.pool, max(ordinals) + 1), entry.rule).holding(held)
-        return self._place(lambda shelf: shelf.with_pool(new), entry, new)
+        new = Pool(pool_name(scope, max(ordinals) + 1), rule).holding(held)
+        return self._place(lambda shelf: shelf.with_pool(new), batch[0], new)
 
     def _place(self, change: Callable[[Shelf], Shelf], entry: Entry, pool: Pool | None = None) -> str:
         lacking = ""
@@ -250,6 +204,18 @@ def _listed(standing: Standing, shelves: Sequence[Shelf]) -> dict[str, frozenset
         for name, pool in shelf.pools.items():
             found |= {standing.set_name(name, number): pool.networks(number) for number in (4, 6)}
     return found
+
+
+def _batches(entries: Sequence[Entry]) -> list[list[Entry]]:
+    """Entries of one pool together, in the order of who comes first."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        found.setdefault(entry.pool or entry.tag.name, []).append(entry)
+    return list(found.values())
+
+
+def _same(standing: Rule | None, wanted: Rule) -> bool:
+    return standing is not None and {**standing, "Priority": 0} == {**wanted, "Priority": 0}
 
 
 def _of(name: str) -> str:

@@ -10,7 +10,7 @@ from activities._waf_acl import WebAcls, protecting, refuse_unwritable
 from activities._waf_attach import weakness
 from activities._waf_config import WafPointConfig, WebAclTarget
 from activities._waf_entry import PROBE_HEADER, Dialect, probe_of
-from activities._waf_plan import Standing
+from activities._waf_standing import Standing
 from activities._waf_write import Writer
 from stanch.errors import ConnectorError, Rejected
 from stanch.leases import BlockSpec

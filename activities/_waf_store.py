@@ -9,7 +9,7 @@ from typing import Any
 
 from activities._aws import NotThere, outcome
 from activities._waf_acl import UNKNOWN, carried, watch_unknown_members
-from activities._waf_plan import Group, Standing
+from activities._waf_standing import Group, Standing
 from stanch.errors import ConnectorError, Rejected, RetrySafe
 
 Rule = Mapping[str, Any]
@@ -66,15 +66,12 @@ class WafStore:
             watch_unknown_members(client, f"Get{kind}")
 
     def read(self) -> Seen:
-        """Both lists; an object whose lock token is the one known is not read again."""
-        groups = {one["Name"]: one for one in self._list("RuleGroup") if one["Name"].startswith(self._prefix)}
+        """Both lists, groups last since most is written there; what has a known lock token is not read again."""
         sets = list(self._list("IPSet"))
-        ours = {one["Name"]: one for one in sets if one["Name"].startswith(self._prefix)}
-        return Seen(
-            {name: self._get("RuleGroup", one) for name, one in groups.items()},
-            {name: self._get("IPSet", one) for name, one in ours.items()},
-            len(sets) - len(ours),
-        )
+        ours = {one["Name"]: self._get("IPSet", one) for one in sets if one["Name"].startswith(self._prefix)}
+        listed = [one for one in self._list("RuleGroup") if one["Name"].startswith(self._prefix)]
+        groups = {one["Name"]: self._get("RuleGroup", one) for one in listed}
+        return Seen(groups, ours, len(sets) - len(ours))
 
     def create_group(self, name: str, capacity: int) -> Thing:
         """An empty rule group; in front of nothing yet, so that it changes nothing."""
@@ -155,6 +152,11 @@ class WafStore:
         with outcome(f"Update{thing.kind}", write=True):
             token = str(getattr(self._client, _UPDATES[thing.kind])(**request)["NextLockToken"])
         return Thing(thing.kind, thing.name, thing.id, thing.arn, {**thing.body, **change}, token)
+
+    def ready(self) -> None:
+        """Wait, before a read, until updates may follow it at once: a token that has waited is an old one."""
+        last = max((at for operation, at in self._last.items() if operation.startswith("Update")), default=0.0)
+        time.sleep(max(0.0, last + self._pace - time.monotonic()))
 
     def _wait(self, operation: str) -> None:
         """Keep the pace that AWS sets for each kind of update, rather than be refused and begin anew."""

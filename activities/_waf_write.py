@@ -15,9 +15,10 @@ from activities._aws import LockConflict
 from activities._waf_acl import pause
 from activities._waf_cost import references
 from activities._waf_entry import SET, Entry, Tag
-from activities._waf_plan import Plan, Standing, plan
+from activities._waf_plan import Plan, plan
 from activities._waf_register import LIST
 from activities._waf_shelf import Limits
+from activities._waf_standing import Standing
 from activities._waf_store import Seen, Thing, WafStore
 from stanch.errors import Rejected, RetrySafe
 
@@ -49,6 +50,7 @@ class Writer:
         self._capacity = capacity
         self._attach = attach
         self._attempts = attempts
+        self._weighed: dict[str, frozenset[str]] = {}  # statements that AWS has weighed together
 
     def read(self) -> Standing:
         """What stands."""
@@ -70,10 +72,13 @@ class Writer:
             RetrySafe: others kept writing, or AWS asks for fewer calls; what was done stays and is found again.
         """
         deadline = time.monotonic() + _BUDGET
+        seen = self._store.read()
+        check(seen.standing(self._prefix, withheld={}))
+        if goal and seen.groups:
+            self._attach({name: group.arn for name, group in sorted(seen.groups.items())})
         for attempt in range(self._attempts):
+            self._store.ready()
             seen = self._store.read()
-            if not attempt:
-                check(seen.standing(self._prefix, withheld={}))
             try:
                 made = self._once(seen, goal, gone)
                 return made, self.read()
@@ -88,7 +93,7 @@ class Writer:
         for _ in range(_WEIGHINGS):
             made = self._planned(seen, goal, gone, withheld)
             seen = self._shrunk(seen, made)
-            seen = self._prepared(seen, made, adding=bool(goal))
+            seen = self._prepared(seen, made)
             over = self._overweight(seen, made)
             if not over:
                 self._fill(seen, made)
@@ -112,11 +117,11 @@ class Writer:
                 seen = replace(seen, sets={**seen.sets, name: kept})
         return seen
 
-    def _prepared(self, seen: Seen, made: Plan, *, adding: bool) -> Seen:
+    def _prepared(self, seen: Seen, made: Plan) -> Seen:
         """Groups that are asked first and hold nothing yet, and sets without addresses."""
         new = [name for name in made.groups if name not in seen.groups]
         groups = {**seen.groups, **{name: self._store.create_group(name, self._capacity) for name in new}}
-        if adding and groups:
+        if new:
             self._attach({name: groups[name].arn for name in sorted(groups)})
         missing = [name for name in made.sets if name not in seen.sets]
         sets = {**seen.sets, **{name: self._store.create_set(name, int(name[-1])) for name in missing}}
@@ -127,10 +132,13 @@ class Writer:
         found: dict[str, int] = {}
         for name, rules in made.groups.items():
             group = seen.groups[name]
-            if _statements(rules) - _statements(group.body.get("Rules", ())):
-                weight = self._store.weigh(_resolved(rules, seen.sets))
-                if weight > int(group.body["Capacity"]):
-                    found[name] = weight - int(group.body["Capacity"])
+            statements = _statements(rules)
+            if statements - _statements(group.body.get("Rules", ())) - self._weighed.get(name, frozenset()):
+                over = self._store.weigh(_resolved(rules, seen.sets)) - int(group.body["Capacity"])
+                if over > 0:
+                    found[name] = over
+                else:
+                    self._weighed[name] = statements
         return found
 
     def _fill(self, seen: Seen, made: Plan) -> None:
@@ -145,9 +153,9 @@ class Writer:
             self._store.delete_set(seen.sets[name])
 
 
-def _statements(rules: Sequence[Rule]) -> set[str]:
+def _statements(rules: Sequence[Rule]) -> frozenset[str]:
     """Lists left out: they weigh what the plan says, one unit each."""
-    return {repr(rule["Statement"]) for rule in rules if not str(rule["Name"]).startswith(LIST)}
+    return frozenset(repr(rule["Statement"]) for rule in rules if not str(rule["Name"]).startswith(LIST))
 
 
 def _by_priority(rules: Sequence[Rule]) -> list[Rule]:

@@ -17,15 +17,14 @@ from activities._waf_attach import attach
 from activities._waf_config import WafPointConfig
 from activities._waf_entry import Dialect, Entry, Tag, compile_lease
 from activities._waf_match import Claims, Reading, no_claims
-from activities._waf_plan import Plan, Standing
+from activities._waf_plan import Plan
 from activities._waf_shelf import Limits
+from activities._waf_standing import Standing
 from activities._waf_store import WafStore
 from activities._waf_write import Writer
 from stanch.errors import Rejected
-from stanch.leases import Applied, BlockSpec, Lease
+from stanch.leases import EVICTED, Applied, BlockSpec, Lease
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
-
-EVICTED = "L016"
 
 
 class WafPoint:
@@ -165,7 +164,7 @@ def _results(
             yield Applied(target=target, ok=False, code=Rejected.default_code, reason=refused[target])
         elif target in made.refused:
             yield Applied(target=target, ok=False, code=EVICTED, reason=made.refused[target])
-        elif tag is None or tag.expires != int(lease.expires_at.timestamp()):
+        elif tag is None or tag.expires != int(lease.expires_at.timestamp()) or not after.inside(target):
             yield Applied(target=target, ok=False, code=Rejected.default_code, reason="it is not in what was read back")
         else:
             yield Applied(target=target, ok=True, proof={"rule": tag.name})

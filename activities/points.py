@@ -15,16 +15,19 @@ from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
 from stanch.errors import ConnectorError, DependencyError, Refused, StanchError
-from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
+from stanch.leases import EVICTED, Applied, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
 from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
+
+MAX_SHOWN = 10_000
 
 
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:
     """One attempt; what only lifts goes on, its lines kept in a local spool, while records are down."""
     point: PointPort = world.connector("point", call.point)
-    allowed, refused = _guarded(world, call.adds)
+    allowed, refused = _guarded(world, _fitting(point, call.adds))
+    refused += _unfit(point, call.adds)
     kept, restored = (None, []) if call.wanted is None else _whole(world, point, call)
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
     wanted = None if kept is None else [*kept, *restored, *allowed]
@@ -41,10 +44,39 @@ def reconcile(world: World, call: Reconcile) -> ReconcileReply:
     results = [*done.results, *refused]
     ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
     _write(world, call, [*ends, *_outcomes(restored, "restore", results)])
+    _write(world, call, _evicted(world, call, results))
     _tell(world, call.outcomes, results, call)
     return ReconcileReply(
         digest=done.digest, results=tuple((item.target, item.ok, item.code, item.reason) for item in results)
     )
+
+
+def _fitting(point: PointPort, leases: Sequence[Lease]) -> list[Lease]:
+    """What the point could block without leaving out whom it is about."""
+    looks = getattr(point, "matches_requests", False)
+    return [lease for lease in leases if looks or not _in_request(lease)]
+
+
+def _unfit(point: PointPort, leases: Sequence[Lease]) -> list[Applied]:
+    """A point that cannot look at a header, cookie or body would block everybody at the endpoint."""
+    reason = "this point compares no headers, cookies or bodies"
+    fitting = {lease.target for lease in _fitting(point, leases)}
+    targets = (lease.target for lease in leases if lease.target not in fitting)
+    return [Applied(target=target, ok=False, code="L017", reason=reason) for target in targets]
+
+
+def _in_request(lease: Lease) -> bool:
+    principal = getattr(lease.spec, "principal", None)
+    return principal is not None and principal.in_request
+
+
+def _evicted(world: World, call: Reconcile, results: Sequence[Applied]) -> list[Entry]:
+    """What stood and had to make room, in the ledger of everybody who held it."""
+    asked = {*call.removes, *(lease.target for lease in call.adds)}
+    gone = {item.target: item.reason for item in results if item.code == EVICTED and item.target not in asked}
+    rows = world.records.leases(point=call.point, limit=MAX_SHOWN) if gone else ()
+    held = [row.lease for row in rows if row.lease.target in gone and row.state is LeaseState.HELD]
+    return [_entry(one, "evict", "outcome", {"code": EVICTED, "reason": gone[one.target]}) for one in held]
 
 
 def _whole(world: World, point: PointPort, call: Reconcile) -> tuple[list[Lease], list[Lease]]:

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 MAX_TTL_SECONDS = 7 * 24 * 3600
+EVICTED = "L016"  # code of a block that had to make room at its point, or found none
 
 
 class Wire(BaseModel):
