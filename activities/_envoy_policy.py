@@ -110,6 +110,8 @@ def claims_of(principal: Principal | None) -> Mapping[str, str]:
     if principal is None:
         return {}
     claims = principal.claims()
+    if principal.in_request:
+        raise Rejected("this Envoy compares verified claims, no headers, cookies or bodies", hint="name a claim")
     if principal.token_hash and not principal.token_id:
         raise Rejected("Envoy cannot compare token hashes", hint="name the token by its id (jti) or the user by sub")
     if not claims:

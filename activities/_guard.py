@@ -19,7 +19,7 @@ from stanch.guards import Attempt, GuardState, Refusal, Stop, check
 from stanch.guards import check_action as judge_action
 from stanch.guards.breaker import open_scopes
 from stanch.guards.touch import REMOVES
-from stanch.leases import ApprovalProof, Lease, SuspendSpec, target_of
+from stanch.leases import ApprovalProof, Lease, target_of
 from stanch.records import Budget
 from stanch.seats import active, still
 
@@ -82,7 +82,7 @@ def check_lease(world: World, lease: Lease) -> None:
             raise Refused("what was approved is not what would be blocked", code="A201", hint="ask again")
     blast, share = blast_of(world, lease.spec, point=lease.point)
     attempt = Attempt(
-        action="user.suspend" if isinstance(lease.spec, SuspendSpec) else "block.scope",
+        action={"suspend": "user.suspend", "limit": "limit.rate"}.get(lease.spec.kind, "block.scope"),
         mode=_mode(lease.mode),
         approved=lease.approval is not None,
         environment=lease.environment,

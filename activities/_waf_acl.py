@@ -13,11 +13,13 @@ from typing import Any
 from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
 
 from activities._aws import LockConflict, NotThere, outcome
+from activities._waf_config import WebAclTarget
 from activities._waf_rules import Rule
 from stanch.errors import Rejected, RetrySafe, Uncertain
 
 UNKNOWN = "StanchUnknownMembers"
-_HARMLESS = frozenset({"WebACL.LockToken"})  # moto repeats the token there; it is no setting that could be lost
+# moto repeats the token there; it is no setting that could be lost
+_HARMLESS = frozenset({"WebACL.LockToken", "RuleGroup.LockToken", "IPSet.LockToken"})
 _LONGEST_PAUSE = 2.0
 _PAGE = 100
 _PAGES = 50
@@ -53,8 +55,8 @@ class Acl:
 Change = Callable[[Acl], Sequence[Rule] | None]
 
 
-def watch_unknown_members(client: Any) -> None:
-    """Make answers of GetWebACL name the members that this botocore does not know, which its parser would drop."""
+def watch_unknown_members(client: Any, operation: str = "GetWebACL") -> None:
+    """Make answers of a read name the members that this botocore does not know, which its parser would drop."""
 
     def compare(
         operation_model: OperationModel,
@@ -71,7 +73,14 @@ def watch_unknown_members(client: Any) -> None:
         found = unknown_members(raw, operation_model.output_shape)
         customized_response_dict[UNKNOWN] = tuple(place for place in found if place not in _HARMLESS)
 
-    client.meta.events.register("before-parse.wafv2.GetWebACL", compare)
+    client.meta.events.register(f"before-parse.wafv2.{operation}", compare)
+
+
+def carried(client: Any, kind: str) -> list[str]:
+    """Members of a kind of object that an update must send back: all that can be both read and written."""
+    model = client.meta.service_model
+    written = set(model.operation_model(f"Update{kind}").input_shape.members)
+    return sorted(written & set(model.shape_for(kind).members))
 
 
 def unknown_members(value: Any, shape: Shape | None, place: str = "") -> Iterator[str]:
@@ -106,9 +115,7 @@ class WebAcls:
         self._client = client
         self._scope = scope
         self._attempts = attempts
-        model = client.meta.service_model
-        written = set(model.operation_model("UpdateWebACL").input_shape.members)
-        self._carried = sorted(written & set(model.shape_for("WebACL").members))
+        self._carried = carried(client, "WebACL")
         watch_unknown_members(client)
 
     def find(self, name: str) -> AclRef:
@@ -163,7 +170,7 @@ class WebAcls:
             try:
                 token = self._write(acl, rules)
             except LockConflict:
-                _pause(attempt)
+                pause(attempt)
             except Uncertain as error:
                 # Safe to compute again: with the same token at most one of the two writes can succeed.
                 if last is not None:
@@ -193,6 +200,33 @@ class WebAcls:
         return str((answer.get("WebACL") or {}).get("ARN", ""))
 
 
+def ref_of(acls: WebAcls, target: WebAclTarget) -> AclRef:
+    """The web ACL that a host's entry names.
+
+    Raises:
+        NotThere: there is none of that name.
+    """
+    if target.arn:
+        name, identity = target.arn.split("/")[2:4]
+        return AclRef(name, identity, target.arn)
+    return acls.find(target.name)
+
+
+def protecting(acls: WebAcls, target: WebAclTarget) -> AclRef:
+    """The same, once it is known to stand in front of what it is said to protect.
+
+    Raises:
+        Rejected: it does not.
+    """
+    ref = ref_of(acls, target)
+    if target.resource and acls.of_resource(target.resource) != ref.arn:
+        raise Rejected(
+            f"web ACL {ref.name} is not in front of the configured resource",
+            hint="associate it, or correct resource",
+        )
+    return ref
+
+
 def refuse_unwritable(acl: Acl) -> None:
     """Refuse a web ACL that we could not write back unchanged, or that is not its owner's to change.
 
@@ -210,5 +244,6 @@ def refuse_unwritable(acl: Acl) -> None:
         )
 
 
-def _pause(attempt: int) -> None:
+def pause(attempt: int) -> None:
+    """Wait a moment, each time longer, so that writers who met do not meet again."""
     time.sleep(random.uniform(0.0, min(_LONGEST_PAUSE, 0.1 * 2**attempt)))  # noqa: S311  jitter, not a secret

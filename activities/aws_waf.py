@@ -8,7 +8,7 @@ from typing import Any
 
 from activities._aws import NotThere, make_client
 from activities._section import read_section
-from activities._waf_acl import Acl, AclRef, WebAcls, digest, refuse_unwritable
+from activities._waf_acl import Acl, AclRef, WebAcls, digest, protecting, ref_of, refuse_unwritable
 from activities._waf_config import WafConfig, WebAclTarget
 from activities._waf_rules import (
     AttachmentId,
@@ -50,7 +50,7 @@ class AwsWaf:
         wanted = [group_of(word, self._config.versions) for word in dict.fromkeys(groups)]
         if not wanted:
             raise Rejected("no managed rule group was named", hint="name at least one group")
-        ref = self._protected(self._target(host))
+        ref = protecting(self._acls, self._target(host))
         prefix = prefix_for(case_id, key)
 
         def change(acl: Acl) -> Sequence[Rule] | None:
@@ -120,7 +120,7 @@ class AwsWaf:
     def _check(self, host: str, target: WebAclTarget) -> Check:
         name = f"{self.name}: web ACL of {host}"
         try:
-            acl = self._acls.read(self._protected(target))
+            acl = self._acls.read(protecting(self._acls, target))
             refuse_unwritable(acl)
         except ConnectorError as error:
             return Check(name, ok=False, detail=error.message, fix=error.hint)
@@ -133,24 +133,9 @@ class AwsWaf:
             raise Rejected("no web ACL is configured for this host", hint=hint)
         return found
 
-    def _protected(self, target: WebAclTarget) -> AclRef:
-        ref = self._ref(target)
-        if target.resource and self._acls.of_resource(target.resource) != ref.arn:
-            raise Rejected(
-                f"web ACL {ref.name} is not in front of the configured resource",
-                hint="associate it, or correct resource",
-            )
-        return ref
-
-    def _ref(self, target: WebAclTarget) -> AclRef:
-        if target.arn:
-            name, identity = target.arn.split("/")[2:4]
-            return AclRef(name, identity, target.arn)
-        return self._acls.find(target.name)
-
     def _locate(self, acl_name: str) -> AclRef:
         by_arn = [one for one in self._config.web_acls.values() if one.arn and one.acl_name == acl_name]
-        return self._ref(by_arn[0]) if by_arn else self._acls.find(acl_name)
+        return ref_of(self._acls, by_arn[0]) if by_arn else self._acls.find(acl_name)
 
     def _fits(self, acl: Acl, new: Sequence[Rule]) -> None:
         needed = self._acls.weigh(new)

@@ -23,12 +23,24 @@ from stanch.actions.blocks import (
     Lifted,
     ObservedBlock,
     ObserveParams,
+    Rate,
     Scope,
 )
 from stanch.actions.identity import Suspend
 from stanch.catalog import Params, Queue
 from stanch.errors import Rejected
-from stanch.leases import MAX_TTL_SECONDS, BlockSpec, Lease, LeaseSpec, LeaseState, SuspendSpec, target_of
+from stanch.fitting import refuse_unfit
+from stanch.leases import (
+    MAX_TTL_SECONDS,
+    BlockSpec,
+    Lease,
+    LeaseSpec,
+    LeaseState,
+    LimitSpec,
+    Principal,
+    SuspendSpec,
+    target_of,
+)
 from stanch.ports import PointPort
 from stanch.ports_traffic import Counts
 from stanch.records import LeaseRow
@@ -49,6 +61,16 @@ def spec_of(params: Params) -> LeaseSpec:
             return _block(params).counting
         case Scope():
             return _block(params)
+        case Rate():
+            return LimitSpec(
+                host=params.host,
+                path=params.path,
+                methods=_methods(params),
+                principal=_principal(params),
+                requests=params.requests,
+                seconds=round(params.per.total_seconds()),
+                by=params.by,
+            )
         case Address():
             return BlockSpec(host=params.host, path=params.path, ips=(params.ip,))
         case Suspend():
@@ -58,15 +80,22 @@ def spec_of(params: Params) -> LeaseSpec:
 
 
 def _block(params: Scope | ObserveParams) -> BlockSpec:
-    methods = params.methods or ((params.method,) if params.method else ())
-    principal = params.principal if params.principal and not params.principal.empty else None
     return BlockSpec(
         host=params.host,
         path=params.path,
-        methods=tuple(sorted({method.upper() for method in methods})),
-        principal=principal,
+        methods=_methods(params),
+        principal=_principal(params),
         ips=tuple(params.ips),
     )
+
+
+def _methods(params: Scope | Rate | ObserveParams) -> tuple[str, ...]:
+    methods = params.methods or ((params.method,) if params.method else ())
+    return tuple(sorted({method.upper() for method in methods}))
+
+
+def _principal(params: Scope | Rate | ObserveParams) -> Principal | None:
+    return params.principal if params.principal and not params.principal.empty else None
 
 
 def ttl_of(params: Any) -> timedelta:
@@ -77,7 +106,7 @@ def ttl_of(params: Any) -> timedelta:
 
 def point_of(world: World, spec: LeaseSpec, at: str) -> str:
     """The point that serves what the specification is about."""
-    about = spec.host if isinstance(spec, BlockSpec) else USERS + spec.user_id
+    about = USERS + spec.user_id if isinstance(spec, SuspendSpec) else spec.host
     return world.serving("point", about, at=at)
 
 
@@ -101,6 +130,7 @@ def lease_of(world: World, job: Job, params: Any) -> Lease:
         source=scene.source,
         approval=job.call.approval,
         requested_by=scene.requested_by or "stanch",
+        severity=scene.finding.severity if scene.finding else "",
     )
 
 
@@ -208,12 +238,13 @@ def _example(line: Mapping[str, str]) -> str:
 def _observe(world: World, job: Job, params: ObserveParams) -> ObservedBlock:
     """What the counted block would have denied by now, or the standing one has; that neither is there is an error."""
     spec = _block(params) if params.standing else _block(params).counting
-    point: PointPort = world.connector("point", point_of(world, spec, params.at))
-    if not isinstance(point, Counts):
-        raise Rejected("this point cannot count without denying", code="L016", hint="see docs/blocks.md")
+    name = point_of(world, spec, params.at)
+    point: PointPort = world.connector("point", name)
+    refuse_unfit(point, spec.counting)
     if not any(owned.target == target_of(spec) for owned in point.list_owned()):
         raise Rejected("there is nothing to observe", code="L017", hint="`block.count` with the same scope first")
-    found = point.observed(spec, window=params.window)
+    counting: Counts = world.connector("point", name)
+    found = counting.observed(spec, window=params.window)
     return ObservedBlock(
         requests=found.requests,
         clients=found.clients,
@@ -230,6 +261,7 @@ IMPLEMENTATIONS: Mapping[str, Any] = {
     "block.ip": _hold,
     "block.count": _hold,
     "block.observe": _observe,
+    "limit.rate": _hold,
     "user.suspend": _hold,
     "block.lift": _lift,
     "user.resume": _lift,

@@ -33,6 +33,7 @@ from activities._envoy_results import added, removed, taken_out, target_in, targ
 from activities._section import read_section
 from stanch.errors import Rejected
 from stanch.estimating import Truth
+from stanch.fitting import Need
 from stanch.leases import Applied, BlockSpec, Lease, target_of
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
 from stanch.ports_traffic import Exposure
@@ -73,6 +74,8 @@ class EnvoyConfig(BaseModel):
 
 class EnvoyPoint:
     """Implements PointPort. Only policies named `stanch-*` are ever changed; everything else is carried over."""
+
+    expresses = frozenset({Need.COUNT})
 
     def __init__(self, name: str, config: EnvoyConfig, *, compile_block: Compile = compile_policy) -> None:
         self.name = name

@@ -15,12 +15,14 @@ from activities._guard import check_lease, generation
 from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
-from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, StanchError
-from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
+from stanch.errors import ConnectorError, DependencyError, Refused, StanchError
+from stanch.fitting import refuse_unfit
+from stanch.leases import EVICTED, Applied, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
-from stanch.ports_traffic import Counts
 from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
+
+MAX_SHOWN = 10_000
 
 
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:
@@ -60,10 +62,20 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
     _write(world, call, [*ends, *_outcomes(restored, "restore", results)])
     _siem.reconciled(world, results, held=[*call.adds, *restored], gone=call.holders, outcomes=call.outcomes)
+    _write(world, call, _evicted(world, call, results))
     _tell(world, call.outcomes, results, call)
     return ReconcileReply(
         digest=done.digest, results=tuple((item.target, item.ok, item.code, item.reason) for item in results)
     )
+
+
+def _evicted(world: World, call: Reconcile, results: Sequence[Applied]) -> list[Entry]:
+    """What stood and had to make room, in the ledger of everybody who held it."""
+    asked = {*call.removes, *(lease.target for lease in call.adds)}
+    gone = {item.target: item.reason for item in results if item.code == EVICTED and item.target not in asked}
+    rows = world.records.leases(point=call.point, limit=MAX_SHOWN) if gone else ()
+    held = [row.lease for row in rows if row.lease.target in gone and row.state is LeaseState.HELD]
+    return [_entry(one, "evict", "outcome", {"code": EVICTED, "reason": gone[one.target]}) for one in held]
 
 
 def _whole(world: World, point: PointPort, call: Reconcile) -> tuple[list[Lease], list[Lease]]:
@@ -85,12 +97,6 @@ def _restorable(world: World, point: PointPort, vanished: Sequence[Lease]) -> li
     return restored
 
 
-def _can_count(point: PointPort, lease: Lease) -> None:
-    """A point that knows nothing of counting would deny what was only to be counted."""
-    if isinstance(lease.spec, BlockSpec) and lease.spec.effect == "count" and not isinstance(point, Counts):
-        raise Rejected("this point cannot count without denying", code="L016", hint="see docs/blocks.md")
-
-
 def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:
     """Guard and consent per lease, right before the write; what is refused is reported, the rest goes on."""
     allowed: list[Lease] = []
@@ -98,7 +104,7 @@ def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[lis
     for lease in adds:
         try:
             check_lease(world, lease)
-            _can_count(point, lease)
+            refuse_unfit(point, lease.spec)
             allowed.append(lease)
         except (Refused, ConnectorError) as error:
             refused.append(Applied(target=lease.target, ok=False, code=error.code, reason=error.message))

@@ -49,11 +49,12 @@ class Vendor:
             self.updates.append(time.monotonic())
             return True
 
-    def edit(self, name: str, body: bytes) -> None:
+    def edit(self, name: str, body: bytes) -> bool:
         """What a person does at the vendor's console."""
         with self._lock:
             self.entries[name] = body
             self._token += 1
+        return True
 
 
 class SlowPoint:

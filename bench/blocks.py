@@ -1,8 +1,9 @@
 """Many addresses blocked at once at a vendor that takes one update a second.
 
-Run `python -m bench.blocks [COUNT]`. Signals, the writer, guards, ledger and records are the real ones, on an embedded
-Temporal; the vendor is a stand-in that somebody else edits all the while. Prints the time from the last request stored
-to the last update, how many updates it took, what is missing and whether anything foreign has changed.
+Run `python -m bench.blocks [COUNT] [waf]`. Signals, the writer, guards, ledger and records are the real ones, on an
+embedded Temporal; the vendor is a stand-in that somebody else edits all the while: a set under a lock token or, with
+`waf`, the stand-in of AWS WAF with the real connector. Prints the time from the last request stored to the last update,
+how many updates it took, what is missing and whether anything foreign has changed.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 
 from activities._world import World
 from bench._slow_point import OURS, SlowPoint, Vendor
+from bench._waf_vendor import WafVendor
 from stanch import contract
 from stanch.keys import Keys
 from stanch.leases import BlockSpec, Lease, LeaseState, target_of
@@ -69,11 +71,12 @@ def lease(number: int, end: datetime) -> Lease:
     )
 
 
-async def measure(count: int, *, patience: float = 120.0) -> Outcome:
+async def measure(count: int, *, patience: float = 120.0, waf: bool = False) -> Outcome:
     """Hold `count` leases at once and wait until all stand."""
     with (
         tempfile.TemporaryDirectory() as name,
         EmbeddedTemporal(database=Path(name) / "temporal.db", durable=False) as temporal,
+        ExitStack() as stack,
     ):
         folder = Path(name)
         points = {POINT: {"kind": "memory", "hosts": ["*.example.com"]}}
@@ -82,8 +85,9 @@ async def measure(count: int, *, patience: float = 120.0) -> Outcome:
         keys = Keys(settings)
         records = Records(settings.url_of_records, keys.ledger)
         world = World(settings=settings, records=records, policy=PolicyStore(settings), keys=keys)
-        vendor = Vendor(entries={f"customer-{number}": b"theirs" for number in range(20)})
-        world._built["point", POINT] = SlowPoint(vendor)
+        theirs = {f"customer-{number}": b"theirs" for number in range(20)}
+        vendor = stack.enter_context(WafVendor(HOST)) if waf else Vendor(entries=theirs)
+        world._built["point", POINT] = vendor.point if isinstance(vendor, WafVendor) else SlowPoint(vendor)
         world.loop = asyncio.get_running_loop()
         world.client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
         try:
@@ -92,11 +96,11 @@ async def measure(count: int, *, patience: float = 120.0) -> Outcome:
             records.close()
 
 
-async def _run(world: World, vendor: Vendor, count: int, patience: float) -> Outcome:
+async def _run(world: World, vendor: Vendor | WafVendor, count: int, patience: float) -> Outcome:
     assert world.client is not None
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
     leases = [lease(number, end) for number in range(count)]
-    edits: dict[str, bytes] = {f"customer-{number}": b"theirs" for number in range(20)}
+    edits: dict[str, bytes] = dict(vendor.read()[0])
     with ThreadPoolExecutor(64) as threads:
         async with (
             make_worker(world.client, world, "core", threads),
@@ -137,13 +141,13 @@ async def _ask(client: Client, one: Lease, turns: asyncio.Semaphore) -> None:
         )
 
 
-async def _edit(vendor: Vendor, edits: dict[str, bytes]) -> None:
+async def _edit(vendor: Vendor | WafVendor, edits: dict[str, bytes]) -> None:
     """Somebody else at the vendor's console, several times a second."""
     number = 0
     while True:
         name, body = f"customer-{number % 30}", f"edit {number}".encode()
-        edits[name] = body
-        vendor.edit(name, body)
+        if vendor.edit(name, body):
+            edits[name] = body.replace(b" ", b"-") if isinstance(vendor, WafVendor) else body
         number += 1
         await asyncio.sleep(0.3)
 
@@ -154,7 +158,7 @@ def _held(world: World) -> int:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 500
-    print(json.dumps(asdict(asyncio.run(measure(count)))))
+    print(json.dumps(asdict(asyncio.run(measure(count, waf="waf" in sys.argv[2:])))))
 
 
 if __name__ == "__main__":

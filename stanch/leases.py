@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 MAX_TTL_SECONDS = 7 * 24 * 3600
 MAX_CLAIM = 256
 NAMED_CLAIMS = {"jti": "token_id", "sub": "user_id", "client_id": "client_id", "sid": "session_id"}
+EVICTED = "L018"  # code of a block that had to make room at its point, or found none
 
 
 class Wire(BaseModel):
@@ -28,6 +29,24 @@ def claim_path(name: str) -> tuple[str, ...]:
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in name[1:].split("/"))
 
 
+class Credential(Wire):
+    """An opaque credential by the SHA-256 of its whole value, in hex, so that no block holds the credential itself.
+
+    Args:
+        name: the header or cookie that carries it.
+    """
+
+    name: str = Field(min_length=1, max_length=64)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class BodyValue(Wire):
+    """A value in a JSON body, by its JSON pointer (RFC 6901)."""
+
+    pointer: str = Field(pattern=r"^/", max_length=512)
+    value: str = Field(min_length=1, max_length=200)
+
+
 class Principal(Wire):
     """Who is blocked; every field given must match. A token is named by its id (claim `jti`), a user by `sub`.
 
@@ -41,6 +60,10 @@ class Principal(Wire):
     session_id: str | None = None
     token_hash: str | None = None
     jwt_claims: Annotated[dict[str, str], Field(min_length=1, max_length=4)] | None = None
+    header: Credential | None = None
+    cookie: Credential | None = None
+    body: BodyValue | None = None
+    api_key: str | None = None
 
     @field_validator("jwt_claims")
     @classmethod
@@ -61,7 +84,12 @@ class Principal(Wire):
     @property
     def empty(self) -> bool:
         """True where nobody in particular is named."""
-        return not self.claims() and not self.token_hash
+        return not self.claims() and not self.token_hash and not self.in_request
+
+    @property
+    def in_request(self) -> bool:
+        """True where the request itself is looked at (header, cookie, body), which not every point can do."""
+        return bool(self.header or self.cookie or self.body)
 
 
 class BlockSpec(Wire):
@@ -92,7 +120,26 @@ class SuspendSpec(Wire):
     user_id: str
 
 
-LeaseSpec = BlockSpec | SuspendSpec
+class LimitSpec(Wire):
+    """Requests that may come only so often, counted for each client apart; scoped as a block is.
+
+    Args:
+        requests: at most so many in `seconds`.
+        by: what tells clients apart: `ip`, or `header:NAME`.
+    """
+
+    kind: Literal["limit"] = "limit"
+    host: str
+    path: str = "/**"
+    methods: tuple[str, ...] = ()
+    principal: Principal | None = None
+    ips: tuple[str, ...] = ()
+    requests: int
+    seconds: int = 60
+    by: str = "ip"
+
+
+LeaseSpec = BlockSpec | SuspendSpec | LimitSpec
 
 
 def target_of(spec: LeaseSpec) -> str:
@@ -135,6 +182,7 @@ class Lease(Wire):
     source: str = ""
     approval: ApprovalProof | None = None
     requested_by: str = "system"
+    severity: str = ""  # of the finding; decides who stays where a point has no room for all
 
 
 class LeaseState(StrEnum):

@@ -9,7 +9,7 @@ from typing import Any
 
 from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
-from stanch.leases import BlockSpec, Lease, Principal
+from stanch.leases import Lease, LimitSpec, Principal, SuspendSpec
 from stanch.records import TimelineItem
 from stanch.sinks.text import one_line
 
@@ -166,9 +166,11 @@ _TELLERS: Mapping[str, Callable[[TimelineItem, Known], str]] = MappingProxyType(
 def words_of(lease: Lease) -> str:
     """What is denied, in one line."""
     spec = lease.spec
-    if not isinstance(spec, BlockSpec):
+    if isinstance(spec, SuspendSpec):
         return f"user {spec.user_id}"
     who = {name: value for name, value in (spec.principal or Principal()) if value}
     parts = [",".join(spec.methods) or "every method", f"{spec.host}{spec.path}"]
-    parts += [f"{name} {value}" for name, value in who.items()]
+    parts += [f"{name} {getattr(value, 'name', getattr(value, 'pointer', value))}" for name, value in who.items()]
+    if isinstance(spec, LimitSpec):
+        parts.append(f"beyond {spec.requests} in {spec.seconds} s for each {spec.by}")
     return " ".join([*parts, *(f"from {ip}" for ip in spec.ips)])

@@ -14,7 +14,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 from stanch import contract
 from stanch.catalog import Queue
 from stanch.interpreter.state import Mutable
-from stanch.leases import Lease, LeaseOutcome, LeaseState
+from stanch.leases import EVICTED, Lease, LeaseOutcome, LeaseState
 from stanch.wire_points import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
 
 ATTEMPT = timedelta(seconds=60)
@@ -229,6 +229,9 @@ class EnforcementWorkflow:
         self._settle_told({outcome.lease_id: outcome for outcome in told}, done)
         for target in {lease.target: None for lease in adds if lease.target not in done}:
             self._refuse(target, results.get(target, (False, "L001", "the point gave no answer")), now)
+        for target in results.keys() - {*removes, *(lease.target for lease in adds)}:
+            if results[target][1] == EVICTED:
+                self._evict(target, results[target][2], now)
         self._suspect = frozenset()
         if any(lease.lease_id in self._doubtful for lease in adds):
             self._doubtful.clear()  # it was the point that failed, not these leases
@@ -254,6 +257,14 @@ class EnforcementWorkflow:
             lease = self._state.leases.pop(lease_id).lease
             self._state.leaving.pop(lease_id, None)
             self._state.pending.append(_outcome(lease, LeaseState.REFUSED, now, code=code, reason=reason))
+
+    def _evict(self, target: str, reason: str, now: datetime) -> None:
+        """The point let go of it to make room; all who hold it are told, and it is not put back."""
+        self._state.applied.pop(target, None)
+        for lease_id in [name for name, held in self._state.leases.items() if held.lease.target == target]:
+            lease = self._state.leases.pop(lease_id).lease
+            self._state.leaving.pop(lease_id, None)
+            self._state.pending.append(_outcome(lease, LeaseState.LIFTED, now, code=EVICTED, reason=reason))
 
     async def _failed(self, adds: list[Lease], *, busy: bool = False) -> None:
         """An attempt gave no answer: back off by a timer, look for the bad lease, give up adds after 15 minutes.

@@ -61,6 +61,19 @@ class Address(Params):
     at: str = ""
 
 
+class Rate(Params):
+    host: str
+    path: str = "/**"
+    method: str = ""
+    methods: tuple[str, ...] = ()
+    principal: Principal | None = None
+    requests: int = Field(ge=1, le=2_000_000_000)
+    per: Duration = timedelta(minutes=1)
+    by: str = Field(default="ip", pattern=r"^(ip|header:[A-Za-z0-9_-]{1,64})$")
+    ttl: Duration = _DAY
+    at: str = ""
+
+
 class Lift(Params):
     lease_id: str
 
@@ -107,7 +120,14 @@ def lift_of(_params: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str,
     return {"lease_id": outputs["lease_id"]}
 
 
-_PERMISSIONS = MappingProxyType({"envoy": ("write to the listener file's directory", "read the admin interface")})
+_WAF = (
+    *("wafv2:GetRuleGroup", "wafv2:ListRuleGroups", "wafv2:CreateRuleGroup", "wafv2:UpdateRuleGroup"),
+    *("wafv2:GetIPSet", "wafv2:ListIPSets", "wafv2:CreateIPSet", "wafv2:UpdateIPSet", "wafv2:DeleteIPSet"),
+    *("wafv2:GetWebACL", "wafv2:ListWebACLs", "wafv2:UpdateWebACL", "wafv2:CheckCapacity"),
+)
+_PERMISSIONS = MappingProxyType(
+    {"envoy": ("write to the listener file's directory", "read the admin interface"), "aws_waf": _WAF}
+)
 
 ACTIONS = (
     ActionSpec(
@@ -139,6 +159,21 @@ ACTIONS = (
         total=timedelta(minutes=15),
         permissions=_PERMISSIONS,
         example="{id: block_ip, do: block.ip, with: {host: api.example.com, ip: 192.0.2.10, ttl: 1h}}",
+    ),
+    ActionSpec(
+        name="limit.rate",
+        title="Let matching requests through only so often",
+        effect=Effect.CHANGE,
+        params=Rate,
+        outputs=Held,
+        queue=Queue.CONTAIN,
+        inverse="block.lift",
+        undo_with=lift_of,
+        undo_class=UndoClass.REMOVE_OWN,
+        leased=True,
+        total=timedelta(minutes=15),
+        permissions=MappingProxyType({"aws_waf": _WAF}),
+        example="{id: slow, do: limit.rate, with: {host: api.example.com, path: /login, requests: 100, ttl: 4h}}",
     ),
     ActionSpec(
         name="block.count",

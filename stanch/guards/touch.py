@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from stanch.guards import targets
-from stanch.leases import BlockSpec, LeaseSpec, Principal, SuspendSpec
+from stanch.leases import BlockSpec, LeaseSpec, LimitSpec, Principal, SuspendSpec
 from stanch.shapes import is_items
 from stanch.views import ActorView
 
@@ -89,7 +89,7 @@ def _tokens(who: ActorView | Principal) -> list[str]:
     return [token for token in (who.token_id, who.token_hash, who.session_id) if token is not None]
 
 
-def _block(spec: BlockSpec) -> dict[str, list[str]]:
+def _block(spec: BlockSpec | LimitSpec) -> dict[str, list[str]]:
     who = spec.principal or Principal()
     return {
         "host": [spec.host],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -19,6 +21,8 @@ _FLAT = {
     "XssMatchStatement": 40,
     "IPSetReferenceStatement": 1,
 }
+_RESERVED = {"awswaf", "aws", "waf", "rulegroup", "webacl", "regexpatternset", "ipset", "managed"}
+_UNSUPPORTED = re.compile(r"\(\?[=!<>P]|\(\?\(|\\[1-9KRCX]")
 _GROUPS = ("ManagedRuleGroupStatement", "RuleGroupReferenceStatement")
 _REFERENCES = {
     "IPSetReferenceStatement": "IPSet",
@@ -46,11 +50,35 @@ def validate(rules: Sequence[Rule], *, resolve: Resolve, in_group: bool, bodies:
             raise invalid(f"rules share a {member}", "RULE")
     for rule in rules:
         _rule(rule, in_group=in_group, bodies=bodies)
+        _labels(rule)
         for kind, body in leaves(rule["Statement"]):
+            if kind == "RegexMatchStatement":
+                _expression(str(body["RegexString"]))
+            if kind == "ByteMatchStatement" and len(base64.b64decode(body["SearchString"])) > 200:
+                raise AwsError("WAFLimitsExceededException", "a search string has 200 bytes")
             if kind in _REFERENCES:
                 resolve(_REFERENCES[kind], body["ARN"])
             elif kind == "ManagedRuleGroupStatement":
                 managed_group(body)
+
+
+def _labels(rule: Rule) -> None:
+    labels = rule.get("RuleLabels", [])
+    if len(labels) > 100:
+        raise AwsError("WAFLimitsExceededException", "a rule has 100 labels")
+    for label in labels:
+        parts = str(label["Name"]).split(":")
+        if len(parts) > 6 or any(not part or len(part) > 128 or part in _RESERVED for part in parts):
+            raise invalid("a label has five namespaces and a name, each of 1 to 128 characters", "LABEL")
+
+
+def _expression(text: str) -> None:
+    if _UNSUPPORTED.search(text):
+        raise invalid("WAF has no look-around, back references or atomic groups", "REGEX_PATTERN")
+    try:
+        re.compile(text)
+    except re.error:
+        raise invalid("not a regular expression", "REGEX_PATTERN") from None
 
 
 def _rule(rule: Rule, *, in_group: bool, bodies: Mapping[str, Any]) -> None:
@@ -92,8 +120,11 @@ def _weight(kind: str, body: Mapping[str, Any], resolve: Resolve) -> int:
         return int(resolve("RuleGroup", body["ARN"])["Capacity"])
     if kind == "RateBasedStatement":
         return 2 + 30 * len(body.get("CustomKeys", []))
+    if body.get("IPSetForwardedIPConfig", {}).get("Position") == "ANY":
+        return 5
     transformations = [item for item in body.get("TextTransformations", []) if item["Type"] != "NONE"]
-    return _base(kind, body) + 10 * len(transformations)
+    double = 2 if "JsonBody" in body.get("FieldToMatch", {}) else 1
+    return double * _base(kind, body) + 10 * len(transformations)
 
 
 def _base(kind: str, body: Mapping[str, Any]) -> int:

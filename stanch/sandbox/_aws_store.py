@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import time
 import uuid
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -17,6 +18,9 @@ KINDS = {"WebACL": "webacl", "RuleGroup": "rulegroup", "IPSet": "ipset", "RegexP
 ACL_CAPACITY = 5000
 PER_KIND = 100
 ADDRESSES = 10_000
+STATES = 200  # so many are kept for what has not arrived everywhere yet
+GROUP_REFERENCES = 50
+GROUP_RATES = 4
 _NEVER_STORED = frozenset({"Scope", "LockToken", "Tags"})
 
 
@@ -46,6 +50,7 @@ class Store:
         self._region = region
         self._entities: list[Entity] = []
         self.protected: dict[str, Entity] = {}  # resource ARN -> web ACL
+        self._states: list[tuple[float, dict[str, Mapping[str, Any]]]] = []
 
     def all(self, kind: str, scope: str) -> list[Entity]:
         found = [entity for entity in self._entities if (entity.kind, entity.scope) == (kind, scope)]
@@ -81,12 +86,14 @@ class Store:
         entity.tags = {tag["Key"]: tag["Value"] for tag in request.get("Tags", [])}
         self._fill(entity, request)
         self._entities.append(entity)
+        self._keep()
         return entity
 
     def update(self, kind: str, request: Mapping[str, Any]) -> Entity:
         """Replace everything that an update can set; members left out go back to their defaults."""
         entity = self._locked(kind, request)
         self._fill(entity, request)
+        self._keep()
         return entity
 
     def delete(self, kind: str, request: Mapping[str, Any]) -> Entity:
@@ -95,6 +102,16 @@ class Store:
             raise AwsError("WAFAssociatedItemException", f"the {kind} is in use")
         self._entities.remove(entity)
         return entity
+
+    def past(self, moment: float) -> Mapping[str, Mapping[str, Any]]:
+        """Every object by ARN as it was at a moment of the monotonic clock."""
+        known = [state for at, state in self._states if at <= moment]
+        return known[-1] if known else {}
+
+    def _keep(self) -> None:
+        """An update never changes a body, it makes a new one, so that the bodies themselves may be kept."""
+        state: dict[str, Mapping[str, Any]] = {entity.arn: entity.body for entity in self._entities}
+        self._states = [*self._states[-STATES:], (time.monotonic(), state)]
 
     def resolve(self, kind: str, arn: str) -> Mapping[str, Any]:
         return self.by_arn(arn, kind).body
@@ -112,6 +129,8 @@ class Store:
     def _fill(self, entity: Entity, request: Mapping[str, Any]) -> None:
         asked = {name: deepcopy(value) for name, value in request.items() if name not in _NEVER_STORED}
         fixed = {"Name": entity.name, "Id": entity.id, "ARN": entity.arn}
+        if "IPAddressVersion" in entity.body:
+            fixed["IPAddressVersion"] = entity.body["IPAddressVersion"]  # chosen once
         body = {"Description": "", **asked, **fixed}
         if entity.kind in ("WebACL", "RuleGroup"):
             body.setdefault("Rules", [])
@@ -127,6 +146,8 @@ class Store:
         in_group = entity.kind == "RuleGroup"
         bodies = body.get("CustomResponseBodies", {})
         rules.validate(body["Rules"], resolve=self.resolve, in_group=in_group, bodies=bodies)
+        if in_group:
+            _check_quotas(body["Rules"])
         used = rules.capacity(body["Rules"], self.resolve)
         # The capacity of a rule group is chosen once; that of a web ACL follows its rules.
         limit = int(entity.body.get("Capacity", body.get("Capacity", 0))) if in_group else ACL_CAPACITY
@@ -146,6 +167,15 @@ def _references(body: Mapping[str, Any]) -> Iterator[str]:
         for _, statement in rules.leaves(rule["Statement"]):
             if "ARN" in statement:
                 yield str(statement["ARN"])
+
+
+def _check_quotas(given: list[Mapping[str, Any]]) -> None:
+    kinds = [kind for rule in given for kind, _ in rules.leaves(rule["Statement"])]
+    rated = sum("RateBasedStatement" in rule["Statement"] for rule in given)
+    if sum(kind.endswith("SetReferenceStatement") for kind in kinds) > GROUP_REFERENCES:
+        raise AwsError("WAFLimitsExceededException", "a rule group refers to sets 50 times at most")
+    if rated > GROUP_RATES:
+        raise AwsError("WAFLimitsExceededException", "a rule group has 4 rate-based rules at most")
 
 
 def _check_addresses(body: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stanch.sandbox import _aws_rules as rules
+from stanch.sandbox._aws_judge import Asked, Judge, Verdict
 from stanch.sandbox._aws_managed import GROUPS
 from stanch.sandbox._aws_shapes import AwsError, check, invalid, service
 from stanch.sandbox._aws_store import Entity, Store
@@ -30,7 +31,9 @@ class WafV2:
         self._traffic = Traffic()
         self._exists = exists
         self._last_write: dict[str, float] = {}
+        self._judge = Judge()
         self.writes_per_second: float | None = None
+        self.propagation = 0.0
         self._special: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
             "CheckCapacity": self._check_capacity,
             "AssociateWebACL": self._associate,
@@ -72,6 +75,14 @@ class WafV2:
     def tamper(self, acl_name: str, change: Callable[[Answer], None], *, scope: str = "REGIONAL") -> None:
         """Change a stored web ACL behind the API's back: members of the future, Firewall Manager's mark."""
         change(self._acl(acl_name, scope).body)
+
+    def judge(self, acl_name: str, asked: Asked) -> Verdict:
+        """What a web ACL does to a request, as its rules were `propagation` seconds ago."""
+        past = self._store.past(time.monotonic() - self.propagation)
+        acl = next((one for one in past.values() if one["Name"] == acl_name and "DefaultAction" in one), None)
+        if acl is None:
+            return Verdict("ALLOW")
+        return self._judge.decide(acl, asked, lambda _, arn: past[arn])
 
     def _acl(self, name: str, scope: str) -> Entity:
         for entity in self._store.all("WebACL", scope):

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from stanch.sandbox._aws_edge import AwsEdge
+from stanch.sandbox._aws_judge import Asked, Verdict
 from stanch.sandbox._aws_moto import Mirror, Moto, Pair, Reply
 from stanch.sandbox._aws_seed import Seeded, seed
 from stanch.sandbox._aws_shapes import AwsError
@@ -62,16 +64,21 @@ class AwsStandin(Standin):
 
     Faults are scripted by operation name (`UpdateWebACL`, `AdminDisableUser`). Besides the common modes, `answer_with`
     makes one for any error code. The ledger has an entry for every call that changed something, named by operation.
+
+    Args:
+        witness: repeat each WAFv2 call at moto, for comparison.
     """
 
     name = "aws"
 
-    def __init__(self, *, ledger: Path | None = None, port: int = 0, region: str = "eu-central-1") -> None:
+    def __init__(
+        self, *, ledger: Path | None = None, port: int = 0, region: str = "eu-central-1", witness: bool = True
+    ) -> None:
         super().__init__(ledger=ledger, port=port)
         self.region = region
         self.account = "".join(secrets.choice("123456789") for _ in range(12))
         self._moto = Moto(account=self.account, region=region)
-        self._mirror = Mirror(self._moto)
+        self._mirror = Mirror(self._moto) if witness else None
         self._lock = threading.Lock()
         self.waf = WafV2(account=self.account, region=region, exists=self._moto.exists)
         self.calls: Counter[str] = Counter()  # every request that was answered, as `service:Operation`
@@ -80,7 +87,7 @@ class AwsStandin(Standin):
     @property
     def pairs(self) -> list[Pair]:
         """What moto answered to the WAFv2 calls it has, next to our own answers."""
-        return self._mirror.pairs
+        return [] if self._mirror is None else self._mirror.pairs
 
     def section(self, **more: Any) -> dict[str, Any]:
         """The common part of a connector's section that reaches this stand-in."""
@@ -95,6 +102,15 @@ class AwsStandin(Standin):
         """Let a web ACL see traffic, so that samples exist (`Seen` says what each request matches)."""
         with self._lock:
             self.waf.feed(acl_name, requests)
+
+    def edge(self, acl_name: str) -> AwsEdge:
+        """An API behind a web ACL, where requests are really denied."""
+
+        def decide(asked: Asked) -> Verdict:
+            with self._lock:
+                return self.waf.judge(acl_name, asked)
+
+        return AwsEdge(decide)
 
     def _application(self) -> Callable[[Mapping[str, Any], Receive, Send], Awaitable[None]]:
         async def app(scope: Mapping[str, Any], receive: Receive, send: Send) -> None:
@@ -131,7 +147,8 @@ class AwsStandin(Standin):
             request = json.loads(call.body or b"{}")
             with self._lock:
                 answer = json.loads(json.dumps(self.waf.call(call.operation, request)))
-                self._mirror.repeat(call.operation, request, answer)
+                if self._mirror is not None:
+                    self._mirror.repeat(call.operation, request, answer)
         except AwsError as error:
             return _json(error.status, error.body)
         return _json(200, answer)

@@ -1,0 +1,194 @@
+"""AWS WAF as an enforcement point: leases become rules and pooled addresses in rule groups of our own."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from activities import _waf_sight
+from activities._aws import make_client
+from activities._envoy_policy import PREFIX, parse_name
+from activities._section import read_section
+from activities._waf_acl import WebAcls, protecting
+from activities._waf_attach import attach
+from activities._waf_config import WafPointConfig
+from activities._waf_entry import Dialect, Entry, Tag, compile_lease
+from activities._waf_match import Claims, Reading, no_claims
+from activities._waf_plan import Plan
+from activities._waf_shelf import Limits
+from activities._waf_standing import Standing
+from activities._waf_store import WafStore
+from activities._waf_write import Writer
+from stanch.errors import Rejected
+from stanch.fitting import Need
+from stanch.leases import EVICTED, Applied, BlockSpec, Lease
+from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
+
+
+class WafPoint:
+    """Implements PointPort. In the customer's web ACL stands one reference to our groups, and nothing else of ours."""
+
+    expresses = frozenset({Need.REQUEST, Need.LIMIT})
+
+    def __init__(self, name: str, config: WafPointConfig, *, claims: Claims = no_claims) -> None:
+        self.name = name
+        self.base_url = config.base_url
+        self._config = config
+        self._prefix = config.group or PREFIX + re.sub(r"[^\w-]", "-", name, flags=re.ASCII)[:50]
+        client = make_client("wafv2", config)
+        self._acls = WebAcls(client, scope=config.scope, attempts=config.lock_attempts)
+        self._dialect = Dialect(
+            reading=Reading(ignore_case=config.ignore_case, base_paths=config.base_paths, claims=claims),
+            addresses=config.addresses,
+            header=config.forwarded_header,
+            secret=config.canary_secret.get_secret_value().encode() if config.canary_secret else b"",
+        )
+        self._writer = Writer(
+            WafStore(client, scope=config.scope, prefix=self._prefix, pace=config.pace),
+            prefix=self._prefix,
+            limits=Limits(groups=config.max_groups),
+            capacity=config.capacity,
+            attach=self._attach,
+            attempts=config.lock_attempts,
+        )
+
+    def reconcile(
+        self,
+        *,
+        adds: Sequence[Lease],
+        removes: Sequence[str],
+        wanted: Sequence[Lease] | None,
+        expected: str,
+        known: Sequence[Lease] = (),
+    ) -> Reconciled:
+        """See PointPort.
+
+        Where there is no room, what is of least risk makes room or waits: its result says so with code L018.
+
+        Raises:
+            Mismatch: our entries are not what `expected` says and the full set was not given.
+            RetrySafe, Uncertain, AuthBlocked, Rejected: as AWS answered; what was done is found again by the next read.
+        """
+
+        def check(standing: Standing) -> None:
+            if wanted is None and standing.digest() != expected:
+                raise Mismatch
+
+        goal = {lease.target: lease for lease in (*adds, *(wanted or ()))}
+        entries, refused = self._compiled(goal.values())
+        gone = set(removes) - goal.keys()  # what else stands may be a lease not yet told, or somebody else's
+        made, after = self._writer.change(entries, lambda tag: tag.target in gone, check)
+        return Reconciled(digest=after.digest(), results=tuple(_results(goal, gone, refused, made, after)))
+
+    def list_owned(self) -> Sequence[Owned]:
+        """Our entries, from AWS alone; what bears our name and cannot be read has no end."""
+        standing = self._writer.read()
+        tags = {tag.name: _owned(tag) for shelf in standing.shelves() for tag in shelf.tags()}
+        rules = (str(rule["Name"]) for group in standing.groups for rule in group.rules)
+        unread = (found for name in rules if name not in tags and (found := parse_name(name)) is not None)
+        return [*tags.values(), *unread]
+
+    def take_out(self, entries: Sequence[Owned]) -> Sequence[Applied]:
+        """See PointPort; an entry that was renewed has another name, and stays."""
+        names = {entry.name for entry in entries}
+        _, after = self._writer.change([], lambda tag: tag.name in names, lambda _: None)
+        standing = {tag.name: tag.target for shelf in after.shelves() for tag in shelf.tags()}
+        return [_taken_out(entry, standing) for entry in entries]
+
+    def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
+        return _waf_sight.estimate(spec, window=window)
+
+    def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
+        return _waf_sight.usage(window=window)
+
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+        return []
+
+    def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int]:
+        """What got through is in no log that is read here.
+
+        Raises:
+            Rejected: always, since none would be a claim.
+        """
+        raise Rejected("no log of this web ACL is read, so nobody knows what got through", hint=_waf_sight.NO_LOG)
+
+    def canary(self, target: str) -> Mapping[str, str]:
+        """Headers that make a probe match the block of this target, without anybody's credential."""
+        return _waf_sight.canary(self._writer.read(), target, self._dialect)
+
+    def deciding_target(self, agent: str, *, since: datetime) -> str | None:
+        """No log is read, so nobody knows whose block denied a request."""
+        return None
+
+    def serves(self, host: str) -> bool:
+        """The host has a web ACL of ours."""
+        return any(fnmatchcase(host.lower().rstrip("."), pattern.lower()) for pattern in self._config.web_acls)
+
+    def doctor(self) -> Sequence[Check]:
+        """Every link between Stanch, its rule groups and the web ACLs they stand in."""
+        return _waf_sight.examine(self.name, self._config, self._acls, self._writer, self._prefix)
+
+    def _attach(self, groups: Mapping[str, str]) -> None:
+        room = (self._config.capacity, self._config.wcu_limit)
+        refs = {ref.arn: ref for ref in (protecting(self._acls, one) for one in self._config.web_acls.values())}
+        for ref in refs.values():
+            attach(self._acls, ref, groups, behind=self._config.behind, room=room)
+
+    def _compiled(self, leases: Iterable[Lease]) -> tuple[list[Entry], dict[str, str]]:
+        """Entries, and the reason for each target that cannot become one."""
+        ready: list[Entry] = []
+        refused: dict[str, str] = {}
+        now = datetime.now(UTC)
+        for lease in leases:
+            try:
+                entry = compile_lease(lease, self._dialect, now=now)
+                if not self.serves(str(getattr(lease.spec, "host", ""))):
+                    raise Rejected("no web ACL is configured for this host", hint="add it to `web_acls`")
+                ready.append(entry)
+            except Rejected as error:
+                refused[lease.target] = f"{error.message}; {error.hint}" if error.hint else error.message
+        return ready, refused
+
+
+def _results(
+    goal: Mapping[str, Lease], gone: set[str], refused: Mapping[str, str], made: Plan, after: Standing
+) -> Iterable[Applied]:
+    standing = {tag.target: tag for shelf in after.shelves() for tag in shelf.tags()}
+    for target in sorted(gone):
+        yield Applied(target=target, ok=target not in standing)
+    for target, lease in goal.items():
+        tag = standing.get(target)
+        if target in refused:
+            yield Applied(target=target, ok=False, code=Rejected.default_code, reason=refused[target])
+        elif target in made.refused:
+            yield Applied(target=target, ok=False, code=EVICTED, reason=made.refused[target])
+        elif tag is None or tag.expires != int(lease.expires_at.timestamp()) or not after.inside(target):
+            yield Applied(target=target, ok=False, code=Rejected.default_code, reason="it is not in what was read back")
+        else:
+            yield Applied(target=target, ok=True, proof={"rule": tag.name})
+    for target, tag in made.evicted.items():
+        if target not in goal:
+            reason = f"it made room for a block of higher risk (its own was {tag.risk} of 9)"
+            yield Applied(target=target, ok=False, code=EVICTED, reason=reason, proof={"state": "evicted"})
+
+
+def _owned(tag: Tag) -> Owned:
+    return Owned(tag.name, tag.case_id, datetime.fromtimestamp(tag.expires, UTC), tag.target)
+
+
+def _taken_out(entry: Owned, standing: Mapping[str, str]) -> Applied:
+    if entry.name in standing:
+        return Applied(target=entry.name, ok=False)
+    proof = {"state": "renewed"} if entry.target and entry.target in standing.values() else {}
+    return Applied(target=entry.name, ok=True, proof=proof)
+
+
+def build(name: str, section: Mapping[str, Any]) -> WafPoint:
+    """The point from its section of stanch.toml."""
+    return WafPoint(name, read_section(WafPointConfig, name, section))
+
+
+CONNECTOR = Connector(port="point", kind="aws_waf", build=build)
