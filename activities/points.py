@@ -14,8 +14,8 @@ from activities._guard import check_lease
 from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
-from stanch.errors import ConnectorError, DependencyError, Refused, StanchError
-from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
+from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, StanchError
+from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
 from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
@@ -72,11 +72,21 @@ def _guarded(world: World, adds: Sequence[Lease]) -> tuple[list[Lease], list[App
     refused: list[Applied] = []
     for lease in adds:
         try:
+            _fits_point(world, lease)
             check_lease(world, lease)
             allowed.append(lease)
         except (Refused, ConnectorError) as error:
             refused.append(Applied(target=lease.target, ok=False, code=error.code, reason=error.message))
     return allowed, refused
+
+
+def _fits_point(world: World, lease: Lease) -> None:
+    """A point that does not know API keys would deny everybody else in its place, so it is never asked to."""
+    who = lease.spec.principal if isinstance(lease.spec, BlockSpec) else None
+    if who is not None and who.api_key:
+        point: PointPort = world.connector("point", lease.point)
+        if not getattr(point, "knows_api_keys", False):
+            raise Rejected("this point cannot tell API keys apart", code="L016", hint="name another point with `at`")
 
 
 def _entries(leases: Sequence[Lease], verb: str, what: str) -> list[Entry]:

@@ -20,13 +20,17 @@ class Wire(BaseModel):
 
 
 class Principal(Wire):
-    """Who is blocked; every field given must match. A token is named by its id (claim `jti`), a user by `sub`."""
+    """Who is blocked; every field given must match. A token is named by its id (claim `jti`), a user by `sub`.
+
+    `api_key` is the id of a key at the gateway that gave it out, never the key itself; only such gateways can match it.
+    """
 
     token_id: str | None = None
     user_id: str | None = None
     client_id: str | None = None
     session_id: str | None = None
     token_hash: str | None = None
+    api_key: str | None = None
 
     def claims(self) -> dict[str, str]:
         """The JWT claims a gateway can compare (RFC 7519 jti and sub, RFC 9068 client_id, OIDC sid)."""
@@ -36,7 +40,7 @@ class Principal(Wire):
     @property
     def empty(self) -> bool:
         """True where nobody in particular is named."""
-        return not self.claims() and not self.token_hash
+        return not self.claims() and not self.token_hash and not self.api_key
 
 
 class BlockSpec(Wire):
@@ -60,7 +64,20 @@ class SuspendSpec(Wire):
     user_id: str
 
 
-LeaseSpec = BlockSpec | SuspendSpec
+class KeySpec(Wire):
+    """An API key that opens nothing any more, or, where a usage plan is named, not what that plan covers."""
+
+    kind: Literal["key"] = "key"
+    key_id: str
+    plan_id: str = ""
+
+
+LeaseSpec = BlockSpec | SuspendSpec | KeySpec
+
+
+def is_item(spec: LeaseSpec) -> bool:
+    """True where each target is an entry of its own at its point, with a writer of its own; requests are one set."""
+    return not isinstance(spec, BlockSpec)
 
 
 def target_of(spec: LeaseSpec) -> str:
