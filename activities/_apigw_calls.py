@@ -48,7 +48,7 @@ class Gateway:
         with outcome("GetApiKey", write=False):
             return _key(self.client.get_api_key(apiKey=identity, includeValue=False))
 
-    def keys(self) -> Iterator[Key]:
+    def every_key(self) -> Iterator[Key]:
         for item in self._pages("GetApiKeys", self.client.get_api_keys, includeValues=False):
             yield _key(item)
 

@@ -24,7 +24,9 @@ class Deployments:
         self._gateway = gateway
         self._mode = mode
 
-    def check(self, place: Place, resources: Iterable[Mapping[str, Any]], *, ours: frozenset[Spot] = frozenset()) -> None:
+    def check(
+        self, place: Place, resources: Iterable[Mapping[str, Any]], *, ours: frozenset[Spot] = frozenset()
+    ) -> None:
         """Whether a deployment may be made now; `ours` are methods that we have changed ourselves.
 
         Raises:
@@ -57,6 +59,13 @@ class Deployments:
         stage = self._gateway.stage(place.api, place.stage)
         found = self._gateway.deployment(place.api, str(stage["deploymentId"]))
         return str(found.get("description", ""))
+
+    def runs(self, place: Place, spot: Mapping[str, str], state: Mapping[str, Any]) -> bool:
+        """True where the stage runs a method with this authorization."""
+        stage = self._gateway.stage(place.api, place.stage)
+        found = self._gateway.deployment(place.api, str(stage["deploymentId"]))
+        method = ((found.get("apiSummary") or {}).get(spot["path"]) or {}).get(spot["method"]) or {}
+        return _told(method) == (state["type"], state["key"])
 
     def make(self, place: Place, mark: str) -> str:
         """Deploy the stage; the mark in its description says what for, so that a second attempt can tell."""

@@ -12,11 +12,9 @@ from stanch.errors import ConnectorError
 from stanch.ports import Check
 
 
-def checks(
-    name: str, gateway: Gateway, places: Places, deployments: Deployments, *, canary: bool
-) -> Sequence[Check]:
+def checks(name: str, gateway: Gateway, places: Places, deployments: Deployments, *, canary: bool) -> Sequence[Check]:
     """Nothing is changed."""
-    found = [_tried(f"{name}: API keys", "", lambda: next(gateway.keys(), None))]
+    found = [_tried(f"{name}: API keys", "", lambda: next(gateway.every_key(), None))]
     for host, place in places.all().items():
         found += _of_stage(f"{name}: {host}", gateway, place, deployments)
     if not canary:

@@ -70,10 +70,10 @@ class KeyItems:
                 continue
             if target in notes_of(key):
                 return key
-        return next((key for key in self._gateway.keys() if target in notes_of(key)), None)
+        return next((key for key in self._gateway.every_key() if target in notes_of(key)), None)
 
     def owned(self) -> list[Owned]:
-        return [note.owned(key.id) for key in self._gateway.keys() for note in notes_of(key).values()]
+        return [note.owned(key.id) for key in self._gateway.every_key() for note in notes_of(key).values()]
 
     def state(self, lease: Lease) -> str:
         """The hold as the vendor has it, for a digest; "" where there is none."""
@@ -118,7 +118,9 @@ class KeyItems:
                 self._gateway.drop_key(item, key.id)
             stands = self._gateway.has_key(item, key.id)
         if stands:
-            raise Uncertain("API Gateway accepted the change, but a read does not show it", hint="look at the key there")
+            raise Uncertain(
+                "API Gateway accepted the change, but a read does not show it", hint="look at the key there"
+            )
 
     def _give_back(self, key: Key, target: str, item: str, *, shared: bool) -> str:
         if shared:
@@ -140,7 +142,9 @@ class KeyItems:
                 return "still held by another case"
             back = self._gateway.has_key(item, key.id)
         if not back:
-            raise Uncertain("API Gateway accepted the change, but a read does not show it", hint="look at the key there")
+            raise Uncertain(
+                "API Gateway accepted the change, but a read does not show it", hint="look at the key there"
+            )
         return "given back"
 
     def _noted(self, key: str, target: str, note: KeyNote | None) -> None:

@@ -16,7 +16,9 @@ from stanch.ports import Owned
 
 PREFIX = "stanch:"  # then the target; several cases may hold one key, each with a tag of its own
 FLAG = "enabled"  # what was taken is the key's own flag
-_TEXT = re.compile(r"(?P<note>v1 case=\S+ until=\d+ target=[0-9a-f]+) took=(?P<took>[A-Za-z0-9]+(?:/[A-Za-z0-9]+)*)", re.A)
+_TEXT = re.compile(
+    r"(?P<note>v1 case=\S+ until=\d+ target=[0-9a-f]+) took=(?P<took>[A-Za-z0-9]+(?:/[A-Za-z0-9]+)*)", re.A
+)
 _CASE_LETTERS = 64
 _TAG_LETTERS = 256
 

@@ -61,11 +61,18 @@ class Places:
                 listed.append(place)
         return found
 
-    def of(self, host: str) -> Place:
+    def serves(self, host: str) -> bool:
+        return self._found(host) is not None
+
+    def _found(self, host: str) -> Place | None:
         """By the host's own name first, then by `*.domain`, the longest first."""
         host = host.lower()
         parents = (f"*.{host.split('.', cut)[cut]}" for cut in range(1, host.count(".") + 1))
-        found = next((self._apis[word] for word in (host, *parents) if word in self._apis), None)
+        return next((self._apis[word] for word in (host, *parents) if word in self._apis), None)
+
+    def of(self, host: str) -> Place:
+        """Rejected where no API is configured for the host."""
+        found = self._found(host)
         if found is None:
             hint = f"add it to apis of connector {self._name}"
             raise Rejected("no REST API is configured for this host", code="L010", hint=hint)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from activities._apigw_calls import Gateway
+from activities._apigw_changes import Changes
 from activities._apigw_deploy import Deployments
 from activities._apigw_doctor import checks
 from activities._apigw_keys import KeyItems, key_of
@@ -35,6 +36,7 @@ class GatewayPoint:
         self.gateway = Gateway(make_client("apigateway", config), config.region)
         self.places = Places(config.apis, name=name)
         self.deployments = Deployments(self.gateway, config.deploy)
+        self.changes = Changes(self.gateway, self.deployments)
         self._keys = KeyItems(self.gateway, self.places)
         self._policies = PolicySet(self.gateway, self.places, self.deployments, canary=self._canary)
 
@@ -47,7 +49,7 @@ class GatewayPoint:
         expected: str,
         known: Sequence[Lease] = (),
     ) -> Reconciled:
-        """See PointPort. Lifts come first; keys are entries of their own and stand in the digest where they are named."""
+        """See PointPort. Lifts come first; keys are entries of their own, in the digest where they are named."""
         named = {lease.target: lease for lease in [*(wanted or ()), *adds] if lease.target not in removes}
         told = [*named.values(), *known]
         items = bool(told) and all(is_item(lease.spec) for lease in told)
@@ -98,7 +100,9 @@ class GatewayPoint:
         keyed = [lease for lease in leases if key_of(lease.spec)]
         others = [lease for lease in leases if not key_of(lease.spec)]
         foreign = [lease for lease in others if not isinstance(lease.spec, BlockSpec)]
-        results = [_refused(lease.target, "V002", "this point holds requests and API keys, no users") for lease in foreign]
+        results = [
+            _refused(lease.target, "V002", "this point holds requests and API keys, no users") for lease in foreign
+        ]
         blocks = [lease for lease in others if isinstance(lease.spec, BlockSpec)]
         results += self._policies.change(blocks, set()).values() if blocks else []
         return [*results, *map(self._hold_key, keyed)]

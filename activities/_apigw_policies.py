@@ -15,6 +15,7 @@ from stanch.ports import Owned
 
 KIND = "policy"
 
+
 class PolicySet:
     """Our statements in the policies of all configured APIs."""
 

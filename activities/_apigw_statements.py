@@ -104,6 +104,8 @@ def compiled(lease: Lease, place: Place, *, canary: str, paths: Sequence[str]) -
     """The statements that deny what a lease names, and its probe on the same endpoint.
 
     Args:
+        lease: the block.
+        place: the stage that serves its host.
         canary: what the probe sends as its Referer; a resource policy can compare no other header but the user agent.
         paths: of the API's resources, to see that no other one is hit.
 

@@ -15,7 +15,9 @@ from stanch.views import ActorView
 
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
-TIMED = frozenset({"block.scope", "block.ip", "limit.rate", "user.suspend", "key.disable", "apigw.remove_key_from_plan"})
+TIMED = frozenset(
+    {"block.scope", "block.ip", "limit.rate", "user.suspend", "key.disable", "apigw.remove_key_from_plan"}
+)
 WHOLE_HOST = frozenset({"policy.attach"})
 REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
 REMOVES |= {"key.enable", "apigw.return_key_to_plan", "apigw.restore"}

@@ -9,7 +9,7 @@ from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 
 from stanch.sandbox import _apigw_patch as patch
 from stanch.sandbox._apigw_keys import Params, new_id, page

@@ -144,7 +144,9 @@ class Keys:
 
     def tag_resource(self, p: Params) -> None:
         tags = self._tags(p["resourceArn"])
-        wrong = [key for key, value in p["tags"].items() if not _TAG_KEY.fullmatch(key) or not _TAG_VALUE.fullmatch(value)]
+        wrong = [
+            key for key, value in p["tags"].items() if not _TAG_KEY.fullmatch(key) or not _TAG_VALUE.fullmatch(value)
+        ]
         if wrong or any(key.lower().startswith("aws:") for key in p["tags"]):
             raise bad("a tag has letters that are not allowed")
         if len(tags | dict(p["tags"])) > MOST_TAGS:

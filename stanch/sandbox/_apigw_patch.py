@@ -96,7 +96,7 @@ def out_of_map(name: str) -> Apply:
     return do
 
 
-_SETTINGS = {
+_SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "throttling/rateLimit": ("throttlingRateLimit", rate),
     "throttling/burstLimit": ("throttlingBurstLimit", whole),
     "metrics/enabled": ("metricsEnabled", boolean),

@@ -84,6 +84,8 @@ def read(operation: str, path: Mapping[str, str], query: Sequence[tuple[str, str
         ApigwError: a member that the model does not have, lacks, or has of another type.
     """
     shape = service().operation_model(operation).input_shape
+    if shape is None:
+        return Asked(operation, {})
     params = _placed(shape, path, query) | _in_body(shape, body)
     report = ParamValidator().validate(params, shape)
     if report.has_errors():

@@ -37,7 +37,9 @@ def seed_api(gateway: ApiGatewayStandin, host: str = "api.example.com") -> Seede
     gateway.traffic.hosts[host] = (api, "prod")
     boto = client("apigateway", gateway.url, gateway.region)
     plan = boto.create_usage_plan(
-        name=f"{host} clients", apiStages=[{"apiId": api, "stage": "prod"}], throttle={"rateLimit": 100.0, "burstLimit": 50}
+        name=f"{host} clients",
+        apiStages=[{"apiId": api, "stage": "prod"}],
+        throttle={"rateLimit": 100.0, "burstLimit": 50},
     )["id"]
     made = {name: boto.create_api_key(name=name, enabled=True, tags={"team": "pay"}) for name in CLIENTS}
     for key in made.values():
@@ -56,6 +58,8 @@ def rest_api(boto: Any, name: str, *, stage: str = "prod") -> tuple[str, str]:
         paths[path] = boto.create_resource(restApiId=api, parentId=paths[parent], pathPart=part)["id"]
         place = {"restApiId": api, "resourceId": paths[path], "httpMethod": method}
         boto.put_method(**place, authorizationType="NONE", apiKeyRequired=needs_key)
-    authorizer = boto.create_authorizer(restApiId=api, name="tokens", type="TOKEN", identitySource="method.request.header.Authorization")
+    authorizer = boto.create_authorizer(
+        restApiId=api, name="tokens", type="TOKEN", identitySource="method.request.header.Authorization"
+    )
     boto.create_deployment(restApiId=api, stageName=stage)
     return api, str(authorizer["id"])

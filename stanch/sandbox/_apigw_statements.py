@@ -42,7 +42,14 @@ def expanded(text: str, where: str) -> str:
 def _check(one: Mapping[str, Any]) -> None:
     if one["Effect"] not in ("Allow", "Deny") or one["Action"] != "execute-api:Invoke" or one["Principal"] != "*":
         raise ValueError
-    if not _SID.fullmatch(one.get("Sid", "")) or set(one) - {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}:
+    if not _SID.fullmatch(one.get("Sid", "")) or set(one) - {
+        "Sid",
+        "Effect",
+        "Principal",
+        "Action",
+        "Resource",
+        "Condition",
+    }:
         raise ValueError
     for operator, keys in one.get("Condition", {}).items():
         if operator not in _CONDITIONS or set(keys) - _CONDITIONS[operator]:

@@ -1,4 +1,4 @@
-"""Traffic through the API Gateway stand-in: a deployed stage decides by policy, key, authorizer, limits and contract."""
+"""Traffic through the API Gateway stand-in: what a deployed stage says by policy, key, limit and contract."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]
 
 from stanch.sandbox._apigw_apis import Apis
 from stanch.sandbox._apigw_keys import Keys
@@ -160,7 +160,9 @@ def _contract(deployed: Mapping[str, Any], method: Mapping[str, Any], request: R
     if rules is None:
         return None
     if rules["validateRequestParameters"]:
-        lacking = [name for name, needed in method.get("requestParameters", {}).items() if needed and not _given(name, request)]
+        lacking = [
+            name for name, needed in method.get("requestParameters", {}).items() if needed and not _given(name, request)
+        ]
         if lacking:
             return Answer(400, "BadRequestException", f"Missing required request parameters: {sorted(lacking)}")
     if rules["validateRequestBody"]:
@@ -179,6 +181,6 @@ def _given(name: str, request: Request) -> bool:
 
 def _valid(schema: Mapping[str, Any], body: bytes) -> bool:
     try:
-        return jsonschema.Draft4Validator(schema).is_valid(json.loads(body))
+        return bool(jsonschema.Draft4Validator(schema).is_valid(json.loads(body)))
     except ValueError:
         return False
