@@ -90,6 +90,11 @@ class Apis:
         resource["methods"][p["httpMethod"]] = made
         return deepcopy(made)
 
+    def put_integration(self, p: Params) -> dict[str, Any]:
+        method = self._method(p)
+        method["methodIntegration"] = {"type": p["type"]}
+        return {"type": p["type"]}
+
     def get_method(self, p: Params) -> dict[str, Any]:
         return deepcopy(self._method(p))
 
@@ -98,6 +103,9 @@ class Apis:
         patch.apply_all(changed, p.get("patchOperations", ()), patch.METHOD)
         if changed["authorizationType"] in ("NONE", "AWS_IAM"):
             changed.pop("authorizerId", None)
+        for name in ("requestModels", "requestParameters", "requestValidatorId"):
+            if not changed.get(name):
+                changed.pop(name, None)
         self._sound(p["restApiId"], changed)
         self._resource(p["restApiId"], p["resourceId"])["methods"][p["httpMethod"]] = changed
         return deepcopy(changed)
@@ -118,8 +126,11 @@ class Apis:
 
     def create_deployment(self, p: Params) -> dict[str, Any]:
         api = self.api(p["restApiId"])
-        if not any(one["methods"] for one in api["resources"].values()):
+        methods = [method for one in api["resources"].values() for method in one["methods"].values()]
+        if not methods:
             raise bad("The REST API doesn't contain any methods")
+        if not all("methodIntegration" in method for method in methods):
+            raise bad("No integration defined for method")
         kept = ("policy", "resources", "validators", "models", "authorizers", "endpoint")
         made = {"id": new_id(), "description": p.get("description", ""), "createdDate": datetime.now(UTC)}
         made["snapshot"] = deepcopy({name: api[name] for name in kept})

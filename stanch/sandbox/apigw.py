@@ -7,6 +7,8 @@ import json
 import secrets
 import threading
 from collections import Counter
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from stanch.sandbox import _apigw_protocol as protocol
 from stanch.sandbox._apigw_apis import Apis
 from stanch.sandbox._apigw_keys import Keys
 from stanch.sandbox._apigw_protocol import ApigwError
-from stanch.sandbox._apigw_traffic import Answer, Request, Traffic
+from stanch.sandbox._apigw_traffic import Answer, Buckets, Request, Traffic
 from stanch.sandbox._server import Fault, Standin
 
 __all__ = ["Answer", "ApiGatewayStandin", "Request", "answer_with"]
@@ -68,6 +70,24 @@ class ApiGatewayStandin(Standin):
     def stop(self) -> None:
         self._edge.stop()
         super().stop()
+
+    def state(self) -> dict[str, Any]:
+        """A copy of everything that is kept, for `reset`."""
+        with self._lock:
+            kept = {"apis": self.apis.apis, "hosts": self.traffic.hosts}
+            return deepcopy({**kept, "keys": self.keys.keys, "plans": self.keys.plans, "members": self.keys.members})
+
+    def reset(self, state: Mapping[str, Any]) -> None:
+        """Go back to an earlier state; faults, counts and limits begin anew, the ledger goes on."""
+        with self._lock:
+            given = deepcopy(dict(state))
+            self.apis.apis, self.traffic.hosts = given["apis"], given["hosts"]
+            self.keys.keys, self.keys.plans, self.keys.members = given["keys"], given["plans"], given["members"]
+            self.keys.used.clear()
+            self.traffic.buckets = Buckets()
+            self.faults.clear()
+            self.calls.clear()
+            self.verbs.clear()
 
     def section(self, **more: Any) -> dict[str, Any]:
         """The common part of a connector's section that reaches this stand-in."""
