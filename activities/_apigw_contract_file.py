@@ -114,5 +114,5 @@ def _model(document: Mapping[str, Any], operation: Mapping[str, Any], schema: Dr
 
 def _unfit(why: str) -> Rejected:
     return Rejected(
-        f"the contract cannot be enforced: {why}", code="V048", hint="see `contract` in docs/api-gateway.md"
+        f"the contract cannot be enforced: {why}", code="V048", hint="see `contract` in the section of the connector"
     )
