@@ -58,6 +58,7 @@ _AUTH = frozenset(
         "UnrecognizedClientException",
     }
 )
+_FULL = "LimitExceededException"  # API Gateway answers it with 429 as well
 _UNSUPPORTED = frozenset({"InvalidAction", "NotImplemented", "UnknownOperationException"})
 _NOT_SENT = (boto.ConnectTimeoutError, boto.EndpointConnectionError, boto.ProxyConnectionError)
 _NO_CREDENTIALS = (
@@ -203,6 +204,8 @@ def _from_answer(operation: str, write: bool, error: boto.ClientError) -> Connec
     words = f"AWS answered {operation} with {code} (status {status})"
     if code in _CONFLICT:
         return LockConflict(words, retry_after=1.0, hint="it is read and computed again")
+    if code == _FULL:
+        return Rejected(words, hint="a quota of the account is used up; repeating the same call cannot help")
     if code in _TRANSIENT or status == 429:
         return RetrySafe(words, retry_after=_retry_after(meta), hint="AWS asks for fewer calls")
     if code in _AUTH or status in (401, 403):

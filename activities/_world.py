@@ -150,5 +150,8 @@ class World:
 
 
 def _patterns(section: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a section answers for: `serves` (users are `user:*`), else its hosts, else the hosts of its web ACLs."""
-    return tuple(section.get("serves") or section.get("hosts") or section.get("web_acls") or ())
+    """What a section answers for: `serves` (users are `user:*`), else its hosts, ACLs' or APIs' hosts."""
+    named = section.get("serves") or section.get("hosts") or section.get("web_acls")
+    if not named and section.get("apis"):
+        named = (*section["apis"], "key:*")  # a gateway that gives out keys answers for them
+    return tuple(named or ())

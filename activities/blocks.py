@@ -27,18 +27,21 @@ from stanch.actions.blocks import (
     Scope,
 )
 from stanch.actions.identity import Suspend
+from stanch.actions.keys import DisableKey, RemoveKey
 from stanch.catalog import Params, Queue
 from stanch.errors import Rejected
 from stanch.fitting import refuse_unfit
 from stanch.leases import (
     MAX_TTL_SECONDS,
     BlockSpec,
+    KeySpec,
     Lease,
     LeaseSpec,
     LeaseState,
     LimitSpec,
     Principal,
     SuspendSpec,
+    is_item,
     target_of,
 )
 from stanch.ports import PointPort
@@ -48,6 +51,7 @@ from stanch.wire_points import EnforcementInput, Release
 
 USERS = "user:"
 _EXAMPLES = 3
+KEYS = "key:"
 
 
 def spec_of(params: Params) -> LeaseSpec:
@@ -75,6 +79,10 @@ def spec_of(params: Params) -> LeaseSpec:
             return BlockSpec(host=params.host, path=params.path, ips=(params.ip,))
         case Suspend():
             return SuspendSpec(user_id=params.user_id)
+        case DisableKey():
+            return KeySpec(key_id=params.key_id)
+        case RemoveKey():
+            return KeySpec(key_id=params.key_id, plan_id=params.plan_id)
         case _:
             raise Rejected("this action is not held at a point", code="L011")
 
@@ -106,8 +114,18 @@ def ttl_of(params: Any) -> timedelta:
 
 def point_of(world: World, spec: LeaseSpec, at: str) -> str:
     """The point that serves what the specification is about."""
-    about = USERS + spec.user_id if isinstance(spec, SuspendSpec) else spec.host
-    return world.serving("point", about, at=at)
+    return world.serving("point", _about(spec), at=at)
+
+
+def _about(spec: LeaseSpec) -> str:
+    """What a section's `serves` is compared with."""
+    match spec:
+        case SuspendSpec():
+            return USERS + spec.user_id
+        case KeySpec():
+            return KEYS + spec.key_id
+        case _:
+            return spec.host
 
 
 def lease_of(world: World, job: Job, params: Any) -> Lease:
@@ -135,8 +153,8 @@ def lease_of(world: World, job: Job, params: Any) -> Lease:
 
 
 def shard_of(world: World, lease: Lease) -> str:
-    """Users are items with a writer each; traffic points are one set with one writer."""
-    return lease.target if isinstance(lease.spec, SuspendSpec) else ""
+    """Users and keys are items with a writer each; traffic points are one set with one writer."""
+    return lease.target if is_item(lease.spec) else ""
 
 
 def signal_point(world: World, lease: Lease, signal: str, message: Any) -> None:
@@ -263,7 +281,11 @@ IMPLEMENTATIONS: Mapping[str, Any] = {
     "block.observe": _observe,
     "limit.rate": _hold,
     "user.suspend": _hold,
+    "key.disable": _hold,
+    "apigw.remove_key_from_plan": _hold,
     "block.lift": _lift,
     "user.resume": _lift,
+    "key.enable": _lift,
+    "apigw.return_key_to_plan": _lift,
     "block.estimate": _estimate,
 }

@@ -46,6 +46,5 @@ def refuse_unfit(point: object, spec: LeaseSpec) -> None:
     """
     lacking = sorted(need.value for need in needs(spec) if not expresses(point, need))
     if lacking:
-        raise Rejected(
-            f"this point {lacking[0]}", code="L016", hint="name another point with `at`, or narrow it otherwise"
-        )
+        hint = "name another point with `at`, or narrow it otherwise"
+        raise Rejected(f"this point {lacking[0]}", code="L016", hint=hint)

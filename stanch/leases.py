@@ -51,7 +51,8 @@ class Principal(Wire):
     """Who is blocked; every field given must match. A token is named by its id (claim `jti`), a user by `sub`.
 
     `jwt_claims` are other claims of a verified token, by name or JSON pointer (`tenant`, `/realm_access/roles`); a list
-    has a value when one of its elements is that.
+    has a value when one of its elements is that. `api_key` is the id of a key at the gateway that gave it out, never
+    the key itself. What a point cannot compare it refuses (`stanch/fitting.py`).
     """
 
     token_id: str | None = None
@@ -84,7 +85,7 @@ class Principal(Wire):
     @property
     def empty(self) -> bool:
         """True where nobody in particular is named."""
-        return not self.claims() and not self.token_hash and not self.in_request
+        return not self.claims() and not self.token_hash and not self.in_request and not self.api_key
 
     @property
     def in_request(self) -> bool:
@@ -139,7 +140,20 @@ class LimitSpec(Wire):
     by: str = "ip"
 
 
-LeaseSpec = BlockSpec | SuspendSpec | LimitSpec
+class KeySpec(Wire):
+    """An API key that opens nothing any more, or, where a usage plan is named, not what that plan covers."""
+
+    kind: Literal["key"] = "key"
+    key_id: str
+    plan_id: str = ""
+
+
+LeaseSpec = BlockSpec | SuspendSpec | LimitSpec | KeySpec
+
+
+def is_item(spec: LeaseSpec) -> bool:
+    """True where each target is an entry of its own at its point, with a writer of its own; requests are one set."""
+    return isinstance(spec, SuspendSpec | KeySpec)
 
 
 def target_of(spec: LeaseSpec) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
-from stanch.leases import Lease, LimitSpec, Principal, SuspendSpec
+from stanch.leases import KeySpec, Lease, LimitSpec, Principal, SuspendSpec
 from stanch.records import TimelineItem
 from stanch.sinks.text import one_line
 
@@ -166,6 +166,8 @@ _TELLERS: Mapping[str, Callable[[TimelineItem, Known], str]] = MappingProxyType(
 def words_of(lease: Lease) -> str:
     """What is denied, in one line."""
     spec = lease.spec
+    if isinstance(spec, KeySpec):
+        return f"API key {spec.key_id}" + (f" in usage plan {spec.plan_id}" if spec.plan_id else "")
     if isinstance(spec, SuspendSpec):
         return f"user {spec.user_id}"
     who = {name: value for name, value in (spec.principal or Principal()) if value}

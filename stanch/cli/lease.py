@@ -47,6 +47,8 @@ def what(spec: dict[str, Any]) -> str:
     """What is denied, in one line."""
     if spec.get("kind") == "suspend":
         return f"user {spec['user_id']}"
+    if spec.get("kind") == "key":
+        return f"API key {spec['key_id']}" + (f" in usage plan {spec['plan_id']}" if spec.get("plan_id") else "")
     principal: dict[str, Any] = spec.get("principal") or {}
     who = {name: value for name, value in principal.items() if value}
     parts = [",".join(spec.get("methods") or ["*"]), f"{spec['host']}{spec['path']}"]

@@ -9,15 +9,16 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from stanch.guards import targets
-from stanch.leases import BlockSpec, LeaseSpec, LimitSpec, Principal, SuspendSpec
+from stanch.leases import BlockSpec, KeySpec, LeaseSpec, LimitSpec, Principal, SuspendSpec
 from stanch.shapes import is_items
 from stanch.views import ActorView
 
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "block.count", "limit.rate"})
-TIMED = BLOCKS | {"user.suspend"}
+TIMED = BLOCKS | {"user.suspend", "key.disable", "apigw.remove_key_from_plan"}
 WHOLE_HOST = frozenset({"policy.attach"})
 REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
+REMOVES |= {"key.enable", "apigw.return_key_to_plan", "apigw.restore"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def touch_of(spec: LeaseSpec) -> Touch:
     """What a lease reaches."""
     if isinstance(spec, SuspendSpec):
         return _read({"user": [spec.user_id]}, timed=True)
+    if isinstance(spec, KeySpec):
+        return _read({"client key": [spec.key_id]}, timed=True)
     return _read(_block(spec), denies=True, timed=True)
 
 
@@ -97,6 +100,7 @@ def _block(spec: BlockSpec | LimitSpec) -> dict[str, list[str]]:
         "address": list(spec.ips),
         "user": _given(who.user_id),
         "client": _given(who.client_id),
+        "client key": _given(who.api_key),
         "token": _tokens(who),
         "claim": list((who.jwt_claims or {}).values()),
     }

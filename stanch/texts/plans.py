@@ -22,6 +22,8 @@ _LIMITS: Mapping[str, str] = MappingProxyType(
         "block.ip": "An address is blocked",
         "policy.enforce": "A security policy blocks what its rules match",
         "user.suspend": "A user is suspended",
+        "key.disable": "An API key is disabled",
+        "apigw.remove_key_from_plan": "An API key is taken out of a usage plan",
         "token.revoke": "A token is revoked",
     }
 )

@@ -15,7 +15,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from stanch import contract
 from stanch.catalog import Queue
 from stanch.contract import CaseView, FindingReport
-from stanch.leases import SuspendSpec
+from stanch.leases import is_item
 from stanch.reporting import CALL, bring
 from stanch.web.problems import WebError, unreachable
 from stanch.wire_points import EnforcementInput, Release
@@ -46,7 +46,7 @@ async def report(client: Client, case_id: str, message: FindingReport) -> None:
 async def release(client: Client, message: Release) -> None:
     """Tell the point's single writer to give a lease back."""
     lease = message.lease
-    shard = lease.target if isinstance(lease.spec, SuspendSpec) else ""
+    shard = lease.target if is_item(lease.spec) else ""
     async with reaching():
         await client.start_workflow(
             contract.ENFORCEMENT_WORKFLOW,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from activities._run import perform
 from stanch.actions.probes import Proven
 from stanch.catalog import Outputs, catalog
 from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, RetrySafe, Uncertain
-from stanch.leases import Applied
+from stanch.leases import Applied, BlockSpec
 from stanch.ports import Mismatch, Reconciled
 from stanch.ports_traffic import Exposure
 from stanch.wire_points import Reconcile

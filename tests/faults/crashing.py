@@ -129,6 +129,9 @@ class _Outbound(WorkflowOutboundInterceptor):
 _WRITERS = frozenset({"ticket.create", "ticket.close", "ticket.assign", "ticket.comment", "chat.message"})
 _WRITERS |= {"approval.show", "approval.close", "point.reconcile", "block.scope", "block.ip", "block.lift"}
 _WRITERS |= {"user.suspend", "user.resume", "token.revoke"}
+_WRITERS |= {"key.disable", "key.enable", "apigw.remove_key_from_plan", "apigw.return_key_to_plan"}
+_WRITERS |= {"apigw.throttle_method", "apigw.throttle_plan", "apigw.require_auth", "apigw.enforce_contract"}
+_WRITERS |= {"apigw.restore"}
 _WRITERS |= {"policy.attach", "policy.enforce", "policy.relax", "policy.detach"}
 
 
