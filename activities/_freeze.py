@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from activities._world import World
+from stanch.catalog import catalog
 from stanch.errors import DependencyError
 from stanch.guards import Attempt, GuardState, Refusal, Stop, check
-from stanch.leases import Applied, BlockSpec, Lease, SuspendSpec
+from stanch.leases import Applied, BlockSpec, Lease, verb_of
 from stanch.wire_points import Reconcile
 from stanch.wire_watch import INCIDENT
 
@@ -71,7 +72,7 @@ def frozen_targets(point: str, leases: Sequence[Lease], stops: tuple[Stop, ...])
 
 def _attempt(point: str, lease: Lease) -> Attempt:
     return Attempt(
-        action="user.resume" if isinstance(lease.spec, SuspendSpec) else "block.lift",
+        action=catalog()[verb_of(lease.spec)].inverse,
         mode="manual",
         removing=True,
         environment=lease.environment,

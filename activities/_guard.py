@@ -19,7 +19,7 @@ from stanch.guards import Attempt, GuardState, Refusal, Stop, check
 from stanch.guards import check_action as judge_action
 from stanch.guards.breaker import open_scopes
 from stanch.guards.touch import REMOVES
-from stanch.leases import ApprovalProof, KeySpec, Lease, LeaseSpec, LimitSpec, SuspendSpec, target_of
+from stanch.leases import ApprovalProof, Lease, target_of, verb_of
 from stanch.records import Budget
 from stanch.seats import active, still
 
@@ -82,7 +82,7 @@ def check_lease(world: World, lease: Lease) -> None:
             raise Refused("what was approved is not what would be blocked", code="A201", hint="ask again")
     blast, share = blast_of(world, lease.spec, point=lease.point)
     attempt = Attempt(
-        action=_action_of(lease.spec),
+        action=verb_of(lease.spec),
         mode=_mode(lease.mode),
         approved=lease.approval is not None,
         environment=lease.environment,
@@ -98,19 +98,6 @@ def check_lease(world: World, lease: Lease) -> None:
     state = guard_state(world, key=lease.lease_id).model_copy(update={"breakers": ()})
     _readable(state, lifting=False)
     _raise(check(lease.spec, attempt, policy=world.policy.current.guards, state=state))
-
-
-def _action_of(spec: LeaseSpec) -> str:
-    """The verb that halts and breakers of this kind of lease are named after."""
-    match spec:
-        case SuspendSpec():
-            return "user.suspend"
-        case KeySpec():
-            return "apigw.remove_key_from_plan" if spec.plan_id else "key.disable"
-        case LimitSpec():
-            return "limit.rate"
-        case _:
-            return "block.scope"
 
 
 def _covers_lease(request: ApprovalRequest, lease: Lease) -> bool:

@@ -1,4 +1,4 @@
-"""What a point must be able to express for a specification, so that it never makes a block wider than it was asked for."""
+"""What a point must be able to express for a specification, so that no block is wider than it was asked for."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from stanch.leases import BlockSpec, LeaseSpec, LimitSpec
 class Need(StrEnum):
     """Something that not every enforcement point can do; the value ends the sentence "this point ...".
 
-    A connector names what its point can do in a class attribute `expresses`, a frozenset of these; a point without it can
-    do none of them.
+    A connector names what its point can do in a class attribute `expresses`, a frozenset of these; a point
+    without it can do none of them.
     """
 
     COUNT = "cannot count without denying"

@@ -156,6 +156,19 @@ def is_item(spec: LeaseSpec) -> bool:
     return isinstance(spec, SuspendSpec | KeySpec)
 
 
+def verb_of(spec: LeaseSpec) -> str:
+    """The action that halts, guards and breakers of this kind of lease are named after."""
+    match spec:
+        case SuspendSpec():
+            return "user.suspend"
+        case KeySpec():
+            return "apigw.remove_key_from_plan" if spec.plan_id else "key.disable"
+        case LimitSpec():
+            return "limit.rate"
+        case BlockSpec():
+            return "block.scope"
+
+
 def target_of(spec: LeaseSpec) -> str:
     """The canonical identity of what a specification touches; two cases with the same target share one block."""
     body = json.dumps(spec.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"))

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from stanch.leases import BlockSpec, Lease, LeaseSpec, SuspendSpec
+from stanch.leases import BlockSpec, KeySpec, Lease, LeaseSpec, LimitSpec, SuspendSpec
 
 VERSION = "1.3.0"  # of the schema; Remediation Activity came with it
 CATEGORY, CLASS = 7, 7001
@@ -130,6 +130,8 @@ def _countermeasure(technique: _Technique) -> dict[str, Any]:
 def _about(spec: LeaseSpec) -> str:
     if isinstance(spec, SuspendSpec):
         return f"user {spec.user_id}"
+    if isinstance(spec, KeySpec):
+        return f"API key {spec.key_id}"
     methods = ",".join(spec.methods) or "any method"
     return f"{methods} {spec.host}{spec.path}"
 
@@ -138,6 +140,9 @@ def _observables(spec: LeaseSpec) -> Iterator[dict[str, Any]]:
     """Whom and where; type ids of the observable object: 1 host name, 2 IP address, 4 user name, 99 other."""
     if isinstance(spec, SuspendSpec):
         yield _observable("user.name", 4, "User Name", spec.user_id)
+        return
+    if isinstance(spec, KeySpec):
+        yield _observable("api_key.id", 99, "Other", spec.key_id)
         return
     yield _observable("host", 1, "Hostname", spec.host)
     for ip in spec.ips:
@@ -151,7 +156,7 @@ def _observable(name: str, type_id: int, kind: str, value: str) -> dict[str, Any
     return {"name": _cut(name), "type_id": type_id, "type": kind, "value": _cut(value)}
 
 
-def _named(spec: BlockSpec) -> list[tuple[str, str]]:
+def _named(spec: BlockSpec | LimitSpec) -> list[tuple[str, str]]:
     return sorted(spec.principal.claims().items()) if spec.principal is not None else []
 
 
