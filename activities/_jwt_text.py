@@ -47,17 +47,21 @@ def claims_named(principal: Principal | None, *, gateway: str) -> Mapping[str, s
 
 def claim_patterns(claims: Mapping[str, str]) -> list[str]:
     """Expressions (PCRE, RE2 and Rust alike) that each find one claim in a header with a token; all must match."""
+    return [f"(?:{'|'.join(spellings)})" for spellings in claim_spellings(claims)]
+
+
+def claim_spellings(claims: Mapping[str, str]) -> list[list[str]]:
+    """For each claim the expressions of which one must match."""
     return [_claim(name, value) for name, value in sorted(claims.items())]
 
 
-def _claim(name: str, value: str) -> str:
+def _claim(name: str, value: str) -> list[str]:
     """The member, written tight or with a space after the colon; whole numbers also without quotes."""
     key = json.dumps(name)
     spellings = [f'{key}{colon}"{value}"' for colon in (":", ": ")]
     if _NUMBER.fullmatch(value):
         spellings += [f"{key}{colon}{value}{end}" for colon in (":", ": ") for end in (",", "}")]
-    found = [_placed(text.encode(), offset) for text in spellings for offset in range(3)]
-    return f"(?:{'|'.join(found)})"
+    return [_placed(text.encode(), offset) for text in spellings for offset in range(3)]
 
 
 def _placed(text: bytes, offset: int) -> str:

@@ -31,6 +31,7 @@ class NginxRules:
         test, reload: commands, run without a shell; with no `reload`, SIGHUP goes to the process in `pid_file`.
         probe: address and host of a request that these rules see.
         settle: how long nginx may take to load the file, seconds.
+        calm: for how long every new connection must meet the new rules; workers with the old ones accept for a while.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class NginxRules:
         pid_file: Path | None,
         probe: tuple[str, str],
         settle: float,
+        calm: float,
     ) -> None:
         self.path = path
         self._first_id = first_id
@@ -53,6 +55,7 @@ class NginxRules:
         self._pid_file = pid_file
         self._probe = probe
         self._settle = settle
+        self._calm = calm
 
     def held(self) -> AbstractContextManager[None]:
         """See Rules."""
@@ -125,9 +128,13 @@ class NginxRules:
             raise Uncertain("nginx could not be told to load the rules", hint="check `reload` or `pid_file`")
 
     def _wait(self, data: bytes) -> None:
-        deadline = time.monotonic() + self._settle
-        while not self.loaded(data):
-            if time.monotonic() > deadline:
+        """Until no worker with the old rules accepts a connection any more."""
+        began = time.monotonic()
+        since = began
+        while time.monotonic() - since < self._calm:
+            if not self.loaded(data):
+                since = time.monotonic()
+            if since - began > self._settle:
                 hint = "check base_url, hosts, and that the file is included where they are served"
                 raise Uncertain("nginx did not show that it loaded the rules", hint=hint)
             time.sleep(_POLL_SECONDS)

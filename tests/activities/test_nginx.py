@@ -4,17 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
-from edge import HOST, USERS_GET, lease, targets
+from edge import HOST, USERS_GET, lease
 from real_gateways import Bench, needs_nginx, nginx_bench, shop
 
 from activities import _probes
-from activities.nginx import build
-from stanch.errors import Rejected, RetrySafe, Uncertain
-from stanch.leases import BlockSpec, Principal, target_of
-from stanch.ports import Mismatch
+from stanch.leases import BlockSpec, target_of
 
 pytestmark = needs_nginx
 ORDERS = BlockSpec(host=HOST, path="/orders")
