@@ -7,7 +7,7 @@ of three places in a group of base64url characters; each gives one expression, e
 
 from __future__ import annotations
 
-import json
+import base64
 import re
 from collections.abc import Mapping
 
@@ -47,21 +47,38 @@ def claims_named(principal: Principal | None, *, gateway: str) -> Mapping[str, s
 
 def claim_patterns(claims: Mapping[str, str]) -> list[str]:
     """Expressions (PCRE, RE2 and Rust alike) that each find one claim in a header with a token; all must match."""
-    return [f"(?:{'|'.join(spellings)})" for spellings in claim_spellings(claims)]
+    found: list[str] = []
+    for name, value in sorted(claims.items()):
+        texts = [*_quoted(name, value, ends=("",)), *_bare(name, value)]
+        found.append(f"(?:{'|'.join(_placed(text.encode(), offset) for text in texts for offset in range(3))})")
+    return found
 
 
-def claim_spellings(claims: Mapping[str, str]) -> list[list[str]]:
-    """For each claim the expressions of which one must match."""
-    return [_claim(name, value) for name, value in sorted(claims.items())]
+def claim_needles(claims: Mapping[str, str]) -> list[list[str]]:
+    """For each claim plain texts of which one must be in the header: cheap, and blind to payloads with line breaks."""
+    found: list[list[str]] = []
+    for name, value in sorted(claims.items()):
+        texts = [*_quoted(name, value, ends=(",", "}")), *_bare(name, value)]
+        found.append([_needle(text.encode(), offset) for text in texts for offset in range(3)])
+    return found
 
 
-def _claim(name: str, value: str) -> list[str]:
-    """The member, written tight or with a space after the colon; whole numbers also without quotes."""
-    key = json.dumps(name)
-    spellings = [f'{key}{colon}"{value}"' for colon in (":", ": ")]
-    if _NUMBER.fullmatch(value):
-        spellings += [f"{key}{colon}{value}{end}" for colon in (":", ": ") for end in (",", "}")]
-    return [_placed(text.encode(), offset) for text in spellings for offset in range(3)]
+def _quoted(name: str, value: str, *, ends: tuple[str, ...]) -> list[str]:
+    """The member, written tight or with a space after the colon."""
+    return [f'"{name}"{colon}"{value}"{end}' for colon in (":", ": ") for end in ends]
+
+
+def _bare(name: str, value: str) -> list[str]:
+    """Whole numbers without quotes, as some issuers write ids."""
+    colons = (":", ": ") if _NUMBER.fullmatch(value) else ()
+    return [f'"{name}"{colon}{value}{end}' for colon in colons for end in (",", "}")]
+
+
+def _needle(text: bytes, offset: int) -> str:
+    """Only the digits that are known in full."""
+    first = -(-offset * _BYTE // _DIGIT)
+    encoded = base64.urlsafe_b64encode(bytes(offset) + text).decode()
+    return encoded[first : (offset + len(text)) * _BYTE // _DIGIT]
 
 
 def _placed(text: bytes, offset: int) -> str:

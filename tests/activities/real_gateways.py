@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,7 +19,7 @@ import httpx
 import pytest
 from edge import HOST, lease, make_edge, targets
 
-from activities import nginx
+from activities import caddy, nginx
 from stanch.leases import BlockSpec
 from stanch.ports import Reconciled
 from stanch.sandbox import _leash
@@ -31,6 +33,9 @@ HAS_NGINX = shutil.which("nginx") is not None and MODULE.exists()
 HAS: dict[str, pytest.MarkDecorator] = {"envoy": pytest.mark.skipif(False, reason="")}
 needs_nginx = HAS["nginx"] = pytest.mark.skipif(
     not HAS_NGINX, reason="needs Debian's nginx and libnginx-mod-http-modsecurity (.ci/run installs them)"
+)
+needs_caddy = HAS["caddy"] = pytest.mark.skipif(
+    shutil.which("caddy") is None, reason="needs Debian's caddy (.ci/run installs it)"
 )
 
 _NGINX = """
@@ -188,7 +193,52 @@ def envoy_bench(directory: Path, api: ShopApi, issuer: Issuer) -> Iterator[Bench
         yield Bench("envoy", made.point, made.gateway.url, api, issuer, True, directory, made.section())
 
 
-BENCHES = {"envoy": envoy_bench, "nginx": nginx_bench}
+@contextmanager
+def caddy_bench(directory: Path, api: ShopApi, issuer: Issuer, **changes: Any) -> Iterator[Bench]:
+    port = _free_port()
+    sockets = Path(tempfile.mkdtemp(prefix="caddy"))  # a socket's path may have 107 characters only
+    log = directory / "access.jsonl"
+    proxy = {"handler": "reverse_proxy", "upstreams": [{"dial": f"127.0.0.1:{api.port}"}]}
+    server = {
+        "listen": [f"127.0.0.1:{port}"],
+        "logs": {},
+        "automatic_https": {"disable": True},
+        "routes": [{"handle": [proxy], "group": "customer"}],
+    }
+    document = {
+        "admin": {"listen": f"unix/{sockets}/admin.sock"},
+        "logging": {
+            "logs": {
+                "default": {"exclude": ["http.log.access"]},
+                "requests": {
+                    "writer": {"output": "file", "filename": str(log), "roll": False},
+                    "include": ["http.log.access"],
+                },
+            }
+        },
+        "apps": {"http": {"servers": {"srv0": server}}},
+    }
+    conf = directory / "caddy.json"
+    conf.write_text(json.dumps(document))
+    url = f"http://127.0.0.1:{port}"
+    section = {
+        "kind": "caddy",
+        "admin": f"unix/{sockets}/admin.sock",
+        "access_log": str(log),
+        "base_url": url,
+        "hosts": ["*.example.com"],
+        "canary_secret": SECRET,
+        **changes,
+    }
+    try:
+        command = ("caddy", "run", "--config", str(conf))
+        with running(command, ready=lambda: answers(url), log=directory / "run.log"):
+            yield Bench("caddy", caddy.build("edge", section), url, api, issuer, False, directory, section)
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+BENCHES = {"caddy": caddy_bench, "envoy": envoy_bench, "nginx": nginx_bench}
 
 
 @contextmanager

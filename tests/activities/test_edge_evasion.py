@@ -1,4 +1,4 @@
-"""Ways around a block, the same for every gateway: what is blocked may be spelt in any way and never reaches the API."""
+"""Ways around a block, the same for every gateway: however it is spelt, what is blocked never reaches the API."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities._jwt_text import claim_patterns, claims_named
+from activities._jwt_text import claim_needles, claim_patterns, claims_named
 from stanch.errors import Rejected
 from stanch.leases import Principal
 
@@ -28,7 +28,10 @@ def token(claims: dict[str, Any], *, tight: bool = True) -> str:
 
 
 def found(claims: dict[str, str], header: str) -> bool:
-    return all(re.search(pattern, header) for pattern in claim_patterns(claims))
+    """By expression, and by plain text: both must say the same."""
+    by_pattern = all(re.search(pattern, header) for pattern in claim_patterns(claims))
+    assert by_pattern == all(any(needle in header for needle in each) for each in claim_needles(claims))
+    return by_pattern
 
 
 @settings(max_examples=25, deadline=None)
