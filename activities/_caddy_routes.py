@@ -10,7 +10,7 @@ from typing import Any
 from activities._caddy_admin import CaddyAdmin
 from activities._edge_point import Block
 from activities._edge_rules import Entries, Entry
-from activities._envoy_paths import DECODED_TEXT, host_regex, loose, path_regex
+from activities._envoy_paths import DECODED_TEXT, host_body, loose, path_regex
 from activities._envoy_policy import CANARY_HEADER, PREFIX, Hops, methods_of, networks_of
 from activities._jwt_text import claim_patterns, claims_named
 from stanch.errors import Rejected, Uncertain
@@ -31,7 +31,7 @@ def compile_block(block: Block, *, hops: Hops, token_header: str, ignore_case: b
     if block.count:
         raise Rejected("Caddy cannot count a block without denying", hint="use an estimate, or block at once")
     spec = block.spec
-    host = _variable("{http.request.hostport}", rf"^(?:{host_regex(spec.host)})?$")
+    host = _variable("{http.request.hostport}", rf"^(?i:{host_body(spec.host)})?$")
     methods = (
         [_variable("{http.request.method}", f"^(?i:{'|'.join(methods_of(spec.methods))})$")] if spec.methods else []
     )

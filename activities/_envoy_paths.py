@@ -22,10 +22,19 @@ def host_regex(host: str) -> str:
     Raises:
         Rejected: it is a pattern or not a host name.
     """
+    return f"(?i){host_body(host)}"
+
+
+def host_body(host: str) -> str:
+    """As `host_regex`, for where case is ignored already.
+
+    Raises:
+        Rejected: it is a pattern or not a host name.
+    """
     name = host.lower().rstrip(".")
     if not _HOST.fullmatch(name):
         raise Rejected("the host to block is not one host name", hint="a block names one host, without wildcards")
-    return rf"(?i){re.escape(name)}\.?(?::[0-9]+)?"
+    return rf"{re.escape(name)}\.?(?::[0-9]+)?"
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ def path_regex(template: str, *, ignore_case: bool = False, spelling: Spelling |
     segments = [segment for segment in head.split("/") if segment]
     form = spelling or ENCODED
     body = "".join(form.slash + _segment(segment, form) for segment in segments)
-    tail = f"(?:{form.slash}.*)?" if subtree else f"{form.slash}?"
+    tail = f"(?:{form.slash}.*)?" if subtree else f"(?:{form.slash})?" if len(form.slash) > 1 else "/?"
     return ("(?i)" if ignore_case else "") + (body + tail if body else "/.*" if subtree else "/")
 
 
@@ -101,7 +110,7 @@ def _as_point(point: str) -> str:
 
 
 ENCODED = Spelling(_literal)
-ESCAPED_SLASHES = Spelling(_literal, slash="(?:/|%2[Ff]|%5[Cc])")  # the API may decode them after all
+ESCAPED_SLASHES = Spelling(_literal, slash="(?:/|%2[Ff]|%5[Cc])+")  # the API may decode them after all
 DECODED_BYTES = Spelling(_decoded_bytes)
 DECODED_TEXT = Spelling(_decoded_text, slash=r"[/\x5c]")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from activities._edge_point import Block
 from activities._edge_rules import Entries, Entry
-from activities._envoy_paths import DECODED_BYTES, host_regex, loose, path_regex
+from activities._envoy_paths import DECODED_BYTES, host_body, loose, path_regex
 from activities._envoy_policy import CANARY_HEADER, methods_of, networks_of
 from activities._jwt_text import claim_patterns, claims_named
 from stanch.errors import Rejected
@@ -37,7 +37,7 @@ def compile_block(block: Block, *, token_header: str, ignore_case: bool) -> Entr
         Rejected: ModSecurity cannot match what the specification asks for.
     """
     spec = block.spec
-    host = ["TX:stanch_host", rf"@rx \A(?:{host_regex(spec.host)})?\z", "t:none"]
+    host = ["TX:stanch_host", rf"@rx \A(?i:{host_body(spec.host)})?\z", "t:none"]
     endpoint = [*_methods(spec.methods), _path(spec.path, ignore_case=ignore_case)]
     who = [*_addresses(spec.ips), *_claims(block, token_header)]
     chains = [[host, *who, *endpoint]]

@@ -19,18 +19,20 @@ import httpx
 import pytest
 from edge import HOST, lease, make_edge, targets
 
-from activities import caddy, nginx
+from activities import caddy, kong, nginx
 from stanch.leases import BlockSpec
 from stanch.ports import Reconciled
 from stanch.sandbox import _leash
+from stanch.sandbox._kong_traffic import KongTraffic
 from stanch.sandbox.api import ShopApi
 from stanch.sandbox.envoy import _free_port
 from stanch.sandbox.issuer import Issuer
+from stanch.sandbox.kong import KongStandin
 
 SECRET = "an edge secret of some length"
 MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
 HAS_NGINX = shutil.which("nginx") is not None and MODULE.exists()
-HAS: dict[str, pytest.MarkDecorator] = {"envoy": pytest.mark.skipif(False, reason="")}
+HAS: dict[str, pytest.MarkDecorator] = dict.fromkeys(("envoy", "kong"), pytest.mark.skipif(False, reason=""))
 needs_nginx = HAS["nginx"] = pytest.mark.skipif(
     not HAS_NGINX, reason="needs Debian's nginx and libnginx-mod-http-modsecurity (.ci/run installs them)"
 )
@@ -85,6 +87,7 @@ class Bench:
     trusted: bool
     directory: Path
     section: dict[str, Any]
+    admin: Any = None
     tokens: dict[str, str] = field(default_factory=dict)
 
     def put(self, *specs: BlockSpec, **options: Any) -> Reconciled:
@@ -92,6 +95,7 @@ class Bench:
         wanted = [lease(spec, **options) for spec in specs]
         others = targets(self.point.list_owned()) - {one.target for one in wanted}
         done: Reconciled = self.point.reconcile(adds=[], removes=sorted(others), wanted=wanted, expected="")
+        assert all(applied.ok for applied in done.results), done.results
         return done
 
     def send(
@@ -238,7 +242,26 @@ def caddy_bench(directory: Path, api: ShopApi, issuer: Issuer, **changes: Any) -
         shutil.rmtree(sockets, ignore_errors=True)
 
 
-BENCHES = {"caddy": caddy_bench, "envoy": envoy_bench, "nginx": nginx_bench}
+@contextmanager
+def kong_bench(directory: Path, api: ShopApi, issuer: Issuer, **changes: Any) -> Iterator[Bench]:
+    """No real Kong: a stand-in of its Admin API, and one of what its router does with requests."""
+    log = directory / "kong.jsonl"
+    with KongStandin() as admin:
+        assert isinstance(admin, KongStandin)
+        with KongTraffic(admin, origin=api.url, log=log) as traffic:
+            section = {
+                **admin.section(),
+                "access_log": str(log),
+                "base_url": traffic.url,
+                "hosts": ["*.example.com"],
+                "canary_secret": SECRET,
+                **changes,
+            }
+            point = kong.build("edge", section)
+            yield Bench("kong", point, traffic.url, api, issuer, True, directory, section, admin=admin)
+
+
+BENCHES = {"kong": kong_bench, "caddy": caddy_bench, "envoy": envoy_bench, "nginx": nginx_bench}
 
 
 @contextmanager
