@@ -18,7 +18,7 @@ from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Unce
 
 ADDRESS = re.compile(r"unix//[!-~]{1,107}|(?:127\.[0-9.]{5,11}|localhost|\[::1\]):[0-9]{1,5}")
 _MOST = 32 << 20
-_RESTART_SECONDS = 2.0  # Caddy opens its admin socket anew after every change
+_RESTART_SECONDS = 1.0  # Caddy opens its admin socket anew after every change
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,10 @@ class CaddyAdmin:
             raise Uncertain("Caddy did not say whether it took the change", hint="see its log") from None
         if answer.status == 412:
             raise Changed
-        if answer.status == 400:
+        if answer.status in (400, 500) and _explained(answer):
             return False
+        if answer.status >= 500:
+            raise Uncertain("Caddy did not say whether it took the change", hint="see its log")
         if answer.status != 200:
             raise _refusal(answer)
         return True
@@ -149,6 +151,15 @@ def _events(link: h11.Connection, stream: socket.socket) -> Iterator[Any]:
         yield event
         if isinstance(event, h11.EndOfMessage | h11.ConnectionClosed):
             return
+
+
+def _explained(answer: Answer) -> bool:
+    """Caddy's own word: it could not load the change, and goes on with what it had."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return False
+    return isinstance(body, dict) and "error" in body
 
 
 def _refusal(answer: Answer) -> ConnectorError:

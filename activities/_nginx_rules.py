@@ -7,6 +7,7 @@ import hmac
 import json
 import re
 from collections.abc import Iterator, Sequence
+from urllib.parse import unquote
 
 from activities._edge_point import Block
 from activities._edge_rules import Entries, Entry
@@ -139,6 +140,10 @@ def _methods(methods: Sequence[str]) -> Iterator[Link]:
 def _path(template: str, *, ignore_case: bool) -> Link:
     if template == "/**":
         return ["REQUEST_METHOD", "@unconditionalMatch", "t:none"]
+    if "\\" in unquote(template):
+        raise Rejected(
+            "ModSecurity is told to read a backslash in a path as a slash", hint="write the path with slashes"
+        )
     strict = path_regex(template, spelling=DECODED_BYTES)
     mixed = path_regex(template, spelling=loose(DECODED_BYTES))
     flag = "(?i)" if ignore_case else ""
