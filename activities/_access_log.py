@@ -7,7 +7,7 @@ import hmac
 import ipaddress
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -74,15 +74,18 @@ class LogView:
         return "partial: " + "; ".join(self.notes) if self.notes else "complete"
 
 
-def read_log(path: Path, *, since: datetime, limit: int = _LIMIT) -> LogView:
-    """All requests since a time, reading at most `limit` bytes from the end."""
+Parse = Callable[[bytes], Line | None]
+
+
+def read_log(path: Path, *, since: datetime, limit: int = _LIMIT, parse: Parse | None = None) -> LogView:
+    """All requests since a time, reading at most `limit` bytes from the end; `parse` reads a line of another kind."""
     lines: list[Line] = []
     broken = 0
     oldest: datetime | None = None
     try:
         size = path.stat().st_size
-        for raw in _newest_first(path, limit=limit):
-            line = parse_line(raw)
+        for raw in newest_first(path, limit=limit):
+            line = (parse or parse_line)(raw)
             if line is None:
                 broken += 1
                 continue
@@ -168,7 +171,7 @@ def _gaps(oldest: datetime | None, *, since: datetime, broken: int, cut: bool) -
         yield f"{broken} lines of the access log cannot be read"
 
 
-def _newest_first(path: Path, *, limit: int) -> Iterator[bytes]:
+def newest_first(path: Path, *, limit: int) -> Iterator[bytes]:
     """Lines of the log and, before them, of the one that was rotated away last."""
     yield from _backwards(path, limit=limit)
     older = path.with_name(path.name + ".1")

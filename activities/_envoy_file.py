@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import fcntl
 import hashlib
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from activities._envoy_policy import PREFIX, Policy
-from stanch.errors import Rejected, RetrySafe
+from activities._own_file import locked, replace
+from stanch.errors import Rejected
 
 _RBAC_TYPE = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
-_LOCK = ".stanch.lock"
 _MODES = {"block": ("rules", "rules"), "count": ("shadow_rules", "shadowRules")}
 
 
@@ -113,20 +111,7 @@ class RulesFile:
 
     def write(self, document: Document) -> None:
         """Replace the file by rename, durably and under the lock; its mode is kept: the policies hold probe secrets."""
-        data = json.dumps(document.body, indent=1, ensure_ascii=True).encode()
-        temporary = self.path.with_name(f".{self.path.name}.tmp")
-        mode = self.path.stat().st_mode & 0o777
-        with temporary.open("wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
-        directory = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        replace(self.path, json.dumps(document.body, indent=1, ensure_ascii=True).encode())
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -135,21 +120,8 @@ class RulesFile:
         Raises:
             RetrySafe: another writer held it all the time.
         """
-        with (self.path.parent / _LOCK).open("a") as lock:
-            deadline = time.monotonic() + self._lock_seconds
-            while not _try_lock(lock.fileno()):
-                if time.monotonic() > deadline:
-                    raise RetrySafe("another writer holds the Envoy rules file", retry_after=2.0)
-                time.sleep(0.01)
+        with locked(self.path, what="the Envoy rules file", seconds=self._lock_seconds):
             yield
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _filters(node: Any) -> Iterator[dict[str, Any]]:

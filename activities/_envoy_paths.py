@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_to_bytes
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import unquote, unquote_to_bytes
 
 from stanch.errors import Rejected
 
@@ -20,14 +22,38 @@ def host_regex(host: str) -> str:
     Raises:
         Rejected: it is a pattern or not a host name.
     """
+    return f"(?i){host_body(host)}"
+
+
+def host_body(host: str) -> str:
+    """As `host_regex`, for where case is ignored already.
+
+    Raises:
+        Rejected: it is a pattern or not a host name.
+    """
     name = host.lower().rstrip(".")
     if not _HOST.fullmatch(name):
         raise Rejected("the host to block is not one host name", hint="a block names one host, without wildcards")
-    return rf"(?i){re.escape(name)}\.?(?::[0-9]+)?"
+    return rf"{re.escape(name)}\.?(?::[0-9]+)?"
 
 
-def path_regex(template: str, *, ignore_case: bool = False) -> str:
-    """A template as an anchored expression over the normalised path, without query.
+@dataclass(frozen=True)
+class Spelling:
+    """How a gateway hands a path to its expressions.
+
+    Args:
+        literal: matches a piece of text that is not a parameter.
+        slash: matches what parts segments.
+        part: matches a parameter.
+    """
+
+    literal: Callable[[str], str]
+    slash: str = "/"
+    part: str = "[^/]+"
+
+
+def path_regex(template: str, *, ignore_case: bool = False, spelling: Spelling | None = None) -> str:
+    """A template as an anchored expression over the normalised path, without query (default: as Envoy leaves it).
 
     `{x}` and `*` are one segment or part of it, a last `**` is the subtree with its root; a trailing slash is optional.
 
@@ -38,18 +64,19 @@ def path_regex(template: str, *, ignore_case: bool = False) -> str:
     if not template.startswith("/") or "**" in head or len(template) > MAX_TEMPLATE or "?" in head or "#" in head:
         raise Rejected("the path to block is not a path template", hint="write /users/{id} or /mobile/**")
     segments = [segment for segment in head.split("/") if segment]
-    body = "".join("/" + _segment(segment) for segment in segments)
-    tail = "(?:/.*)?" if subtree else "/?"
+    form = spelling or ENCODED
+    body = "".join(form.slash + _segment(segment, form) for segment in segments)
+    tail = f"(?:{form.slash}.*)?" if subtree else f"(?:{form.slash})?" if len(form.slash) > 1 else "/?"
     return ("(?i)" if ignore_case else "") + (body + tail if body else "/.*" if subtree else "/")
 
 
-def _segment(segment: str) -> str:
+def _segment(segment: str, form: Spelling) -> str:
     parts: list[str] = []
     end = 0
     for parameter in _PARAMETER.finditer(segment):
-        parts += [_literal(segment[end : parameter.start()]), "[^/]+"]
+        parts += [form.literal(segment[end : parameter.start()]), form.part]
         end = parameter.end()
-    rest = _literal(segment[end:])
+    rest = form.literal(segment[end:])
     return "".join([*parts, rest]) + (_SEGMENT_END if rest else "")
 
 
@@ -63,3 +90,31 @@ def _byte(byte: int) -> str:
         return re.escape(chr(byte))
     encoded = "%" + "".join(f"[{digit}{digit.lower()}]" if digit.isalpha() else digit for digit in f"{byte:02X}")
     return f"(?:{re.escape(chr(byte))}|{encoded})" if 0x20 < byte < 0x7F else encoded
+
+
+def _decoded_bytes(text: str) -> str:
+    """As form decoding leaves it, byte by byte: `+` has become a space, so the two are one."""
+    return "".join("[+ ]" if byte in b"+ " else _as_byte(byte) for byte in unquote_to_bytes(text))
+
+
+def _as_byte(byte: int) -> str:
+    return chr(byte) if chr(byte).isascii() and chr(byte).isalnum() else f"\\x{byte:02x}"
+
+
+def _decoded_text(text: str) -> str:
+    return "".join(_as_point(point) for point in unquote(text))
+
+
+def _as_point(point: str) -> str:
+    return point if point.isalnum() or not point.isascii() else f"\\x{ord(point):02x}"
+
+
+ENCODED = Spelling(_literal)
+ESCAPED_SLASHES = Spelling(_literal, slash="(?:/|%2[Ff]|%5[Cc])+")  # the API may decode them after all
+DECODED_BYTES = Spelling(_decoded_bytes)
+DECODED_TEXT = Spelling(_decoded_text, slash=r"[/\x5c]")
+
+
+def loose(spelling: Spelling) -> Spelling:
+    """For paths with escaped slashes, which an API may or may not read as slashes: a parameter may hold some."""
+    return Spelling(spelling.literal, slash=spelling.slash, part=".+")

@@ -6,13 +6,13 @@ import hashlib
 import hmac
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from activities._envoy_paths import host_regex, path_regex
+from activities._envoy_paths import ENCODED, Spelling, host_regex, path_regex
 from stanch.errors import Rejected
 from stanch.leases import NAMED_CLAIMS, BlockSpec, Principal, claim_path
 from stanch.ports import Owned
@@ -43,11 +43,13 @@ class Dialect:
     Args:
         jwt_payload: key under which jwt_authn puts the verified claims (`payload_in_metadata`).
         ignore_case: the API behind it routes paths without regard to case.
+        spelling: how it writes paths into its log.
     """
 
     hops: Hops = Hops.DIRECT
     jwt_payload: str = "jwt_payload"
     ignore_case: bool = False
+    spelling: Spelling = ENCODED
 
 
 def policy_name(*, case_id: str, expires_at: datetime, target: str) -> str:
@@ -129,6 +131,15 @@ def networks_of(ips: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.
         return [ipaddress.ip_network(ip, strict=False) for ip in ips]
     except ValueError:
         raise Rejected("an address to block is not an IP address or CIDR block") from None
+
+
+def methods_of(methods: Sequence[str]) -> list[str]:
+    """Methods as HTTP spells them.
+
+    Raises:
+        Rejected: one is not a method.
+    """
+    return [_method(name) for name in methods]
 
 
 def _who(spec: BlockSpec, dialect: Dialect) -> Policy:

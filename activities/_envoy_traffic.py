@@ -29,7 +29,8 @@ class Judge:
     def __init__(self, spec: BlockSpec, *, dialect: Dialect) -> None:
         self._host = re.compile(host_regex(spec.host))
         everything = spec.path == "/**"
-        self._path = None if everything else re.compile(path_regex(spec.path, ignore_case=dialect.ignore_case))
+        wanted = path_regex(spec.path, ignore_case=dialect.ignore_case, spelling=dialect.spelling)
+        self._path = None if everything else re.compile(wanted, re.DOTALL)
         self._methods = frozenset(method.upper() for method in spec.methods)
         self._caller, self._asked = _caller(spec), frozenset(claims_of(spec.principal)) - NAMED_CLAIMS.keys()
         self._direct = dialect.hops is Hops.DIRECT

@@ -38,7 +38,7 @@ class Probed(Protocol):
 
     def list_owned(self) -> Sequence[Owned]: ...
 
-    def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int]: ...
+    def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int | None]: ...
 
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage: ...
 
@@ -77,12 +77,16 @@ def expect_blocked(point: Probed, block: Lease | BlockSpec, *, within: timedelta
 def expect_actor_blocked(
     point: Probed, block: Lease | BlockSpec, *, within: timedelta, since: datetime | None = None
 ) -> Proof:
-    """As `expect_blocked`, and by the access log nothing of the actor got through since a time (default: this call)."""
+    """As `expect_blocked`, and by the access log nothing of the actor got through since a time (default: this call).
+
+    Where the log of a gateway names nobody, the proof says that what got through is unknown.
+    """
     spec = _spec(block)
     start = since or datetime.now(UTC)
     proof = expect_blocked(point, spec, within=within)
     denied, through = point.passed(spec, since=start)
-    details = {**proof.details, "actor_denied": str(denied), "actor_let_through": str(through)}
+    told = "unknown: the access log names nobody" if through is None else str(through)
+    details = {**proof.details, "actor_denied": str(denied), "actor_let_through": told}
     if proof.ok and through:
         return Proof(ok=False, reason="requests of the actor still get through", details=details)
     return Proof(ok=proof.ok, reason=proof.reason, details=details)

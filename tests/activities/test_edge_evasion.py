@@ -1,0 +1,165 @@
+"""Ways around a block, the same for every gateway: however it is spelt, what is blocked never reaches the API."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from edge import HOST, USERS_GET, lease
+from real_gateways import BENCHES, HAS, Bench, shop
+
+from activities._reaping import overdue
+from stanch.leases import BlockSpec, Principal, target_of
+
+ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+PATHS = [
+    "/users/7",
+    "/users/7/",
+    "//users/7",
+    "/users//7",
+    "/users/./7",
+    "/./users/7",
+    "/x/../users/7",
+    "/users/7/.",
+    "/users/x/../7",
+    "/%75sers/7",
+    "/%75%73%65%72%73/%37",
+    "/users/%37",
+    "/x/%2e%2e/users/7",
+    "/users%2f7",
+    "/users%2F7",
+    "/%2fusers/7",
+    "/users/7%2f",
+    "/users/7%2fx",
+    "/x/..%2fusers/7",
+    "/x%2f..%2fusers%2f7",
+    "/users;v=1/7",
+    "/users/7;v=1",
+    "/users/7?x=1",
+    "/users/7?",
+    "/users/7?/../../products",
+    "/users/7%3fx=1",
+    "/users/7%23x",
+    "/users/7%00",
+    "/users/7%0a",
+    "/users/7+",
+    "http://api.example.com/users/7",
+    "http://api.example.com:80/users/7",
+]
+OTHER_PATHS = ["/users", "/users/7/cards", "/usersx/7", "/products?next=/users/7", "/products/..", "/xusers/7"]
+HOSTS = ["api.example.com", "API.Example.COM", "api.example.com:8443", "api.example.com."]
+HEADERS = [
+    [("x-original-url", "/products")],
+    [("x-rewrite-url", "/products")],
+    [("x-forwarded-host", "shop.example.com")],
+    [("x-http-method-override", "POST")],
+    [("x-forwarded-for", "198.51.100.77")],
+    [("x-stanch-probe", "guess")],
+]
+
+KINDS = [pytest.param(name, marks=HAS[name]) for name in BENCHES]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def bench(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
+    with shop() as (api, issuer), BENCHES[request.param](tmp_path_factory.mktemp("edge"), api, issuer) as made:
+        yield made
+
+
+def reached(bench: Bench, **request: object) -> int:
+    """How often the API saw the attacker, as a request for the host that is blocked, when this was sent."""
+    before = len(bench.api.ledger.entries("request"))
+    bench.send(**{"sub": "u1", **request})  # type: ignore[arg-type]
+    seen = bench.api.ledger.entries("request")[before:]
+    return sum(1 for entry in seen if entry["caller"] == "u1" and entry["host"].lower().startswith(HOST))
+
+
+def test_no_spelling_of_the_path_gets_through_and_no_other_path_is_hit(bench: Bench) -> None:
+    bench.put(USERS_GET)
+    assert [path for path in PATHS if reached(bench, path=path)] == []
+    assert [path for path in OTHER_PATHS if bench.send(path, sub="u1") == 403] == []
+    assert [path for path in PATHS if bench.send(path, sub="u2") == 403] == []
+
+
+def test_no_spelling_of_host_method_or_header_gets_through(bench: Bench) -> None:
+    bench.put(USERS_GET)
+    assert [host for host in HOSTS if reached(bench, path="/users/7", host=host)] == []
+    assert [more for more in HEADERS if reached(bench, path="/users/7", headers=more)] == []
+    assert reached(bench, path="/users/7", method="get") == 0
+    assert reached(bench, path="http://api.example.com/users/7", host="shop.example.com") == 0
+    assert bench.send("/users/7", sub="u1", host="shop.example.com") == 200
+    assert bench.send("/users/7", sub="u1", method="HEAD") == 200, "a block of GET names GET"
+
+
+def test_subtree_holds_for_line_breaks_and_deep_paths(bench: Bench) -> None:
+    bench.put(BlockSpec(host=HOST, path="/mobile/**", principal=Principal(user_id="u1")))
+    inside = [
+        "/mobile",
+        "/mobile/",
+        "/mobile/v2/config",
+        "/mobile/a%0ab",
+        "/mobile%2fv2",
+        "//mobile//v2",
+        "/mobile;a/b",
+    ]
+    assert [path for path in inside if reached(bench, path=path)] == []
+    assert [path for path in ["/mobilex", "/x/mobile", "/"] if bench.send(path, sub="u1") == 403] == []
+
+
+def test_second_token_beside_the_blocked_one_does_not_hide_it(bench: Bench) -> None:
+    bench.put(USERS_GET)
+    other = ("authorization", f"Bearer {bench.issuer.mint('u2')}")
+    assert reached(bench, path="/users/7", headers=[other]) == 0
+
+
+def test_token_in_another_spelling_is_the_same_token(bench: Bench) -> None:
+    bench.put(BlockSpec(host=HOST, principal=Principal(token_id="jti-0001")))
+    token = bench.issuer.mint("u1", jti="jti-0001")
+    signature = token.rsplit(".", 1)[1]
+    twin = token[:-1] + ALPHABET[ALPHABET.index(token[-1]) ^ 1]  # the last character has spare bits
+    assert base64.urlsafe_b64decode(signature + "==") == base64.urlsafe_b64decode(twin.rsplit(".", 1)[1] + "==")
+    spellings = [f"Bearer {token}", f"bearer {token}", f"BEARER  {token}", f"Bearer\t{token}", f"Bearer {twin}"]
+    for spelling in spellings:
+        assert reached(bench, path="/products", sub="", headers=[("authorization", spelling)]) == 0, spelling
+    assert bench.send("/products", sub="u1") == 200, "another token of the same user"
+
+
+def test_addresses_count_as_the_trusted_proxy_says_and_not_as_the_client_does(bench: Bench) -> None:
+    spec = BlockSpec(host=HOST, path="/orders", ips=("198.51.100.0/24", "2001:db8:7::/48", "203.0.113.9"))
+    if not bench.trusted:
+        bench.put(spec.model_copy(update={"ips": ("127.0.0.1",)}))
+        assert bench.send("/orders", headers=[("x-forwarded-for", "192.0.2.1")]) == 403
+        bench.put(spec)
+        assert bench.send("/orders", headers=[("x-forwarded-for", "198.51.100.7")]) == 200
+        return
+    bench.put(spec)
+    blocked = ["198.51.100.7", "203.0.113.9", "2001:db8:7:1::1", "192.0.2.1, 198.51.100.7"]
+    let_in = ["198.51.101.7", "203.0.113.8", "2001:db8:8::1", "198.51.100.7, 192.0.2.1"]
+    for given, status in [*((one, 403) for one in blocked), *((one, 200) for one in let_in)]:
+        assert bench.send("/orders", headers=[("x-forwarded-for", given)]) == status, given
+    assert bench.send("/products", headers=[("x-forwarded-for", "198.51.100.7")]) == 200
+
+
+def test_one_of_many_behind_an_address_is_stopped_and_the_others_are_served(bench: Bench) -> None:
+    """The café: the address is the same for all, so it cannot be what is blocked."""
+    bench.put(BlockSpec(host=HOST, path="/users/{id}", principal=Principal(user_id="u1")))
+    people = [f"u{number}" for number in range(1, 6)]
+    assert {person: bench.send("/users/7", sub=person) for person in people} == {
+        person: 403 if person == "u1" else 200 for person in people
+    }
+
+
+def test_block_past_its_end_is_found_and_lifted_from_the_gateway_alone(bench: Bench) -> None:
+    """What `lease reap` does, with a moment after the end."""
+    asked = lease(USERS_GET, hours=0.01)
+    bench.put()
+    bench.point.reconcile(adds=[asked], removes=[], wanted=None, expected="")
+    assert reached(bench, path="/users/7") == 0
+    assert overdue(bench.point.list_owned(), datetime.now(UTC)) == []
+    late = overdue(bench.point.list_owned(), asked.expires_at + timedelta(seconds=1))
+    assert [one.target for one in late] == [target_of(USERS_GET)]
+    assert [done.ok for done in bench.point.take_out(late)] == [True]
+    assert [done.ok for done in bench.point.take_out(late)] == [True], "already gone"
+    assert bench.send("/users/7", sub="u1") == 200
