@@ -64,10 +64,12 @@ class World:
     Args:
         folder: for records that limits are counted in.
         policy: the policy folder.
+        cached: workflows that a worker keeps at hand.
     """
 
-    def __init__(self, client: Client, folder: Path, *, policy: Path = ROOT / "policy") -> None:
+    def __init__(self, client: Client, folder: Path, *, policy: Path = ROOT / "policy", cached: int = 1000) -> None:
         self.client = client
+        self._cached = cached
         settings = Settings(data_dir=folder, policy_dir=policy, playbooks_dir=ROOT / "playbooks")
         self._settings = settings
         self._keys = Keys(settings)
@@ -164,6 +166,7 @@ class World:
                 workflows=list(WORKFLOWS) if queue is Queue.CORE else [],
                 activities=[act, *own.get(queue, [])],
                 workflow_runner=runner(),
+                max_cached_workflows=self._cached,
             )
             for queue in Queue
         ]
