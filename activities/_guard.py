@@ -136,8 +136,7 @@ def _choice(request: ApprovalRequest, proof: ApprovalProof) -> str:
 
 def _needs_now(world: World, request: ApprovalRequest) -> Sequence[Need]:
     """The lines as they are now: who has left a team no longer fills it, who left altogether fills none."""
-    people, now = world.people, datetime.now(UTC)
-    return [need.model_copy(update={"from_": still(people, need, now)}) for need in request.needs]
+    return [need.model_copy(update={"from_": still(world.people, need)}) for need in request.needs]
 
 
 def _of_those_still_here(world: World, proof: ApprovalProof) -> ApprovalProof:

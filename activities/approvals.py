@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from activities._approval_groups import is_one_of_many, notice
+from activities._card_look import look_in_chat
 from activities._names import channel_of
 from activities._posting import post_once
 from activities._run import outbox
@@ -101,30 +102,32 @@ def _places(world: World, request: ApprovalRequest, kind: str) -> list[str]:
 
 def _card(world: World, call: ApprovalCall, place: str) -> Message:
     request = call.request
-    return Message(
+    card = Message(
         key=request.approval_id,
         channel=place,
         title="Decision needed",
         text=request.question,
         fields=(*request_facts(request, world.name_of), *standing_of(world, call.scene)),
-        buttons=(*_buttons(world, request), ("Review", "stanch.review", _token(world, request, Verdict.REVIEW), "")),
+        buttons=_buttons(world, request),
         context=(case_text(world, call.scene), f"Request {request.digest[:12]}", *_step_up(world, request)),
         case_id=request.case_id,
     )
+    return replace(card, buttons=_buttons(world, request, look_in_chat(world, card)))
 
 
-def _buttons(world: World, request: ApprovalRequest) -> tuple[tuple[str, str, str, str], ...]:
-    """One button per answer. A card that does not fit keeps only those whose action id ends in `deny`."""
+def _buttons(world: World, request: ApprovalRequest, look: str = "") -> tuple[tuple[str, str, str, str], ...]:
+    """One button per answer, and one to read all. A card that does not fit keeps those ending in `deny`, `review`."""
     styles = {APPROVE: "primary", DENY: "danger"}
-    return tuple(
+    answers = tuple(
         (
             answer.replace("_", " ").capitalize(),
             f"stanch.option.{answer}" if request.options else f"stanch.{answer}",
-            _token(world, request, answer),
+            _token(world, request, answer, look),
             styles.get(answer, ""),
         )
         for answer in request.verdicts
     )
+    return (*answers, ("Review", "stanch.review", _token(world, request, Verdict.REVIEW), ""))
 
 
 def _step_up(world: World, request: ApprovalRequest) -> tuple[str, ...]:
@@ -133,7 +136,7 @@ def _step_up(world: World, request: ApprovalRequest) -> tuple[str, ...]:
     return (f"High impact: two people, or one who has just signed in at {where}",) if request.high_impact else ()
 
 
-def _token(world: World, request: ApprovalRequest, answer: str) -> str:
+def _token(world: World, request: ApprovalRequest, answer: str, look: str = "") -> str:
     """The token outlives the request by a day, so that a late click is told that it is late."""
     is_option = answer in request.options and answer is not Verdict.REVIEW  # an option may have that name
     button = Button(
@@ -143,6 +146,7 @@ def _token(world: World, request: ApprovalRequest, answer: str) -> str:
         expires_at=request.expires_at + LATE,
         option=answer if is_option else "",
         digest=request.digest,
+        look=look,
     )
     return button_token(button, key_id=KEY_ID, secret=world.button_secret)
 

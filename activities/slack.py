@@ -14,6 +14,7 @@ from activities._slack_outcomes import perform, unclear
 from activities._slack_surface import SlackConfig, Surface
 from stanch.errors import ConnectorError, Rejected
 from stanch.ports import ChatUser, Check, Connector, Message, Posted
+from stanch.sinks.slack_look import look_of
 from stanch.sinks.text import one_line
 from stanch.slack_manifest import scopes_of
 
@@ -47,6 +48,10 @@ class Slack(Surface):
         _known(posted.channel, _PLACE, "channel")
         _known(posted.ref, _TS, "message reference")
         self._write("chat.update", channel=posted.channel, message=message, shown=card(message), ts=posted.ref)
+
+    def look(self, message: Message) -> str:
+        """What people read of the message, as the digest that a click on it is compared with."""
+        return look_of(card(message).blocks)
 
     def user(self, user_id: str) -> ChatUser:
         """The account as Slack describes it now; accounts of other workspaces have another `team`."""

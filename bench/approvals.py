@@ -1,29 +1,40 @@
 """How long a click takes with many cases waiting, and what a waiting case costs; run `python -m bench.approvals`.
 
-The click goes through the update, as that of every door does, on a dev server of its own (in memory); the world behind
-the case is the one of the workflow tests, so that the first effect is the moment its activity is called.
+A click goes the way of every door: the directory is asked, then the case by its update, on a dev server of its own. The
+world behind the case is the one of the workflow tests, so that the first effect is the moment its activity is called.
+With `--cached` below `--cases` the worker evicts: its memory must then stop growing, and the clicks on what was evicted
+pay for a replay.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import statistics
 import sysconfig
 import tempfile
 import time
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from stanch.approvals import Settled
+from stanch.approvals import ApprovalRequest, Settled
+from stanch.ports import TicketPort
 from stanch.temporal import register_search_attributes
+from stanch.web.decisions import Ballot, Fate, cast
+from stanch.web.services import Services
 from tests.workflows.scene import Case, World, serving
 
 STEP = 0.002
 AT_ONCE = 20
+PARTS = 4
+PATIENCE = 120.0
+CACHED = 1000  # as the worker has it
 
 
 def memory(pid: str = "self") -> float:
@@ -51,22 +62,10 @@ async def waiting(world: World, name: str, count: int) -> list[Case]:
     for start in range(0, count, AT_ONCE):
         some = cases[start : start + AT_ONCE]
         await asyncio.gather(*(case.report("d1") for case in some))
-        await asyncio.gather(*(case.until("approval", seconds=120) for case in some))
+        async with asyncio.timeout(PATIENCE):
+            while {case.id for case in some} - {call.request.case_id for call in world.shown}:  # noqa: ASYNC110
+                await asyncio.sleep(STEP * 10)
     return cases
-
-
-async def click(world: World, case: Case) -> tuple[float, float, float]:
-    """Seconds of the first person's click, of the one that settles, and from there to the first call."""
-    view = await case.view()
-    started = time.perf_counter()
-    await case.vote("user:maria", at=view)
-    first = time.perf_counter()
-    answer = await case.vote("user:ana", at=view)
-    settled = time.perf_counter()
-    assert isinstance(answer.settled, Settled)
-    while "block.scope" not in world.actions(case.id):  # noqa: ASYNC110 - the world has no event for it
-        await asyncio.sleep(STEP)
-    return first - started, settled - first, time.perf_counter() - first
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -76,30 +75,99 @@ def spread(values: list[float]) -> dict[str, float]:
     return {"p50": round(statistics.median(ordered), 1), "p95": round(p95, 1), "max": round(ordered[-1], 1)}
 
 
-async def measure(count: int, clicks: int) -> dict[str, object]:
+class NoConnectors:
+    """A deployment without trackers and chat."""
+
+    def tickets(self, name: str) -> TicketPort:
+        raise LookupError(name)
+
+    def chat(self) -> None:
+        return None
+
+
+def door(world: World) -> Services:
+    """What people come in by."""
+    return Services(
+        settings=world._settings,
+        records=world.records,
+        policy=world._policy,
+        keys=world._keys,
+        client=world.client,
+        registry=NoConnectors(),
+    )
+
+
+async def click(services: Services, case: Case, request: ApprovalRequest) -> tuple[float, float, float]:
+    """Seconds of the first person's click, of the one that settles, and from there to the first call."""
+    world, took = case.world, list[float]()
+    for person in ("user:maria", "user:ana"):
+        ballot = Ballot(
+            case_id=case.id,
+            approval_id=request.approval_id,
+            digest=request.digest,
+            verdict="approve",
+            via="api",
+            click=person,
+        )
+        started = time.perf_counter()
+        answer = await cast(services, ballot, principal=person)
+        took.append(time.perf_counter() - started)
+        assert answer.fate is Fate.COUNTED, answer
+    settled = time.perf_counter()
+    assert isinstance(answer.settled, Settled)
+    while "block.scope" not in world.actions(case.id):  # noqa: ASYNC110 - the world has no event for it
+        await asyncio.sleep(STEP)
+    return took[0], took[1], time.perf_counter() - settled
+
+
+async def clicks_on(services: Services, cases: Sequence[Case]) -> list[tuple[float, float, float]]:
+    asked = {call.request.case_id: call.request for call in cases[0].world.shown}
+    return [await click(services, case, asked[case.id]) for case in cases]
+
+
+def spread_out(cases: Sequence[Case], count: int) -> Sequence[Case]:
+    """Some of the cases, old and new alike."""
+    return cases[:: max(1, len(cases) // max(1, count))][:count]
+
+
+def per_case(before: dict[str, float], after: dict[str, float], what: str) -> float:
+    """KB per case between two looks."""
+    return round((after[what] - before[what]) * 1024 / (after["cases"] - before["cases"]), 1)
+
+
+def looked(cases: int) -> dict[str, float]:
+    gc.collect()
+    return {"cases": cases, "worker_mb": round(memory(), 1), "server_mb": round(server_memory(), 1)}
+
+
+async def measure(count: int, clicks: int, cached: int) -> dict[str, object]:
     scripts = Path(sysconfig.get_path("scripts"))
     with tempfile.TemporaryDirectory() as folder:
         async with await WorkflowEnvironment.start_local(
             dev_server_existing_path=str(scripts / "temporal"), data_converter=pydantic_data_converter
         ) as server:
             await register_search_attributes(server.client)
-            world = World(server.client, Path(folder))
+            world = World(server.client, Path(folder), cached=cached)
+            services = door(world)
             async with serving(world):
-                for case in await waiting(world, "warm", 2):
-                    await click(world, case)
-                before = memory(), server_memory()
-                cases = await waiting(world, "many", count)
-                after = memory(), server_memory()
-                times = [await click(world, case) for case in cases[: min(clicks, count)]]
-            evicted = memory()  # the workers are gone, and their caches with them
+                await clicks_on(services, await waiting(world, "warm", 2))
+                cases, growth = list[Case](), [looked(0)]
+                for part in range(PARTS):
+                    cases += await waiting(world, f"part{part}", count // PARTS)
+                    growth.append(looked(len(cases)))
+                times = await clicks_on(services, spread_out(cases, clicks))
+                after = looked(len(cases))
     votes = [each for first, second, _ in times for each in (first, second)]
     return {
         "cases": count,
+        "cached": cached,
+        "clicked": len(times),
         "click_ms": spread(votes),
         "to_first_call_ms": spread([third for _, _, third in times]),
-        "worker_kb_per_waiting_case": round((after[0] - before[0]) * 1024 / count, 1),
-        "server_kb_per_waiting_case": round((after[1] - before[1]) * 1024 / count, 1),
-        "worker_mb": {"before": round(before[0]), "waiting": round(after[0]), "after_eviction": round(evicted)},
+        "growth": growth,
+        "worker_kb_per_waiting_case": [per_case(one, two, "worker_mb") for one, two in pairwise(growth)],
+        "server_kb_per_waiting_case": [per_case(one, two, "server_mb") for one, two in pairwise(growth)],
+        "after_clicks": after,
     }
 
 
@@ -107,8 +175,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=1000)
     parser.add_argument("--clicks", type=int, default=200)
+    parser.add_argument("--cached", type=int, default=CACHED)
     given = parser.parse_args()
-    print(json.dumps(asyncio.run(measure(given.cases, given.clicks)), indent=2))
+    print(json.dumps(asyncio.run(measure(given.cases, given.clicks, given.cached)), indent=2))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,7 @@ class Button:
     Args:
         option: the answer chosen where the verdict is `option`; the page of a dialog where it is `review`.
         digest: of the request that the card showed; the case compares it with the request as it is at the click.
+        look: digest of what the card said; "" where that cannot be compared at a click.
     """
 
     approval_id: str
@@ -46,6 +47,7 @@ class Button:
     expires_at: datetime
     option: str = ""
     digest: str = ""
+    look: str = ""
 
 
 def button_token(button: Button, *, key_id: str, secret: str) -> str:
@@ -93,7 +95,7 @@ def read_button_token(token: str, *, secrets: Mapping[str, str], now: datetime) 
 
 
 def _claims(button: Button) -> dict[str, Any]:
-    return {
+    claims = {
         "a": button.approval_id,
         "c": button.case_id,
         "d": button.digest,
@@ -101,6 +103,7 @@ def _claims(button: Button) -> dict[str, Any]:
         "o": button.option,
         "v": button.verdict.value,
     }
+    return claims | ({"l": button.look} if button.look else {})
 
 
 def _button(payload: str) -> Button:
@@ -114,6 +117,7 @@ def _button(payload: str) -> Button:
             expires_at=datetime.fromtimestamp(claims["e"], tz=UTC),
             option=str(claims["o"]),
             digest=str(claims.get("d", "")),
+            look=str(claims.get("l", "")),
         )
     except (ValueError, KeyError, TypeError, OverflowError):
         raise _refusal() from None

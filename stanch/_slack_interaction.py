@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from stanch import _slack_parts as parts
 from stanch.errors import IntakeError
 from stanch.shapes import is_dict
+from stanch.sinks.slack_look import look_of
 from stanch.sinks.text import one_line
 
 BODY_LIMIT = 256 * 1024
@@ -34,6 +35,8 @@ class Interaction:
         response_url: where what became of it may be said to this person, as Slack gave it.
         view_id, view_hash: the dialog or home that it happened in, and its state as the person saw it.
         metadata: of that view, as we gave it.
+        look: digest of what the person had read on the message; "" where Slack did not bring the message along.
+        fleeting: the message was shown to this person alone, as none of ours with buttons is.
         inputs: a dialog's answers as (action id, text), in no certain order.
     """
 
@@ -54,6 +57,8 @@ class Interaction:
     view_id: str = ""
     view_hash: str = ""
     metadata: str = ""
+    look: str = ""
+    fleeting: bool = False
 
 
 def parse_interaction(body: bytes) -> Interaction:
@@ -107,7 +112,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _from_click(click: parts.Click) -> Interaction:
     if click.channel.id != click.container.channel_id:
         raise _malformed("container.channel_id")
-    return _interaction(
+    done = _interaction(
         click,
         kind="block_actions",
         name=click.actions[0].action_id,
@@ -116,6 +121,9 @@ def _from_click(click: parts.Click) -> Interaction:
         message_ts=click.container.message_ts,
         action_ts=click.actions[0].action_ts,
     )
+    read = click.message
+    look = look_of(read.blocks, read.attachments) if read is not None and read.blocks is not None else ""
+    return replace(done, look=look, fleeting=click.container.is_ephemeral)
 
 
 def _from_view(click: parts.ViewClick) -> Interaction:

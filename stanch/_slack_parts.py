@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -43,6 +43,7 @@ class OnMessage(Part):
     type: Literal["message"]
     message_ts: Ts
     channel_id: ChannelId
+    is_ephemeral: bool = False
 
 
 class OnView(Part):
@@ -66,12 +67,20 @@ class Envelope(Part):
     response_url: Address = ""
 
 
+class Read(Part):
+    """A message as the person had it before them."""
+
+    blocks: Annotated[list[Any], Field(max_length=MAX_BLOCKS)] | None = None
+    attachments: list[Any] = Field(default_factory=list[Any])
+
+
 class Click(Envelope):
     """A button of a message."""
 
     type: Literal["block_actions"]
     channel: Channel
     container: OnMessage
+    message: Read | None = None
     actions: Annotated[list[Action], Field(min_length=1, max_length=1)]
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from stanch.ports import Message
+
 View = Mapping[str, Any]
 Acknowledge = Callable[[Mapping[str, Any]], None]
 
@@ -45,6 +47,15 @@ class Line(Protocol):
     def state(self) -> LineState: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """A chat system that brings a message back with a click on it, so that what was read can be told from a forgery."""
+
+    def look(self, message: Message) -> str:
+        """A digest of what people will read of it, but for what its buttons hold."""
+        ...
 
 
 @runtime_checkable

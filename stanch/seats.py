@@ -59,15 +59,13 @@ def seat_of(people: People, state: Open, principal: str, now: datetime) -> Seat:
     return Seat(lapsed=any(principal in need.from_ for need in request.needs))
 
 
-def still(people: People, need: Need, now: datetime) -> tuple[str, ...]:
-    """Who of a line may still fill it: active, and named by it now as when it was asked.
+def still(people: People, need: Need) -> tuple[str, ...]:
+    """Who of a line still has a seat in it: active, and meant by it as such now, as when it was asked.
 
-    A rota's word of then holds; so does that of a name that the request does not resolve.
+    A rota's word of then holds; so does that of a name that the request does not resolve. Who is named only as
+    somebody's stand-in has no seat here: such a vote was given in the seat of whoever is away.
     """
-    names = names_of(need)
-    named = {person for name in names if name.startswith(CONCRETE) for person in people.resolve(name, now)}
-    pinned = any(not name.startswith(CONCRETE) for name in names)
-    return tuple(person for person in need.from_ if active(people, person) and (pinned or person in named))
+    return tuple(person for person in need.from_ if _own(people, need, person))
 
 
 def active(people: People, person: str) -> bool:

@@ -23,8 +23,8 @@ from stanch.errors import DependencyError
 from stanch.seats import Seat, active, seat_of
 from stanch.web.services import Services, now
 
-PATIENCE = timedelta(milliseconds=1200)  # Slack gives three seconds in all
-STORING = timedelta(milliseconds=600)
+PATIENCE = timedelta(milliseconds=1000)  # with what follows and who it is looked up, less than `ACK_SECONDS`
+STORING = timedelta(milliseconds=500)
 LOOKING = timedelta(milliseconds=200)
 STORED_FOR = timedelta(minutes=10)
 MAX_STORED = 10_000

@@ -16,10 +16,13 @@ from stanch.web.people import sentence
 from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, who_is
 from stanch.web.slack_refusals import note_refusal
-from stanch.web.slack_review import Asked, case_url, open_review, send_review, turn_page
+from stanch.web.slack_review import CHANGED, GONE, Asked, case_url, open_review, send_review, turn_page
 
 ACK_SECONDS = 2.6  # Slack waits three, and then shows the person a warning
 OURS = "stanch."
+ALTERED = "I431"
+NOT_AS_SENT = "Nothing was decided: this card does not read as it was sent."
+SEE = "What is really asked is in the dialog."
 LINKS = "stanch.open"  # buttons that only open a page; Slack tells us of them too
 
 
@@ -64,9 +67,27 @@ async def _done(services: Services, asked: Asked) -> Taken:
         return Taken(answer=await send_review(services, asked))
     if deed.action_id.startswith(PAGE):
         return Taken(await turn_page(services, asked))
+    if not as_sent(deed, asked.button):
+        return Taken(await _shown_instead(services, asked))
     if asked.button.verdict is Pressed.REVIEW or deed.action_id.startswith(REVIEW):
         return Taken(await open_review(services, asked))
     return Taken(await _vote(services, asked))
+
+
+def as_sent(deed: Interaction, button: Button) -> bool:
+    """Whether the card read as we had sent it: who holds our token for Slack can write over it, buttons and all."""
+    return not deed.fleeting and (not button.look or not deed.look or button.look == deed.look)
+
+
+async def _shown_instead(services: Services, asked: Asked) -> str:
+    """The dialog, which shows what the case itself asks; what is over or has changed anyway is told as ever."""
+    told = await open_review(services, asked)
+    if told in (GONE, CHANGED):
+        return told
+    deed = asked.deed
+    account = Account(deed.user_id, deed.team_id, deed.enterprise_id)
+    await note_refusal(services, account, code=ALTERED, button=asked.button)
+    return f"{NOT_AS_SENT} {told or SEE}"
 
 
 async def _vote(services: Services, asked: Asked) -> str:

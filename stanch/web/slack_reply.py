@@ -18,7 +18,8 @@ from stanch.slack_views import told
 from stanch.web.services import Services
 
 SLACK_HOST = "hooks.slack.com"
-TIMEOUT_SECONDS = 3.0
+TIMEOUT_SECONDS = 10.0
+TRIES = 2
 
 
 def said(text: str) -> dict[str, Any]:
@@ -55,9 +56,11 @@ def allowed(address: str, section: Mapping[str, Any]) -> str:
 
 
 async def reply(address: str, answer: Mapping[str, Any]) -> None:
-    """Post the answer; what became of the click does not depend on it, so nothing is tried again."""
-    try:
-        async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False) as client:
-            await client.post(address, json=dict(answer))
-    except httpx.HTTPError:
+    """Post the answer, once more where it may not have come: to be told twice is better than not at all."""
+    for _ in range(TRIES):
+        try:
+            async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False) as client:
+                await client.post(address, json=dict(answer))
+        except httpx.HTTPError:
+            continue
         return

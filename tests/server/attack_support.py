@@ -18,8 +18,11 @@ import pytest
 import web_support
 from web_support import Edge, FakeChat, FixedPolicy, Rules, eventually, finding, fixed_policy
 
+from activities._slack_cards import Card, card
 from stanch.contract import CASE_WORKFLOW, REPORT, CaseInput, FindingReport, queue
+from stanch.ports import Message
 from stanch.routing import load_routes
+from stanch.sinks.slack_look import look_of
 from stanch.slack_signing import Button, Verdict, button_token, sign
 from stanch.views import ApiView, FindingView
 
@@ -38,11 +41,22 @@ LINES = {
 }
 
 
+LINES |= dict.fromkeys(("words", "short"), LINES["one"])
+CHANGED = {"words": ('ask: "Block', 'ask: "${{ finding.title }}: block'), "short": ("expires: 4h", "expires: 8s")}
+
+
 def playbook(name: str, need: str) -> str:
-    """The shared playbook, for one path and with its own approvers."""
+    """The shared playbook, for one path and with its own approvers, words and end."""
     text = web_support.PLAYBOOK.replace("id: hold_endpoint", f"id: hold_{name}")
     text = text.replace("path: /**", f"path: /{name}/**")
-    return text.replace("[{from: [user:maria], count: 1}]", need)
+    return text.replace("[{from: [user:maria], count: 1}]", need).replace(*CHANGED.get(name, ("", "")))
+
+
+class Workspace(FakeChat):
+    """A Slack that brings messages back with clicks."""
+
+    def look(self, message: Message) -> str:
+        return look_of(card(message).blocks)
 
 
 class Target(Edge):
@@ -59,11 +73,45 @@ class Target(Edge):
             (self.folder / "playbooks" / f"hold_{name}.yaml").write_text(text, encoding="utf-8")
         return settings
 
+    async def _start_workers(self) -> list[Any]:
+        self._running: list[Any] = getattr(self, "_running", [])
+        self._running[:] = await super()._start_workers()
+        return self._running
+
+    def stop_workers(self) -> None:
+        """As a deployment does: nothing is left to take what comes."""
+
+        async def stop(_client: Any) -> None:
+            for one in self._running:
+                await one.shutdown()
+
+        self.in_loop(stop)
+
+    def start_workers(self) -> None:
+        async def start(_client: Any) -> None:
+            await self._start_workers()
+
+        self.in_loop(start)
+
     @property
-    def workspace(self) -> FakeChat:
+    def workspace(self) -> Workspace:
         found = self.ports.chat_port
-        assert isinstance(found, FakeChat)
+        assert isinstance(found, Workspace)
         return found
+
+    def rendered(self, request: Mapping[str, Any]) -> Card:
+        """The card of a request as it goes to Slack."""
+        return card(next(one for one in self.workspace.posted if one.key == request["approval_id"]))
+
+    def history(self, case_id: str) -> str:
+        """All that Temporal keeps of a case, what is still being tried included."""
+
+        async def look(client: Any) -> str:
+            handle = client.get_workflow_handle(case_id)
+            found, known = await handle.fetch_history(), await handle.describe()
+            return found.to_json() + str(known.raw_description)
+
+        return str(self.in_loop(look))
 
     @contextmanager
     def directory(self, old: str = "", new: str = "") -> Iterator[None]:
@@ -77,11 +125,11 @@ class Target(Edge):
         finally:
             self.services.policy = before
 
-    def ask(self, name: str, kind: str = "one", *, requested_by: str = "") -> dict[str, Any]:
+    def ask(self, name: str, kind: str = "one", *, requested_by: str = "", **said: str) -> dict[str, Any]:
         """An open request of a fresh case."""
         if requested_by:
             return self._asked_for(name, kind, requested_by)
-        report = finding(uid=name, api={"host": "shop.example.com", "method": "GET", "path": f"/{kind}/{name}"})
+        report = finding(uid=name, api={"host": "shop.example.com", "method": "GET", "path": f"/{kind}/{name}"}, **said)
         case_id = self.send(report, delivery_id=name).json()["results"][0]["case_id"]
         return self.request(case_id)
 
@@ -122,17 +170,31 @@ class Target(Edge):
         secret = more.pop("secret", self.keys.buttons)
         return button_token(Button(**(given | more)), key_id="1", secret=secret)
 
-    def press(self, value: str, *, user: str = "U01MARIA", **how: str) -> httpx.Response:
+    def press(
+        self,
+        value: str,
+        *,
+        user: str = "U01MARIA",
+        message: dict[str, Any] | None = None,
+        fleeting: bool = False,
+        **how: str,
+    ) -> httpx.Response:
         """A signed click; each is another click unless `ts` says otherwise."""
         type(self).clicks += 1
         payload = {
             "type": "block_actions",
             "user": {"id": user, "team_id": "T0HOME"},
-            "team": {"id": "T0HOME"},
+            "team": {"id": how.get("team", "T0HOME")},
+            "message": message,
             "api_app_id": "A0STANCH",
             "trigger_id": "1.2.a",
             "channel": {"id": "C0SHOP"},
-            "container": {"type": "message", "message_ts": "1700000000.000100", "channel_id": "C0SHOP"},
+            "container": {
+                "type": "message",
+                "message_ts": "1700000000.000100",
+                "channel_id": "C0SHOP",
+                "is_ephemeral": fleeting,
+            },
             "actions": [
                 {
                     "type": "button",
@@ -185,6 +247,13 @@ class Target(Edge):
         return int(self.in_loop(count))
 
 
+def card_of(target: Target, request: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """The blocks of a request's card, and what its first button holds."""
+    eventually(lambda: any(one.key == request["approval_id"] for one in target.workspace.posted))
+    blocks = target.rendered(request).blocks
+    return blocks, next(str(block["elements"][0]["value"]) for block in blocks if block["type"] == "actions")
+
+
 BLIND = SimpleNamespace(new=__import__("hmac").new, compare_digest=lambda *_: True)
 
 
@@ -205,6 +274,6 @@ def switch(patch: pytest.MonkeyPatch, value: Any, *places: str) -> None:
 
 @contextmanager
 def attacked(folder: Path, address: str, *, with_worker: bool = True) -> Iterator[Target]:
-    slack = (FakeChat(*PEOPLE), dict(SLACK))
+    slack = (Workspace(*PEOPLE), dict(SLACK))
     with Target(folder, address, with_worker=with_worker, chat=slack) as made, made.directory():
         yield made

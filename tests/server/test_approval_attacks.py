@@ -10,6 +10,7 @@ import pytest
 import typer
 from attack_support import Target, attacked
 from attacks import AWAY, ROWS
+from attacks_around import AROUND
 from test_web_console import Page
 from typer.testing import CliRunner
 from web_support import SECRET, eventually
@@ -17,6 +18,9 @@ from web_support import SECRET, eventually
 from stanch.cli.decide import approve
 from stanch.errors import DependencyError
 from stanch.sandbox.temporal import EmbeddedTemporal
+from stanch.web.decisions import LOOKING, PATIENCE, STORING
+from stanch.web.slack_clicks import ACK_SECONDS
+from stanch.web.slack_people import LOOKUP_SECONDS
 
 
 @pytest.fixture(scope="module")
@@ -29,11 +33,14 @@ def target(temporal: EmbeddedTemporal, tmp_path_factory: pytest.TempPathFactory)
         yield made
 
 
-@pytest.mark.parametrize("row", ROWS)
+ALL = ROWS | AROUND
+
+
+@pytest.mark.parametrize("row", ALL)
 def test_the_attack_fails_and_would_work_without_its_protection(
     target: Target, row: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    attack, switch_off = ROWS[row]
+    attack, switch_off = ALL[row]
     assert not attack(target, f"{row}-on")
     switch_off(monkeypatch)
     assert attack(target, f"{row}-off"), "the test cannot fail: the attack does not work even without protection"
@@ -155,3 +162,9 @@ def test_the_shell_prints_all_and_asks_once(target: Target) -> None:
     told = sorted(f"{request['case_id']} counted approved by user:maria" for request in requests)
     assert sorted(done.stdout.splitlines()) == told
     assert all(target.is_approved(request, within=10) for request in requests)
+
+
+def test_slack_is_answered_only_once_the_vote_is_stored_or_the_person_told() -> None:
+    """Who the person is, which seat they have, the update and the signal each have a share of Slack's time."""
+    shares = (LOOKING, PATIENCE, STORING)
+    assert LOOKUP_SECONDS + sum(share.total_seconds() for share in shares) < ACK_SECONDS

@@ -65,12 +65,20 @@ class World:
         folder: for records that limits are counted in.
         policy: the policy folder.
         playbooks: the folder of playbooks.
+        cached: workflows that a worker keeps at hand.
     """
 
     def __init__(
-        self, client: Client, folder: Path, *, policy: Path = ROOT / "policy", playbooks: Path = ROOT / "playbooks"
+        self,
+        client: Client,
+        folder: Path,
+        *,
+        policy: Path = ROOT / "policy",
+        playbooks: Path = ROOT / "playbooks",
+        cached: int = 1000,
     ) -> None:
         self.client = client
+        self._cached = cached
         settings = Settings(data_dir=folder, policy_dir=policy, playbooks_dir=playbooks)
         self._settings = settings
         self._keys = Keys(settings)
@@ -167,6 +175,7 @@ class World:
                 workflows=list(WORKFLOWS) if queue is Queue.CORE else [],
                 activities=[act, *own.get(queue, [])],
                 workflow_runner=runner(),
+                max_cached_workflows=self._cached,
             )
             for queue in Queue
         ]
