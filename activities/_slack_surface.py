@@ -33,6 +33,7 @@ class SlackConfig(BaseModel):
     app_token: SecretStr | None = None
     signing_secrets: _Secrets = ()
     team_id: Annotated[str, StringConstraints(pattern=r"\A[TE][A-Z0-9]{1,30}\z")]
+    app_id: Annotated[str, StringConstraints(pattern=r"\A(?:A[A-Z0-9]{1,30})?\z")] = ""
     deciders: Annotated[str, StringConstraints(pattern=r"\A(?:S[A-Z0-9]{1,30})?\z")] = ""
     connections: Annotated[int, Field(ge=1, le=10)] = 1
     pace: Annotated[float, Field(ge=0, le=60)] = 1.0
