@@ -10,13 +10,13 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
-from activities._names import channel_of
+from activities import _ways as ways
 from activities._world import World
 from stanch import contract
 from stanch.catalog import Queue
 from stanch.errors import ConfigError, DependencyError, Rejected
 from stanch.guards.breaker import Breaker
-from stanch.ports import ChatPort, Message
+from stanch.ports import Message
 from stanch.wire_breaker import BreakerNews, Turn
 
 
@@ -48,18 +48,13 @@ def announce_open(world: World) -> None:
 
 def tell(world: World, news: BreakerNews) -> None:
     """Post it; what is no longer so is not told."""
-    name = world.first("chat")
-    if not name or not _still(dict(world.records.breakers()).get(news.scope, Breaker()), news):
+    way = ways.way_to(world, world.policy.current.routes.file.default.owner)
+    if way is None or not _still(dict(world.records.breakers()).get(news.scope, Breaker()), news):
         return
-    kind = str(world.sections("chat")[name].get("kind", name))
-    channel = channel_of(world, world.policy.current.routes.file.default.owner, kind)
-    if not channel:
-        return
-    port: ChatPort = world.connector("chat", name)
     title, text = _words(news)
     key = hashlib.sha256(news.name.encode()).hexdigest()[:32]
     with contextlib.suppress(Rejected):  # asking again cannot help; the ledger and the metric have it
-        port.post(Message(key=key, channel=channel, title=title, text=text))
+        ways.deliver(world, way, Message(key=key, channel=way.place, title=title, text=text))
 
 
 def _still(breaker: Breaker, news: BreakerNews) -> bool:

@@ -7,10 +7,10 @@ import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
-from activities._names import channel_of
+from activities import _ways as ways
 from activities._world import World
 from stanch.errors import Rejected, StanchError
-from stanch.ports import ChatPort, Message
+from stanch.ports import Message
 from stanch.records import Entry, TimelineItem
 from stanch.wire_watch import Overdue, Paging
 
@@ -50,25 +50,22 @@ def _about(data: dict[str, Any] | None) -> str:
 
 
 def _post(world: World, item: Overdue) -> None:
-    name = world.first("chat")
     row = world.records.case(item.case_id)
-    if not name or row is None:
+    way = (ways.way_to(world, row.owner) or ways.way_to(world, row.assignee)) if row is not None else None
+    if way is None:
         return
-    kind = str(world.sections("chat")[name].get("kind", name))
-    channel = channel_of(world, row.owner, kind) or channel_of(world, row.assignee, kind)
-    if not channel:
-        return
-    port: ChatPort = world.connector("chat", name)
     title, text = _words(item)
-    port.post(
+    ways.deliver(
+        world,
+        way,
         Message(
             key=hashlib.sha256(f"overdue/{item.lease_id}".encode()).hexdigest()[:32],
-            channel=channel,
+            channel=way.place,
             title=title,
             text=text,
             context=(item.case_id,),
             case_id=item.case_id,
-        )
+        ),
     )
 
 

@@ -5,13 +5,20 @@ from __future__ import annotations
 import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from activities._world import World
 from stanch.errors import DependencyError, Rejected
-from stanch.ports import ChatPort, Message, Posted
+from stanch.ports import Message, Posted
 
 
-def post_once(world: World, port: ChatPort, message: Message) -> Posted:
+class Poster(Protocol):
+    """Whatever posts a message."""
+
+    def post(self, message: Message) -> Posted: ...
+
+
+def post_once(world: World, port: Poster, message: Message) -> Posted:
     """Post, unless an earlier attempt has; what is decided with stands by itself, everything else is in the thread.
 
     Records that are down cost the thread, never the message.
@@ -39,7 +46,7 @@ def _known(world: World, message: Message) -> Posted | str:
     return ""
 
 
-def _posted(port: ChatPort, message: Message) -> Posted:
+def _posted(port: Poster, message: Message) -> Posted:
     """The thread's first message may have been removed; then it stands by itself."""
     if not message.thread:
         return port.post(message)

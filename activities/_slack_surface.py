@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints,
 from slack_sdk import WebClient
 
 from activities._slack_outcomes import perform, unclear
+from activities._slack_pace import Pace
 from activities._slack_socket import SocketLine
 from stanch.chat_surface import Acknowledge, Heard, Line, View
 
@@ -32,8 +33,10 @@ class SlackConfig(BaseModel):
     app_token: SecretStr | None = None
     signing_secrets: _Secrets = ()
     team_id: Annotated[str, StringConstraints(pattern=r"\A[TE][A-Z0-9]{1,30}\z")]
+    app_id: Annotated[str, StringConstraints(pattern=r"\A(?:A[A-Z0-9]{1,30})?\z")] = ""
     deciders: Annotated[str, StringConstraints(pattern=r"\A(?:S[A-Z0-9]{1,30})?\z")] = ""
     connections: Annotated[int, Field(ge=1, le=10)] = 1
+    pace: Annotated[float, Field(ge=0, le=60)] = 1.0
     base_url: str = "https://slack.com/api/"
     timeout: Annotated[float, Field(gt=0, le=60)] = 10.0
 
@@ -58,6 +61,7 @@ class Surface:
     def __init__(self, config: SlackConfig) -> None:
         self.config = config
         self._client = web_client(config)
+        self._pace = Pace(config.pace)
         self._groups: dict[str, tuple[float, frozenset[str]]] = {}
         self._lock = threading.Lock()
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
 from activities._approval_groups import is_one_of_many, notice
+from activities._approval_mail import asked_by_mail
 from activities._card_look import look_in_chat
-from activities._names import channel_of
 from activities._posting import post_once
 from activities._run import outbox
 from activities._texts import case_text, case_url, standing_of
+from activities._ways import CHAT, MAIL, Way, chat_of, deliver, is_away, is_by_mail, mail_to, send_anew, way_to
 from activities._world import World
 from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
 from stanch.approvals.facts import request_facts
 from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
-from stanch.errors import Rejected
-from stanch.ports import ChatPort, Message, Posted
+from stanch.errors import ConnectorError, Rejected, RetrySafe, Uncertain
+from stanch.ports import Message, Posted
 from stanch.slack_signing import KEY_ID, Button, Verdict, button_token
 
 MAX_CARDS = 10
@@ -29,35 +31,54 @@ _Done = TypeVar("_Done")
 
 
 def show(world: World, call: ApprovalCall) -> ApprovalShown:
-    """Post one card per place where approvers are, or say once that many wait; list the request as pending."""
+    """Post one card per place where approvers are, or say once that many wait; list the request as pending.
+
+    Whom the chat system does not know gets a mail that leads to the console; so does everybody while it is down.
+    """
     world.records.append(outbox(call.scene))
     world.records.put_approval(ApprovalState(request=call.request))
-    name = world.first("chat")
-    if not name:
+    ways = _ways_to(world, call.request)[:MAX_CARDS]
+    if ways and is_one_of_many(world, call.request):
+        notices = ((way, notice(world, call.request, way.place)) for way in ways)
+        _each([(way, told) for way, told in notices if told], lambda pair: deliver(world, *pair))
         return ApprovalShown()
-    port: ChatPort = world.connector("chat", name)
-    places = _places(world, call.request, str(world.sections("chat")[name].get("kind", name)))
-    if is_one_of_many(world, call.request):
-        notices = (notice(world, call.request, place) for place in places[:MAX_CARDS])
-        _each([told for told in notices if told is not None], port.post)
-        return ApprovalShown()
-    posted = _each(places[:MAX_CARDS], lambda place: post_once(world, port, _card(world, call, place)))
+    posted = _each(ways, lambda way: _shown(world, call, way))
     return ApprovalShown(cards=tuple((card.channel, card.ref) for card in posted))
 
 
 def close(world: World, call: ApprovalCall) -> ApprovalShown:
-    """Take the buttons off every card and say who decided what, when and why."""
+    """Take the buttons off every card and say who decided what, when and why; by mail it is said anew."""
     _settle(world, call)
-    name = world.first("chat")
-    if not name or not call.cards:
-        return ApprovalShown()
-    port: ChatPort = world.connector("chat", name)
-    _each(call.cards, lambda card: _end(world, port, Posted(*card), _ended(world, call, card[0])))
-    return ApprovalShown(cards=call.cards)
+    cards = [Posted(*card) for card in call.cards]
+    cards = [card for card in cards if world.first(MAIL if is_by_mail(card.channel) else CHAT)]
+    _each(cards, lambda card: _end(world, card, _ended(world, call, card.channel)))
+    return ApprovalShown(cards=call.cards if cards else ())
 
 
-def _end(world: World, port: ChatPort, card: Posted, ended: Message) -> None:
+def _shown(world: World, call: ApprovalCall, way: Way) -> Posted:
+    """Where the chat system fails somebody they are told by mail as well: a decision must not wait for it."""
+    if way.port == MAIL:
+        return deliver(world, way, asked_by_mail(world, call, way.place))
+    try:
+        return deliver(world, way, _card(world, call, way.place))
+    except ConnectorError as error:
+        other = mail_to(world, way.ref) if is_away(error) else None
+        if other is None:
+            raise
+        letter = asked_by_mail(world, call, other.place)
+        if isinstance(error, Rejected):
+            return deliver(world, other, letter)
+        with contextlib.suppress(ConnectorError):  # the card is tried again, and so is this
+            deliver(world, other, letter)
+        raise
+
+
+def _end(world: World, card: Posted, ended: Message) -> None:
     """Rewrite a card; where that is refused, for it was removed or is too old, say it anew."""
+    if is_by_mail(card.channel):
+        send_anew(world, card, replace(ended, key=f"{ended.key}-ended"))
+        return
+    port = chat_of(world)
     try:
         port.update(card, ended)
     except Rejected:
@@ -65,20 +86,21 @@ def _end(world: World, port: ChatPort, card: Posted, ended: Message) -> None:
 
 
 def _each(places: Sequence[_Place], work: Callable[[_Place], _Done]) -> list[_Done]:
-    """One place that the chat system refuses keeps nobody else waiting.
+    """One place that fails keeps nobody else waiting.
 
     Raises:
-        Rejected: it refused all of them.
+        ConnectorError: one that may be tried again, else the first where none was reached.
     """
     done: list[_Done] = []
-    refused: list[Rejected] = []
+    failed: list[ConnectorError] = []
     for place in places:
         try:
             done.append(work(place))
-        except Rejected as error:
-            refused.append(error)
-    if refused and not done:
-        raise refused[0]
+        except ConnectorError as error:
+            failed.append(error)
+    again = [error for error in failed if isinstance(error, RetrySafe | Uncertain)]
+    if again or (failed and not done):
+        raise (again or failed)[0]
     return done
 
 
@@ -93,11 +115,11 @@ def _settle(world: World, call: ApprovalCall) -> None:
     world.records.put_approval(ApprovalState(request=call.request, settled=settled))
 
 
-def _places(world: World, request: ApprovalRequest, kind: str) -> list[str]:
-    """Each approver's own place; the same place once."""
-    people = [person for need in request.needs for person in need.from_ if person not in request.excluded]
-    found = (channel_of(world, person, kind) for person in people)
-    return list(dict.fromkeys(place for place in found if place))
+def _ways_to(world: World, request: ApprovalRequest) -> list[Way]:
+    """To each approver; a place where several are once."""
+    people = dict.fromkeys(person for need in request.needs for person in need.from_ if person not in request.excluded)
+    found = {way.place: way for person in people if (way := way_to(world, person)) is not None}
+    return list(found.values())
 
 
 def _card(world: World, call: ApprovalCall, place: str) -> Message:

@@ -8,42 +8,42 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from activities._names import channel_of
-from activities._posting import post_once
+from activities import _ways as ways
 from activities._run import Job
 from activities._texts import case_text, context_of, render
 from activities._world import World
 from stanch.actions.chat import Rewrite, Send, Sent
 from stanch.errors import DependencyError, Rejected
-from stanch.ports import ChatPort, Message, Posted
+from stanch.ports import Message, Posted
 from stanch.snoozing import REMINDER, silent_until
 
 _CHANNEL = re.compile(r"[CGDUW][A-Z0-9]{2,30}", re.ASCII)
 
 
 def _send(world: World, job: Job, params: Send) -> Sent:
-    name = world.first("chat")
-    if not name:
+    if not ways.can_tell(world):
         return Sent(delivered=False)
-    channel = _channel(world, params.to, kind=str(world.sections("chat")[name].get("kind", name)))
-    if not channel:
+    way = _way(world, params.to)
+    if way is None:
         raise Rejected(
-            f"{params.to or 'nobody'} cannot be reached in {name}", code="V012", hint="add it to the directory"
+            f"{params.to or 'nobody'} cannot be reached in chat or by mail", code="V012", hint="add it to the directory"
         )
     if params.template == REMINDER and _is_snoozed(world, job.scene.case_id, params.to):
         return Sent(delivered=False)
-    port: ChatPort = world.connector("chat", name)
-    posted = post_once(world, port, _message(world, job, params, channel=channel))
+    posted = ways.deliver(world, way, _message(world, job, params, channel=way.place))
     return Sent(channel=posted.channel, ref=posted.ref)
 
 
 def _rewrite(world: World, job: Job, params: Rewrite) -> Sent:
     """Say it anew in the same place; where nothing was sent, there is nothing to rewrite."""
-    name = world.first("chat")
-    if not name or not params.ref:
+    by_mail = ways.is_by_mail(params.channel)
+    if not params.ref or not world.first(ways.MAIL if by_mail else ways.CHAT):
         return Sent(delivered=False)
-    port: ChatPort = world.connector("chat", name)
-    port.update(Posted(params.channel, params.ref), _message(world, job, params, channel=params.channel))
+    posted, message = Posted(params.channel, params.ref), _message(world, job, params, channel=params.channel)
+    if by_mail:
+        ways.send_anew(world, posted, message)
+    else:
+        ways.chat_of(world).update(posted, message)
     return Sent(channel=params.channel, ref=params.ref)
 
 
@@ -57,6 +57,7 @@ def _message(world: World, job: Job, params: Send | Rewrite, *, channel: str) ->
         text=text.body,
         context=(case_text(world, job.scene), *_ticket_line(job, params.thread)),
         case_id=job.scene.case_id,
+        links=(job.scene.ticket_url,) if job.scene.ticket_url else (),
     )
 
 
@@ -68,9 +69,11 @@ def _ticket_line(job: Job, named: str) -> tuple[str, ...]:
     return (f"Ticket {key}: {scene.ticket_url}" if scene.ticket_url and key == scene.ticket_key else f"Ticket {key}",)
 
 
-def _channel(world: World, to: str, *, kind: str) -> str:
+def _way(world: World, to: str) -> ways.Way | None:
     """A channel id is taken as it is; everything else is a name of the directory."""
-    return to if _CHANNEL.fullmatch(to) else channel_of(world, to, kind)
+    if _CHANNEL.fullmatch(to):
+        return ways.Way(ways.CHAT, to) if world.first(ways.CHAT) else None
+    return ways.way_to(world, to)
 
 
 def _is_snoozed(world: World, case_id: str, to: str) -> bool:

@@ -66,12 +66,13 @@ def put_noise(records: Records, summary: CaseSummary) -> None:
 
 
 def sweep(world: World) -> None:
-    """Forget what nobody can ask for any more: deliveries, reports, budgets, originals; take up what was spooled."""
+    """Forget what nobody can ask for any more: deliveries, reports, messages, originals; take up what was spooled."""
     now = datetime.now(UTC)
     _spool.merge(world)
     world.records.forget_deliveries(now)
     world.records.forget_full_reports(now)
     world.records.forget_spent(now)
+    world.records.forget_chat_messages(now)
     world.records.expire_originals(now)
     world.records.rewrap(world.keys.sealing)
 

@@ -11,6 +11,7 @@ from typing import Any
 from activities._section import read_section
 from activities._slack_cards import Card, card
 from activities._slack_outcomes import perform, unclear
+from activities._slack_pace import Turn
 from activities._slack_surface import SlackConfig, Surface
 from stanch.errors import ConnectorError, Rejected
 from stanch.ports import ChatUser, Check, Connector, Message, Posted
@@ -44,7 +45,10 @@ class Slack(Surface):
         return Posted(channel=channel, ref=ts)
 
     def update(self, posted: Posted, message: Message) -> None:
-        """Replace a card; the same update twice is harmless."""
+        """Replace a card; the same update twice is harmless.
+
+        Of several that wait for the same card only the one asked for last is sent; the others are done with it.
+        """
         _known(posted.channel, _PLACE, "channel")
         _known(posted.ref, _TS, "message reference")
         self._write("chat.update", channel=posted.channel, message=message, shown=card(message), ts=posted.ref)
@@ -114,7 +118,8 @@ class Slack(Surface):
             },
         }
         payload |= {"ts": ts} if ts else _post_only(message)
-        return perform(lambda: self._client.api_call(method, json=payload), writes=True)
+        turn = Turn(channel, what=message.key, card=ts)
+        return self._pace.take(turn, lambda: perform(lambda: self._client.api_call(method, json=payload), writes=True))
 
     def _check_team(self, team: str) -> Check:
         return Check(

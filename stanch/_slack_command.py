@@ -18,6 +18,7 @@ _IDS = {
     "command": re.compile(r"/[a-z0-9_-]{1,32}", re.ASCII),
     "trigger_id": re.compile(r"[0-9a-f.]{1,200}", re.ASCII),
 }
+_APP = re.compile(r"A[A-Z0-9]{1,30}", re.ASCII)
 MENTION = re.compile(r"<@([UW][A-Z0-9]{1,30})(?:\|[^<>]*)?>", re.ASCII)
 
 
@@ -29,6 +30,7 @@ class SlashCommand:
         team_id, enterprise_id: the workspace it was typed in, and its organisation where it has one.
         text: what stands behind the command, with Slack's three entities resolved.
         trigger_id: names this use of the command.
+        app_id: the app that it belongs to; "" where Slack does not say.
     """
 
     command: str
@@ -37,6 +39,7 @@ class SlashCommand:
     team_id: str
     trigger_id: str
     enterprise_id: str = ""
+    app_id: str = ""
 
     @property
     def words(self) -> list[str]:
@@ -73,9 +76,13 @@ def read_command(fields: Mapping[str, Any]) -> SlashCommand:
     text, organisation = fields.get("text", ""), str(fields.get("enterprise_id") or "")
     if not isinstance(text, str) or len(text) > MAX_TEXT:
         raise _malformed("text")
+    app = str(fields.get("api_app_id") or "")
+    if app and not _APP.fullmatch(app):
+        raise _malformed("api_app_id")
     if organisation and not _IDS["team_id"].fullmatch(organisation):
         raise _malformed("enterprise_id")
-    return SlashCommand(text=_plain(text), enterprise_id=organisation, **{name: str(fields[name]) for name in _IDS})
+    named = {name: str(fields[name]) for name in _IDS}
+    return SlashCommand(text=_plain(text), enterprise_id=organisation, app_id=app, **named)
 
 
 def _plain(text: str) -> str:

@@ -190,6 +190,7 @@ class Message:
     context: tuple[str, ...] = ()
     thread: str = ""  # reference of an earlier message
     case_id: str = ""
+    links: tuple[str, ...] = ()  # addresses of ours in the texts, which stay links where foreign ones do not
 
 
 @dataclass(frozen=True)
@@ -386,7 +387,7 @@ class Connector:
     """How a connector is found and built.
 
     Args:
-        port: which protocol it implements: tickets, chat, point, policy, identity, scanner.
+        port: which protocol it implements: tickets, chat, mail, point, policy, identity, scanner.
         kind: the word in stanch.toml (`kind = "jira"`).
         build: makes it from its section with secrets already resolved; unknown keys raise ConfigError.
     """

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from stanch.records.database import Database
-from stanch.records.schema import chat_messages
+from stanch.records.schema import cases, chat_messages
+
+KEEP_MESSAGES = timedelta(days=90)
 
 
 class ChatMessages(Database):
@@ -28,6 +30,20 @@ class ChatMessages(Database):
         first = select(table.c.ref).where(which).order_by(table.c.at, table.c.ref).limit(1)
         with self._read() as db:
             return db.execute(first).scalar() or ""
+
+    def chat_places(self, case_id: str, key: str) -> frozenset[str]:
+        """Every channel that a message with this key was posted to."""
+        table = chat_messages
+        which = select(table.c.channel).where(table.c.case_id == case_id, table.c.key == key)
+        with self._read() as db:
+            return frozenset(db.execute(which).scalars())
+
+    def forget_chat_messages(self, now: datetime, *, keep: timedelta = KEEP_MESSAGES) -> int:
+        """Forget where old messages of cases are that are over, or that records no longer have; gives how many."""
+        table, still = chat_messages, cases.alias()
+        running = select(still.c.case_id).where(still.c.case_id == table.c.case_id, still.c.closed.is_(None))
+        with self._write() as db:
+            return db.execute(delete(table).where(table.c.at < now - keep, ~running.exists())).rowcount
 
     def put_chat_message(self, case_id: str, place: str, key: str, *, posted: tuple[str, str], at: datetime) -> None:
         """Remember a message; the first with this key stays."""

@@ -82,6 +82,7 @@ class Team(Words):
     lead: UserId
     members: tuple[UserId, ...] = ()
     slack: str = ""
+    email: str = ""
     ticket: Target = Target()
     known_as: dict[Tracker, str] = Field(default_factory=dict[Tracker, str])
     catalog: str = ""

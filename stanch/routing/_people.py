@@ -59,8 +59,8 @@ class People:
     def contact(self, ref: str, system: str, now: datetime | None = None) -> str:
         """What `slack`, `jira`, `servicenow`, `email` or `console` calls a user or team, '' when unknown.
 
-        For a team: its Slack channel, its Jira project or its ServiceNow group. For a schedule: the person on call
-        at `now`.
+        For a team: its Slack channel, its address, its Jira project or its ServiceNow group. For a schedule: the
+        person on call at `now`.
         """
         user, team = self.user(ref), self.team(ref)
         if user:
@@ -128,8 +128,8 @@ def _name_in(user: User, system: str) -> str:
 
 
 def _team_in(team: Team, system: str) -> str:
-    if system == "slack":
-        return team.slack
+    if system in ("slack", "email"):
+        return team.slack if system == "slack" else team.email
     if system != team.ticket.system:
         return ""
     return team.ticket.project if system == "jira" else team.ticket.group

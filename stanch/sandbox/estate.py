@@ -180,6 +180,7 @@ class Estate:
             "signing_secrets": [self._stored("slack_signing", SANDBOX_APP.signing_secret)],
             "team_id": SANDBOX_APP.team_id,
             "base_url": self.slack.url + "/api/",
+            "pace": self.slack.workspace.pace,
         }
 
     def _edge(self) -> dict[str, Any]:

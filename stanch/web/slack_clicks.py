@@ -14,13 +14,14 @@ from stanch.slack_views import PAGE, REVIEW, told
 from stanch.web.decisions import Answer, Ballot, cast
 from stanch.web.people import sentence
 from stanch.web.services import Services, now
-from stanch.web.slack_people import Account, who_is
+from stanch.web.slack_people import Account, Who, who_is
+from stanch.web.slack_places import NOT_HERE, misplaced
 from stanch.web.slack_refusals import note_refusal
 from stanch.web.slack_review import CHANGED, GONE, Asked, case_url, open_review, send_review, turn_page
 
 ACK_SECONDS = 2.6  # Slack waits three, and then shows the person a warning
 OURS = "stanch."
-ALTERED = "I431"
+ALTERED = "I433"
 NOT_AS_SENT = "Nothing was decided: this card does not read as it was sent."
 SEE = "What is really asked is in the dialog."
 LINKS = "stanch.open"  # buttons that only open a page; Slack tells us of them too
@@ -46,17 +47,19 @@ async def _take(services: Services, deed: Interaction) -> Taken:
     if not deed.action_id.startswith(OURS) or deed.action_id.startswith(LINKS):
         return Taken()
     is_dialog = deed.kind == "view_submission" or deed.action_id.startswith(PAGE)
-    account = Account(deed.user_id, deed.team_id, deed.enterprise_id)
+    account = Account(deed.user_id, deed.team_id, deed.enterprise_id, deed.api_app_id)
     try:
         button = read_button_token(
             deed.metadata if is_dialog else deed.value, secrets={KEY_ID: services.keys.buttons}, now=now()
         )
     except IntakeError as error:
-        await note_refusal(services, account, code=error.code, button=None)
+        await note_refusal(services, account, Who(code=error.code, refusal=error.message), button=None)
         return Taken(f"{_capital(error.message)}. {_capital(error.hint)}.")
     who = await who_is(services, account)
+    if not who.refusal and await misplaced(services, deed, button):
+        who = NOT_HERE
     if who.refusal:
-        await note_refusal(services, account, code=who.code, button=button)
+        await note_refusal(services, account, who, button=button)
         return Taken(who.refusal)
     return await _done(services, Asked(deed, button, who.principal))
 
@@ -86,7 +89,7 @@ async def _shown_instead(services: Services, asked: Asked) -> str:
         return told
     deed = asked.deed
     account = Account(deed.user_id, deed.team_id, deed.enterprise_id)
-    await note_refusal(services, account, code=ALTERED, button=asked.button)
+    await note_refusal(services, account, Who(code=ALTERED, refusal=NOT_AS_SENT), button=asked.button)
     return f"{NOT_AS_SENT} {told or SEE}"
 
 

@@ -33,7 +33,7 @@ async def answer(services: Services, given: SlashCommand) -> dict[str, Any]:
 
 
 async def _words(services: Services, given: SlashCommand) -> str:
-    who = await who_is(services, Account(given.user_id, given.team_id, given.enterprise_id))
+    who = await who_is(services, Account(given.user_id, given.team_id, given.enterprise_id, given.app_id))
     if who.refusal:
         return who.refusal
     try:

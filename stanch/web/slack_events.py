@@ -22,6 +22,7 @@ class _Opened(parts.Part):
 class _Event(parts.Part):
     team_id: parts.TeamId
     enterprise_id: parts.TeamId | None = None
+    api_app_id: parts.AppId | None = None
     event: _Opened
 
 
@@ -32,4 +33,5 @@ async def hear_event(services: Services, payload: Mapping[str, Any]) -> None:
     except ValidationError:
         return
     if told.event.type == "app_home_opened" and told.event.tab in ("", "home"):
-        await show_home(services, Account(told.event.user, told.team_id, told.enterprise_id or ""))
+        account = Account(told.event.user, told.team_id, told.enterprise_id or "", told.api_app_id or "")
+        await show_home(services, account)

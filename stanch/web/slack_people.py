@@ -21,6 +21,7 @@ class Account:
     user_id: str
     team_id: str
     enterprise_id: str = ""
+    app_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Who:
 
 NO_SLACK = Who(code="I425", refusal="Slack is not configured here.")
 ELSEWHERE = Who(code="I426", refusal="This belongs to another workspace.")
+OTHER_APP = Who(code="I431", refusal="This belongs to another app than the one that is configured here.")
 NO_MEMBER = Who(
     code="I427", refusal="Only members of this workspace may decide; guests, apps and other workspaces may not."
 )
@@ -53,6 +55,8 @@ async def who_is(services: Services, account: Account) -> Who:
     home = str(section.get("team_id", ""))
     if not home or home not in (account.team_id, account.enterprise_id):
         return ELSEWHERE
+    if section.get("app_id") and account.app_id != section["app_id"]:
+        return OTHER_APP
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):
             user, in_group = await asyncio.gather(

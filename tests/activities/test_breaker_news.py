@@ -18,6 +18,7 @@ from stanch.errors import Rejected
 from stanch.guards.breaker import BreakerRules
 from stanch.leases import Applied
 from stanch.ports import Message, Posted, Reconciled
+from stanch.ports_traffic import Exposure
 from stanch.wire_breaker import BreakerNews, Turn
 from stanch.wire_points import Reconcile
 
@@ -50,6 +51,9 @@ class Point:
 
     def list_owned(self) -> list[Any]:
         return []
+
+    def exposure(self, spec: Any, *, window: Any) -> Exposure:
+        return Exposure(unknown=0.0)
 
 
 class Once(FakeTemporal):

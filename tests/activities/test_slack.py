@@ -77,7 +77,7 @@ def chat(slack: SlackStandin) -> ChatPort:
 
 def connect(url: str, **changed: Any) -> Slack:
     section = {"token": TOKEN, "signing_secrets": [SECRET], "team_id": "T0SANDBOX", "base_url": url, "timeout": 5}
-    built = CONNECTOR.build("slack", {**section, **changed})
+    built = CONNECTOR.build("slack", {"pace": 0, **section, **changed})
     assert isinstance(built, Slack)
     return built
 

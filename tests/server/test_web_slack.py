@@ -35,7 +35,7 @@ def slack() -> Iterator[SlackStandin]:
 
 
 def section(slack: SlackStandin, **more: Any) -> dict[str, Any]:
-    return {"token": APP.token, "team_id": APP.team_id, "base_url": slack.url + "/api/", **more}
+    return {"token": APP.token, "team_id": APP.team_id, "base_url": slack.url + "/api/", "pace": 0, **more}
 
 
 @pytest.fixture(scope="module")

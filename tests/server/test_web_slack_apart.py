@@ -19,11 +19,12 @@ from stanch.records import Records
 from stanch.sandbox._slack_workspace import App
 from stanch.sandbox.slack import Person, SlackStandin
 from stanch.settings import Settings
-from stanch.slack_signing import Button, Interaction, Verdict, button_token
+from stanch.slack_signing import Button, Interaction, Verdict, button_token, read_command
 from stanch.web import slack_refusals
 from stanch.web.app import Services, create_app
 from stanch.web.slack_clicks import Taken, take
-from stanch.web.slack_people import Account, who_is
+from stanch.web.slack_commands import answer
+from stanch.web.slack_people import ELSEWHERE, Account, who_is
 from stanch.web.slack_socket import Socket
 
 APP = App(token="xoxb-1", signing_secret="s", team_id="T0HOME", app_token="xapp-1", enterprise_id="E0ORG")
@@ -139,6 +140,50 @@ async def test_a_button_that_is_none_of_ours_is_noted_once_a_day(made: Any) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"api_app_id": "A0OTHER"}, "I431"),
+        ({"team_id": "T0ELSE", "enterprise_id": ""}, "I426"),
+        ({"channel": "C0COPIED"}, "I432"),
+    ],
+)
+async def test_a_click_from_elsewhere_is_refused_and_recorded_with_its_reason(
+    made: Any, changed: dict[str, str], code: str
+) -> None:
+    services = made(app_id="A0")
+    posted(services, "D01MARIA")
+    taken = await take(services, Interaction(**{**vars(click(services)), **changed}))
+    (line,) = services.records.timeline("case-1")
+    assert (line.event, line.data["code"], line.data["verdict"]) == ("approval.click_refused", code, "approve")
+    assert line.data["reason"] == taken.text
+
+
+def posted(services: Services, channel: str) -> None:
+    at = datetime.now(UTC)
+    services.records.put_chat_message("case-1", f"for {channel}", "a", posted=(channel, "1.1"), at=at)
+
+
+async def test_a_card_may_be_pressed_wherever_it_was_posted(made: Any) -> None:
+    services = made(app_id="A0")
+    asked = [await take(services, click(services))]  # records have no place of it
+    posted(services, "U01MARIA")  # no conversation
+    asked.append(await take(services, click(services)))
+    posted(services, "C0SHOP")
+    posted(services, "D01MARIA")
+    asked.append(await take(services, click(services)))
+    assert ["not recorded" in taken.text.lower() for taken in asked] == [True] * 3  # on to Temporal, which is away
+
+
+async def test_a_command_and_the_home_of_another_app_are_refused(made: Any) -> None:
+    services = made(app_id="A0")
+    account = Account("U01MARIA", "T0HOME", app_id="A0OTHER")
+    assert (await who_is(services, account)).code == "I431"
+    fields = {"user_id": "U01MARIA", "team_id": "T0HOME", "command": "/stanch", "trigger_id": "1.1", "text": "list"}
+    assert "another app" in str(await answer(services, read_command(fields | {"api_app_id": "A0OTHER"})))
+    assert "another app" in str(await answer(services, read_command(fields)))
+
+
 async def test_a_crowd_of_outsiders_fills_no_ledger(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     services = made()
     monkeypatch.setattr(slack_refusals, "MOST", 5)
@@ -146,7 +191,7 @@ async def test_a_crowd_of_outsiders_fills_no_ledger(made: Any, monkeypatch: pyte
         account = Account(f"U{number:04}", "T0ELSE")
         end = datetime.now(UTC)
         button = Button(approval_id="a", verdict=Verdict.DENY, case_id="case-1", expires_at=end)
-        await slack_refusals.note_refusal(services, account, code="I426", button=button)
+        await slack_refusals.note_refusal(services, account, ELSEWHERE, button=button)
     assert len(services.records.timeline("case-1")) == 5
     assert services.records.verify().ok
 
