@@ -19,8 +19,11 @@ TIMED = frozenset(
     {"block.scope", "block.ip", "limit.rate", "user.suspend", "key.disable", "apigw.remove_key_from_plan"}
 )
 WHOLE_HOST = frozenset({"policy.attach"})
-REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
-REMOVES |= {"key.enable", "apigw.return_key_to_plan", "apigw.restore"}
+REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"}) | {
+    "key.enable",
+    "apigw.return_key_to_plan",
+    "apigw.restore",
+}
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Traffic:
         where = f"{self._arn}{api}/{stage_name}/{request.method}{request.path}"
         if permits(deployed["policy"], resource=where, ip=request.ip, headers=request.headers) != "allow":
             return Answer(403, "AccessDeniedException", "not authorized to perform: execute-api:Invoke")
-        steps = (
+        steps: tuple[Callable[[], Answer | None], ...] = (
             lambda: _authorized(method, request),
             lambda: self._keyed(api, stage_name, method, request),
             lambda: self._slowed(api, stage_name, stage, path, request),
@@ -181,6 +181,7 @@ def _given(name: str, request: Request) -> bool:
 
 def _valid(schema: Mapping[str, Any], body: bytes) -> bool:
     try:
-        return bool(jsonschema.Draft4Validator(schema).is_valid(json.loads(body)))
+        check: Any = jsonschema.Draft4Validator(schema)
+        return bool(check.is_valid(json.loads(body)))
     except ValueError:
         return False
