@@ -47,7 +47,11 @@ class PolicySet:
             except Rejected as error:
                 results[lease.target] = _refused(lease.target, error)
         for api in self._places.stages():
-            results |= self._change(api, by_api.get(api, []), removes)
+            try:
+                results |= self._change(api, by_api.get(api, []), removes)
+            except Rejected as error:  # nothing of this API could be told apart
+                results |= {target: _refused(target, error) for target in removes - set(results)}
+                results |= {lease.target: _refused(lease.target, error) for lease, _ in by_api.get(api, [])}
         return results
 
     def _change(self, api: str, adds: Sequence[tuple[Lease, Place]], removes: set[str]) -> dict[str, Applied]:
@@ -57,7 +61,7 @@ class PolicySet:
             self._caught_up(api, policy)
             return {}
         resources = self._gateway.resources(api)
-        blocks, results = self._compiled(adds, [str(one["path"]) for one in resources])
+        blocks, results = self._compiled(policy, adds, [str(one["path"]) for one in resources])
         try:
             wanted = policy.with_blocks(blocks, without=leaving)
             if blocks and not policy.statements:
@@ -68,13 +72,16 @@ class PolicySet:
         return results | {target: Applied(target=target, ok=True, proof=done) for target in {*blocks, *leaving}}
 
     def _compiled(
-        self, adds: Sequence[tuple[Lease, Place]], paths: Sequence[str]
+        self, policy: Policy, adds: Sequence[tuple[Lease, Place]], paths: Sequence[str]
     ) -> tuple[dict[str, list[Statement]], dict[str, Applied]]:
+        """What can be said and still has room, and what was refused."""
         blocks: dict[str, list[Statement]] = {}
         refused: dict[str, Applied] = {}
         for lease, place in adds:
             try:
-                blocks[lease.target] = compiled(lease, place, canary=self._canary(lease.target), paths=paths)
+                made = compiled(lease, place, canary=self._canary(lease.target), paths=paths)
+                str(policy.with_blocks({**blocks, lease.target: made}, without=set()))
+                blocks[lease.target] = made
             except Rejected as error:
                 refused[lease.target] = _refused(lease.target, error)
         return blocks, refused
@@ -89,7 +96,7 @@ class PolicySet:
             self._deployments.check(place, resources)  # before anything is changed
         if changes:
             self._gateway.set_policy(api, text)
-            if not self._policy(api)[0].same(wanted):
+            if not self._policy(api)[0].stands_as(wanted):
                 raise Uncertain("the resource policy is not what was written", hint="somebody else writes it as well")
         made = [self._deployments.make(place, mark) for place in waiting]
         return {"ours": "true", "api": api, "deployments": " ".join(made) or "stands"}

@@ -88,6 +88,10 @@ class Policy:
     def same(self, other: Policy) -> bool:
         return _canonical(self.statements) == _canonical(other.statements)
 
+    def stands_as(self, wanted: Policy) -> bool:
+        """True where the same blocks are in it and as many foreign statements, however AWS spells them."""
+        return self.owned == wanted.owned and len(self.foreign) == len(wanted.foreign)
+
     def digest(self) -> str:
         """Of our own statements only."""
         return hashlib.sha256(_canonical([one for one in self.statements if _ours(one)]).encode()).hexdigest()
@@ -187,6 +191,14 @@ def _refuse_deeper(glob: str, segments: Sequence[str], paths: Sequence[str]) -> 
 
 
 def _canonical(statements: Sequence[Statement]) -> str:
-    """Without the account and API that AWS writes into resources."""
-    text = json.dumps(list(statements), sort_keys=True)
+    """Without the account and API that AWS writes into resources; one item and a list of it are the same."""
+    text = json.dumps([_plain(one) for one in statements], sort_keys=True)
     return re.sub(r"arn:aws[\w-]*:execute-api:[^:\"]*:\d*:[a-z0-9]+/", "execute-api:/", text)
+
+
+def _plain(value: Any) -> Any:
+    if is_list(value):
+        return _plain(value[0]) if len(value) == 1 else [_plain(item) for item in value]
+    if is_dict(value):
+        return "*" if value == {"AWS": "*"} else {name: _plain(item) for name, item in value.items()}
+    return value

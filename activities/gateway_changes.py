@@ -38,12 +38,14 @@ _AUTHORIZERS = {"TOKEN": "CUSTOM", "REQUEST": "CUSTOM", "COGNITO_USER_POOLS": "C
 
 def _serving(world: World, host: str, at: str) -> tuple[str, GatewayPoint]:
     """The API Gateway that serves a host; another point may do so as well, and is not meant."""
-    for name, section in world.sections("point").items():
-        if section.get("kind") == KIND and at in ("", name):
-            point: GatewayPoint = world.connector("point", name)
-            if at or not host or point.places.serves(host):
-                return name, point
-    raise Rejected("no API Gateway serves this", code="L010", hint="add the host to `apis` of an api_gateway point")
+    names = [name for name, section in world.sections("point").items() if section.get("kind") == KIND]
+    found: dict[str, GatewayPoint] = {name: world.connector("point", name) for name in names if at in ("", name)}
+    serving = [name for name, point in found.items() if at or not host or point.places.serves(host)]
+    if not serving:
+        raise Rejected("no API Gateway serves this", code="L010", hint="add the host to `apis` of an api_gateway point")
+    if not host and len(serving) > 1:
+        raise Rejected("several API Gateways are configured", code="L010", hint="name one with `at`")
+    return serving[0], found[serving[0]]
 
 
 def _named(world: World, change: str) -> tuple[Changes, str]:

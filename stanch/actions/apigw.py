@@ -164,7 +164,7 @@ ACTIONS = (
         effect=Effect.READ,
         params=CheckChange,
         outputs=Checked,
-        queue=Queue.PROBE,
+        queue=Queue.CONTAIN,
         attempt=timedelta(seconds=60),
         total=timedelta(minutes=10),
         example="{id: check, do: apigw.check, with: {change: 'gw::usageplans/p1q2r3/0123456789ab', within: 1m}}",

@@ -17,8 +17,11 @@ _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "block.count", "limit.rate"})
 TIMED = BLOCKS | {"user.suspend", "key.disable", "apigw.remove_key_from_plan"}
 WHOLE_HOST = frozenset({"policy.attach"})
-REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
-REMOVES |= {"key.enable", "apigw.return_key_to_plan", "apigw.restore"}
+REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"}) | {
+    "key.enable",
+    "apigw.return_key_to_plan",
+    "apigw.restore",
+}
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Apis:
         return stages[name]
 
     def create_rest_api(self, p: Params) -> dict[str, Any]:
-        root = {"id": new_id(), "path": "/", "methods": {}}
+        root: dict[str, Any] = {"id": new_id(), "path": "/", "methods": {}}
         made: dict[str, Any] = {"id": new_id(), "name": p["name"], "policy": "", "tags": dict(p.get("tags", {}))}
         made |= {"endpoint": p.get("endpointConfiguration", {"types": ["REGIONAL"]}), "resources": {root["id"]: root}}
         made |= {"stages": {}, "deployments": {}, "validators": {}, "models": {}, "authorizers": {}}
@@ -72,7 +72,7 @@ class Apis:
         resources = self.api(p["restApiId"])["resources"]
         if any(one["path"] == path for one in resources.values()):
             raise ApigwError("ConflictException", "Another resource with the same parent already has this name")
-        made = {"id": new_id(), "path": path, "methods": {}}
+        made: dict[str, Any] = {"id": new_id(), "path": path, "methods": {}}
         resources[made["id"]] = made
         return _resource_shown(made, methods=False)
 

@@ -80,7 +80,7 @@ class Keys:
     def create_usage_plan(self, p: Params) -> dict[str, Any]:
         for stage in p.get("apiStages", ()):
             self._stage(stage["apiId"], stage["stage"])
-        made = {"id": new_id(), "name": p["name"], "apiStages": deepcopy(list(p.get("apiStages", ())))}
+        made: dict[str, Any] = {"id": new_id(), "name": p["name"], "apiStages": deepcopy(list(p.get("apiStages", ())))}
         made |= {"tags": dict(p.get("tags", {}))} | ({"throttle": dict(p["throttle"])} if "throttle" in p else {})
         self.plans[made["id"]] = made
         self.members[made["id"]] = {}

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stanch.sandbox._apigw_protocol import bad
+from stanch.shapes import is_list
 
 MOST_CHARACTERS = 8192
 _SID = re.compile(r"[A-Za-z0-9]{0,1000}")
@@ -28,7 +29,7 @@ def expanded(text: str, where: str) -> str:
     try:
         document = json.loads(text)
         statements = document["Statement"]
-        for one in statements if isinstance(statements, list) else [statements]:
+        for one in _list(statements):
             _check(one)
             one["Resource"] = _each(one["Resource"], where)
     except (ValueError, KeyError, TypeError):
@@ -59,13 +60,13 @@ def _check(one: Mapping[str, Any]) -> None:
 
 
 def _each(value: Any, where: str) -> Any:
-    if isinstance(value, list):
+    if is_list(value):
         return [_each(item, where) for item in value]
     return where + value.removeprefix("execute-api:/") if value.startswith("execute-api:/") else value
 
 
 def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+    return value if is_list(value) else [value]
 
 
 def permits(policy: str, *, resource: str, ip: str, headers: Mapping[str, str]) -> str:

@@ -181,6 +181,7 @@ def _given(name: str, request: Request) -> bool:
 
 def _valid(schema: Mapping[str, Any], body: bytes) -> bool:
     try:
-        return bool(jsonschema.Draft4Validator(schema).is_valid(json.loads(body)))
+        check: Any = jsonschema.Draft4Validator(schema)
+        return bool(check.is_valid(json.loads(body)))
     except ValueError:
         return False

@@ -201,10 +201,21 @@ def test_what_the_policy_cannot_say_exactly_is_refused_and_the_rest_goes_on(town
     assert (refused.ok, held.ok) == (False, True)
 
 
-def test_full_policy_is_refused_before_it_is_written(town: Town) -> None:
-    results = [town.hold(denied(town, f"/orders/{'x' * 200}/{number}"))[0] for number in range(12)]
+def test_policy_takes_what_has_room_and_refuses_the_rest_of_a_batch(town: Town) -> None:
+    results = town.hold(*(denied(town, f"/orders/{'x' * 200}/{number}") for number in range(12)))
     assert {item.code for item in results if not item.ok} == {"V074"}
-    assert any(item.ok for item in results)
+    assert len(town.point.list_owned()) == sum(item.ok for item in results) > 0
+
+
+def test_policy_that_aws_spells_in_another_way_is_the_same(town: Town) -> None:
+    wanted = denied(town)
+    town.hold(wanted)
+    one = {name: value[0] if name == "Resource" else value for name, value in town.policy()[0].items()}
+    api = town.gateway.apis.apis[town.api.api]
+    api["policy"] = json.dumps({"Statement": [one | {"Principal": {"AWS": "*"}}, *town.policy()[1:]]})
+    deployments = town.gateway.calls["CreateDeployment"]
+    assert town.hold(wanted)[0].ok
+    assert town.gateway.calls["CreateDeployment"] == deployments
 
 
 def test_policy_that_cannot_be_read_is_left_alone(town: Town) -> None:
@@ -212,6 +223,22 @@ def test_policy_that_cannot_be_read_is_left_alone(town: Town) -> None:
     with pytest.raises(Rejected) as caught:
         town.point.list_owned()
     assert caught.value.code == "V073"
+    with pytest.raises(Rejected):
+        town.hold(denied(town))
+    assert town.gateway.apis.apis[town.api.api]["policy"] == "{not json"
+
+
+def test_lift_of_a_block_whose_removal_was_never_deployed_waits_for_the_deployment(town: Town) -> None:
+    wanted = denied(town)
+    town.hold(wanted)
+    town.gateway.faults.script("CreateDeployment", Fault("drop_before"))
+    with pytest.raises(Uncertain):
+        town.lift(wanted)
+    town.add_method()
+    assert town.policy() == []
+    (refused,) = town.lift(wanted, point=town.again())
+    assert (refused.ok, refused.code) == (False, "V070")
+    assert town.status("mallory", ip=ATTACKER) == 403
 
 
 def test_probe_proves_a_block_with_real_requests(town: Town) -> None:
