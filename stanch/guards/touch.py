@@ -16,8 +16,9 @@ from stanch.views import ActorView
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
 TIMED = frozenset({"block.scope", "block.ip", "limit.rate", "user.suspend"})
-WHOLE_HOST = frozenset({"policy.attach"})
+WHOLE_HOST = frozenset({"policy.attach", "waf.associate"})
 REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
+REMOVES |= {"waf.dissociate", "waf.disable_logging"}
 
 
 @dataclass(frozen=True)
