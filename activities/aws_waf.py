@@ -10,6 +10,7 @@ from activities._aws import NotThere, make_client
 from activities._section import read_section
 from activities._waf_acl import Acl, AclRef, WebAcls, digest, protecting, ref_of, refuse_unwritable
 from activities._waf_config import WafConfig, WebAclTarget
+from activities._waf_flips import Flips
 from activities._waf_rules import (
     AttachmentId,
     Group,
@@ -39,6 +40,7 @@ class AwsWaf:
         self._config = config
         self._client = make_client("wafv2", config)
         self._acls = WebAcls(self._client, scope=config.scope, attempts=config.lock_attempts)
+        self.flips = Flips(self._client, config, self._acls)
 
     def attach(self, *, host: str, groups: Sequence[str], mode: str, case_id: str, key: str) -> Attachment:
         """Put managed groups into the web ACL of a host.

@@ -16,12 +16,9 @@ from stanch.views import ActorView
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "block.count", "limit.rate"})
 TIMED = BLOCKS | {"user.suspend", "key.disable", "apigw.remove_key_from_plan"}
-WHOLE_HOST = frozenset({"policy.attach"})
-REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"}) | {
-    "key.enable",
-    "apigw.return_key_to_plan",
-    "apigw.restore",
-}
+WHOLE_HOST = frozenset({"policy.attach", "waf.associate"})
+_RESTORES = {"policy.relax", "policy.detach", "apigw.restore", "waf.dissociate", "waf.disable_logging"}
+REMOVES = _RESTORES | {"block.lift", "user.resume", "key.enable", "apigw.return_key_to_plan"}
 
 
 @dataclass(frozen=True)

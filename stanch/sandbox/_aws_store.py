@@ -50,6 +50,7 @@ class Store:
         self._region = region
         self._entities: list[Entity] = []
         self.protected: dict[str, Entity] = {}  # resource ARN -> web ACL
+        self.logged: dict[str, dict[str, Any]] = {}  # web ACL ARN -> logging configuration
         self._states: list[tuple[float, dict[str, Mapping[str, Any]]]] = []
 
     def all(self, kind: str, scope: str) -> list[Entity]:

@@ -44,6 +44,9 @@ class WafV2:
             "ListAvailableManagedRuleGroupVersions": self._versions,
             "DescribeManagedRuleGroup": self._describe,
             "GetSampledRequests": self._samples,
+            "PutLoggingConfiguration": self._put_logging,
+            "GetLoggingConfiguration": self._get_logging,
+            "DeleteLoggingConfiguration": self._delete_logging,
             "TagResource": self._tag,
             "UntagResource": self._untag,
             "ListTagsForResource": self._tags,
@@ -168,6 +171,25 @@ class WafV2:
 
     def _samples(self, request: Mapping[str, Any]) -> Answer:
         return self._traffic.answer(self._store.by_arn(request["WebAclArn"], "WebACL").body, request)
+
+    def _put_logging(self, request: Mapping[str, Any]) -> Answer:
+        wanted = request["LoggingConfiguration"]
+        arn = self._store.by_arn(wanted["ResourceArn"], "WebACL").arn
+        if "aws-waf-logs-" not in wanted["LogDestinationConfigs"][0]:
+            raise invalid("the destination's name begins with aws-waf-logs-", "LOG_DESTINATION")
+        self._store.logged[arn] = dict(wanted)
+        return {"LoggingConfiguration": self._store.logged[arn]}
+
+    def _get_logging(self, request: Mapping[str, Any]) -> Answer:
+        arn = self._store.by_arn(request["ResourceArn"], "WebACL").arn
+        if arn not in self._store.logged:
+            raise AwsError("WAFNonexistentItemException", "the web ACL is not logged")
+        return {"LoggingConfiguration": self._store.logged[arn]}
+
+    def _delete_logging(self, request: Mapping[str, Any]) -> Answer:
+        self._get_logging(request)
+        del self._store.logged[str(request["ResourceArn"])]
+        return {}
 
     def _tag(self, request: Mapping[str, Any]) -> Answer:
         entity = self._store.by_arn(request["ResourceARN"])

@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 from aws_support import COMMON, boto
+from waf_support import lease as waf_lease
 
-from activities import iam_access_key
+from activities import aws_waf_point, iam_access_key
 from activities.aws_waf import CONNECTOR
 from activities.cognito import CONNECTORS
-from stanch.leases import Lease, SuspendSpec, target_of
+from stanch.leases import BlockSpec, Lease, SuspendSpec, target_of
 from stanch.sandbox.aws import AwsStandin, Seeded
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "iam"
@@ -53,6 +54,38 @@ def test_policy_connector_needs_exactly_its_policies(aws: AwsStandin, seeded: Se
     assert called(aws, lambda: waf.observe(**handle, window=timedelta(hours=1)))[0] == allowed("policy.observe")
     assert called(aws, lambda: waf.enforce(**handle, mode="block"))[0] == allowed("policy.enforce")
     assert called(aws, lambda: waf.detach(**handle))[0] == allowed("policy.detach")
+
+
+def test_waf_point_needs_exactly_its_policy(aws: AwsStandin) -> None:
+    seeded = aws.seed("held.example.com")
+    table = {"name": seeded.web_acl_name, "resource": seeded.stage_arn}
+    more = {"web_acls": {seeded.host: table}, "behind": ["allow-health-check"], "addresses": "peer", "pace": 0}
+    point = aws_waf_point.CONNECTOR.build("edge", aws.section(**more))
+    held = waf_lease(BlockSpec(host=seeded.host, ips=("192.0.2.1",)))
+
+    def hold_and_lift() -> None:
+        held_now = point.reconcile(adds=[held], removes=[], wanted=None, expected="")
+        point.list_owned()
+        waf_lift = point.reconcile(adds=[held], removes=[], wanted=None, expected=held_now.digest)
+        other = waf_lease(BlockSpec(host=seeded.host, ips=("192.0.2.2",)))
+        more = point.reconcile(adds=[other], removes=[], wanted=None, expected=waf_lift.digest)
+        point.reconcile(adds=[], removes=[held.target, other.target], wanted=None, expected=more.digest)
+
+    assert called(aws, hold_and_lift)[0] == allowed("block.scope.aws_waf")
+    used, checks = called(aws, point.doctor)
+    assert used <= allowed("doctor")
+    assert all(check.ok for check in checks)
+
+
+def test_association_and_logging_need_exactly_their_policies(aws: AwsStandin) -> None:
+    seeded = aws.seed("flips.example.com")
+    boto(aws).disassociate_web_acl(ResourceArn=seeded.stage_arn)
+    table = {"name": seeded.web_acl_name, "resource": seeded.stage_arn}
+    logs = "arn:aws:logs:eu-central-1:123456789012:log-group:aws-waf-logs-x"
+    flips = CONNECTOR.build("waf", aws.section(web_acls={seeded.host: table}, log_destination=logs)).flips
+    for action in ("associate", "enable_logging", "dissociate", "disable_logging"):
+        used, _ = called(aws, lambda action=action: getattr(flips, action)(seeded.host))
+        assert used == {name for name in allowed(f"waf.{action}") if not name.startswith("apigateway:")}, action
 
 
 def test_cognito_needs_exactly_its_policies(aws: AwsStandin, seeded: Seeded) -> None:
@@ -95,7 +128,9 @@ def test_doctor_needs_exactly_its_policy(aws: AwsStandin, seeded: Seeded) -> Non
     table = {"name": seeded.web_acl_name, "resource": seeded.stage_arn}
     waf = CONNECTOR.build("waf", aws.section(web_acls={seeded.host: table}))
     identity, point = (one.build("idp", aws.section(user_pool_id=seeded.user_pool_id)) for one in CONNECTORS)
-    used, _ = called(aws, lambda: [*waf.doctor(), *identity.doctor(), *point.doctor()])
+    held = aws_waf_point.CONNECTOR.build("edge", aws.section(web_acls={seeded.host: table}))
+    used, _ = called(aws, lambda: [*waf.doctor(), *identity.doctor(), *point.doctor(), *held.doctor()])
+    used |= {"wafv2:GetRuleGroup", "wafv2:GetIPSet"}  # where there are some
     assert used == allowed("doctor")
 
 
