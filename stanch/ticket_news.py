@@ -11,6 +11,7 @@ from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
 from stanch.leases import BlockSpec, Lease, Principal
 from stanch.records import TimelineItem
+from stanch.shapes import is_mapping
 from stanch.sinks.text import one_line
 
 OUTCOME = ".outcome"
@@ -170,5 +171,10 @@ def words_of(lease: Lease) -> str:
         return f"user {spec.user_id}"
     who = {name: value for name, value in (spec.principal or Principal()) if value}
     parts = [",".join(spec.methods) or "every method", f"{spec.host}{spec.path}"]
-    parts += [f"{name} {value}" for name, value in who.items()]
+    parts += [f"{name} {_said(value)}" for name, value in who.items()]
+    parts += ["(only counted, nothing is denied)"] if spec.effect == "count" else []
     return " ".join([*parts, *(f"from {ip}" for ip in spec.ips)])
+
+
+def _said(value: object) -> str:
+    return ", ".join(f"{name}={one}" for name, one in value.items()) if is_mapping(value) else str(value)
