@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from activities._world import World
 from stanch.errors import StanchError
 from stanch.guards.touch import REMOVES
-from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
+from stanch.leases import COUNT, Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
 from stanch.sinks.ocsf import Done, Status, remediation
 from stanch.sinks.ocsf_actions import Change, change_event
 
@@ -99,7 +99,7 @@ def acted(world: World, job: Job, *, error: StanchError | None = None) -> None:
 
 
 def _kind(lease: Lease) -> Done:
-    return Done.COUNTED if isinstance(lease.spec, BlockSpec) and lease.spec.effect == "count" else Done.APPLIED
+    return Done.COUNTED if isinstance(lease.spec, BlockSpec) and lease.spec.effect == COUNT else Done.APPLIED
 
 
 def _event(lease: Lease, done: Done, item: Applied, now: datetime) -> dict[str, Any]:

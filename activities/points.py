@@ -15,7 +15,7 @@ from activities._world import World
 from stanch import contract
 from stanch.canonical import digest
 from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, StanchError
-from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
+from stanch.leases import COUNT, Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
 from stanch.ports_traffic import Counts
 from stanch.records import Entry, LeaseRow
@@ -70,7 +70,7 @@ def _restorable(world: World, point: PointPort, vanished: Sequence[Lease]) -> li
 
 def _can_count(point: PointPort, lease: Lease) -> None:
     """A point that knows nothing of counting would deny what was only to be counted."""
-    if isinstance(lease.spec, BlockSpec) and lease.spec.effect == "count" and not isinstance(point, Counts):
+    if isinstance(lease.spec, BlockSpec) and lease.spec.effect == COUNT and not isinstance(point, Counts):
         raise Rejected("this point cannot count without denying", code="L016", hint="see docs/blocks.md")
 
 

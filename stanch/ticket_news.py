@@ -9,7 +9,7 @@ from typing import Any
 
 from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
-from stanch.leases import BlockSpec, Lease, Principal
+from stanch.leases import COUNT, BlockSpec, Lease, Principal
 from stanch.records import TimelineItem
 from stanch.shapes import is_mapping
 from stanch.sinks.text import one_line
@@ -172,7 +172,7 @@ def words_of(lease: Lease) -> str:
     who = {name: value for name, value in (spec.principal or Principal()) if value}
     parts = [",".join(spec.methods) or "every method", f"{spec.host}{spec.path}"]
     parts += [f"{name} {_said(value)}" for name, value in who.items()]
-    parts += ["(only counted, nothing is denied)"] if spec.effect == "count" else []
+    parts += ["(only counted, nothing is denied)"] if spec.effect == COUNT else []
     return " ".join([*parts, *(f"from {ip}" for ip in spec.ips)])
 
 
