@@ -74,6 +74,8 @@ class EnvoyConfig(BaseModel):
 class EnvoyPoint:
     """Implements PointPort. Only policies named `stanch-*` are ever changed; everything else is carried over."""
 
+    claims_of_tokens = "jwt_authn"
+
     def __init__(self, name: str, config: EnvoyConfig, *, compile_block: Compile = compile_policy) -> None:
         self.name = name
         self.base_url = config.base_url

@@ -17,7 +17,7 @@ from stanch.canonical import digest
 from stanch.errors import ConnectorError, DependencyError, Refused, Rejected, StanchError
 from stanch.leases import COUNT, Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, PointPort
-from stanch.ports_traffic import Counts
+from stanch.ports_traffic import ComparesClaims, Counts
 from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
@@ -68,10 +68,19 @@ def _restorable(world: World, point: PointPort, vanished: Sequence[Lease]) -> li
     return restored
 
 
-def _can_count(point: PointPort, lease: Lease) -> None:
-    """A point that knows nothing of counting would deny what was only to be counted."""
-    if isinstance(lease.spec, BlockSpec) and lease.spec.effect == COUNT and not isinstance(point, Counts):
+def _able(point: PointPort, lease: Lease) -> None:
+    """A point that knows nothing of a part of a block would deny more than was meant.
+
+    Raises:
+        Rejected: L016, it cannot count; L018, it cannot compare claims.
+    """
+    spec = lease.spec
+    if not isinstance(spec, BlockSpec):
+        return
+    if spec.effect == COUNT and not isinstance(point, Counts):
         raise Rejected("this point cannot count without denying", code="L016", hint="see docs/blocks.md")
+    if spec.principal is not None and spec.principal.jwt_claims and not isinstance(point, ComparesClaims):
+        raise Rejected("this point cannot compare claims of tokens", code="L018", hint="name a token, user or client")
 
 
 def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:
@@ -81,7 +90,7 @@ def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[lis
     for lease in adds:
         try:
             check_lease(world, lease)
-            _can_count(point, lease)
+            _able(point, lease)
             allowed.append(lease)
         except (Refused, ConnectorError) as error:
             refused.append(Applied(target=lease.target, ok=False, code=error.code, reason=error.message))

@@ -1,4 +1,4 @@
-"""What some enforcement points can do besides: answer guards at once, and count without denying."""
+"""What some enforcement points can do besides: answer guards at once, count without denying, compare any claim."""
 
 from __future__ import annotations
 
@@ -41,3 +41,10 @@ class Counts(Protocol):
     def observed(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
         """What a counted block would have denied in the window, by the point's own verdict."""
         ...
+
+
+@runtime_checkable
+class ComparesClaims(Protocol):
+    """A point that compares any claim of a verified token (`jwt_claims`), not only those with a name in a block."""
+
+    claims_of_tokens: str  # who verifies them
