@@ -26,16 +26,17 @@ def blast_of(
     if not isinstance(spec, BlockSpec) or not point:
         return None, None
     try:
-        found = _asked(world.connector("point", point), spec)
+        found = asked(world.connector("point", point), spec)
     except ConfigError:
         return None, None
     except ConnectorError as error:
         found = Exposure(why=error.message)
-    blast = Blast(principals=found.principals, unknown=found.unknown, narrower=_narrower(actor), why=found.why)
+    blast = Blast(principals=found.principals, unknown=found.unknown, narrower=narrower(actor), why=found.why)
     return blast, found.share
 
 
-def _asked(point: PointPort, spec: BlockSpec) -> Exposure:
+def asked(point: PointPort, spec: BlockSpec) -> Exposure:
+    """What the point says of a block, at once or by an estimate."""
     if isinstance(point, SeesTraffic):
         return point.exposure(spec, window=WINDOW)
     seen = point.estimate(spec, window=WINDOW)
@@ -48,7 +49,7 @@ def _asked(point: PointPort, spec: BlockSpec) -> Exposure:
     )
 
 
-def _narrower(actor: ActorView | None) -> str:
+def narrower(actor: ActorView | None) -> str:
     """The narrowest handle that the finding has and the shipped playbook can use; an application is wider."""
     if actor is None:
         return ""

@@ -18,6 +18,8 @@ from stanch.leases import NAMED_CLAIMS, BlockSpec
 from stanch.ports_traffic import Exposure
 
 _FRESH_SECONDS = 10.0
+_FEW = 256  # addresses of a network that are looked up one by one
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -38,7 +40,7 @@ class _Index:
     requests: int
     unlogged: Counter[str]  # lines for which the log has no field for a claim
     logged: Counter[str]  # lines in which a further claim has a field
-    by_address: dict[str, _Behind]
+    by_address: dict[Address, _Behind]
     why: str
 
 
@@ -87,11 +89,12 @@ class Crowd:
 def _read(log: LogView, *, direct: bool) -> _Index:
     unlogged: Counter[str] = Counter()
     logged: Counter[str] = Counter()
-    by_address: dict[str, _Behind] = {}
+    by_text: dict[str, _Behind] = {}
     for line in log.lines:
         unlogged.update(line.unlogged)
         logged.update(name for name in line.claims if name not in NAMED_CLAIMS)
-        _count(by_address.setdefault(address_of(line, direct=direct), _Behind()), line)
+        _count(by_text.setdefault(address_of(line, direct=direct), _Behind()), line)
+    by_address = {address: behind for text, behind in by_text.items() if (address := _parsed(text)) is not None}
     why = "; ".join(log.notes)
     return _Index(time.monotonic() + _FRESH_SECONDS, len(log.lines), unlogged, logged, by_address, why)
 
@@ -118,10 +121,17 @@ def _behind(index: _Index, networks: Sequence[Network]) -> Exposure:
 
 
 def _within(index: _Index, networks: Sequence[Network]) -> Iterable[_Behind]:
-    for text, behind in index.by_address.items():
-        try:
-            address = ipaddress.ip_address(text)
-        except ValueError:
-            continue
-        if any(address in network for network in networks):
-            yield behind
+    known: dict[Address, _Behind] = {}
+    for network in networks:
+        if network.num_addresses <= _FEW:
+            known |= {one: index.by_address[one] for one in network if one in index.by_address}
+        else:
+            known |= {one: behind for one, behind in index.by_address.items() if one in network}
+    return known.values()
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None

@@ -12,7 +12,7 @@ from activities._envoy_paths import host_regex, path_regex
 from activities._envoy_policy import Dialect, Hops, claims_of, networks_of
 from activities._envoy_results import target_in
 from stanch.estimating import Claim, Condition, Every, From, Request, Truth, judge, known, tally
-from stanch.leases import NAMED_CLAIMS, BlockSpec, target_of
+from stanch.leases import COUNT, NAMED_CLAIMS, BlockSpec, target_of
 from stanch.ports import Estimate, Usage
 
 _SAMPLES = 5
@@ -90,7 +90,7 @@ def observed(spec: BlockSpec, *, log: LogView, window: timedelta, dialect: Diale
     judging, target = Judge(spec, dialect=dialect), target_of(spec)
 
     def verdict(line: Line) -> Truth:
-        named = target_in(line.shadow_policy if spec.effect == "count" else line.policy)
+        named = target_in(line.shadow_policy if spec.effect == COUNT else line.policy)
         return judging.hits(line) if named not in ("", target) else known(named)
 
     judged = [(line, verdict(line)) for line in log.lines if judging.endpoint(line) and not _is_probe(line)]

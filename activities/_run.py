@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import FailureError
 
-from activities import _breaker, _spool
+from activities import _breaker, _siem, _spool
 from activities._defining import defined
 from activities._doubt import Doubt
 from activities._errors import outcome_of, to_temporal, unexpected
@@ -122,9 +122,11 @@ def perform(world: World, job: Job, implementation: Implementation, before: Befo
     except StanchError as error:
         _breaker.action_ended(world, job.call, error, changes=mutates, leased=job.spec.leased)
         if to_temporal(error).non_retryable:
+            _siem.acted(world, job, error=error)
             _record(world, job, "outcome", {"outcome": outcome_of(error), "code": error.code, "reason": error.message})
         raise
     _breaker.action_ended(world, job.call, None, changes=mutates, leased=job.spec.leased)
+    _siem.acted(world, job)
     _record(world, job, "outcome", {"outcome": "CONFIRMED", **_short(outputs)}, response=digest(outputs))
     return ActionReply(outputs=outputs)
 

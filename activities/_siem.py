@@ -9,12 +9,19 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from activities._world import World
-from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
+from stanch.errors import StanchError
+from stanch.guards.touch import REMOVES
+from stanch.leases import COUNT, Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
 from stanch.sinks.ocsf import Done, Status, remediation
+from stanch.sinks.ocsf_actions import Change, change_event
 
+if TYPE_CHECKING:
+    from activities._run import Job
+
+_ABOUT = ("host", "user_id", "token_id", "client_id", "key_id", "attachment")
 _log = logging.getLogger("stanch.siem")
 
 
@@ -71,8 +78,28 @@ def reaped(world: World, leases: Iterable[Lease]) -> None:
     tell(world, [remediation(lease, Done.EXPIRED, at=now, detail="L015 taken out late") for lease in leases])
 
 
+def acted(world: World, job: Job, *, error: StanchError | None = None) -> None:
+    """Tell of an action that changed production at once, or failed to; what a point holds is told by the point."""
+    call, spec = job.call, job.spec
+    if not spec.effect.mutates or spec.leased:
+        return
+    given = {name: str(call.params[name]) for name in _ABOUT if call.params.get(name)}
+    change = Change(
+        action=call.action,
+        key=call.key,
+        case_id=job.scene.case_id,
+        playbook=job.scene.playbook,
+        step=call.path,
+        lifting=call.purpose == "undo" or call.action in REMOVES,
+        about=given,
+    )
+    status = Status.SUCCESS if error is None else Status.FAILURE
+    detail = "" if error is None else f"{error.code} {error.message}"
+    tell(world, [change_event(change, at=datetime.now(UTC), status=status, detail=detail)])
+
+
 def _kind(lease: Lease) -> Done:
-    return Done.COUNTED if isinstance(lease.spec, BlockSpec) and lease.spec.effect == "count" else Done.APPLIED
+    return Done.COUNTED if isinstance(lease.spec, BlockSpec) and lease.spec.effect == COUNT else Done.APPLIED
 
 
 def _event(lease: Lease, done: Done, item: Applied, now: datetime) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from activities import _siem
+from activities import _blast, _siem
 from activities._run import Job
 from activities._world import World
 from stanch import contract
@@ -234,6 +234,7 @@ def _estimate(world: World, job: Job, params: EstimateParams) -> Estimated:
     )
     point: PointPort = world.connector("point", point_of(world, spec, params.at))
     found = point.estimate(spec, window=params.window)
+    nobody = bool(spec.ips) and (spec.principal is None or spec.principal.empty)
     return Estimated(
         requests=found.requests,
         clients=found.clients,
@@ -243,6 +244,8 @@ def _estimate(world: World, job: Job, params: EstimateParams) -> Estimated:
         coverage=found.coverage,
         unknown_share=round(found.unknown_share, 4),
         nameless=found.nameless,
+        behind=_blast.asked(point, spec).principals if nobody else 0,
+        narrower=_blast.narrower(job.scene.actor) if nobody else "",
         examples=tuple(_example(line) for line in found.sample[:_EXAMPLES]),
     )
 

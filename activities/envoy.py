@@ -75,7 +75,7 @@ class EnvoyConfig(BaseModel):
 class EnvoyPoint:
     """Implements PointPort. Only policies named `stanch-*` are ever changed; everything else is carried over."""
 
-    expresses = frozenset({Need.COUNT})
+    expresses = frozenset({Need.COUNT, Need.CLAIMS})
 
     def __init__(self, name: str, config: EnvoyConfig, *, compile_block: Compile = compile_policy) -> None:
         self.name = name

@@ -16,6 +16,7 @@ class Need(StrEnum):
     """
 
     COUNT = "cannot count without denying"
+    CLAIMS = "cannot compare claims of tokens"
     API_KEY = "cannot tell API keys apart"
     REQUEST = "compares no headers, cookies or bodies"
     LIMIT = "holds no rate limits"
@@ -27,6 +28,7 @@ def needs(spec: LeaseSpec) -> frozenset[Need]:
     found = {
         Need.COUNT: isinstance(spec, BlockSpec) and spec.effect == "count",
         Need.LIMIT: isinstance(spec, LimitSpec),
+        Need.CLAIMS: principal is not None and bool(principal.jwt_claims),
         Need.API_KEY: principal is not None and bool(principal.api_key),
         Need.REQUEST: principal is not None and principal.in_request,
     }

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 MAX_TTL_SECONDS = 7 * 24 * 3600
 MAX_CLAIM = 256
+COUNT: Literal["count"] = "count"
 NAMED_CLAIMS = {"jti": "token_id", "sub": "user_id", "client_id": "client_id", "sid": "session_id"}
 EVICTED = "L018"  # code of a block that had to make room at its point, or found none
 
@@ -111,7 +112,7 @@ class BlockSpec(Wire):
     @property
     def counting(self) -> BlockSpec:
         """The same block, only counted."""
-        return self.model_copy(update={"effect": "count"})
+        return self.model_copy(update={"effect": COUNT})
 
 
 class SuspendSpec(Wire):

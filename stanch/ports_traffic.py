@@ -1,4 +1,4 @@
-"""What some enforcement points can do besides: answer guards at once, and count without denying."""
+"""What some enforcement points can do besides: answer guards at once, count without denying, compare any claim."""
 
 from __future__ import annotations
 

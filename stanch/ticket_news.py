@@ -9,8 +9,9 @@ from typing import Any
 
 from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
-from stanch.leases import KeySpec, Lease, LimitSpec, Principal, SuspendSpec
+from stanch.leases import COUNT, KeySpec, Lease, LimitSpec, Principal, SuspendSpec
 from stanch.records import TimelineItem
+from stanch.shapes import is_mapping
 from stanch.sinks.text import one_line
 
 OUTCOME = ".outcome"
@@ -172,7 +173,15 @@ def words_of(lease: Lease) -> str:
         return f"user {spec.user_id}"
     who = {name: value for name, value in (spec.principal or Principal()) if value}
     parts = [",".join(spec.methods) or "every method", f"{spec.host}{spec.path}"]
-    parts += [f"{name} {getattr(value, 'name', getattr(value, 'pointer', value))}" for name, value in who.items()]
+    parts += [f"{name} {_said(value)}" for name, value in who.items()]
     if isinstance(spec, LimitSpec):
         parts.append(f"beyond {spec.requests} in {spec.seconds} s for each {spec.by}")
+    elif spec.effect == COUNT:
+        parts.append("(only counted, nothing is denied)")
     return " ".join([*parts, *(f"from {ip}" for ip in spec.ips)])
+
+
+def _said(value: object) -> str:
+    if is_mapping(value):
+        return ", ".join(f"{name}={one}" for name, one in value.items())
+    return str(getattr(value, "name", getattr(value, "pointer", value)))  # of a credential its place, never its digest

@@ -112,6 +112,8 @@ class Estimated(Outputs):
     coverage: str = ""
     unknown_share: float = 0.0
     nameless: int = 0
+    behind: int = 0
+    narrower: str = ""
     examples: tuple[str, ...] = ()
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from stanch.guards import targets
-from stanch.leases import BlockSpec, KeySpec, LeaseSpec, LimitSpec, Principal, SuspendSpec
+from stanch.leases import COUNT, BlockSpec, KeySpec, LeaseSpec, LimitSpec, Principal, SuspendSpec
 from stanch.shapes import is_items
 from stanch.views import ActorView
 
@@ -57,18 +57,22 @@ def touch_of(spec: LeaseSpec) -> Touch:
         return _read({"user": [spec.user_id]}, timed=True)
     if isinstance(spec, KeySpec):
         return _read({"client key": [spec.key_id]}, timed=True)
-    return _read(_block(spec), denies=True, timed=True)
+    counts = isinstance(spec, BlockSpec) and spec.effect == COUNT
+    return _read(_block(spec), denies=not counts, timed=True)
 
 
 def touch_of_action(name: str, params: Mapping[str, Any], *, host: str = "") -> Touch:
     """What an action reaches, from the names of its parameters; `host` where these do not name it."""
     if name in BLOCKS:
+        denies = name != "block.count"
         try:
             ips = [*_list(params.get("ips")), *_list(params.get("ip"))]
             given = {key: params[key] for key in ("host", "path", "principal") if params.get(key) is not None}
-            return _read(_block(BlockSpec.model_validate({"host": host, **given, "ips": ips})), denies=True, timed=True)
+            return _read(
+                _block(BlockSpec.model_validate({"host": host, **given, "ips": ips})), denies=denies, timed=True
+            )
         except ValidationError:
-            return Touch(unreadable=("parameters",), denies=True, timed=True)
+            return Touch(unreadable=("parameters",), denies=denies, timed=True)
     hosts = [*_list(params.get("hosts")), *(_list(params.get("host")) or _list(host or None))]
     if name in WHOLE_HOST and not hosts:
         return Touch(unreadable=("host (it is not known which one is served)",))

@@ -15,6 +15,7 @@ CATEGORY, CLASS = 7, 7001
 INFORMATIONAL = 1
 _D3FEND = "https://d3fend.mitre.org/technique/d3f:"
 _MAX_TEXT = 1024
+Event = dict[str, Any]
 
 
 class Done(Enum):
@@ -36,17 +37,19 @@ class Status(Enum):
     DOES_NOT_EXIST = 3
 
 
-class _Technique(NamedTuple):
+class Technique(NamedTuple):
+    """A technique of MITRE D3FEND and its tactic."""
+
     tactic: str
     uid: str
     name: str
 
 
 _TECHNIQUES = {
-    (1, "block"): _Technique("Isolate", "D3-ITF", "Inbound Traffic Filtering"),
-    (2, "suspend"): _Technique("Evict", "D3-AL", "Account Locking"),
-    (3, "block"): _Technique("Restore", "D3-RNA", "Restore Network Access"),
-    (3, "suspend"): _Technique("Restore", "D3-ULA", "Unlock Account"),
+    (1, "block"): Technique("Isolate", "D3-ITF", "Inbound Traffic Filtering"),
+    (2, "suspend"): Technique("Evict", "D3-AL", "Account Locking"),
+    (3, "block"): Technique("Restore", "D3-RNA", "Restore Network Access"),
+    (3, "suspend"): Technique("Restore", "D3-ULA", "Unlock Account"),
 }
 _ACTIVITIES = {1: "Isolate", 2: "Evict", 3: "Restore", 99: "Count"}
 
@@ -59,7 +62,7 @@ def remediation(
     status: Status = Status.SUCCESS,
     detail: str = "",
     proof: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
+) -> Event:
     """One event of class 7001; the same change told twice has the same `metadata.uid`.
 
     Args:
@@ -73,25 +76,25 @@ def remediation(
     word, activity = done.value
     if done is Done.APPLIED and isinstance(lease.spec, SuspendSpec):
         word, activity = "suspend", 2
-    event: dict[str, Any] = {
-        **_classified(activity, status),
+    event: Event = {
+        **classified(activity, status),
         "time": int(at.timestamp() * 1000),
-        "message": _cut(f"{word} at {lease.point}: {_about(lease.spec)}"),
+        "message": one_line(f"{word} at {lease.point}: {_about(lease.spec)}"),
         "command_uid": lease.lease_id,
         "metadata": _metadata(lease, done, status),
-        "remediation": {"desc": _cut(f"{lease.playbook or 'by hand'}, step {lease.step}, case {lease.case_id}")},
+        "remediation": {"desc": one_line(f"{lease.playbook or 'by hand'}, step {lease.step}, case {lease.case_id}")},
         "observables": list(_observables(lease.spec)),
         "unmapped": _rest(lease, proof or {}),
     }
     if detail:
-        event["status_detail"] = _cut(detail)
+        event["status_detail"] = one_line(detail)
     technique = _TECHNIQUES.get((activity, lease.spec.kind))
     if technique is not None:
-        event["countermeasures"] = [_countermeasure(technique)]
+        event["countermeasures"] = [countermeasure(technique)]
     return event
 
 
-def _classified(activity: int, status: Status) -> dict[str, Any]:
+def classified(activity: int, status: Status) -> dict[str, Any]:
     """Each number with its caption."""
     return {
         "activity_id": activity,
@@ -119,7 +122,8 @@ def _metadata(lease: Lease, done: Done, status: Status) -> dict[str, Any]:
     }
 
 
-def _countermeasure(technique: _Technique) -> dict[str, Any]:
+def countermeasure(technique: Technique) -> dict[str, Any]:
+    """The technique as an OCSF object."""
     url = _D3FEND + technique.name.replace(" ", "") + "/"
     return {
         "d3f_tactic": {"name": technique.tactic},
@@ -153,7 +157,7 @@ def _observables(spec: LeaseSpec) -> Iterator[dict[str, Any]]:
 
 
 def _observable(name: str, type_id: int, kind: str, value: str) -> dict[str, Any]:
-    return {"name": _cut(name), "type_id": type_id, "type": kind, "value": _cut(value)}
+    return {"name": one_line(name), "type_id": type_id, "type": kind, "value": one_line(value)}
 
 
 def _named(spec: BlockSpec | LimitSpec) -> list[tuple[str, str]]:
@@ -170,9 +174,9 @@ def _rest(lease: Lease, proof: Mapping[str, str]) -> dict[str, Any]:
         "approval": lease.approval.approval_id if lease.approval else "",
         "policy": proof.get("policy", ""),
     }
-    return {name: _cut(value) for name, value in found.items() if value}
+    return {name: one_line(value) for name, value in found.items() if value}
 
 
-def _cut(text: str) -> str:
+def one_line(text: str) -> str:
     """Values come from findings: one line, bounded, as JSON text and nothing else."""
     return " ".join(text.split())[:_MAX_TEXT]

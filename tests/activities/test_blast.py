@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from glue import CASE, EPISODE, HOST, Glue, approved, job, scene
 
+from activities import blocks
 from activities._guard import check_action, check_lease
+from activities._run import perform
 from stanch.catalog import catalog
 from stanch.errors import Refused
 from stanch.leases import BlockSpec, Lease, Principal, target_of
@@ -151,3 +153,19 @@ def test_five_hundred_blocks_read_the_log_once(glue: Glue, write: Write, monkeyp
         at_the_point(glue, BlockSpec(host=HOST, path="/a", ips=(f"198.51.{n // 256}.{n % 256}",))) for n in range(500)
     }
     assert (found, len(reads)) == ({""}, 1)
+
+
+def test_an_estimate_says_who_is_behind_an_address_and_what_is_narrower(glue: Glue, write: Write) -> None:
+    write("u1", "u2")
+    write("u3", "u4", host="shop.example.com")
+    actor = ActorView(ip=CAFE, token_id="t-1")
+    params = {"host": HOST, "path": "/menu", "ips": [CAFE], "window": "1h"}
+    one = job("block.estimate", params, scene=scene(actor=actor))
+    found = perform(glue.world, one, blocks.IMPLEMENTATIONS["block.estimate"], lambda *_: None).outputs
+    assert (found["principals"], found["behind"], found["narrower"], found["unknown_share"]) == (2, 4, "token", 0.0)
+    assert len(found["examples"]) == 2
+    assert CAFE not in str(found)
+    assert "u1" not in str(found)
+    named = job("block.estimate", {**params, "principal": {"user_id": "u1"}}, scene=scene(actor=actor))
+    found = perform(glue.world, named, blocks.IMPLEMENTATIONS["block.estimate"], lambda *_: None).outputs
+    assert (found["requests"], found["behind"], found["narrower"]) == (1, 0, "")

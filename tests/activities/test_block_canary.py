@@ -79,7 +79,14 @@ def test_nothing_that_counts_is_an_error_and_not_a_zero(edge: Edge, glue: Glue) 
     assert raised(Rejected, lambda: observed(glue, scope("/users/nobody"))).code == "L017"
 
 
-def test_a_point_that_cannot_count_is_never_asked_to(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("spec", "code"),
+    [
+        (BlockSpec(host=HOST, path="/a", principal=Principal(user_id="u1")).counting, "L016"),
+        (BlockSpec(host=HOST, path="/a", principal=Principal(user_id="u1", jwt_claims={"tenant": "t"})), "L016"),
+    ],
+)
+def test_a_point_that_cannot_is_never_asked_to(tmp_path: Path, spec: BlockSpec, code: str) -> None:
     class Plain:
         asked = 0
 
@@ -94,13 +101,12 @@ def test_a_point_that_cannot_count_is_never_asked_to(tmp_path: Path) -> None:
 
             return Exposure(unknown=0.0)
 
-    spec = BlockSpec(host=HOST, path="/a", principal=Principal(user_id="u1")).counting
     section = {"kind": "memory", "hosts": ["*.example.com"]}
     with Glue(tmp_path, points={"edge": section}) as made, reachable(made.world, FakeTemporal()):
         made.world._built["point", "edge"] = Plain()
         one = lease(spec, case=CASE).model_copy(update={"playbook": "contain_attacker", "source": "own"})
         reply = points.reconcile(made.world, Reconcile(point="edge", adds=(one,)))
-        assert [result[2] for result in reply.results] == ["L016"]
+        assert [result[2] for result in reply.results] == [code]
         assert Plain.asked == 0
         given = job("block.observe", scope("/a"))
         assert (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from glue import CASE, EPISODE, HOST, FakeTemporal, Glue, job, reachable
+from glue import CASE, EPISODE, HOST, FakeTemporal, Glue, Recorder, job, reachable
 
 from activities import blocks, points
 from activities._run import perform
+from stanch.errors import Rejected
 from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState, Principal, target_of
 from stanch.ports import Reconciled
 from stanch.ports_traffic import Exposure
@@ -103,6 +105,19 @@ def test_taken_back_by_its_run(glue: Glue) -> None:
     one = job("block.lift", {"lease_id": "L-u1"}, purpose="undo", subject=subject)
     perform(glue.world, one, blocks.IMPLEMENTATIONS["block.lift"], lambda *_: None)
     assert told(glue) == [("L-u1", "Restore", "Unknown")]  # asked for; the point tells when it is gone
+
+
+@pytest.mark.parametrize(("error", "status"), [(None, "Success"), (Rejected("no such user", code="V002"), "Failure")])
+def test_what_no_point_holds_is_told_by_its_action(glue: Glue, error: Exception | None, status: str) -> None:
+    one = job("user.sign_out", {"user_id": "u1"})
+    with contextlib.suppress(Rejected):
+        perform(glue.world, one, Recorder(error=error), lambda *_: None)
+    assert told(glue) == [(one.call.key, "Evict", status)]
+
+
+def test_reading_and_telling_people_is_no_remediation(glue: Glue) -> None:
+    perform(glue.world, job("chat.message", {"to": "user:ana", "text": "hello"}), Recorder(), lambda *_: None)
+    assert told(glue) == []
 
 
 def test_a_file_that_cannot_be_written_holds_up_nothing(glue: Glue, caplog: pytest.LogCaptureFixture) -> None:

@@ -104,3 +104,14 @@ def test_claims_that_have_a_name_of_their_own_or_none_are_refused(claims: dict[s
         state=GuardState(),
     )
     assert "G135" in [one.code for one in found]
+
+
+def test_what_is_only_counted_is_how_one_finds_out() -> None:
+    assert codes(ADDRESS.counting, Blast()) == []
+    assert codes(BlockSpec(host=HOST, path="/**").counting, Blast()) == []
+    wide = BlockSpec(host=HOST, ips=("203.0.0.0/16",)).counting
+    assert codes(wide, Blast()) == ["G130"]
+    params = {"host": HOST, "path": "/**", "ttl": "1h"}
+    trial = Attempt(action="block.count", mode="auto", blast=Blast())
+    assert check_action("block.count", params, trial, policy=policy(), state=GuardState()) == []
+    assert check_action("block.scope", params, trial, policy=policy(), state=GuardState()) != []

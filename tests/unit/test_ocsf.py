@@ -10,6 +10,7 @@ import pytest
 
 from stanch.leases import BlockSpec, Lease, LeaseSpec, Principal, SuspendSpec, target_of
 from stanch.sinks.ocsf import Done, Status, remediation
+from stanch.sinks.ocsf_actions import Change, change_event
 
 AT = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 BLOCK = BlockSpec(
@@ -114,3 +115,14 @@ def test_hostile_words_stay_values_of_one_line() -> None:
     assert len(line.splitlines()) == 1
     assert json.loads(line)["class_uid"] == 7001
     assert len(line) < 10_000
+
+
+@pytest.mark.parametrize(
+    ("action", "lifting", "activity"),
+    [("token.revoke", False, 2), ("user.sign_out", False, 2), ("policy.enforce", False, 1), ("policy.detach", True, 3)],
+)
+def test_changes_that_no_point_holds(action: str, activity: int, *, lifting: bool) -> None:
+    change = Change(action, "k1", "case-1", "contain_attacker", "revoke", lifting, {"user_id": "u1\nu2"})
+    event = valid(change_event(change, at=AT, status=Status.SUCCESS) | {"observables": []})
+    assert (event["activity_id"], event["message"]) == (activity, f"{action}: u1 u2")
+    assert event["command_uid"] == "k1"
