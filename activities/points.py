@@ -103,8 +103,8 @@ def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[lis
     refused: list[Applied] = []
     for lease in adds:
         try:
-            check_lease(world, lease)
             refuse_unfit(point, lease.spec)
+            check_lease(world, lease)
             allowed.append(lease)
         except (Refused, ConnectorError) as error:
             refused.append(Applied(target=lease.target, ok=False, code=error.code, reason=error.message))
