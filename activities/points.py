@@ -40,7 +40,7 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
         _tell(world, call.outcomes, (), call)
         return ReconcileReply(digest=call.expected)
     point: PointPort = world.connector("point", call.point)
-    seen = generation(world)
+    seen = generation(world) if call.adds or call.wanted else None  # what only lifts waits for no records
     allowed, refused = _guarded(world, point, call.adds)
     kept, restored = (None, []) if call.wanted is None else _whole(world, point, call)
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])

@@ -19,7 +19,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from stanch import contract
 from stanch.keys import Keys
 from stanch.leases import BlockSpec, Lease, LeaseState, Principal, SuspendSpec, target_of
-from stanch.records import Records
+from stanch.records import LeaseRow, Records
 from stanch.sandbox._aws_seed import client as aws_client
 from stanch.sandbox.stack import Stack
 from stanch.settings import Settings
@@ -96,6 +96,7 @@ class WriterLane:
         return made
 
     async def ask(self, lease: Lease) -> None:
+        self.records.put_lease(LeaseRow(lease=lease, state=LeaseState.REQUESTED, updated=datetime.now(UTC)))
         self.claims[lease.lease_id] = Claim(lease.target, lease.expires_at)
         await self._signal(lease, contract.HOLD, lease)
 
