@@ -78,7 +78,14 @@ def lift_of(_params: Mapping[str, Any], outputs: Mapping[str, Any]) -> dict[str,
     return {"lease_id": outputs["lease_id"]}
 
 
-_PERMISSIONS = MappingProxyType({"envoy": ("write to the listener file's directory", "read the admin interface")})
+_PERMISSIONS = MappingProxyType(
+    {
+        "envoy": ("write to the listener file's directory", "read the admin interface"),
+        "nginx": ("write to the rules file's directory", "run the configuration test", "reload", "read both logs"),
+        "caddy": ("connect to the admin endpoint", "read the access log"),
+        "kong": ("read, put and delete routes and plugins in the Admin API", "read the access log"),
+    }
+)
 
 ACTIONS = (
     ActionSpec(
