@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from activities._caddy_admin import CaddyAdmin
-from activities._edge_point import Block
+from activities._edge_gateway import Block
 from activities._edge_rules import Entries, Entry
 from activities._envoy_paths import DECODED_TEXT, host_body, loose, path_regex
 from activities._envoy_policy import CANARY_HEADER, PREFIX, Hops, methods_of, networks_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from activities._edge_point import Block
+from activities._edge_gateway import Block
 from activities._edge_rules import Entry
 from activities._envoy_paths import ESCAPED_SLASHES, host_body, path_regex
 from activities._envoy_policy import CANARY_HEADER, methods_of, networks_of

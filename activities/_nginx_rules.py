@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
-from activities._edge_point import Block
+from activities._edge_gateway import Block
 from activities._edge_rules import Entries, Entry
 from activities._envoy_paths import DECODED_BYTES, host_body, loose, path_regex
 from activities._envoy_policy import CANARY_HEADER, methods_of, networks_of

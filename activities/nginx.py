@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from activities import _nginx_doctor
-from activities._edge_point import EdgePoint, EdgeSection, Gateway
+from activities._edge_gateway import EdgeSection, Gateway
+from activities._edge_point import EdgePoint
 from activities._envoy_paths import DECODED_TEXT
 from activities._nginx_file import NginxRules
 from activities._nginx_log import read_requests

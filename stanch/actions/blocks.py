@@ -128,7 +128,13 @@ _WAF = (
     *("wafv2:GetWebACL", "wafv2:ListWebACLs", "wafv2:UpdateWebACL", "wafv2:CheckCapacity"),
 )
 _PERMISSIONS = MappingProxyType(
-    {"envoy": ("write to the listener file's directory", "read the admin interface"), "aws_waf": _WAF}
+    {
+        "envoy": ("write to the listener file's directory", "read the admin interface"),
+        "nginx": ("write to the rules file's directory", "run the configuration test", "reload", "read both logs"),
+        "caddy": ("connect to the admin endpoint", "read the access log"),
+        "kong": ("read, put and delete routes and plugins in the Admin API", "read the access log"),
+        "aws_waf": _WAF,
+    }
 )
 
 ACTIONS = (

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities._edge_point import Block
+from activities._edge_gateway import Block
 from activities._edge_rules import Entries, seal, sealed_target
 from activities._envoy_policy import canary_value, policy_name
 from activities._nginx_rules import compile_block, generation_of, parse, render
