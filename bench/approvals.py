@@ -31,9 +31,9 @@ from stanch.web.services import Services
 from tests.workflows.scene import Case, World, serving
 
 STEP = 0.002
-AT_ONCE = 20
+AT_ONCE = 4
 PARTS = 4
-PATIENCE = 120.0
+PATIENCE = 300.0
 CACHED = 1000  # as the worker has it
 
 
