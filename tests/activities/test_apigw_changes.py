@@ -127,6 +127,12 @@ Way = Callable[..., dict[str, Any]]
 WAYS = [pytest.param(way, id=way.__name__) for way in (throttle, throttle_plan, require_auth, enforce)]
 
 
+FEW = [
+    pytest.param(way, marks=[pytest.mark.long] if way in (throttle, require_auth) else [])
+    for way in (throttle, throttle_plan, require_auth, enforce)
+]
+
+
 def everything(bench: Bench) -> str:
     """The customer's configuration, without what deployments add."""
     api = bench.gateway.apis.apis[bench.api.api]
@@ -220,7 +226,7 @@ def test_restoring_gives_back_everything_as_it_was(bench: Bench, way: Way) -> No
     assert again == {"restored": False, "state": "nothing of ours"}
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", FEW)
 def test_second_attempt_changes_nothing_more(bench: Bench, way: Way) -> None:
     made = way(bench)
     after = everything(bench)
@@ -245,7 +251,7 @@ def test_what_stood_before_is_not_ours_to_take_back(bench: Bench, way: Way) -> N
     assert everything(bench) == before
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", FEW)
 def test_two_cases_do_not_stack_changes_of_the_same_thing(bench: Bench, way: Way) -> None:
     way(bench)
     with pytest.raises(Rejected) as caught:
@@ -289,13 +295,13 @@ def test_nothing_is_restored_over_a_persons_later_change(bench: Bench, way: Way)
 WRITES = [
     (throttle, "UpdateStage"),
     (throttle, "TagResource"),
-    (throttle_plan, "UpdateUsagePlan"),
-    (require_auth, "UpdateMethod"),
     (require_auth, "CreateDeployment"),
-    (enforce, "CreateRequestValidator"),
     (enforce, "CreateModel"),
     (enforce, "UpdateMethod"),
-    (enforce, "CreateDeployment"),
+    pytest.param(throttle_plan, "UpdateUsagePlan", marks=pytest.mark.long),
+    pytest.param(require_auth, "UpdateMethod", marks=pytest.mark.long),
+    pytest.param(enforce, "CreateRequestValidator", marks=pytest.mark.long),
+    pytest.param(enforce, "CreateDeployment", marks=pytest.mark.long),
 ]
 
 

@@ -192,16 +192,16 @@ def test_drift_of_a_held_key_is_noticed(town: Town) -> None:
 
 FAULTS = [
     ("GetApiKey", answer_with("TooManyRequestsException"), RetrySafe),
-    ("GetApiKey", Fault("html"), RetrySafe),
     ("TagResource", Fault("drop_after"), Uncertain),
-    ("TagResource", answer_with("AccessDeniedException"), AuthBlocked),
     ("UpdateApiKey", Fault("drop_after"), Uncertain),
-    ("UpdateApiKey", Fault("drop_before"), Uncertain),
     ("UpdateApiKey", Fault("html"), Uncertain),
     ("UpdateApiKey", answer_with("UnauthorizedException"), AuthBlocked),
     ("UpdateApiKey", answer_with("ConflictException"), RetrySafe),
     ("UpdateApiKey", answer_with("ServiceUnavailableException"), Uncertain),
-    ("UpdateApiKey", answer_with("TooManyRequestsException"), RetrySafe),
+    pytest.param("GetApiKey", Fault("html"), RetrySafe, marks=pytest.mark.long),
+    pytest.param("TagResource", answer_with("AccessDeniedException"), AuthBlocked, marks=pytest.mark.long),
+    pytest.param("UpdateApiKey", Fault("drop_before"), Uncertain, marks=pytest.mark.long),
+    pytest.param("UpdateApiKey", answer_with("TooManyRequestsException"), RetrySafe, marks=pytest.mark.long),
 ]
 
 

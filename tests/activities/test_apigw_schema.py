@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities._apigw_contract_file import contract_of
@@ -62,6 +63,7 @@ def schemas() -> st.SearchStrategy[dict[str, Any]]:
     return st.recursive(leaf, grow, max_leaves=6)
 
 
+@settings(max_examples=30 if os.environ.get("STANCH_PROFILE") != "long" else 5_000)
 @given(schemas(), VALUES)
 def test_no_value_that_the_file_allows_is_refused(schema: dict[str, Any], value: Any) -> None:
     made = Draft4({}).of(schema)
