@@ -138,7 +138,11 @@ def _card(world: World, call: ApprovalCall, place: str) -> Message:
 
 
 def _buttons(world: World, request: ApprovalRequest, look: str = "") -> tuple[tuple[str, str, str, str], ...]:
-    """One button per answer, and one to read all. A card that does not fit keeps those ending in `deny`, `review`."""
+    """One button per answer, and one to read all. A card that does not fit keeps those ending in `deny`, `review`.
+
+    What one person alone may decide is not decided here: the card leads to where they sign in again.
+    """
+    alone = _alone(request)
     styles = {APPROVE: "primary", DENY: "danger"}
     answers = tuple(
         (
@@ -148,14 +152,22 @@ def _buttons(world: World, request: ApprovalRequest, look: str = "") -> tuple[tu
             styles.get(answer, ""),
         )
         for answer in request.verdicts
+        if answer == DENY or not alone
     )
     return (*answers, ("Review", "stanch.review", _token(world, request, Verdict.REVIEW), ""))
 
 
 def _step_up(world: World, request: ApprovalRequest) -> tuple[str, ...]:
     """Where one person may decide alone about something of high impact: not here."""
+    if not request.high_impact:
+        return ()
     where = case_url(world, request.case_id)
-    return (f"High impact: two people, or one who has just signed in at {where}",) if request.high_impact else ()
+    who = "sign in again to decide, at" if _alone(request) else "two people, or one who has just signed in at"
+    return (f"High impact: {who} {where}",)
+
+
+def _alone(request: ApprovalRequest) -> bool:
+    return request.high_impact and len(request.approvers()) == 1
 
 
 def _token(world: World, request: ApprovalRequest, answer: str, look: str = "") -> str:

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_settings import (
@@ -35,12 +35,17 @@ class Section(BaseModel):
 
 
 class Web(Section):
-    """Where the HTTP edge listens. `public_url` is what links in tickets and cards point at."""
+    """Where the HTTP edge listens. `public_url` is what links in tickets and cards point at.
+
+    Args:
+        step_up: for how long a token given at the console stands for signing in again; 0 wants it with each answer.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8321
     public_url: str = ""
     login: str = "token"
+    step_up: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=15))] = timedelta(minutes=5)
 
 
 class Inventory(Section):

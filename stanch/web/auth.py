@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from stanch.web.people import known
 from stanch.web.problems import WebError
 from stanch.web.services import Given
-from stanch.web.sessions import COOKIE, read_session
+from stanch.web.sessions import COOKIE, is_fresh, read_session
 
 AS_HEADER = "stanch-as"
 VIA_HEADER = "stanch-via"
@@ -43,11 +43,15 @@ class Caller:
         principal: the person, such as `user:ana`; "" for a token that speaks for nobody.
         via: how the person decides.
         session: id of the console session; CSRF tokens belong to it.
+        proven: when the token was last given in this session for this person; 0 where it was not.
+        fresh: that was just now, so that an answer of high impact counts as given after signing in again.
     """
 
     principal: str = ""
     via: Literal["console", "cli", "api"] = "api"
     session: str = ""
+    proven: int = 0
+    fresh: bool = False
 
     @property
     def name(self) -> str:
@@ -110,7 +114,8 @@ def _session(request: Request, services: Given) -> Caller | None:
     session = read_session(request.cookies.get(COOKIE, ""), services.keys.sessions)
     if session is None or session.id in request.app.state.ended_sessions:
         return None
-    return Caller(principal=session.principal, via="console", session=session.id)
+    fresh = bool(session.principal) and is_fresh(session.proven, services.settings.web.step_up)
+    return Caller(session.principal, "console", session.id, proven=session.proven, fresh=fresh)
 
 
 def is_loopback(request: Request) -> bool:

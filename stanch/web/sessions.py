@@ -9,6 +9,7 @@ import json
 import secrets
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 COOKIE = "stanch_session"
 LIFE_SECONDS = 8 * 3600
@@ -16,20 +17,37 @@ LIFE_SECONDS = 8 * 3600
 
 @dataclass(frozen=True)
 class Session:
-    """A login; `principal` is "" until the person has said who they are."""
+    """A login.
+
+    Args:
+        principal: "" until the person has said who they are.
+        until: when it ends.
+        proven: when the token was last given for this person; 0 where it was not.
+    """
 
     id: str
     principal: str
     until: int
+    proven: int = 0
 
 
-def new_session(principal: str = "") -> Session:
-    return Session(secrets.token_urlsafe(18), principal, int(time.time()) + LIFE_SECONDS)
+def new_session(principal: str = "", *, proven: int = 0) -> Session:
+    return Session(secrets.token_urlsafe(18), principal, int(time.time()) + LIFE_SECONDS, proven)
+
+
+def just_proven() -> int:
+    """The moment of a proof that was given now."""
+    return int(time.time())
+
+
+def is_fresh(proven: int, within: timedelta) -> bool:
+    """Whether a proof is young enough to stand for signing in again."""
+    return 0 < proven <= time.time() + 1 < proven + within.total_seconds() + 1
 
 
 def write_session(session: Session, key: bytes) -> str:
     """The cookie's value."""
-    body = json.dumps([session.id, session.principal, session.until]).encode()
+    body = json.dumps([session.id, session.principal, session.until, session.proven]).encode()
     text = base64.urlsafe_b64encode(body).decode().rstrip("=")
     return f"{text}.{_mac(key, 'session', text)}"
 
@@ -39,8 +57,8 @@ def read_session(cookie: str, key: bytes) -> Session | None:
     text, _, mac = cookie.partition(".")
     if not text or not hmac.compare_digest(_mac(key, "session", text).encode(), mac.encode("utf-8", "replace")):
         return None
-    session_id, principal, until = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-    return Session(session_id, principal, until) if until > time.time() else None
+    session_id, principal, until, *more = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    return Session(session_id, principal, until, *more[:1]) if until > time.time() else None
 
 
 def csrf_token(session_id: str, key: bytes) -> str:

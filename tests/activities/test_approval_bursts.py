@@ -58,3 +58,16 @@ def test_a_burst_is_one_however_many_others_wait(tmp_path: Path) -> None:
 def test_other_owners_and_high_impact_stand_alone(tmp_path: Path) -> None:
     assert told(tmp_path / "owners", 4, owners=("team:a", "team:b")) == [True] * 4
     assert told(tmp_path / "high", 4, high_impact=True) == [True] * 4
+
+
+def test_a_card_of_high_impact_for_one_approver_leads_to_the_console(tmp_path: Path) -> None:
+    with Glue(tmp_path, chat={"slack": {"kind": "slack"}}) as glue:
+        chat = Chat()
+        glue.world._built["chat", "slack"] = chat
+        for excluded in ((), ("user:tom",)):
+            asked = request("block.scope", {}, approval_id=f"a{excluded}", high_impact=True, excluded=excluded)
+            approvals.show(glue.world, ApprovalCall(scene=scene(), request=asked))
+        many, alone = chat.posted[0], chat.posted[-1]
+        assert [label for label, *_ in many.buttons] == ["Approve", "Deny", "Review"]
+        assert [label for label, *_ in alone.buttons] == ["Deny", "Review"]
+        assert any("sign in again to decide, at http" in line for line in alone.context)

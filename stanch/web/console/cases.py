@@ -11,6 +11,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from stanch.approvals import Code
 from stanch.contract import ApprovalView
 from stanch.durations import parse_duration
 from stanch.endings import PUTS_AWAY, RESOLUTIONS
@@ -94,7 +95,8 @@ def _version(approvals: Sequence[ApprovalView]) -> str:
 async def decide(case_id: CaseId, request: Request, services: Given, caller: By, fields: Fields) -> Response:
     """One click on Approve or Deny; the form carries the digest of what was shown.
 
-    A token typed in beside the answer proves once more who decides; one that is wrong decides nothing.
+    A token typed in beside the answer proves once more who decides, as signing in again a moment ago does; one that is
+    wrong decides nothing.
     """
     back = "/approvals" if fields.get("back") == "/approvals" else f"/cases/{case_id}"
     token = fields.get("token", "").strip()
@@ -108,9 +110,11 @@ async def decide(case_id: CaseId, request: Request, services: Given, caller: By,
         via="console",
         click=fields.get("click", "") or uuid4().hex,
         reason=fields.get("reason", ""),
-        step_up=bool(token),
+        step_up=bool(token) or caller.fresh,
     )
     answer = await cast(services, ballot, principal=caller.person())
+    if answer.code == Code.NEEDS_STEP_UP:
+        return done(services, f"/step-up?next={back}", f"Not decided: {answer.message}.", bad=True)
     words = sentence(services.policy.current.routes.people, answer.message)
     return done(services, back, words, bad=answer.fate in (Fate.REFUSED, Fate.LOST))
 

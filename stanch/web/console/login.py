@@ -16,7 +16,7 @@ from stanch.web.console.render import page
 from stanch.web.people import known, principals
 from stanch.web.problems import WebError
 from stanch.web.services import Given, Services
-from stanch.web.sessions import COOKIE, LIFE_SECONDS, Session, new_session, write_session
+from stanch.web.sessions import COOKIE, LIFE_SECONDS, Session, just_proven, new_session, write_session
 
 STATIC = {
     path.name: path.read_bytes()
@@ -64,7 +64,7 @@ async def login(request: Request, services: Given) -> Response:
     elif not same(token, services.api_token):
         refused = "That token is not valid, or was used before."
         return page(request, "login.html", {"refused": refused, "next": wanted, "again": False}, status=401)
-    return _signed_in(services, f"/who?next={wanted}", new_session())
+    return _signed_in(services, f"/who?next={wanted}", new_session(proven=just_proven()))
 
 
 def _signed_in(services: Services, where: str, session: Session) -> Response:
@@ -90,7 +90,24 @@ async def who(request: Request, services: Given, caller: By, fields: Fields) -> 
     if not known(services.policy.current.routes.people, principal):
         raise WebError("nobody of that name is in the directory", status=422, code="W006", place="principal")
     request.app.state.ended_sessions.add(caller.session)
-    return _signed_in(services, onward(fields.get("next", "")), new_session(principal))
+    proven = caller.proven if caller.principal in ("", principal) else 0  # a proof speaks for one person
+    return _signed_in(services, onward(fields.get("next", "")), new_session(principal, proven=proven))
+
+
+@router.get("/step-up")
+async def step_up_page(request: Request, caller: By) -> Response:
+    caller.person()
+    return page(request, "step_up.html", {"refused": "", "next": onward(request.query_params.get("next", ""))})
+
+
+@router.post("/step-up")
+async def step_up(request: Request, services: Given, caller: By, fields: Fields) -> Response:
+    """Sign in again: the token once more, by the person of this session, for what has high impact."""
+    principal, wanted = caller.person(), onward(fields.get("next", ""))
+    if not (is_loopback(request) and same(fields.get("token", "").strip(), services.api_token)):
+        return page(request, "step_up.html", {"refused": "That token is not valid.", "next": wanted}, status=401)
+    request.app.state.ended_sessions.add(caller.session)
+    return _signed_in(services, wanted, new_session(principal, proven=just_proven()))
 
 
 @router.post("/logout")
