@@ -29,7 +29,7 @@ def allowed_address(host: str, port: int, networks: Sequence[str]) -> str:
         raise RetrySafe("the host's name cannot be resolved", hint="check the name server") from None
     addresses = [str(item[4][0]).partition("%")[0] for item in found]
     if not addresses or not all(_allowed(address, networks) for address in addresses):
-        hint = "name its network in `networks` of the scanner, if it may be called"
+        hint = "name its network in `networks` of that section, if it may be called"
         raise Rejected("the host has an address that may not be called", code="V028", hint=hint)
     return addresses[0]
 
@@ -39,4 +39,5 @@ def _allowed(text: str, networks: Sequence[str]) -> bool:
     address = getattr(address, "ipv4_mapped", None) or address
     if networks:
         return any(address in ipaddress.ip_network(network) for network in networks)
-    return address.is_global and not address.is_multicast
+    odd = address.is_multicast or address.is_reserved or getattr(address, "is_site_local", False)
+    return address.is_global and not odd and getattr(address, "sixtofour", None) is None  # which hold IPv4 addresses

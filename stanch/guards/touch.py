@@ -10,14 +10,14 @@ from pydantic import ValidationError
 
 from stanch.guards import targets
 from stanch.leases import BlockSpec, LeaseSpec, Principal, SuspendSpec
-from stanch.shapes import is_items
+from stanch.shapes import is_items, is_mapping
 from stanch.views import ActorView
 
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
 TIMED = frozenset({"block.scope", "block.ip", "limit.rate", "user.suspend"})
 WHOLE_HOST = frozenset({"policy.attach"})
-REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
+REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach", "webhook.undo"})
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,30 @@ def touch_of_action(name: str, params: Mapping[str, Any], *, host: str = "") -> 
     given = {"host": hosts, "user": _list(params.get("user_id")), "client": _list(params.get("client_id"))}
     given |= {"client key": _list(params.get("key_id"))}
     given |= {"token": [*_list(params.get("token_id")), *_list(params.get("session_id"))]}
-    return _read(given | {"address": _list(params.get("ip")), "path": _list(params.get("path"))}, timed=name in TIMED)
+    given |= {"address": _list(params.get("ip")), "path": _list(params.get("path"))}
+    loose = params.get("values")
+    return _read(_with_loose(given, loose) if is_mapping(loose) else given, timed=name in TIMED)
+
+
+def _with_loose(given: Mapping[str, list[str]], loose: Mapping[Any, Any]) -> dict[str, list[str]]:
+    """The same, and values of which only another device knows what they name: each is judged as all it may be."""
+    texts = [str(value) for value in loose.values() if isinstance(value, str) and value.strip()]
+    addresses = [text for text in texts if _is_address(text)]
+    return {
+        **given,
+        "user": [*given["user"], *texts],
+        "client": [*given["client"], *texts],
+        "token": [*given["token"], *texts],
+        "address": [*given["address"], *addresses],
+    }
+
+
+def _is_address(text: str) -> bool:
+    try:
+        targets.addresses(text)
+    except ValueError:
+        return False
+    return True
 
 
 def with_actor(touch: Touch, actor: ActorView | None) -> Touch:
