@@ -40,7 +40,7 @@ class RevocationConfig(BaseModel):
     client_secret: SecretStr = Field(min_length=1)
     audience: str = ""
     key_id: str = ""
-    token_type_hint: Literal["", "access_token", "refresh_token"] = "access_token"
+    token_type_hint: Literal["", "access_token", "refresh_token"] = "access_token"  # noqa: S105  a word of RFC 7009
     timeout: float = Field(default=10.0, gt=0, le=60)
     connect_timeout: float = Field(default=3.0, gt=0, le=30)
 
