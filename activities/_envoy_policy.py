@@ -85,16 +85,21 @@ def compile_policy(spec: BlockSpec, *, canary: str, dialect: Dialect) -> Policy:
     Raises:
         Rejected: this Envoy cannot match what the specification asks for.
     """
+    return {
+        "permissions": [permission_of(spec, dialect)],
+        "principals": [principal_of(spec, dialect), _header(CANARY_HEADER, {"exact": canary})],
+    }
+
+
+def permission_of(spec: BlockSpec, dialect: Dialect) -> Policy:
+    """What is asked for: host, path, methods."""
     rules: list[Policy] = [_header(":authority", {"safe_regex": {"regex": host_regex(spec.host)}})]
     if spec.path != "/**":
         regex = path_regex(spec.path, ignore_case=dialect.ignore_case)
         rules.append({"url_path": {"path": {"safe_regex": {"regex": regex}}}})
     if spec.methods:
         rules.append({"or_rules": {"rules": [_header(":method", {"exact": _method(name)}) for name in spec.methods]}})
-    return {
-        "permissions": [{"and_rules": {"rules": rules}}],
-        "principals": [_who(spec, dialect), _header(CANARY_HEADER, {"exact": canary})],
-    }
+    return {"and_rules": {"rules": rules}}
 
 
 def claims_of(principal: Principal | None) -> Mapping[str, str]:
@@ -128,7 +133,8 @@ def networks_of(ips: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.
         raise Rejected("an address to block is not an IP address or CIDR block") from None
 
 
-def _who(spec: BlockSpec, dialect: Dialect) -> Policy:
+def principal_of(spec: BlockSpec, dialect: Dialect) -> Policy:
+    """Who asks: verified claims and addresses; anybody where none is named."""
     ids: list[Policy] = [_claim(name, value, dialect) for name, value in sorted(claims_of(spec.principal).items())]
     addresses = [_address(network, dialect) for network in networks_of(spec.ips)]
     if addresses:

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from activities._membership import judge_member, member_of
 from activities._run import Job
 from activities._world import World
 from activities.blocks import point_of, spec_of, ttl_of
+from stanch.actions.lists import Add
 from stanch.approvals import ApprovalRequest, Need, check_proof, covers
 from stanch.approvals.model import DENY
 from stanch.catalog import Params, catalog
@@ -18,11 +20,12 @@ from stanch.guards import Attempt, GuardState, Refusal, Stop, check
 from stanch.guards import check_action as judge_action
 from stanch.guards.breaker import open_scopes
 from stanch.guards.touch import REMOVES
-from stanch.leases import ApprovalProof, Lease, SuspendSpec, target_of
+from stanch.leases import ApprovalProof, Lease, MemberSpec, target_of
 from stanch.records import Budget
 from stanch.seats import active, still
 
 HOUR = timedelta(hours=1)
+_VERBS = {"suspend": "user.suspend", "block": "block.scope", "member": "list.add"}
 
 
 def check_action(world: World, job: Job, params: Params) -> None:
@@ -57,6 +60,9 @@ def check_action(world: World, job: Job, params: Params) -> None:
     policy = world.policy.current.guards
     refusals = judge_action(call.action, _plain(params), attempt, policy=policy, state=state, actor=scene.actor)
     _raise(refusals)
+    if isinstance(params, Add):
+        asked = attempt.model_copy(update={"ttl": ttl_of(params).total_seconds()})
+        _raise(judge_member(world, member_of(params), asked, state))
 
 
 def check_lease(world: World, lease: Lease) -> None:
@@ -73,7 +79,7 @@ def check_lease(world: World, lease: Lease) -> None:
         if request is None or not _covers_lease(request, lease):
             raise Refused("what was approved is not what would be blocked", code="A201", hint="ask again")
     attempt = Attempt(
-        action="user.suspend" if isinstance(lease.spec, SuspendSpec) else "block.scope",
+        action=_VERBS[lease.spec.kind],
         mode=_mode(lease.mode),
         approved=lease.approval is not None,
         environment=lease.environment,
@@ -86,7 +92,10 @@ def check_lease(world: World, lease: Lease) -> None:
     # A breaker stops what is decided anew; what was decided before it opened is tried on.
     state = guard_state(world, key=lease.lease_id).model_copy(update={"breakers": ()})
     _readable(state, lifting=False)
-    _raise(check(lease.spec, attempt, policy=world.policy.current.guards, state=state))
+    policy = world.policy.current.guards
+    _raise(check(lease.spec, attempt, policy=policy, state=state))
+    if isinstance(lease.spec, MemberSpec):
+        _raise(judge_member(world, lease.spec, attempt, state))
 
 
 def _covers_lease(request: ApprovalRequest, lease: Lease) -> bool:

@@ -9,14 +9,16 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
+from activities._membership import join_of, joined, member_of
 from activities._run import Job
 from activities._world import World
 from stanch import contract
 from stanch.actions.blocks import Address, Estimated, EstimateParams, Held, Lift, Lifted, Scope
 from stanch.actions.identity import Suspend
+from stanch.actions.lists import Add
 from stanch.catalog import Params, Queue
 from stanch.errors import Rejected
-from stanch.leases import MAX_TTL_SECONDS, BlockSpec, Lease, LeaseSpec, LeaseState, SuspendSpec, target_of
+from stanch.leases import MAX_TTL_SECONDS, BlockSpec, Lease, LeaseSpec, LeaseState, MemberSpec, SuspendSpec, target_of
 from stanch.ports import PointPort
 from stanch.records import LeaseRow
 from stanch.wire_points import EnforcementInput, Release
@@ -42,6 +44,8 @@ def spec_of(params: Params) -> LeaseSpec:
             return BlockSpec(host=params.host, path=params.path, ips=(params.ip,))
         case Suspend():
             return SuspendSpec(user_id=params.user_id)
+        case Add():
+            return member_of(params)
         case _:
             raise Rejected("this action is not held at a point", code="L011")
 
@@ -54,20 +58,22 @@ def ttl_of(params: Any) -> timedelta:
 
 def point_of(world: World, spec: LeaseSpec, at: str) -> str:
     """The point that serves what the specification is about."""
+    if isinstance(spec, MemberSpec):
+        return join_of(world, spec)[1].at
     about = spec.host if isinstance(spec, BlockSpec) else USERS + spec.user_id
     return world.serving("point", about, at=at)
 
 
 def lease_of(world: World, job: Job, params: Any) -> Lease:
     """The lease an action asks for. Its id is the effect's key, so a second attempt asks for the same one."""
-    spec = spec_of(params)
+    spec = joined(world, spec_of(params))
     scene = job.scene
     return Lease(
         lease_id=job.call.key,
         case_id=scene.case_id,
         episode=scene.episode,
         step=job.call.path,
-        point=point_of(world, spec, params.at),
+        point=point_of(world, spec, getattr(params, "at", "")),
         target=target_of(spec),
         spec=spec,
         expires_at=(job.since + ttl_of(params)).astimezone(UTC).replace(microsecond=0),
@@ -175,7 +181,9 @@ IMPLEMENTATIONS: Mapping[str, Any] = {
     "block.scope": _hold,
     "block.ip": _hold,
     "user.suspend": _hold,
+    "list.add": _hold,
     "block.lift": _lift,
     "user.resume": _lift,
+    "list.remove": _lift,
     "block.estimate": _estimate,
 }

@@ -17,6 +17,7 @@ from activities import _envoy_doctor, _envoy_traffic
 from activities._access_log import LogView, Redactor, read_log
 from activities._envoy_admin import EnvoyAdmin
 from activities._envoy_file import Entry, RulesFile
+from activities._envoy_join import compile_member
 from activities._envoy_policy import (
     CANARY_HEADER,
     Dialect,
@@ -31,7 +32,7 @@ from activities._envoy_publish import Publisher
 from activities._envoy_results import added, removed, taken_out, target_in, targets_of
 from activities._section import read_section
 from stanch.errors import Rejected
-from stanch.leases import Applied, BlockSpec, Lease, target_of
+from stanch.leases import Applied, BlockSpec, Lease, MemberSpec, target_of
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
 
 Compile = Callable[..., Policy]
@@ -198,17 +199,22 @@ class EnvoyPoint:
 
     def _entry(self, lease: Lease) -> tuple[str, Entry]:
         spec = lease.spec
-        if not isinstance(spec, BlockSpec):
+        if not isinstance(spec, BlockSpec | MemberSpec):
             raise Rejected("Envoy can only block requests")
         if lease.target != target_of(spec):
             raise Rejected("the lease's target does not belong to its specification")
         if lease.expires_at <= datetime.now(UTC):
             raise Rejected("the lease has already expired")
-        if not self.serves(spec.host):
+        if not self.serves(spec.host) and (spec.host or isinstance(spec, BlockSpec)):
             raise Rejected("this Envoy does not serve that host", hint="see `hosts` of the connector")
-        policy = self._compile(spec, canary=canary_value(self._secret, lease.target), dialect=self._dialect)
+        policy = self._policy(spec, lease.target)
         name = policy_name(case_id=lease.case_id, expires_at=lease.expires_at, target=lease.target)
         return name, Entry("count" if lease.mode == "count" else "block", policy)
+
+    def _policy(self, spec: BlockSpec | MemberSpec, target: str) -> Policy:
+        if isinstance(spec, MemberSpec):
+            return compile_member(spec, dialect=self._dialect)
+        return self._compile(spec, canary=canary_value(self._secret, target), dialect=self._dialect)
 
     def _log(self, window: timedelta) -> LogView:
         return read_log(self._config.access_log, since=datetime.now(UTC) - window)

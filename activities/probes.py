@@ -12,7 +12,7 @@ from activities.blocks import point_of, spec_of
 from stanch.actions.probes import Probe, Proven
 from stanch.catalog import catalog
 from stanch.errors import Rejected
-from stanch.leases import BlockSpec, SuspendSpec
+from stanch.leases import BlockSpec
 from stanch.ports import PointPort
 
 
@@ -24,7 +24,7 @@ def _subject(job: Job, params: Probe) -> BlockSpec | None:
         if not spec.leased:
             return None
         lease = spec_of(spec.params.model_validate(subject["params"]))
-        return None if isinstance(lease, SuspendSpec) else lease
+        return lease if isinstance(lease, BlockSpec) else None
     methods = (params.method.upper(),) if params.method else ()
     return BlockSpec(host=params.host, path=params.path or "/**", methods=methods)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
-from stanch.leases import BlockSpec, Lease, Principal
+from stanch.leases import BlockSpec, Lease, MemberSpec, Principal
 from stanch.records import TimelineItem
 from stanch.sinks.text import one_line
 
@@ -166,6 +166,11 @@ _TELLERS: Mapping[str, Callable[[TimelineItem, Known], str]] = MappingProxyType(
 def words_of(lease: Lease) -> str:
     """What is denied, in one line."""
     spec = lease.spec
+    if isinstance(spec, MemberSpec) and spec.side == "principals":
+        who = {name: value for name, value in (spec.principal or Principal()) if value}
+        return " ".join([f"list {spec.list}:", *(f"{name} {value}" for name, value in who.items()), *spec.ips])
+    if isinstance(spec, MemberSpec):
+        return f"list {spec.list}: {','.join(spec.methods) or 'every method'} {spec.host}{spec.path}"
     if not isinstance(spec, BlockSpec):
         return f"user {spec.user_id}"
     who = {name: value for name, value in (spec.principal or Principal()) if value}

@@ -47,11 +47,27 @@ def what(spec: dict[str, Any]) -> str:
     """What is denied, in one line."""
     if spec.get("kind") == "suspend":
         return f"user {spec['user_id']}"
+    if spec.get("kind") == "member":
+        return f"list {spec['list']}: {member(spec)}"
+    return scope(spec)
+
+
+def member(spec: dict[str, Any]) -> str:
+    """A member of a list: an endpoint, or somebody."""
+    return scope(spec) if spec.get("host") else " ".join(who(spec))
+
+
+def scope(spec: dict[str, Any]) -> str:
+    """Endpoint, and who is denied there."""
+    where = [",".join(spec.get("methods") or ["*"]), f"{spec['host']}{spec['path']}"]
+    return " ".join([*where, *who(spec)])
+
+
+def who(spec: dict[str, Any]) -> list[str]:
+    """Principal and addresses."""
     principal: dict[str, Any] = spec.get("principal") or {}
-    who = {name: value for name, value in principal.items() if value}
-    parts = [",".join(spec.get("methods") or ["*"]), f"{spec['host']}{spec['path']}"]
-    parts += [f"{name}={value}" for name, value in who.items()]
-    return " ".join([*parts, *(f"ip={ip}" for ip in spec.get("ips") or ())])
+    named = [f"{name}={value}" for name, value in principal.items() if value]
+    return [*named, *(f"ip={ip}" for ip in spec.get("ips") or ())]
 
 
 @app.command()

@@ -9,15 +9,15 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from stanch.guards import targets
-from stanch.leases import BlockSpec, LeaseSpec, Principal, SuspendSpec
+from stanch.leases import BlockSpec, LeaseSpec, MemberSpec, Principal, SuspendSpec
 from stanch.shapes import is_items, is_mapping
 from stanch.views import ActorView
 
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
-TIMED = frozenset({"block.scope", "block.ip", "limit.rate", "user.suspend"})
+TIMED = frozenset({"block.scope", "block.ip", "limit.rate", "user.suspend", "list.add"})
 WHOLE_HOST = frozenset({"policy.attach"})
-REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach", "webhook.undo"})
+REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach", "webhook.undo", "list.remove"})
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def touch_of(spec: LeaseSpec) -> Touch:
     """What a lease reaches."""
     if isinstance(spec, SuspendSpec):
         return _read({"user": [spec.user_id]}, timed=True)
-    return _read(_block(spec), denies=True, timed=True)
+    return _read(_block(spec), denies=isinstance(spec, BlockSpec), timed=True)
 
 
 def touch_of_action(name: str, params: Mapping[str, Any], *, host: str = "") -> Touch:
@@ -64,6 +64,8 @@ def touch_of_action(name: str, params: Mapping[str, Any], *, host: str = "") -> 
             return _read(_block(BlockSpec.model_validate({"host": host, **given, "ips": ips})), denies=True, timed=True)
         except ValidationError:
             return Touch(unreadable=("parameters",), denies=True, timed=True)
+    if name == "list.add":
+        return _member(params)
     hosts = [*_list(params.get("hosts")), *(_list(params.get("host")) or _list(host or None))]
     if name in WHOLE_HOST and not hosts:
         return Touch(unreadable=("host (it is not known which one is served)",))
@@ -96,6 +98,15 @@ def _is_address(text: str) -> bool:
     return True
 
 
+def _member(params: Mapping[str, Any]) -> Touch:
+    """A member of a list alone; what it denies together with the other list is judged in pairs."""
+    try:
+        given = {key: params[key] for key in ("list", "host", "path", "principal") if params.get(key) is not None}
+        return touch_of(MemberSpec.model_validate({**given, "ips": _list(params.get("ip"))}))
+    except ValidationError:
+        return Touch(unreadable=("parameters",), timed=True)
+
+
 def with_actor(touch: Touch, actor: ActorView | None) -> Touch:
     """The same, and the actor's user where a token or an address of the actor is reached: blocking it blocks them."""
     if actor is None or not actor.user_id:
@@ -110,11 +121,12 @@ def _tokens(who: ActorView | Principal) -> list[str]:
     return [token for token in (who.token_id, who.token_hash, who.session_id) if token is not None]
 
 
-def _block(spec: BlockSpec) -> dict[str, list[str]]:
+def _block(spec: BlockSpec | MemberSpec) -> dict[str, list[str]]:
     who = spec.principal or Principal()
+    nowhere = isinstance(spec, MemberSpec) and not spec.host
     return {
-        "host": [spec.host],
-        "path": [spec.path],
+        "host": [] if nowhere else [spec.host],
+        "path": [] if nowhere else [spec.path],
         "address": list(spec.ips),
         "user": _given(who.user_id),
         "client": _given(who.client_id),
