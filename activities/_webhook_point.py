@@ -29,7 +29,7 @@ _SPEC = frozenset(
 
 
 class PointConfig(Device):
-    """Section `[points.NAME]` of kind `webhook`.
+    """Section `[points.NAME]` of kind `webhook_point`.
 
     Args:
         apply: adds one entry; `name` must be kept by the device.

@@ -22,7 +22,7 @@ from activities._scan_address import allowed_address
 from activities._webhook_form import Filled, Values, host_of
 from activities._webhook_settings import Device
 from stanch.errors import ConfigError, Rejected, RetrySafe, Uncertain
-from stanch.intake.signatures import sign
+from stanch.intake.signatures import Scheme, sign, usable
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
@@ -42,6 +42,9 @@ class Sender:
         self.name = name
         self._device = device
         self._trust = _trust(device.ca_file)
+        if not usable(Scheme.STANDARD_WEBHOOKS, device.secret.get_secret_value()):
+            hint = "it looks like whsec_ and base64"
+            raise ConfigError(f"{name}: `secret` is not a Standard Webhooks secret", hint=hint)
 
     def __repr__(self) -> str:
         return f"Sender({self.name!r})"

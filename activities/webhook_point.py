@@ -15,4 +15,4 @@ def build(name: str, section: Mapping[str, Any]) -> WebhookPoint:
     return WebhookPoint(name, read_section(PointConfig, name, section))
 
 
-CONNECTOR = Connector(port="point", kind="webhook", build=build)
+CONNECTOR = Connector(port="point", kind="webhook_point", build=build)

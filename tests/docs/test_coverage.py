@@ -55,7 +55,7 @@ def test_variables() -> None:
 
 
 def test_connector_keys() -> None:
-    pages = ("connectors.md", "identity.md")
+    pages = ("connectors.md", "identity.md", "webhook-call.md")
     listed = {cell for page in pages for cell in first_cells(page)}
     for kind, model in facts.connector_models().items():
         assert f"`{kind}`" in facts.page("connectors.md"), kind
