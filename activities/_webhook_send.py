@@ -77,7 +77,8 @@ class Sender:
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
             _no_answer(call)
         if status not in (*filled.expect, *also):
-            raise status_error(call, status, headers=head)
+            # Another 2xx than those expected is no refusal: what it did is unknown.
+            raise unusable(call) if 200 <= status < 300 else status_error(call, status, headers=head)
         return Answer(status, self._read(body, call))
 
     def _place(self, host: str, port: int) -> tuple[str, int]:

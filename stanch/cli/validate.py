@@ -110,7 +110,9 @@ def _others(path: Path, text: str) -> list[Problem]:
     check = _CHECKS.get(kind)
     if check is None:
         message = "not a kind of file that is checked here"
-        hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1, lists/v1, sources/v1, scenario/v1"
+        hint = (
+            "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1, lists/v1, sources/v1, scenario/v1"
+        )
         return [Problem("C030", message, file=str(path), line=1, column=1, hint=hint, severity="warning")]
     try:
         return check(text, path)

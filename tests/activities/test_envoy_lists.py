@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from edge import FOREIGN, HOST, USERS_GET, Edge, edge, lease, stack, targets
+from glue import Glue
 
 from activities._envoy_join import collapse, expand
+from activities.points import reconcile
 from stanch.leases import BlockSpec, MemberSpec, Principal, target_of
 from stanch.ports import Reconciled
+from stanch.wire_points import Reconcile
 
 __all__ = ["edge", "stack"]
 
@@ -104,6 +108,34 @@ def test_a_join_that_somebody_edited_is_told_and_written_anew(edge: Edge) -> Non
 def test_what_is_no_member_is_refused(edge: Edge, wrong: MemberSpec) -> None:
     assert [item.ok for item in put(edge, wrong).results] == [False]
     assert policies(edge) == FOREIGN
+
+
+def test_members_of_two_cases_pass_guard_ledger_and_point_as_one_batch(edge: Edge, tmp_path: Path) -> None:
+    section = {"kind": "envoy", **edge.section()}
+    with Glue(tmp_path, points={"edge": section}) as glue:
+        specs = {
+            "case-one": MemberSpec(
+                list="sensitive_endpoints", join="abusive_on_sensitive", host=HOST, path="/users/{id}"
+            ),
+            "case-two": MemberSpec(
+                list="abusive_tokens", join="abusive_on_sensitive", principal=Principal(user_id="u1")
+            ),
+            "case-bad": MemberSpec(
+                list="abusive_tokens", join="abusive_on_sensitive", principal=Principal(user_id="break-glass")
+            ),
+        }
+        leases = [
+            lease(spec, case=case).model_copy(update={"lease_id": case})  # type: ignore[arg-type]
+            for case, spec in specs.items()
+        ]
+        reply = reconcile(glue.world, Reconcile(point="edge", adds=tuple(leases)))
+        done = {target: (ok, code) for target, ok, code, _ in reply.results}
+        assert [done[one.target] for one in leases] == [(True, ""), (True, ""), (False, "G121")]
+        assert edge.status("/users/7", sub="u1") == 403
+        events = [line.event for line in glue.records.timeline("case-two")]
+        assert events == ["point.hold.intent", "point.hold.outcome"]
+        reconcile(glue.world, Reconcile(point="edge", removes=(leases[1].target,), expected=reply.digest))
+        assert edge.status("/users/7", sub="u1") != 403
 
 
 def test_collapsing_and_expanding_are_inverse() -> None:

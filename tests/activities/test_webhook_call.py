@@ -81,6 +81,12 @@ def test_an_answer_that_did_not_come_is_settled_by_looking(device: DeviceStandin
     assert len(device.ledger.entries("device.denied")) == 1
 
 
+def test_another_2xx_than_expected_is_no_refusal(device: DeviceStandin) -> None:
+    section = device.section()
+    done = apply(built(device, apply=section["apply"] | {"expect": [202]}))
+    assert (done.already, done.proof["settled_by"]) == (False, "look")
+
+
 def test_nothing_happened_is_told_as_such(device: DeviceStandin) -> None:
     device.faults.script("add", Fault("drop_before"))
     with pytest.raises(RetrySafe):

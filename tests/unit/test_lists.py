@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
 
+import pytest
+from typer.testing import CliRunner
+
+from stanch.cli import lists
 from stanch.errors import ConfigError
 from stanch.guards import Attempt, GuardState, load_guards
 from stanch.guards.pairs import check_member, pair_of
@@ -110,3 +115,24 @@ def test_a_mistake_is_told_at_its_line(text: str, code: str, line: int) -> None:
         parse_lists(text)
     assert code in {problem.code for problem in error.value.problems}
     assert line in {problem.line for problem in error.value.problems}
+
+
+class _Api:
+    def __init__(self, specs: list[LeaseSpec]) -> None:
+        common = {"lease_id": "l-1", "case_id": "case-1", "point": "edge", "expires_at": "2026-01-01T00:00:00+00:00"}
+        self._rows = [{"lease": common | {"spec": spec.model_dump(mode="json")}, "state": "held"} for spec in specs]
+
+    def get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        assert (path, query) == ("/v1/leases", {"live": "true"})
+        return {"leases": self._rows}
+
+
+def test_the_command_shows_members_by_list_and_no_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = [endpoint(), somebody("mal\x1blory", join="watched"), BlockSpec(host="api.example.com")]
+    monkeypatch.setattr(lists, "api", lambda _url: _Api(specs))
+    shown = CliRunner().invoke(lists.app, ["show"]).stdout
+    assert "api.example.com/pay" in shown
+    assert "watched" in shown
+    assert "\x1b" not in shown
+    only = CliRunner().invoke(lists.app, ["show", "abusive", "--json"]).stdout
+    assert [row["lease"]["spec"]["list"] for row in json.loads(only)["members"]] == ["abusive"]
