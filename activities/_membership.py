@@ -62,7 +62,8 @@ def judge_member(world: World, spec: MemberSpec, attempt: Attempt, state: GuardS
     policy = world.policy.current
     found = policy.lists.join_of(spec.list)
     beside = _beside(world, spec, found[1]) if found else ()
-    return check_member(spec, beside, attempt, lists=policy.lists, policy=policy.guards, state=state)
+    rated = policy.inventory.is_rated
+    return check_member(spec, beside, attempt, lists=policy.lists, policy=policy.guards, state=state, rated=rated)
 
 
 def _beside(world: World, spec: MemberSpec, join: JoinWords) -> Sequence[MemberSpec]:

@@ -10,7 +10,12 @@ from stanch.errors import Rejected, RetrySafe
 
 
 def allowed_address(host: str, port: int, networks: Sequence[str]) -> str:
-    """The first address of a host, all of which must be allowed.
+    """The first address of a host, all of which must be allowed; see `allowed_addresses`."""
+    return allowed_addresses(host, port, networks)[0]
+
+
+def allowed_addresses(host: str, port: int, networks: Sequence[str]) -> list[str]:
+    """The addresses of a host, all of which must be allowed, in the order to try them.
 
     Calling the address instead of the name keeps a name server from sending the second look elsewhere.
 
@@ -31,7 +36,7 @@ def allowed_address(host: str, port: int, networks: Sequence[str]) -> str:
     if not addresses or not all(_allowed(address, networks) for address in addresses):
         hint = "name its network in `networks` of that section, if it may be called"
         raise Rejected("the host has an address that may not be called", code="V028", hint=hint)
-    return addresses[0]
+    return list(dict.fromkeys(addresses))
 
 
 def _allowed(text: str, networks: Sequence[str]) -> bool:

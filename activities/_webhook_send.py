@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from activities._outcomes import Call, status_error, unusable
-from activities._scan_address import allowed_address
+from activities._scan_address import allowed_addresses
 from activities._webhook_form import Filled, Values, host_of
 from activities._webhook_settings import Device
 from stanch.errors import ConfigError, Rejected, RetrySafe, Uncertain
@@ -65,17 +65,20 @@ class Sender:
         call = Call(system=self.name, action=action, write=filled.method != "GET")
         parts = urlsplit(host_of(self._device.url, values))
         host, port = self._place(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-        address = allowed_address(host, port, self._device.networks)
-        shown = f"[{address}]" if ":" in address else address
-        url = f"{parts.scheme}://{shown}:{port}{parts.path}{filled.target}"
         headers = {**self._headers(filled, action, key), "Host": parts.netloc}
-        try:
-            status, head, body = self._exchange(filled, url, headers, host)
-        except _NOT_SENT:
+        for address in allowed_addresses(host, port, self._device.networks):
+            shown = f"[{address}]" if ":" in address else address
+            url = f"{parts.scheme}://{shown}:{port}{parts.path}{filled.target}"
+            try:
+                status, head, body = self._exchange(filled, url, headers, host)
+                break
+            except _NOT_SENT:
+                continue  # nothing has gone out, so the next address may be tried
+            except (httpx.HTTPError, httpx.InvalidURL, OSError):
+                _no_answer(call)
+        else:
             hint = "check `url`, its certificate and the firewall"
-            raise RetrySafe(f"{self.name} cannot be reached", hint=hint) from None
-        except (httpx.HTTPError, httpx.InvalidURL, OSError):
-            _no_answer(call)
+            raise RetrySafe(f"{self.name} cannot be reached", hint=hint)
         if status not in (*filled.expect, *also):
             # Another 2xx than those expected is no refusal: what it did is unknown.
             raise unusable(call) if 200 <= status < 300 else status_error(call, status, headers=head)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from stanch.guards.check import check
 from stanch.guards.model import Attempt, GuardPolicy, GuardState, Refusal
@@ -18,6 +18,7 @@ def check_member(
     lists: ListsFile,
     policy: GuardPolicy | None,
     state: GuardState,
+    rated: Callable[[str], bool],
 ) -> list[Refusal]:
     """What speaks against a member; empty means that it may be on its list.
 
@@ -28,6 +29,7 @@ def check_member(
         lists: as they are declared now.
         policy: None where it could not be loaded, which refuses everything new.
         state: of the moment.
+        rated: whether the inventory knows how critical a host is.
     """
     found = lists.join_of(spec.list)
     if found is None or lists.lists[spec.list].of != spec.side:
@@ -43,7 +45,9 @@ def check_member(
         message = f"the join would deny more than {join.most} pairs"
         refusals.append(Refusal(code="G142", message=message, hint="take members off one of its lists"))
     for other in [] if refusals else others:
-        refusals += check(pair_of(spec, other), attempt, policy=policy, state=state)
+        pair = pair_of(spec, other)
+        there = attempt.model_copy(update={"rated": rated(pair.host)})
+        refusals += check(pair, there, policy=policy, state=state)
         if refusals:
             break
     return refusals

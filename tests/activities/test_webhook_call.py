@@ -200,6 +200,13 @@ def test_the_name_is_looked_up_once_and_that_address_is_called(
     assert len(asked) == len(device.seen_ids)  # one look for each request, none by the library that connects
 
 
+def test_the_next_address_is_tried_where_nothing_went_out(
+    device: DeviceStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_webhook_send, "allowed_addresses", lambda *_: ["::1", "127.0.0.1"])
+    assert apply(built(device)).already is False
+
+
 def test_the_host_that_a_value_makes_must_be_allowed(device: DeviceStandin) -> None:
     section = device.section() | {"url": "https://{zone}.fw.example.com", "allow": ["*.gw.example.com"]}
     section["parameters"] = {"zone": "label"}
@@ -265,9 +272,7 @@ def test_certificates_are_checked_against_the_name_not_the_address(
                     return
 
         threading.Thread(target=serve, daemon=True).start()
-        real = socket.getaddrinfo
-        local = [(2, 1, 6, "", ("127.0.0.1", port))]
-        monkeypatch.setattr(_webhook_send, "allowed_address", lambda *_: str(real(local[0][4][0], port)[0][4][0]))
+        monkeypatch.setattr(_webhook_send, "allowed_addresses", lambda *_: ["127.0.0.1"])
         more = {"ca_file": str(files[0]), "url": f"https://firewall.example.com:{port}"}
         assert apply(built(device, **more)).already is True
         for wrong in ({"url": f"https://other.example.com:{port}"}, {"ca_file": ""}):

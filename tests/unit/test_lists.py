@@ -44,9 +44,11 @@ def somebody(user: str = "mallory", **more: object) -> MemberSpec:
     return MemberSpec(list="abusive", principal=Principal(user_id=user), **more)  # type: ignore[arg-type]
 
 
-def codes(spec: MemberSpec, *beside: MemberSpec, lists: ListsFile | None = None) -> list[str]:
+def codes(spec: MemberSpec, *beside: MemberSpec, lists: ListsFile | None = None, rated: bool = True) -> list[str]:
     known = parse_lists(TEXT) if lists is None else lists
-    found = check_member(spec, beside, ATTEMPT, lists=known, policy=GUARDS, state=GuardState())
+    found = check_member(
+        spec, beside, ATTEMPT, lists=known, policy=GUARDS, state=GuardState(), rated=lambda _host: rated
+    )
     return [refusal.code for refusal in found]
 
 
@@ -71,6 +73,11 @@ def test_a_pair_is_the_block_of_both() -> None:
 def test_each_pair_is_judged_whichever_member_comes_last(spec: MemberSpec, beside: MemberSpec, code: str) -> None:
     assert code in codes(spec, beside)
     assert codes(somebody("eve"), endpoint("/pay")) == []
+
+
+def test_an_endpoint_of_unknown_criticality_makes_no_automatic_pair() -> None:
+    assert codes(somebody(), endpoint(), rated=False) == ["G113"]
+    assert codes(somebody(), rated=False) == []  # without a pair nothing is denied
 
 
 def test_lists_and_their_product_have_ceilings() -> None:
