@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from activities._envoy_join import collapse, entries_of
 from activities._envoy_policy import PREFIX, Policy
 from activities._own_file import locked, replace
 from stanch.errors import Rejected
@@ -81,9 +82,8 @@ class Document:
     def _ours(self) -> Iterator[tuple[int, str, Entry]]:
         for place, config in enumerate(self.filters):
             for mode in _MODES:
-                for name, policy in _policies(config, mode).items():
-                    if name.startswith(PREFIX):
-                        yield place, name, Entry(mode, policy)
+                for name, policy in entries_of(_policies(config, mode)):
+                    yield place, name, Entry(mode, policy)
 
 
 class RulesFile:
@@ -149,7 +149,7 @@ def _replace(config: dict[str, Any], mode: str, ours: dict[str, Policy]) -> None
     foreign = {name: policy for name, policy in _policies(config, mode).items() if not name.startswith(PREFIX)}
     if key not in config and not ours:
         return
-    config.setdefault(key, {"action": "DENY"})["policies"] = foreign | ours
+    config.setdefault(key, {"action": "DENY"})["policies"] = foreign | collapse(ours)
 
 
 def _require_deny_list(config: dict[str, Any]) -> None:

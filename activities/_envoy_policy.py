@@ -88,16 +88,21 @@ def compile_policy(spec: BlockSpec, *, canary: str, dialect: Dialect) -> Policy:
     Raises:
         Rejected: this Envoy cannot match what the specification asks for.
     """
+    return {
+        "permissions": [permission_of(spec, dialect)],
+        "principals": [*principals_of(spec, dialect), _header(CANARY_HEADER, {"exact": canary})],
+    }
+
+
+def permission_of(spec: BlockSpec, dialect: Dialect) -> Policy:
+    """What is asked for: host, path, methods."""
     rules: list[Policy] = [_header(":authority", {"safe_regex": {"regex": host_regex(spec.host)}})]
     if spec.path != "/**":
         regex = path_regex(spec.path, ignore_case=dialect.ignore_case)
         rules.append({"url_path": {"path": {"safe_regex": {"regex": regex}}}})
     if spec.methods:
         rules.append({"or_rules": {"rules": [_header(":method", {"exact": _method(name)}) for name in spec.methods]}})
-    return {
-        "permissions": [{"and_rules": {"rules": rules}}],
-        "principals": [_who(spec, dialect), *_unread(spec, dialect), _header(CANARY_HEADER, {"exact": canary})],
-    }
+    return {"and_rules": {"rules": rules}}
 
 
 def claims_of(principal: Principal | None) -> Mapping[str, str]:
@@ -140,6 +145,11 @@ def methods_of(methods: Sequence[str]) -> list[str]:
         Rejected: one is not a method.
     """
     return [_method(name) for name in methods]
+
+
+def principals_of(spec: BlockSpec, dialect: Dialect) -> list[Policy]:
+    """Who asks: verified claims and addresses, anybody where none is named; and tokens that Envoy has not verified."""
+    return [_who(spec, dialect), *_unread(spec, dialect)]
 
 
 def _who(spec: BlockSpec, dialect: Dialect) -> Policy:

@@ -7,9 +7,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from activities._blast import blast_of
+from activities._membership import judge_member, member_of
 from activities._run import Job
 from activities._world import World
 from activities.blocks import point_of, spec_of, ttl_of
+from stanch.actions.lists import Add
 from stanch.approvals import ApprovalRequest, Need, check_proof, covers
 from stanch.approvals.model import DENY
 from stanch.catalog import Params, catalog
@@ -19,7 +21,7 @@ from stanch.guards import Attempt, GuardState, Refusal, Stop, check
 from stanch.guards import check_action as judge_action
 from stanch.guards.breaker import open_scopes
 from stanch.guards.touch import REMOVES
-from stanch.leases import ApprovalProof, Lease, target_of, verb_of
+from stanch.leases import ApprovalProof, Lease, MemberSpec, target_of, verb_of
 from stanch.records import Budget
 from stanch.seats import active, still
 
@@ -65,6 +67,9 @@ def check_action(world: World, job: Job, params: Params) -> None:
     if lifting and refusals:  # only a freeze does that, and what it stops goes on when it ends
         raise DependencyError(refusals[0].message, code=refusals[0].code, hint=refusals[0].hint)
     _raise(refusals)
+    if isinstance(params, Add):
+        asked = attempt.model_copy(update={"ttl": ttl_of(params).total_seconds()})
+        _raise(judge_member(world, member_of(params), asked, state))
 
 
 def check_lease(world: World, lease: Lease) -> None:
@@ -97,7 +102,10 @@ def check_lease(world: World, lease: Lease) -> None:
     # A breaker stops what is decided anew; what was decided before it opened is tried on.
     state = guard_state(world, key=lease.lease_id).model_copy(update={"breakers": ()})
     _readable(state, lifting=False)
-    _raise(check(lease.spec, attempt, policy=world.policy.current.guards, state=state))
+    policy = world.policy.current.guards
+    _raise(check(lease.spec, attempt, policy=policy, state=state))
+    if isinstance(lease.spec, MemberSpec):
+        _raise(judge_member(world, lease.spec, attempt, state))
 
 
 def _covers_lease(request: ApprovalRequest, lease: Lease) -> bool:

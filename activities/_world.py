@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 CALL_SECONDS = 15.0
 
 SECTIONS = {"tickets": "trackers", "chat": "chat", "point": "points", "policy": "policies"}
-SECTIONS |= {"identity": "identity", "scanner": "scanners", "mail": "mail"}
+SECTIONS |= {"identity": "identity", "scanner": "scanners", "mail": "mail", "webhook": "webhooks"}
 
 
 def connectors() -> dict[tuple[str, str], Connector]:

@@ -10,6 +10,7 @@ from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities import _blast, _siem
+from activities._membership import join_of, joined, member_of
 from activities._run import Job
 from activities._world import World
 from stanch import contract
@@ -28,6 +29,7 @@ from stanch.actions.blocks import (
 )
 from stanch.actions.identity import Suspend
 from stanch.actions.keys import DisableKey, RemoveKey
+from stanch.actions.lists import Add
 from stanch.catalog import Params, Queue
 from stanch.errors import Rejected
 from stanch.fitting import refuse_unfit
@@ -39,6 +41,7 @@ from stanch.leases import (
     LeaseSpec,
     LeaseState,
     LimitSpec,
+    MemberSpec,
     Principal,
     SuspendSpec,
     is_item,
@@ -83,6 +86,8 @@ def spec_of(params: Params) -> LeaseSpec:
             return KeySpec(key_id=params.key_id)
         case RemoveKey():
             return KeySpec(key_id=params.key_id, plan_id=params.plan_id)
+        case Add():
+            return member_of(params)
         case _:
             raise Rejected("this action is not held at a point", code="L011")
 
@@ -114,6 +119,8 @@ def ttl_of(params: Any) -> timedelta:
 
 def point_of(world: World, spec: LeaseSpec, at: str) -> str:
     """The point that serves what the specification is about."""
+    if isinstance(spec, MemberSpec):
+        return join_of(world, spec)[1].at
     return world.serving("point", _about(spec), at=at)
 
 
@@ -130,14 +137,14 @@ def _about(spec: LeaseSpec) -> str:
 
 def lease_of(world: World, job: Job, params: Any) -> Lease:
     """The lease an action asks for. Its id is the effect's key, so a second attempt asks for the same one."""
-    spec = spec_of(params)
+    spec = joined(world, spec_of(params))
     scene = job.scene
     return Lease(
         lease_id=job.call.key,
         case_id=scene.case_id,
         episode=scene.episode,
         step=job.call.path,
-        point=point_of(world, spec, params.at),
+        point=point_of(world, spec, getattr(params, "at", "")),
         target=target_of(spec),
         spec=spec,
         expires_at=(job.since + ttl_of(params)).astimezone(UTC).replace(microsecond=0),
@@ -286,9 +293,11 @@ IMPLEMENTATIONS: Mapping[str, Any] = {
     "user.suspend": _hold,
     "key.disable": _hold,
     "apigw.remove_key_from_plan": _hold,
+    "list.add": _hold,
     "block.lift": _lift,
     "user.resume": _lift,
     "key.enable": _lift,
     "apigw.return_key_to_plan": _lift,
+    "list.remove": _lift,
     "block.estimate": _estimate,
 }

@@ -18,6 +18,7 @@ from activities._access_log import LogView, Redactor, read_log
 from activities._envoy_admin import EnvoyAdmin
 from activities._envoy_crowd import Crowd
 from activities._envoy_file import Entry, RulesFile
+from activities._envoy_join import compile_member
 from activities._envoy_policy import (
     CANARY_HEADER,
     Dialect,
@@ -34,7 +35,7 @@ from activities._section import read_section
 from stanch.errors import Rejected
 from stanch.estimating import Truth
 from stanch.fitting import Need
-from stanch.leases import Applied, BlockSpec, Lease, target_of
+from stanch.leases import COUNT, Applied, BlockSpec, Lease, MemberSpec, target_of
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
 from stanch.ports_traffic import Exposure
 
@@ -75,7 +76,7 @@ class EnvoyConfig(BaseModel):
 class EnvoyPoint:
     """Implements PointPort. Only policies named `stanch-*` are ever changed; everything else is carried over."""
 
-    expresses = frozenset({Need.COUNT, Need.CLAIMS})
+    expresses = frozenset({Need.COUNT, Need.CLAIMS, Need.LIST})
 
     def __init__(self, name: str, config: EnvoyConfig, *, compile_block: Compile = compile_policy) -> None:
         self.name = name
@@ -216,17 +217,22 @@ class EnvoyPoint:
 
     def _entry(self, lease: Lease) -> tuple[str, Entry]:
         spec = lease.spec
-        if not isinstance(spec, BlockSpec):
+        if not isinstance(spec, BlockSpec | MemberSpec):
             raise Rejected("Envoy can only block requests")
         if lease.target != target_of(spec):
             raise Rejected("the lease's target does not belong to its specification")
         if lease.expires_at <= datetime.now(UTC):
             raise Rejected("the lease has already expired")
-        if not self.serves(spec.host):
+        if not self.serves(spec.host) and (spec.host or isinstance(spec, BlockSpec)):
             raise Rejected("this Envoy does not serve that host", hint="see `hosts` of the connector")
-        policy = self._compile(spec, canary=canary_value(self._secret, lease.target), dialect=self._dialect)
+        policy = self._policy(spec, lease.target)
         name = policy_name(case_id=lease.case_id, expires_at=lease.expires_at, target=lease.target)
-        return name, Entry(spec.effect or "block", policy)
+        return name, Entry("count" if isinstance(spec, BlockSpec) and spec.effect == COUNT else "block", policy)
+
+    def _policy(self, spec: BlockSpec | MemberSpec, target: str) -> Policy:
+        if isinstance(spec, MemberSpec):
+            return compile_member(spec, dialect=self._dialect)
+        return self._compile(spec, canary=canary_value(self._secret, target), dialect=self._dialect)
 
     def _log(self, window: timedelta) -> LogView:
         return read_log(self._config.access_log, since=datetime.now(UTC) - window)

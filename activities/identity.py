@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from activities._run import Job
+from activities._token_evidence import TokenRevoker, token_of
 from activities._world import World
 from stanch.actions.identity import Revoke, Revoked, SignOut
 from stanch.errors import Rejected
@@ -25,11 +26,15 @@ def _sign_out(world: World, job: Job, params: SignOut) -> Revoked:
 
 
 def _revoke(world: World, job: Job, params: Revoke) -> Revoked:
-    return _revoked(_provider(world, params.at).revoke_token(token_id=params.token_id, user_id=params.user_id))
+    provider = _provider(world, params.at)
+    if isinstance(provider, TokenRevoker):
+        return _revoked(provider.revoke(token_of(world, job, params.token_id)))
+    return _revoked(provider.revoke_token(token_id=params.token_id, user_id=params.user_id))
 
 
 def _revoked(found: Mapping[str, str]) -> Revoked:
-    return Revoked(revoked=True, detail="; ".join(f"{name}: {value}" for name, value in found.items()))
+    told = "; ".join(f"{name}: {value}" for name, value in found.items() if value)
+    return Revoked(revoked=True, detail=told, live_until=found.get("live_until", ""))
 
 
 IMPLEMENTATIONS: Mapping[str, Any] = {"user.sign_out": _sign_out, "token.revoke": _revoke}

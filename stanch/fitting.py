@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from stanch.errors import Rejected
-from stanch.leases import BlockSpec, LeaseSpec, LimitSpec
+from stanch.leases import BlockSpec, LeaseSpec, LimitSpec, MemberSpec
 
 
 class Need(StrEnum):
@@ -20,6 +20,7 @@ class Need(StrEnum):
     API_KEY = "cannot tell API keys apart"
     REQUEST = "compares no headers, cookies or bodies"
     LIMIT = "holds no rate limits"
+    LIST = "joins no lists"
 
 
 def needs(spec: LeaseSpec) -> frozenset[Need]:
@@ -28,6 +29,7 @@ def needs(spec: LeaseSpec) -> frozenset[Need]:
     found = {
         Need.COUNT: isinstance(spec, BlockSpec) and spec.effect == "count",
         Need.LIMIT: isinstance(spec, LimitSpec),
+        Need.LIST: isinstance(spec, MemberSpec),
         Need.CLAIMS: principal is not None and bool(principal.jwt_claims),
         Need.API_KEY: principal is not None and bool(principal.api_key),
         Need.REQUEST: principal is not None and principal.in_request,

@@ -122,6 +122,30 @@ class SuspendSpec(Wire):
     user_id: str
 
 
+class MemberSpec(Wire):
+    """A member of a named list: an endpoint, or somebody. What a join denies is every pair of the two lists.
+
+    Args:
+        list: its name in lists.yaml.
+        join: of the list when the lease was taken; no part of the target.
+        host: of an endpoint; empty where the member is a principal or an address.
+    """
+
+    kind: Literal["member"] = "member"
+    list: str
+    join: str = ""
+    host: str = ""
+    path: str = "/**"
+    methods: tuple[str, ...] = ()
+    principal: Principal | None = None
+    ips: tuple[str, ...] = ()
+
+    @property
+    def side(self) -> Literal["endpoints", "principals"]:
+        """What it is one of."""
+        return "endpoints" if self.host else "principals"
+
+
 class LimitSpec(Wire):
     """Requests that may come only so often, counted for each client apart; scoped as a block is.
 
@@ -149,7 +173,7 @@ class KeySpec(Wire):
     plan_id: str = ""
 
 
-LeaseSpec = BlockSpec | SuspendSpec | LimitSpec | KeySpec
+LeaseSpec = BlockSpec | SuspendSpec | LimitSpec | KeySpec | MemberSpec
 
 
 def is_item(spec: LeaseSpec) -> bool:
@@ -166,13 +190,16 @@ def verb_of(spec: LeaseSpec) -> str:
             return "apigw.remove_key_from_plan" if spec.plan_id else "key.disable"
         case LimitSpec():
             return "limit.rate"
+        case MemberSpec():
+            return "list.add"
         case BlockSpec():
             return "block.scope"
 
 
 def target_of(spec: LeaseSpec) -> str:
     """The canonical identity of what a specification touches; two cases with the same target share one block."""
-    body = json.dumps(spec.model_dump(mode="json", exclude_none=True), sort_keys=True, separators=(",", ":"))
+    plain = spec.model_dump(mode="json", exclude_none=True, exclude={"join"})
+    body = json.dumps(plain, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(body.encode()).hexdigest()[:32]
 
 

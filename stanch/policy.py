@@ -14,6 +14,7 @@ from stanch.errors import ConfigError, StanchError
 from stanch.guards import GuardPolicy, load_guards
 from stanch.intake.config import Sources, load_sources
 from stanch.inventory import ApiInventory, load_inventory
+from stanch.lists import ListsFile, load_lists
 from stanch.playbooks.library import PlaybookSet
 from stanch.policy_files import NotNow, PolicyFiles, Stamp, look
 from stanch.policy_state import PolicyState, PolicyUse
@@ -38,6 +39,7 @@ class PolicySnapshot:
     guards: GuardPolicy | None
     sources: Sources
     inventory: ApiInventory
+    lists: ListsFile
     texts: Texts
     digest: str
 
@@ -194,6 +196,7 @@ class PolicyStore:
             guards=load_guards(_needed(guards), str(guards)),
             sources=load_sources(sources),
             inventory=load_inventory(folder / "inventory.yaml", routes=routes, sections=settings.inventory),
+            lists=load_lists(folder / "lists.yaml"),
             texts=texts,
             digest=digest,
         )

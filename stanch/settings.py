@@ -73,7 +73,7 @@ class Settings(BaseSettings):
         verify_window: how long a case stays open after the fix to absorb redeliveries.
         ocsf_file: JSON lines of remediation activities (OCSF 7001) for a SIEM; none where it is not set.
         approval_cards: how many like requests have a chat card each; the rest share a notice. 0 gives each its card.
-        trackers, chat, mail, points, policies, identity, scanners: connectors by name.
+        trackers, chat, mail, points, policies, identity, scanners, webhooks: connectors by name.
     """
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter=NESTING, extra="forbid")
@@ -97,6 +97,7 @@ class Settings(BaseSettings):
     policies: dict[str, dict[str, Any]] = Field(default_factory=dict)
     identity: dict[str, dict[str, Any]] = Field(default_factory=dict)
     scanners: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    webhooks: dict[str, dict[str, Any]] = Field(default_factory=dict)
     inventory: dict[str, Inventory] = Field(default_factory=dict)
     playbooks: dict[str, PlaybookSettings] = Field(default_factory=dict)
 

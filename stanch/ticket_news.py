@@ -9,9 +9,9 @@ from typing import Any
 
 from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
-from stanch.leases import COUNT, KeySpec, Lease, LimitSpec, Principal, SuspendSpec
+from stanch.lease_words import words_of
+from stanch.leases import Lease
 from stanch.records import TimelineItem
-from stanch.shapes import is_mapping
 from stanch.sinks.text import one_line
 
 OUTCOME = ".outcome"
@@ -113,7 +113,7 @@ def _held(entry: TimelineItem, known: Known) -> str:
     lease = known.leases.get(entry.effect.partition(":")[0])
     if entry.data.get("outcome") != CONFIRMED:
         return f"The block was refused: {entry.data.get('reason', '')}"
-    what = words_of(lease) if lease else entry.step
+    what = words_of(lease.spec) if lease else entry.step
     until = f" until {lease.expires_at:%Y-%m-%d %H:%M} UTC" if lease else ""
     return f"Blocked at {entry.data.get('point', 'the point')}: {what}{until}"
 
@@ -121,7 +121,7 @@ def _held(entry: TimelineItem, known: Known) -> str:
 def _ended(entry: TimelineItem, known: Known) -> str:
     lease = known.leases.get(str(entry.data.get("lease_id", "")))
     how = "ended by itself" if entry.data.get("state") == "expired" else "was lifted"
-    return f"The block {how}: {words_of(lease) if lease else entry.step or 'see the case'}"
+    return f"The block {how}: {words_of(lease.spec) if lease else entry.step or 'see the case'}"
 
 
 def _looked_again(entry: TimelineItem, known: Known) -> str:
@@ -162,26 +162,3 @@ _TELLERS: Mapping[str, Callable[[TimelineItem, Known], str]] = MappingProxyType(
         "case.put_away": _put_away,
     }
 )
-
-
-def words_of(lease: Lease) -> str:
-    """What is denied, in one line."""
-    spec = lease.spec
-    if isinstance(spec, KeySpec):
-        return f"API key {spec.key_id}" + (f" in usage plan {spec.plan_id}" if spec.plan_id else "")
-    if isinstance(spec, SuspendSpec):
-        return f"user {spec.user_id}"
-    who = {name: value for name, value in (spec.principal or Principal()) if value}
-    parts = [",".join(spec.methods) or "every method", f"{spec.host}{spec.path}"]
-    parts += [f"{name} {_said(value)}" for name, value in who.items()]
-    if isinstance(spec, LimitSpec):
-        parts.append(f"beyond {spec.requests} in {spec.seconds} s for each {spec.by}")
-    elif spec.effect == COUNT:
-        parts.append("(only counted, nothing is denied)")
-    return " ".join([*parts, *(f"from {ip}" for ip in spec.ips)])
-
-
-def _said(value: object) -> str:
-    if is_mapping(value):
-        return ", ".join(f"{name}={one}" for name, one in value.items())
-    return str(getattr(value, "name", getattr(value, "pointer", value)))  # of a credential its place, never its digest

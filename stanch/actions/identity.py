@@ -28,8 +28,11 @@ class Revoke(Params):
 
 
 class Revoked(Outputs):
+    """`live_until` is when a revoked token ends by itself: until then it works where it is verified offline."""
+
     revoked: bool = True
     detail: str = ""
+    live_until: str = ""
 
 
 _COGNITO = (
@@ -63,6 +66,7 @@ _SIGNING_OUT = MappingProxyType(
         "keycloak": ("manage-users",),
         "auth0": ("read:users", "delete:sessions", "delete:refresh_tokens"),
         "entra": ("User.ReadWrite.All", "User.RevokeSessions.All"),
+        "oauth_revocation": ("a client that may revoke and introspect tokens of other clients",),
     }
 )
 _QUICK = timedelta(minutes=15)

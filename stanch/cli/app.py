@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "approve": ("stanch.cli.decide", "approve", "Approve what a case asks."),
     "deny": ("stanch.cli.decide", "deny", "Deny what a case asks."),
     "lease": ("stanch.cli.lease", "app", "Live blocks: list, show, lift, reap."),
+    "list": ("stanch.cli.lists", "app", "Named lists that joins deny: show."),
     "ticket": ("stanch.cli.ticket", "app", "Tickets: compare them with their cases."),
     "halt": ("stanch.cli.decide", "halt", "Stop new changes; --freeze stops lifts too."),
     "resume": ("stanch.cli.decide", "resume", "Allow changes again."),

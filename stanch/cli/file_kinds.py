@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-_KINDS = {name: name for name in ("playbook", "guards", "sources", "inventory", "scenario")} | {
+_KINDS = {name: name for name in ("playbook", "guards", "sources", "inventory", "scenario", "lists")} | {
     "routing": "routes",
     "routes": "routes",
 }
@@ -16,6 +16,7 @@ _MARKS = (  # words that only this kind of file has together
     ({"rules", "default"}, "routes"),
     ({"rules", "directory"}, "routes"),
     ({"never_block"}, "guards"),
+    ({"lists", "joins"}, "lists"),
     ({"playbook", "finding"}, "scenario"),
 )
 

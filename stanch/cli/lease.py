@@ -10,6 +10,7 @@ import typer
 from stanch.cli.client import By, Json, Reason, Url, api, safe, show_facts, show_json, show_rows
 from stanch.cli.lease_reap import reap
 from stanch.durations import format_duration
+from stanch.lease_words import words_of_json
 
 app = typer.Typer(help="Blocks that somebody holds until a time.", no_args_is_help=True, pretty_exceptions_enable=False)
 LeaseId = Annotated[str, typer.Argument(metavar="LEASE", help="The lease's id.")]
@@ -34,26 +35,20 @@ def list_leases(
 
 def _row(row: dict[str, Any]) -> list[object]:
     lease = row["lease"]
-    return [lease["lease_id"], row["state"], left(lease), lease["point"], what(lease["spec"]), lease["case_id"]]
+    return [
+        lease["lease_id"],
+        row["state"],
+        left(lease),
+        lease["point"],
+        words_of_json(lease["spec"]),
+        lease["case_id"],
+    ]
 
 
 def left(lease: dict[str, Any]) -> str:
     """The time until the end, such as `1h59m`; `over` after it."""
     remaining = datetime.fromisoformat(lease["expires_at"]) - datetime.now(UTC)
     return format_duration(remaining) if remaining.total_seconds() > 0 else "over"
-
-
-def what(spec: dict[str, Any]) -> str:
-    """What is denied, in one line."""
-    if spec.get("kind") == "suspend":
-        return f"user {spec['user_id']}"
-    if spec.get("kind") == "key":
-        return f"API key {spec['key_id']}" + (f" in usage plan {spec['plan_id']}" if spec.get("plan_id") else "")
-    principal: dict[str, Any] = spec.get("principal") or {}
-    who = {name: value for name, value in principal.items() if value}
-    parts = [",".join(spec.get("methods") or ["*"]), f"{spec['host']}{spec['path']}"]
-    parts += [f"{name}={value}" for name, value in who.items()]
-    return " ".join([*parts, *(f"ip={ip}" for ip in spec.get("ips") or ())])
 
 
 @app.command()
@@ -63,7 +58,12 @@ def show(lease_id: LeaseId, url: Url = "", as_json: Json = False) -> None:
     if as_json:
         return show_json(answer)
     lease = answer["lease"]
-    facts = [("lease", lease_id), ("state", answer["state"]), ("what", what(lease["spec"])), ("left", left(lease))]
+    facts = [
+        ("lease", lease_id),
+        ("state", answer["state"]),
+        ("what", words_of_json(lease["spec"])),
+        ("left", left(lease)),
+    ]
     names = ("expires_at", "point", "target", "case_id", "step", "playbook", "requested_by")
     return show_facts([*facts, *((name, lease.get(name)) for name in names), ("proof", answer.get("proof"))])
 

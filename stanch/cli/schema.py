@@ -17,6 +17,7 @@ class Kind(StrEnum):
     GUARDS = "guards"
     SOURCES = "sources"
     INVENTORY = "inventory"
+    LISTS = "lists"
     FINDING = "finding"
 
 
@@ -45,6 +46,7 @@ def _model(kind: Kind) -> Any:
     from stanch.guards import GuardPolicy
     from stanch.intake.config import SourcesFile
     from stanch.inventory import InventoryFile
+    from stanch.lists import ListsFile
     from stanch.routing import RoutesPart
 
     models = {
@@ -52,6 +54,7 @@ def _model(kind: Kind) -> Any:
         Kind.GUARDS: GuardPolicy,
         Kind.SOURCES: SourcesFile,
         Kind.INVENTORY: InventoryFile,
+        Kind.LISTS: ListsFile,
         Kind.FINDING: FindingReport,
     }
     return models[kind]

@@ -31,7 +31,7 @@ def validate(
     sarif: Annotated[bool, typer.Option("--sarif", help="Problems as SARIF 2.1.0, for code review tools.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings count as errors.")] = False,
 ) -> None:
-    """Check playbooks, routes, inventory, guards, sources and text templates; exits 3 when one is not usable."""
+    """Check playbooks, routes, inventory, guards, lists, sources and text templates; exits 3 when one is not usable."""
     files = list(files_of(paths or [path for path in DEFAULT_PATHS if path.exists()]))
     if not files:
         typer.echo("there is nothing to check: name files or folders", err=True)
@@ -110,7 +110,9 @@ def _others(path: Path, text: str) -> list[Problem]:
     check = _CHECKS.get(kind)
     if check is None:
         message = "not a kind of file that is checked here"
-        hint = "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1, sources/v1 or scenario/v1"
+        hint = (
+            "start it with version: playbook/v1, routing/v1, inventory/v1, guards/v1, lists/v1, sources/v1, scenario/v1"
+        )
         return [Problem("C030", message, file=str(path), line=1, column=1, hint=hint, severity="warning")]
     try:
         return check(text, path)
@@ -122,6 +124,13 @@ def _guards(text: str, path: Path) -> list[Problem]:
     from stanch.guards import load_guards
 
     load_guards(text, str(path))
+    return []
+
+
+def _lists(text: str, path: Path) -> list[Problem]:
+    from stanch.lists import parse_lists
+
+    parse_lists(text, str(path))
     return []
 
 
@@ -175,6 +184,7 @@ def _scenario(text: str, path: Path) -> list[Problem]:
 _CHECKS: dict[str, Callable[[str, Path], list[Problem]]] = {
     "guards": _guards,
     "sources": _sources,
+    "lists": _lists,
     "inventory": inventory_problems,
     "openapi": openapi_problems,
     "adapter": _adapter,

@@ -9,16 +9,16 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from stanch.guards import targets
-from stanch.leases import COUNT, BlockSpec, KeySpec, LeaseSpec, LimitSpec, Principal, SuspendSpec
-from stanch.shapes import is_items
+from stanch.leases import COUNT, BlockSpec, KeySpec, LeaseSpec, LimitSpec, MemberSpec, Principal, SuspendSpec
+from stanch.shapes import is_items, is_mapping
 from stanch.views import ActorView
 
 _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "block.count", "limit.rate"})
-TIMED = BLOCKS | {"user.suspend", "key.disable", "apigw.remove_key_from_plan"}
+TIMED = BLOCKS | {"user.suspend", "key.disable", "apigw.remove_key_from_plan", "list.add"}
 WHOLE_HOST = frozenset({"policy.attach", "waf.associate"})
-_RESTORES = {"policy.relax", "policy.detach", "apigw.restore", "waf.dissociate", "waf.disable_logging"}
-REMOVES = _RESTORES | {"block.lift", "user.resume", "key.enable", "apigw.return_key_to_plan"}
+_RESTORES = {"policy.relax", "policy.detach", "apigw.restore", "waf.dissociate", "waf.disable_logging", "webhook.undo"}
+REMOVES = _RESTORES | {"block.lift", "user.resume", "key.enable", "apigw.return_key_to_plan", "list.remove"}
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ def touch_of(spec: LeaseSpec) -> Touch:
         return _read({"user": [spec.user_id]}, timed=True)
     if isinstance(spec, KeySpec):
         return _read({"client key": [spec.key_id]}, timed=True)
-    counts = isinstance(spec, BlockSpec) and spec.effect == COUNT
-    return _read(_block(spec), denies=not counts, timed=True)
+    denies = isinstance(spec, LimitSpec) or (isinstance(spec, BlockSpec) and spec.effect != COUNT)
+    return _read(_block(spec), denies=denies, timed=True)
 
 
 def touch_of_action(name: str, params: Mapping[str, Any], *, host: str = "") -> Touch:
@@ -73,13 +73,47 @@ def touch_of_action(name: str, params: Mapping[str, Any], *, host: str = "") -> 
             )
         except ValidationError:
             return Touch(unreadable=("parameters",), denies=denies, timed=True)
+    if name == "list.add":
+        return _member(params)
     hosts = [*_list(params.get("hosts")), *(_list(params.get("host")) or _list(host or None))]
     if name in WHOLE_HOST and not hosts:
         return Touch(unreadable=("host (it is not known which one is served)",))
     given = {"host": hosts, "user": _list(params.get("user_id")), "client": _list(params.get("client_id"))}
     given |= {"client key": _list(params.get("key_id"))}
     given |= {"token": [*_list(params.get("token_id")), *_list(params.get("session_id"))]}
-    return _read(given | {"address": _list(params.get("ip")), "path": _list(params.get("path"))}, timed=name in TIMED)
+    given |= {"address": _list(params.get("ip")), "path": _list(params.get("path"))}
+    loose = params.get("values")
+    return _read(_with_loose(given, loose) if is_mapping(loose) else given, timed=name in TIMED)
+
+
+def _with_loose(given: Mapping[str, list[str]], loose: Mapping[Any, Any]) -> dict[str, list[str]]:
+    """The same, and values of which only another device knows what they name: each is judged as all it may be."""
+    texts = [str(value) for value in loose.values() if isinstance(value, str) and value.strip()]
+    addresses = [text for text in texts if _is_address(text)]
+    return {
+        **given,
+        "user": [*given["user"], *texts],
+        "client": [*given["client"], *texts],
+        "token": [*given["token"], *texts],
+        "address": [*given["address"], *addresses],
+    }
+
+
+def _is_address(text: str) -> bool:
+    try:
+        targets.addresses(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _member(params: Mapping[str, Any]) -> Touch:
+    """A member of a list alone; what it denies together with the other list is judged in pairs."""
+    try:
+        given = {key: params[key] for key in ("list", "host", "path", "principal") if params.get(key) is not None}
+        return touch_of(MemberSpec.model_validate({**given, "ips": _list(params.get("ip"))}))
+    except ValidationError:
+        return Touch(unreadable=("parameters",), timed=True)
 
 
 def with_actor(touch: Touch, actor: ActorView | None) -> Touch:
@@ -96,11 +130,12 @@ def _tokens(who: ActorView | Principal) -> list[str]:
     return [token for token in (who.token_id, who.token_hash, who.session_id) if token is not None]
 
 
-def _block(spec: BlockSpec | LimitSpec) -> dict[str, list[str]]:
+def _block(spec: BlockSpec | LimitSpec | MemberSpec) -> dict[str, list[str]]:
     who = spec.principal or Principal()
+    nowhere = isinstance(spec, MemberSpec) and not spec.host
     return {
-        "host": [spec.host],
-        "path": [spec.path],
+        "host": [] if nowhere else [spec.host],
+        "path": [] if nowhere else [spec.path],
         "address": list(spec.ips),
         "user": _given(who.user_id),
         "client": _given(who.client_id),

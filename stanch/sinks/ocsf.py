@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, NamedTuple
 
-from stanch.leases import BlockSpec, KeySpec, Lease, LeaseSpec, LimitSpec, SuspendSpec
+from stanch.lease_words import words_of
+from stanch.leases import BlockSpec, KeySpec, Lease, LeaseSpec, LimitSpec, MemberSpec, SuspendSpec
 
 VERSION = "1.3.0"  # of the schema; Remediation Activity came with it
 CATEGORY, CLASS = 7, 7001
@@ -79,7 +80,7 @@ def remediation(
     event: Event = {
         **classified(activity, status),
         "time": int(at.timestamp() * 1000),
-        "message": one_line(f"{word} at {lease.point}: {_about(lease.spec)}"),
+        "message": one_line(f"{word} at {lease.point}: {words_of(lease.spec)}"),
         "command_uid": lease.lease_id,
         "metadata": _metadata(lease, done, status),
         "remediation": {"desc": one_line(f"{lease.playbook or 'by hand'}, step {lease.step}, case {lease.case_id}")},
@@ -131,15 +132,6 @@ def countermeasure(technique: Technique) -> dict[str, Any]:
     }
 
 
-def _about(spec: LeaseSpec) -> str:
-    if isinstance(spec, SuspendSpec):
-        return f"user {spec.user_id}"
-    if isinstance(spec, KeySpec):
-        return f"API key {spec.key_id}"
-    methods = ",".join(spec.methods) or "any method"
-    return f"{methods} {spec.host}{spec.path}"
-
-
 def _observables(spec: LeaseSpec) -> Iterator[dict[str, Any]]:
     """Whom and where; type ids of the observable object: 1 host name, 2 IP address, 4 user name, 99 other."""
     if isinstance(spec, SuspendSpec):
@@ -160,7 +152,7 @@ def _observable(name: str, type_id: int, kind: str, value: str) -> dict[str, Any
     return {"name": one_line(name), "type_id": type_id, "type": kind, "value": one_line(value)}
 
 
-def _named(spec: BlockSpec | LimitSpec) -> list[tuple[str, str]]:
+def _named(spec: BlockSpec | LimitSpec | MemberSpec) -> list[tuple[str, str]]:
     return sorted(spec.principal.claims().items()) if spec.principal is not None else []
 
 

@@ -20,6 +20,8 @@ _LIMITS: Mapping[str, str] = MappingProxyType(
     {
         "block.scope": "Requests are blocked",
         "block.ip": "An address is blocked",
+        "list.add": "A list is added to, whose rule denies requests",
+        "webhook.call": "Another device is changed",
         "policy.enforce": "A security policy blocks what its rules match",
         "user.suspend": "A user is suspended",
         "key.disable": "An API key is disabled",

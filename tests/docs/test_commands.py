@@ -87,7 +87,7 @@ def test_settings_examples(block: Block, tmp_path: Path, monkeypatch: pytest.Mon
     load_settings()
     models = facts.connector_models()
     whole = tomllib.loads(block.text)
-    for name in ("trackers", "chat", "points", "policies", "identity", "scanners"):
+    for name in ("trackers", "chat", "points", "policies", "identity", "scanners", "webhooks"):
         for section in whole.get(name, {}).values():
             model = models[section["kind"]]
             model.model_validate({key: value for key, value in section.items() if key not in ("serves", "kind")})

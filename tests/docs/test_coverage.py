@@ -55,7 +55,8 @@ def test_variables() -> None:
 
 
 def test_connector_keys() -> None:
-    pages = ("connectors.md", "identity.md", "mail.md", "api-gateway.md", "waf.md", "edge.md")
+    words = ("connectors", "identity", "mail", "api-gateway", "waf", "edge", "webhook-call")
+    pages = [f"{word}.md" for word in words]
     listed = {cell for page in pages for cell in first_cells(page)}
     for kind, model in facts.connector_models().items():
         assert f"`{kind}`" in facts.page("connectors.md"), kind

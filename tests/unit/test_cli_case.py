@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 
 from stanch.cli import case, lease
 from stanch.cli.client import exit_code, show_facts
+from stanch.lease_words import words_of_json
 
 
 @pytest.mark.parametrize(
@@ -34,11 +35,9 @@ def test_scripts_can_tell_no_from_later(status: int, code: str, wanted: int) -> 
 
 def test_blocks_are_described_in_one_line() -> None:
     spec = {"kind": "block", "host": "a.example", "path": "/x", "methods": ["GET"], "ips": ["192.0.2.1"]}
-    assert (
-        lease.what(spec | {"principal": {"token_id": "t1", "user_id": None}})
-        == "GET a.example/x token_id=t1 ip=192.0.2.1"
-    )
-    assert lease.what({"kind": "suspend", "user_id": "u1"}) == "user u1"
+    named = spec | {"principal": {"token_id": "t1", "user_id": None}}
+    assert words_of_json(named) == "GET a.example/x token_id t1 from 192.0.2.1"
+    assert words_of_json({"kind": "suspend", "user_id": "u1"}) == "user u1"
 
 
 def test_time_left_ends_at_over() -> None:

@@ -24,6 +24,7 @@ GOOD = {
     Kind.GUARDS: (ROOT / "policy/guards.yaml",),
     Kind.SOURCES: (ROOT / "policy/sources.yaml",),
     Kind.INVENTORY: (ROOT / "policy/inventory.yaml",),
+    Kind.LISTS: (ROOT / "policy/lists.yaml",),
     Kind.FINDING: tuple((ROOT / "playbooks/fixtures").glob("*.json")),
 }
 

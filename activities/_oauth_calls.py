@@ -1,0 +1,130 @@
+"""Token revocation (RFC 7009), proven by introspection (RFC 7662) where the server offers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import requests
+
+from activities._client_auth import ClientAuth
+from activities._outcomes import Call, no_answer, status_error, unusable
+from activities._token_evidence import Token
+from stanch.errors import AuthBlocked, Rejected, Uncertain
+from stanch.ports import Check
+
+MAX_ANSWER = 65536
+_DENIED = ("invalid_client", "unauthorized_client")
+
+
+class RevocationEndpoint:
+    """Implements TokenRevoker for one authorization server. Safe to share between threads."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        revoke: str,
+        introspect: str,
+        auth: ClientAuth,
+        issuer: str,
+        hint: str,
+        timeout: tuple[float, float],
+    ) -> None:
+        self.name = name
+        self._revoke, self._introspect = revoke, introspect
+        self._auth, self._issuer, self._hint = auth, issuer, hint
+        self._timeout = timeout
+
+    def __repr__(self) -> str:
+        return f"RevocationEndpoint({self.name!r})"
+
+    def revoke(self, token: Token) -> Mapping[str, str]:
+        """Revoke a token. Cannot be undone; safe to repeat, also after an answer that did not come.
+
+        Raises:
+            Rejected: V046, it is another issuer's token, which is nobody else's business.
+            Uncertain: V045, the server says that it is still active.
+        """
+        if self._issuer and token.claims and token.claims.get("iss") != self._issuer:
+            raise Rejected("the token is of another issuer", code="V046", hint="name its provider with `at`")
+        ends = token.ends
+        told = {"live_until": ends.isoformat() if ends else ""}
+        if self._introspect and not self._active(token):
+            return {**told, "proof": "introspection: it was not active any more", "sent": "false"}
+        call = Call(system=self.name, action="revoke the token", write=True)
+        answer = self._post(self._revoke, token, call)
+        if answer.status_code != 200:
+            raise self._refusal(answer, call)
+        if not self._introspect:
+            return {**told, "proof": "none: the answer is the same for a token that the server does not know"}
+        if self._active(token):
+            message = f"{self.name} took the revocation and says that the token is still active"
+            raise Uncertain(message, code="V045", retry_after=5.0, hint="block it at the gateway; look at the server")
+        return {**told, "proof": "introspection: active before, not active after"}
+
+    def sign_out(self, user_id: str) -> Mapping[str, str]:
+        raise Rejected(
+            f"{self.name} revokes tokens, it does not sign users out", hint="name another provider with `at`"
+        )
+
+    def revoke_token(self, *, token_id: str, user_id: str) -> Mapping[str, str]:
+        raise Rejected(f"{self.name} needs the token itself", code="V047", hint="use token.revoke in a case")
+
+    def doctor(self) -> Sequence[Check]:
+        """Asks about a token that cannot be one; whether the client is accepted shows, nothing is revoked."""
+        title = "client at the introspection endpoint"
+        if not self._introspect:
+            fix = "set `introspection_url`, where the server has one"
+            return [Check("proof by introspection", ok=False, detail="none: a 200 proves nothing", fix=fix)]
+        try:
+            active = self._active(Token("stanch-doctor-asks"))
+        except (AuthBlocked, Rejected, Uncertain) as error:
+            return [Check(title, ok=False, detail=error.message, fix=error.hint)]
+        return [Check(title, ok=not active, detail="a word that is no token counts as active" if active else "")]
+
+    def _active(self, token: Token) -> bool:
+        call = Call(system=self.name, action="introspect the token", write=False)
+        answer = self._post(self._introspect, token, call)
+        if answer.status_code != 200:
+            raise self._refusal(answer, call)
+        found = _object(answer)
+        if not isinstance(found.get("active"), bool):
+            raise unusable(call)
+        return bool(found["active"])
+
+    def _post(self, address: str, token: Token, call: Call) -> requests.Response:
+        form, headers = self._auth.proof(address)
+        form |= {"token": token.text} | ({"token_type_hint": self._hint} if self._hint else {})
+        try:
+            with requests.Session() as session:
+                session.trust_env = False
+                return session.post(
+                    address,
+                    data=form,
+                    headers={"Accept": "application/json", **headers},
+                    timeout=self._timeout,
+                    allow_redirects=False,
+                )
+        except requests.RequestException as error:
+            raise no_answer(call, error) from None
+
+    def _refusal(self, answer: requests.Response, call: Call) -> Exception:
+        """RFC 6749 5.2 says who is to blame in the body; its texts are the server's and go nowhere."""
+        said = str(_object(answer).get("error", "")) if answer.status_code in (400, 401) else ""
+        if said in _DENIED:
+            hint = "check `client_id`, its secret or key, and `auth`"
+            return AuthBlocked(f"{self.name} did not accept the client", hint=hint)
+        if said == "unsupported_token_type":
+            return Rejected(f"{self.name} does not revoke tokens of this kind", hint="block it at the gateway instead")
+        return status_error(call, answer.status_code, headers=answer.headers)
+
+
+def _object(answer: requests.Response) -> dict[str, Any]:
+    if len(answer.content) > MAX_ANSWER:
+        return {}
+    try:
+        found: Any = answer.json()
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
