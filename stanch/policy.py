@@ -190,9 +190,11 @@ class PolicyStore:
         guards, sources = folder / "guards.yaml", folder / "sources.yaml"
         routes = load_route_files({str(path): _needed(path) for path in route_files(folder / "routes.yaml")})
         _needed(sources)
+        people = routes.people.names
+        playbooks = PlaybookSet.load(settings.playbooks_dir, inputs=inputs, templates=texts.names, people=people)
         return PolicySnapshot(
             routes=routes,
-            playbooks=PlaybookSet.load(settings.playbooks_dir, inputs=inputs, templates=texts.names),
+            playbooks=playbooks,
             guards=load_guards(_needed(guards), str(guards)),
             sources=load_sources(sources),
             inventory=load_inventory(folder / "inventory.yaml", routes=routes, sections=settings.inventory),

@@ -92,7 +92,7 @@ def check_files(files: list[Path]) -> list[Problem]:
         if path not in playbooks and path not in routes:
             problems += _others(path, text)
     problems += routes_problems(routes)
-    problems += playbook_problems(playbooks, templates=_own_templates(texts))
+    problems += playbook_problems(playbooks, templates=_own_templates(texts), routes=routes)
     return sorted(dict.fromkeys(problems), key=lambda each: (each.file, each.line, each.column, each.code))
 
 

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
+
+from stanch.cli.validate_routes import people_beside
 
 if TYPE_CHECKING:
     from stanch.errors import Problem
     from stanch.playbooks import Playbook
 
 
-def playbook_problems(texts: Mapping[Path, str], *, templates: set[str]) -> list[Problem]:
+def playbook_problems(
+    texts: Mapping[Path, str], *, templates: set[str], routes: Mapping[Path, str] = MappingProxyType({})
+) -> list[Problem]:
     """Problems of the given files, and those that they have together with other playbooks of their folders.
 
     Args:
         texts: the files to report on; whoever commits one file of a folder is told of conflicts with the rest.
         templates: names of text templates that were given along, beside the shipped ones and the policy folder's.
+        routes: ownership rules that were given along, whose directory says whom playbooks may ask.
     """
     from stanch.playbooks.library import check_texts
     from stanch.text_names import shipped_names
@@ -25,7 +31,7 @@ def playbook_problems(texts: Mapping[Path, str], *, templates: set[str]) -> list
     for folder in sorted({path.parent for path in texts}):
         inside = {str(path): text for path, text in texts.items() if path.parent == folder}
         known = templates | shipped_names() | _templates_beside(folder)
-        checked = check_texts(inside | _beside(folder, inside), templates=known)
+        checked = check_texts(inside | _beside(folder, inside), templates=known, people=people_beside(folder, routes))
         found += [problem for problem in checked.problems if problem.file in inside]
         found += checked.across
         found += _fixtures({file: book for file, book in checked.playbooks.items() if file in inside}, inside)

@@ -32,6 +32,29 @@ def routes_problems(texts: Mapping[Path, str]) -> list[Problem]:
     return problems
 
 
+def people_beside(folder: Path, texts: Mapping[Path, str]) -> frozenset[str] | None:
+    """Who is in the directory that playbooks of a folder are used with: of the given rules, else of the policy beside.
+
+    Args:
+        folder: of playbooks.
+        texts: the rules that are checked along.
+
+    Returns:
+        None where there are no rules, or none that can be used: those have problems of their own.
+    """
+    from stanch.errors import ConfigError
+    from stanch.routing import load_route_files, route_files
+
+    own = list(texts) or route_files(folder.parent / "policy" / "routes.yaml")
+    sets = _sets(dict.fromkeys((file for file in own if file.is_file()), ""))
+    if len(sets) != 1:
+        return None
+    try:
+        return load_route_files({str(file): file.read_text("utf-8") for file in sets[0]}).people.names
+    except (OSError, UnicodeDecodeError, ConfigError):
+        return None
+
+
 def _doubts(texts: Mapping[str, str]) -> list[Problem]:
     from stanch.routing import check, lint, load_route_files
 

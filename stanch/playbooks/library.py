@@ -10,10 +10,13 @@ from typing import Any
 
 from stanch.errors import ConfigError, Problem
 from stanch.playbooks.calling import NO_INPUTS, compiled_all
+from stanch.playbooks.checks.known_people import check_known
 from stanch.playbooks.inlining import Callee
-from stanch.playbooks.loader import Checked, check_form, read_form
+from stanch.playbooks.loader import Checked, Form, check_form, read_form
 from stanch.playbooks.model import Playbook
+from stanch.playbooks.report import Report
 from stanch.playbooks.selection import Choice, Entry, ambiguous, choose, index_of
+from stanch.playbooks.tree import tree_of
 from stanch.views import FindingView, RouteView
 
 
@@ -37,6 +40,7 @@ class PlaybookSet:
         *,
         inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
         templates: Collection[str] | None = None,
+        people: Collection[str] | None = None,
     ) -> PlaybookSet:
         """Load every YAML file of a folder.
 
@@ -44,13 +48,14 @@ class PlaybookSet:
             directory: not searched deeper; one that does not exist is empty.
             inputs: playbook id -> values in place of the defaults of its inputs.
             templates: names of text templates that exist; the shipped ones where not given.
+            people: users, teams and schedules that exist; not judged where not given.
 
         Raises:
             ConfigError: with every problem of every file.
         """
         files = sorted(directory.glob("[!.]*.y*ml")) if directory.is_dir() else []
         texts = {str(path): path.read_text("utf-8") for path in files}
-        return cls.of_texts(texts, inputs=inputs, templates=templates)
+        return cls.of_texts(texts, inputs=inputs, templates=templates, people=people)
 
     @classmethod
     def of_texts(
@@ -59,10 +64,11 @@ class PlaybookSet:
         *,
         inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
         templates: Collection[str] | None = None,
+        people: Collection[str] | None = None,
         others: Mapping[str, Callee] = MappingProxyType({}),
     ) -> PlaybookSet:
         """The same from texts, by file name; `others` may be called and are no part of the set."""
-        found = check_texts(texts, inputs=inputs, templates=templates, others=others)
+        found = check_texts(texts, inputs=inputs, templates=templates, people=people, others=others)
         problems = found.problems + found.across
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
@@ -97,6 +103,7 @@ def check_texts(
     *,
     inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
     templates: Collection[str] | None = None,
+    people: Collection[str] | None = None,
     others: Mapping[str, Callee] = MappingProxyType({}),
 ) -> SetCheck:
     """Check files by themselves and as a whole; `others` may be called and are no part of the set."""
@@ -107,8 +114,17 @@ def check_texts(
     judged = {form.file: check_form(form, templates=templates, library=library) for form in forms}
     entries, more = _compiled(judged, inputs, others)
     own = [problem for checked in judged.values() for problem in checked.problems]
+    own += [problem for form in forms for problem in _strangers(form, people)]
     names = frozenset(playbook.id for playbook in readable.values())
     return SetCheck([*own, *more], _across(entries, inputs, names), readable, entries)
+
+
+def _strangers(form: Form, people: Collection[str] | None) -> list[Problem]:
+    if people is None or form.playbook is None or form.document is None:
+        return []
+    report = Report(form.file, form.document)
+    check_known(tree_of(form.playbook), people, report)
+    return report.problems
 
 
 def _compiled(

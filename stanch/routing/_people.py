@@ -108,6 +108,12 @@ class People:
         team = self.team(ref)
         return team.lead if team else ref if self.user(ref) else ""
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every user, team and schedule."""
+        directory = self.directory
+        return frozenset((*directory.users, *directory.teams, *directory.schedules))
+
     def known(self, ref: str) -> bool:
         directory = self.directory
         return ref in directory.users or ref in directory.teams or ref in directory.schedules
