@@ -17,8 +17,9 @@ _T = TypeVar("_T")
 BLOCKS = frozenset({"block.scope", "block.ip", "limit.rate"})
 TIMED = frozenset({"block.scope", "block.ip", "limit.rate", "user.suspend"})
 WHOLE_HOST = frozenset({"policy.attach", "waf.associate"})
-REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"})
-REMOVES |= {"waf.dissociate", "waf.disable_logging"}
+REMOVES = frozenset({"block.lift", "user.resume", "policy.relax", "policy.detach"}) | {
+    *("waf.dissociate", "waf.disable_logging")
+}
 
 
 @dataclass(frozen=True)
