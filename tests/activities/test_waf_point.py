@@ -16,6 +16,7 @@ from activities._waf_store import WafStore
 from stanch.errors import AuthBlocked, Rejected, RetrySafe, StanchError, Uncertain
 from stanch.leases import Lease, Principal, SuspendSpec
 from stanch.ports import Mismatch
+from stanch.sandbox._server import Fault
 from stanch.sandbox.aws import DENIED, LOCKED, THROTTLED, AwsStandin, answer_with
 
 WRITES = ("CreateRuleGroup", "UpdateRuleGroup", "CreateIPSet", "UpdateIPSet", "DeleteIPSet", "UpdateWebACL")
@@ -271,15 +272,27 @@ def test_each_answer_of_aws_has_its_outcome_and_the_next_turn_mends(
     assert list(scene.sets().values()) == [["198.51.0.1/32"]]
 
 
-def test_a_half_done_block_is_never_wider_than_asked(aws: AwsStandin) -> None:
-    """Whichever write is the last to arrive, others are served."""
-    for operation in ("CreateRuleGroup", "UpdateWebACL", "CreateIPSet", "UpdateRuleGroup", "UpdateIPSet"):
-        scene = bed(aws)
-        aws.faults.script(operation, answer_with("WAFInternalErrorException", status=500))
-        with suppress(Uncertain):
-            scene.hold(lease(block("/**", ips=("127.0.0.7",))))
+@pytest.mark.parametrize("mode", ["drop_before", "drop_after"])
+@pytest.mark.parametrize("operation", WRITES)
+def test_a_crash_at_any_write_blocks_nobody_else_and_leaves_nothing(aws: AwsStandin, operation: str, mode: str) -> None:
+    """The connection is cut before or after AWS has done it; another process goes on from what it finds."""
+    scene = bed(aws)
+    held, beside = lease(block("/**", ips=("127.0.0.7",)), "a"), lease(block("/x", methods=("PUT",)), "b")
+    for step in (scene.hold, scene.lift):
+        aws.faults.script(operation, Fault(mode))
+        with suppress(Uncertain, RetrySafe):
+            step(held, beside)
         with aws.edge(scene.customer.name) as edge:
-            assert ask(edge, "/orders", source="127.0.0.8")[0] == 200, operation
+            assert ask(edge, "/orders", source="127.0.0.8")[0] == 200
+    aws.faults.clear()
+    after = bed_of(scene)
+    after.hold(held, beside)
+    assert after.owned() == {held.target, beside.target}
+    after.lift(held, beside)
+    assert after.owned() == set()
+    with aws.edge(scene.customer.name) as edge:
+        assert ask(edge, "/orders", source="127.0.0.7")[0] == 200
+    assert after.group()["RuleGroup"]["Rules"] == []
 
 
 def test_updates_keep_their_pace(aws: AwsStandin) -> None:

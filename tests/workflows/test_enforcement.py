@@ -69,6 +69,26 @@ async def test_a_refused_extension_leaves_the_first_holder_its_block(yard: Yard,
     await until(lambda: not point.stands)
 
 
+async def test_what_makes_room_is_told_to_all_who_hold_it_and_not_put_back(yard: Yard, now: Now) -> None:
+    point = yard.point("full")
+    first = yard.lease(point, "/a", case="case-1", now=await now())
+    second = yard.lease(point, "/a", case="case-2", now=await now(), hours=0.5)
+    await yard.hold(first)
+    await until(lambda: point.states(first) == [HELD])
+    await yard.hold(second)
+    await until(lambda: point.states(second) == [HELD])
+    point.makes_room = {first.target}
+    other = yard.lease(point, "/b", case="case-3", now=await now())
+    await yard.hold(other)
+    await until(lambda: point.states(first) == [HELD, LIFTED] and point.states(second) == [HELD, LIFTED])
+    ends = [(told.lease_id, told.code, told.reason) for told in point.told if told.state is LIFTED]
+    assert sorted(ends) == sorted((one.lease_id, "L016", "it made room") for one in (first, second))
+    assert list(point.stands) == [other.target]
+    await yard.release(other)
+    await until(lambda: not point.stands)
+    assert len(point.writes) == 2
+
+
 async def test_the_same_lease_again_changes_nothing(yard: Yard, now: Now) -> None:
     point = yard.point("again")
     lease = yard.lease(point, "/a", case="case-1", now=await now())

@@ -36,6 +36,7 @@ class Point:
 
     Args:
         poison: targets that make the whole attempt fail. refused: targets it turns away.
+        makes_room: targets that go when something is added.
         clinging: targets it does not let go. down: every attempt fails. busy: so many attempts are put off.
         silent: cases cannot be told.
     """
@@ -48,6 +49,7 @@ class Point:
     poison: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     clinging: set[str] = field(default_factory=set)
+    makes_room: set[str] = field(default_factory=set)
     down: bool = False
     busy: int = 0
     silent: bool = False
@@ -93,6 +95,9 @@ class Point:
             if target not in self.clinging:
                 self.stands.pop(target, None)
             results.append((target, target not in self.clinging, "", ""))
+        for target in self.makes_room & self.stands.keys() if call.adds else ():
+            del self.stands[target]
+            results.append((target, False, "L016", "it made room"))
         for lease in call.adds:
             ok = lease.target not in self.refused
             if ok:
