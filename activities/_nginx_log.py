@@ -6,13 +6,14 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from activities._access_log import Line, LogView, newest_first, parse_line, read_log
 from activities._edge_rules import sealed_target, target_in
 
 _LIMIT = 64 << 20
+_ZONES = timedelta(hours=26)  # nginx writes its own local time, which may not be ours
 _SAYS = b"ModSecurity: "
 _DENIED = b"Access denied"
 _NAME = re.compile(rb'\[msg "(stanch-[\w-]{1,160})"\]')
@@ -37,7 +38,7 @@ def read_requests(access_log: Path, error_log: Path, *, secret: bytes, since: da
 def _decisions(path: Path, *, secret: bytes, since: datetime) -> Mapping[str, tuple[bool, str]]:
     """By request id: whether it was denied, and by which rule of ours."""
     found: dict[str, tuple[bool, str]] = {}
-    first = f"{since.astimezone():%Y/%m/%d %H:%M}".encode()  # nginx writes local time; a minute more does no harm
+    first = f"{since.astimezone() - _ZONES:%Y/%m/%d %H:%M}".encode()
     try:
         for raw in newest_first(path, limit=_LIMIT):
             if raw[:1].isdigit() and raw[: len(first)] < first:

@@ -181,7 +181,7 @@ def nginx_bench(directory: Path, api: ShopApi, issuer: Issuer, **changes: Any) -
         "test": [*command, "-t"],
         "pid_file": str(directory / "nginx.pid"),
         "base_url": url,
-        "calm": 0.2,
+        "calm": 0.3,
         "hosts": ["*.example.com"],
         "canary_secret": SECRET,
         **changes,

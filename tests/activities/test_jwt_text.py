@@ -34,7 +34,7 @@ def found(claims: dict[str, str], header: str) -> bool:
     return by_pattern
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(user=IDS, before=MORE, after=MORE, tight=st.booleans())
 def test_the_claim_is_found_wherever_it_stands(
     user: str, before: dict[str, Any], after: dict[str, Any], tight: bool
@@ -43,7 +43,7 @@ def test_the_claim_is_found_wherever_it_stands(
     assert found({"sub": user}, f"Bearer {token(claims, tight=tight)}")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(user=IDS, other=IDS, more=MORE)
 def test_nobody_else_is_found(user: str, other: str, more: dict[str, Any]) -> None:
     more.pop("sub", None)

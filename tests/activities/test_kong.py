@@ -99,7 +99,7 @@ def test_plugin_that_was_switched_off_is_seen_and_put_right(bench: Bench) -> Non
     ],
     ids=lambda value: value["fault"] if isinstance(value, dict) else "",
 )
-@pytest.mark.parametrize("operation", ["put_route", "put_plugin"])
+@pytest.mark.parametrize("operation", [pytest.param("put_route", marks=pytest.mark.long), "put_plugin"])
 def test_fault_ends_in_its_outcome_and_the_next_attempt_leaves_one_block(
     bench: Bench, operation: str, fault: dict[str, object], outcome: type[StanchError]
 ) -> None:

@@ -111,7 +111,7 @@ def test_hostile_claims_and_hosts_are_refused() -> None:
             entry(BlockSpec(host="api.example.com", ips=(nasty,)))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.text(max_size=60))
 def test_any_path_is_read_back_as_it_was_written_or_refused(path: str) -> None:
     try:
