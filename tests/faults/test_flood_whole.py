@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COUNT = int(os.environ.get("STANCH_FLOOD", "300"))
 BUDGET = 40  # changes in an hour of the shipped contain_attacker
 PATIENCE = 900.0
-UNDER_WAY = ("new", "running", "working")
+UNDER_WAY = ("new", "running")
 
 
 def report(number: int) -> FindingReport:
