@@ -18,7 +18,7 @@ from stanch.canonical import digest
 from stanch.errors import ConnectorError, DependencyError, Refused, StanchError
 from stanch.fitting import refuse_unfit
 from stanch.leases import EVICTED, Applied, Lease, LeaseOutcome, LeaseState
-from stanch.ports import Mismatch, PointPort
+from stanch.ports import Mismatch, Owned, PointPort
 from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
@@ -42,11 +42,14 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     point: PointPort = world.connector("point", call.point)
     seen = generation(world) if call.adds or call.wanted else None  # what only lifts waits for no records
     allowed, refused = _guarded(world, point, call.adds)
-    kept, restored = (None, []) if call.wanted is None else _whole(world, point, call)
+    owned = point.list_owned() if call.wanted is not None or (refused and not call.expected) else ()
+    landed, refused = _landed(call.adds, refused, owned)
+    kept, restored = (None, []) if call.wanted is None else _whole(world, point, owned, call)
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
     if (allowed or restored) and generation(world) != seen:  # such as a halt that came while leases were looked at
         allowed, late = _guarded(world, point, allowed)
         restored, refused = _restorable(world, point, restored), [*refused, *late]
+    allowed = [*landed, *allowed]
     wanted = None if kept is None else [*kept, *restored, *allowed]
     try:
         done = point.reconcile(
@@ -78,11 +81,22 @@ def _evicted(world: World, call: Reconcile, results: Sequence[Applied]) -> list[
     return [_entry(one, "evict", "outcome", {"code": EVICTED, "reason": gone[one.target]}) for one in held]
 
 
-def _whole(world: World, point: PointPort, call: Reconcile) -> tuple[list[Lease], list[Lease]]:
+def _landed(
+    adds: Sequence[Lease], refused: Sequence[Applied], owned: Sequence[Owned]
+) -> tuple[list[Lease], list[Applied]]:
+    """Of what is refused, what an attempt whose answer was lost has made: no new change, which a halt could stop."""
+    standing = {(item.target, item.expires_at) for item in owned}
+    said_no = {item.target for item in refused}
+    landed = [lease for lease in adds if lease.target in said_no and (lease.target, lease.expires_at) in standing]
+    stays = {lease.target for lease in landed}
+    return landed, [item for item in refused if item.target not in stays]
+
+
+def _whole(world: World, point: PointPort, owned: Sequence[Owned], call: Reconcile) -> tuple[list[Lease], list[Lease]]:
     """The full set without the adds: what still stands, and what vanished there and may be put back now."""
     added = {lease.target for lease in call.adds}
     others = [lease for lease in call.wanted or () if lease.target not in added]
-    standing = {owned.target for owned in point.list_owned()}
+    standing = {item.target for item in owned}
     vanished = [lease for lease in others if lease.target not in standing]
     return [lease for lease in others if lease.target in standing], _restorable(world, point, vanished)
 

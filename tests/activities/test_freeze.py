@@ -182,6 +182,28 @@ def test_a_halt_that_comes_while_a_writer_looks_stops_its_write(
     assert not any(line.uncertain for line in glue.timeline() if (line.effect or "").startswith("new"))
 
 
+def test_a_halt_turns_away_nothing_whose_answer_was_lost(glue: Glue, point: Point, temporal: FakeTemporal) -> None:
+    """It stands, its case may have been told so: to refuse it now would lift a block that somebody holds."""
+    landed, new = lease("landed"), lease("new")
+    point.held = {landed.target: landed}
+    freeze(glue, frozen=False)
+    reply = points.reconcile(glue.world, Reconcile(point="edge", adds=(landed, new), wanted=(landed, new)))
+    assert codes(reply) == {landed.target: "", new.target: "G103"}
+    assert list(point.held) == [landed.target]
+
+
+def test_a_point_that_needs_no_full_set_is_asked_what_stands_before_it_refuses(
+    glue: Glue, point: Point, temporal: FakeTemporal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a point of users, which takes an attempt of a writer that does not know what it has."""
+    landed = lease("landed")
+    point.held = {landed.target: landed}
+    monkeypatch.setattr(Point, "digest", "")
+    freeze(glue, frozen=False)
+    reply = points.reconcile(glue.world, Reconcile(point="edge", adds=(landed,), expected=""))
+    assert codes(reply) == {landed.target: ""}
+
+
 def test_an_undo_waits_for_the_end_of_a_freeze_and_says_so_once(glue: Glue) -> None:
     undo = job("block.lift", {"lease_id": "L1"}, purpose="undo")
     done = Recorder(Lifted(lease_id="L1"))

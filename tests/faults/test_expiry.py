@@ -22,6 +22,7 @@ from tests.faults.writer_lane import WriterLane
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 MANY, FIRST, LAST = {"edge": 100, "users": 10}, 60, 150  # seconds from now in which they end
 BETWEEN = 15.0
+OVER = (LeaseState.EXPIRED, LeaseState.REFUSED)  # refused: on a slow machine its time was over before it was written
 
 
 @pytest_asyncio.fixture
@@ -56,10 +57,10 @@ async def test_every_block_ends_within_a_minute_of_its_end(lane: WriterLane) -> 
     killing = asyncio.create_task(kill_often(lane, seed=11))
     await asyncio.gather(*(lane.ask(lease) for lease in leases))
     for lease in leases:
-        await lane.until(lease, LeaseState.HELD, LeaseState.EXPIRED, seconds=LAST)
+        await lane.until(lease, LeaseState.HELD, *OVER, seconds=LAST)
     for lease in leases:
         left = (lease.expires_at - datetime.now(UTC)).total_seconds()
-        await lane.until(lease, LeaseState.EXPIRED, seconds=max(left, 0) + 120)
+        await lane.until(lease, *OVER, seconds=max(left, 0) + 120)
     killing.cancel()
     kills = await killing
     figures = lane.figures(theirs)
@@ -70,12 +71,12 @@ async def test_every_block_ends_within_a_minute_of_its_end(lane: WriterLane) -> 
 
 async def test_a_freeze_keeps_a_block_past_its_end_and_its_end_lets_it_go(lane: WriterLane) -> None:
     theirs = lane.foreign()
-    leases = [lane.lease(f"frozen-{point}", point=point, seconds=6) for point in MANY]
+    leases = [lane.lease(f"frozen-{point}", point=point, seconds=20) for point in MANY]
     for lease in leases:
         await lane.ask(lease)
         await lane.until(lease, LeaseState.HELD)
     lane.records.halt("all", by="user:ana", reason="evidence", at=datetime.now(UTC), freeze=True)
-    await asyncio.sleep(15)
+    await asyncio.sleep(30)
     rows = [lane.records.lease(lease.lease_id) for lease in leases]
     assert [row.state for row in rows if row is not None] == [LeaseState.HELD] * len(leases)
     new = lane.lease("new-edge", point="edge")

@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 COUNT = int(os.environ.get("STANCH_FLOOD", "300"))
 BUDGET = 40  # changes in an hour of the shipped contain_attacker
 PATIENCE = 900.0
+UNDER_WAY = ("new", "running")
 
 
 def report(number: int) -> FindingReport:
@@ -63,7 +64,7 @@ def settled(records: Records) -> Counter[str]:
     found: Counter[str] = Counter()
     for number in range(COUNT):
         row = records.case(f"case-flood{number}")
-        if row is not None and row.state != "working":
+        if row is not None and row.state not in UNDER_WAY:
             found[row.state] += 1
     return found
 

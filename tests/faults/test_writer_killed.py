@@ -36,7 +36,7 @@ async def lane(tmp_path: Path) -> AsyncIterator[WriterLane]:
 async def through(lane: WriterLane, name: str, point: str, moment: dict[str, Any] | None = None) -> None:
     """One block from its request to its end; it ends by itself where its lift is to be hit, else by its holder."""
     expiring = moment is not None and moment["verb"] == "lift"
-    lease = lane.lease(name, point=point, seconds=4 if expiring else 600)
+    lease = lane.lease(name, point=point, seconds=10 if expiring else 600)
     if moment is not None:
         lane.arm({**moment, "lease": name})
     await lane.ask(lease)
