@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from stanch.guards.check import check
 from stanch.guards.model import Attempt, GuardPolicy, GuardState, Refusal
@@ -35,15 +35,9 @@ def check_member(
     if found is None or lists.lists[spec.list].of != spec.side:
         hint = "declare it and its join in lists.yaml, and give what it is a list of"
         return [Refusal(code="G150", message=f"{spec.list[:64]} is no list of {spec.side} in a join", hint=hint)]
-    _, join = found
-    own = 1 + sum(member.list == spec.list for member in beside)
     others = [member for member in beside if member.list != spec.list and member.side != spec.side]
-    refusals: list[Refusal] = []
-    if own > lists.lists[spec.list].most:
-        refusals.append(Refusal(code="G151", message=f"the list {spec.list} is full", hint="`stanch list show`"))
-    if own * len(others) > join.most:
-        message = f"the join would deny more than {join.most} pairs"
-        refusals.append(Refusal(code="G152", message=message, hint="take members off one of its lists"))
+    own = 1 + sum(member.list == spec.list for member in beside)
+    refusals = list(_ceilings(own, len(others), most=lists.lists[spec.list].most, pairs=found[1].most))
     for other in [] if refusals else others:
         pair = pair_of(spec, other)
         there = attempt.model_copy(update={"rated": rated(pair.host)})
@@ -51,6 +45,14 @@ def check_member(
         if refusals:
             break
     return refusals
+
+
+def _ceilings(own: int, others: int, *, most: int, pairs: int) -> Iterator[Refusal]:
+    if own > most:
+        yield Refusal(code="G151", message="the list is full", hint="`stanch list show`")
+    if own * others > pairs:
+        message = f"the join would deny more than {pairs} pairs"
+        yield Refusal(code="G152", message=message, hint="take members off one of its lists")
 
 
 def pair_of(one: MemberSpec, other: MemberSpec) -> BlockSpec:

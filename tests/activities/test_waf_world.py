@@ -42,14 +42,17 @@ def test_who_makes_room_reads_it_in_the_ledger(glue: Glue) -> None:
     low = lease(
         block("/low/{id}"), "low", severity="low", case_id="case-low", source="own", playbook="contain_attacker"
     )
-    others = [lease(block(f"/{word}/{{id}}"), word, severity="high", case_id=CASE, **base) for word in ("one", "two")]
+    others = [
+        lease(block(f"/{word}/{{id}}"), word, severity="high", case_id=CASE, source="own", playbook="contain_attacker")
+        for word in ("one", "two")
+    ]
     glue.records.put_lease(LeaseRow(lease=low, state=LeaseState.HELD, updated=datetime.now(UTC)))
     put(glue, low)
     reply = put(glue, *others)
     told = {target: (ok, code) for target, ok, code, _ in reply.results}
-    assert told == {others[0].target: (True, ""), others[1].target: (True, ""), low.target: (False, "L016")}
+    assert told == {others[0].target: (True, ""), others[1].target: (True, ""), low.target: (False, "L018")}
     (line,) = [line for line in glue.timeline("case-low") if line.event == "point.evict.outcome"]
-    assert (line.data["code"], line.data["point"]) == ("L016", "edge")
+    assert (line.data["code"], line.data["point"]) == ("L018", "edge")
     assert "higher risk" in line.data["reason"]
 
 
@@ -57,8 +60,8 @@ def test_a_point_that_compares_no_headers_is_not_asked_to(glue: Glue, monkeypatc
     point = glue.world.connector("point", "edge")
     who = Principal.model_validate({"header": {"name": "x-api-key", "sha256": "ab" * 32}})
     narrow = lease(block("/a", principal=who), case_id=CASE, source="own", playbook="contain_attacker")
-    monkeypatch.setattr(type(point), "matches_requests", False)
-    assert [result[1:3] for result in put(glue, narrow).results] == [(False, "L017")]
+    monkeypatch.setattr(type(point), "expresses", frozenset())
+    assert [result[1:3] for result in put(glue, narrow).results] == [(False, "L016")]
     assert point.list_owned() == []
     monkeypatch.undo()
     assert [result[1:3] for result in put(glue, narrow).results] == [(True, "")]
