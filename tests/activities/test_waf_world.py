@@ -13,6 +13,7 @@ from waf_support import block, lease
 
 from activities import _reaping, points
 from stanch.leases import Lease, LeaseState, Principal
+from stanch.ports_traffic import Exposure
 from stanch.records import LeaseRow
 from stanch.sandbox.aws import AwsStandin
 from stanch.wire_points import Reconcile, ReconcileReply
@@ -30,6 +31,7 @@ def glue(aws: AwsStandin, tmp_path: Path) -> Iterator[Glue]:
     more = {"web_acls": {HOST: theirs.name}, "behind": ["allow-health-check"], "addresses": "peer", "pace": 0}
     section = aws.section(kind="aws_waf", group=f"stanch-{theirs.name}", capacity=100, max_groups=1, **more)
     with Glue(tmp_path, points={"edge": section}) as made, reachable(made.world, FakeTemporal()):
+        made.world.connector("point", "edge").exposure = lambda _spec, window: Exposure(unknown=0.0)
         yield made
 
 
