@@ -16,6 +16,7 @@ import statistics
 import sysconfig
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -23,7 +24,7 @@ from pathlib import Path
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
-from stanch.approvals import ApprovalRequest, Settled
+from stanch.approvals import ApprovalRequest
 from stanch.ports import TicketPort
 from stanch.temporal import register_search_attributes
 from stanch.web.decisions import Ballot, Fate, cast
@@ -97,7 +98,9 @@ def door(world: World) -> Services:
     )
 
 
-async def click(services: Services, case: Case, request: ApprovalRequest) -> tuple[float, float, float]:
+async def click(
+    services: Services, case: Case, request: ApprovalRequest, fates: Counter[str]
+) -> tuple[float, float, float]:
     """Seconds of the first person's click, of the one that settles, and from there to the first call."""
     world, took = case.world, list[float]()
     for person in ("user:maria", "user:ana"):
@@ -112,17 +115,17 @@ async def click(services: Services, case: Case, request: ApprovalRequest) -> tup
         started = time.perf_counter()
         answer = await cast(services, ballot, principal=person)
         took.append(time.perf_counter() - started)
-        assert answer.fate is Fate.COUNTED, answer
+        assert answer.fate in (Fate.COUNTED, Fate.RECORDED), answer
+        fates[answer.fate.value] += 1
     settled = time.perf_counter()
-    assert isinstance(answer.settled, Settled)
     while "block.scope" not in world.actions(case.id):  # noqa: ASYNC110 - the world has no event for it
         await asyncio.sleep(STEP)
     return took[0], took[1], time.perf_counter() - settled
 
 
-async def clicks_on(services: Services, cases: Sequence[Case]) -> list[tuple[float, float, float]]:
+async def clicks_on(services: Services, cases: Sequence[Case], fates: Counter[str]) -> list[tuple[float, float, float]]:
     asked = {call.request.case_id: call.request for call in cases[0].world.shown}
-    return [await click(services, case, asked[case.id]) for case in cases]
+    return [await click(services, case, asked[case.id], fates) for case in cases]
 
 
 def spread_out(cases: Sequence[Case], count: int) -> Sequence[Case]:
@@ -150,18 +153,19 @@ async def measure(count: int, clicks: int, cached: int) -> dict[str, object]:
             world = World(server.client, Path(folder), cached=cached)
             services = door(world)
             async with serving(world):
-                await clicks_on(services, await waiting(world, "warm", 2))
+                await clicks_on(services, await waiting(world, "warm", 2), Counter())
                 cases, growth = list[Case](), [looked(0)]
                 for part in range(PARTS):
                     cases += await waiting(world, f"part{part}", count // PARTS)
                     growth.append(looked(len(cases)))
-                times = await clicks_on(services, spread_out(cases, clicks))
+                times = await clicks_on(services, spread_out(cases, clicks), fates := Counter[str]())
                 after = looked(len(cases))
     votes = [each for first, second, _ in times for each in (first, second)]
     return {
         "cases": count,
         "cached": cached,
         "clicked": len(times),
+        "fates": dict(fates),
         "click_ms": spread(votes),
         "to_first_call_ms": spread([third for _, _, third in times]),
         "growth": growth,

@@ -25,6 +25,7 @@ from stanch.approvals import (
     open_lines,
     proof_of,
 )
+from stanch.approvals.judge import GRACE
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = START + timedelta(minutes=5)
@@ -135,6 +136,20 @@ def test_the_deadline_itself_is_too_late() -> None:
     ended = expire(state, asked.expires_at).settled
     assert ended is not None
     assert (ended.outcome, ended.choice) == (Outcome.EXPIRED, "")
+
+
+def test_a_click_that_waited_counts_by_its_own_moment_up_to_the_end_and_for_an_hour() -> None:
+    asked = request()
+    end, moment = asked.expires_at, timedelta(microseconds=1)
+    cases = {
+        (end - moment, end + GRACE - moment): Code.RECORDED,
+        (end, end): Code.TOO_LATE,
+        (end, end + moment): Code.TOO_LATE,
+        (end - moment, end + GRACE): Code.TOO_LATE,
+    }
+    for (at, now), code in cases.items():
+        _, (verdict,) = cast(asked, vote(asked, "user:maria", at=at, timed=True), now=now)
+        assert verdict.code is code, (at, now)
 
 
 def test_an_end_stays() -> None:
