@@ -141,7 +141,7 @@ def reap(*, at: str, dry_run: bool, actor: str) -> dict[str, Any]:
 
 def reconcile_tickets(call: ReconcileCall, *, shown: Callable[[Reconciled], None]) -> None:
     """Compare cases and tickets now, from this process; each page is shown when it is there."""
-    from activities import _ticket_reconcile as comparing
+    from activities._ticket import reconcile as comparing
 
     comparing.reconcile_all(make_world(), call, shown=shown)
 

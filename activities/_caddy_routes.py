@@ -10,8 +10,8 @@ from typing import Any
 from activities._caddy_admin import CaddyAdmin
 from activities._edge_gateway import Block
 from activities._edge_rules import Entries, Entry
-from activities._envoy_paths import DECODED_TEXT, host_body, loose, path_regex
-from activities._envoy_policy import CANARY_HEADER, PREFIX, Hops, methods_of, networks_of
+from activities._envoy.paths import DECODED_TEXT, host_body, loose, path_regex
+from activities._envoy.policy import CANARY_HEADER, PREFIX, Hops, methods_of, networks_of
 from activities._jwt_text import claim_patterns, claims_named
 from stanch.errors import Rejected, Uncertain
 

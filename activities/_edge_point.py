@@ -27,7 +27,7 @@ from activities._edge_rules import (
     target_in,
     targets_of,
 )
-from activities._envoy_policy import CANARY_HEADER, Dialect, canary_value, parse_name, policy_name
+from activities._envoy.policy import CANARY_HEADER, Dialect, canary_value, parse_name, policy_name
 from stanch.errors import Rejected, RetrySafe
 from stanch.leases import Applied, BlockSpec, Lease, target_of
 from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage

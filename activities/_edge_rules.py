@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from activities._envoy_policy import parse_name
+from activities._envoy.policy import parse_name
 from stanch.errors import Rejected
 from stanch.leases import Applied, Lease
 from stanch.ports import Owned

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from activities import _envoy_traffic
 from activities._access_log import Line, LogView, Redactor
-from activities._envoy_policy import Dialect
+from activities._envoy import traffic as _envoy_traffic
+from activities._envoy.policy import Dialect
 from stanch.leases import BlockSpec
 from stanch.ports import Estimate, Usage
 

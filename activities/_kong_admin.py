@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from activities._edge_rules import Entries, Entry
-from activities._envoy_policy import PREFIX, parse_name
+from activities._envoy.policy import PREFIX, parse_name
 from activities._rest import Rest, path_of
 from stanch.errors import Gone, Rejected
 

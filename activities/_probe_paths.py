@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import quote, unquote
 
-from activities._envoy_paths import path_regex
+from activities._envoy.paths import path_regex
 
 _FILL = "stanch-probe"
 _PARAMETER = re.compile(r"\{[^{}/]+\}|\*\*?")

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import httpx
 
-from activities._envoy_traffic import PROBE_AGENT
+from activities._envoy.traffic import PROBE_AGENT
 from activities._http import http_client
 from activities._probe_paths import beside, filled
 from stanch.leases import BlockSpec, Lease, target_of

@@ -5,22 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from activities import (
-    _breaker_news,
-    _paging,
-    _ticket_reconcile,
-    _ticket_rounds,
-    _watch,
-    approvals,
-    groups,
-    intake,
-    ledger,
-    points,
-    turns,
-)
+from activities import _breaker_news, _paging, _watch, approvals, groups, intake, ledger, points, turns
 from activities._defining import defined
 from activities._run import heartbeats, reported
 from activities._texts import keep_texts
+from activities._ticket import reconcile as _ticket_reconcile
+from activities._ticket import rounds as _ticket_rounds
 from activities._world import World
 from stanch import contract
 from stanch.catalog import Queue

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from activities._apigw_places import ApiGatewayConfig
-from activities._apigw_point import GatewayPoint
+from activities._apigw.places import ApiGatewayConfig
+from activities._apigw.point import GatewayPoint
 from activities._section import read_section
 from stanch.ports import Connector
 

@@ -22,7 +22,7 @@ from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
 from stanch.errors import ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import Message, Posted
-from stanch.slack_signing import KEY_ID, Button, Verdict, button_token
+from stanch.slack.signing import KEY_ID, Button, Verdict, button_token
 
 MAX_CARDS = 10
 LATE = timedelta(days=1)

@@ -8,10 +8,10 @@ from typing import Any
 
 from activities._aws import NotThere, make_client
 from activities._section import read_section
-from activities._waf_acl import Acl, AclRef, WebAcls, digest, protecting, ref_of, refuse_unwritable
-from activities._waf_config import WafConfig, WebAclTarget
-from activities._waf_flips import Flips
-from activities._waf_rules import (
+from activities._waf.acl import Acl, AclRef, WebAcls, digest, protecting, ref_of, refuse_unwritable
+from activities._waf.config import WafConfig, WebAclTarget
+from activities._waf.flips import Flips
+from activities._waf.rules import (
     AttachmentId,
     Group,
     Mode,
@@ -27,7 +27,7 @@ from activities._waf_rules import (
     standing,
     switched,
 )
-from activities._waf_samples import ALL, sample, summary
+from activities._waf.samples import ALL, sample, summary
 from stanch.errors import ConnectorError, Rejected
 from stanch.ports import Attachment, Check, Connector
 

@@ -8,20 +8,20 @@ from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
 
-from activities import _waf_sight
 from activities._aws import make_client
-from activities._envoy_policy import PREFIX, parse_name
+from activities._envoy.policy import PREFIX, parse_name
 from activities._section import read_section
-from activities._waf_acl import WebAcls, protecting
-from activities._waf_attach import attach
-from activities._waf_config import WafPointConfig
-from activities._waf_entry import Dialect, Entry, Tag, compile_lease
-from activities._waf_match import Claims, Reading, no_claims
-from activities._waf_plan import Plan
-from activities._waf_shelf import Limits
-from activities._waf_standing import Standing
-from activities._waf_store import WafStore
-from activities._waf_write import Writer
+from activities._waf import sight as _waf_sight
+from activities._waf.acl import WebAcls, protecting
+from activities._waf.attach import attach
+from activities._waf.config import WafPointConfig
+from activities._waf.entry import Dialect, Entry, Tag, compile_lease
+from activities._waf.match import Claims, Reading, no_claims
+from activities._waf.plan import Plan
+from activities._waf.shelf import Limits
+from activities._waf.standing import Standing
+from activities._waf.store import WafStore
+from activities._waf.write import Writer
 from stanch.errors import Rejected
 from stanch.fitting import Need
 from stanch.leases import EVICTED, Applied, BlockSpec, Lease

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from activities._ticket_common import attachment_name, note_marker
+from activities._ticket.common import attachment_name, note_marker
 from stanch.errors import Gone, Rejected
 from stanch.ports import MOST_NOTES, Check, Swept, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.records import BoardNote, BoardTicket, Records

@@ -16,8 +16,8 @@ from activities._caddy_admin import ADDRESS, CaddyAdmin
 from activities._caddy_routes import BLOCK_HEADER, CaddyRoutes, compile_block
 from activities._edge_gateway import EdgeSection, Gateway
 from activities._edge_point import EdgePoint
-from activities._envoy_paths import DECODED_TEXT
-from activities._envoy_policy import Hops
+from activities._envoy.paths import DECODED_TEXT
+from activities._envoy.policy import Hops
 from activities._section import read_section
 from stanch.errors import ConnectorError
 from stanch.ports import Check, Connector

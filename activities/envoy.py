@@ -13,13 +13,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-from activities import _envoy_doctor, _envoy_traffic
 from activities._access_log import LogView, Redactor, read_log
-from activities._envoy_admin import EnvoyAdmin
-from activities._envoy_crowd import Crowd
-from activities._envoy_file import Entry, RulesFile
-from activities._envoy_join import compile_member
-from activities._envoy_policy import (
+from activities._envoy import doctor as _envoy_doctor
+from activities._envoy import traffic as _envoy_traffic
+from activities._envoy.admin import EnvoyAdmin
+from activities._envoy.crowd import Crowd
+from activities._envoy.file import Entry, RulesFile
+from activities._envoy.join import compile_member
+from activities._envoy.policy import (
     CANARY_HEADER,
     Dialect,
     Hops,
@@ -29,8 +30,8 @@ from activities._envoy_policy import (
     parse_name,
     policy_name,
 )
-from activities._envoy_publish import Publisher
-from activities._envoy_results import added, removed, taken_out, target_in, targets_of
+from activities._envoy.publish import Publisher
+from activities._envoy.results import added, removed, taken_out, target_in, targets_of
 from activities._section import read_section
 from stanch.errors import Rejected
 from stanch.estimating import Truth

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from activities._apigw_changes import Asked, Changes, Made
-from activities._apigw_contract import make_parts
-from activities._apigw_contract_file import contract_of
-from activities._apigw_places import Place
-from activities._apigw_point import GatewayPoint
-from activities._apigw_records import State
+from activities._apigw.changes import Asked, Changes, Made
+from activities._apigw.contract import make_parts
+from activities._apigw.contract_file import contract_of
+from activities._apigw.places import Place
+from activities._apigw.point import GatewayPoint
+from activities._apigw.records import State
 from activities._run import Job
 from activities._world import World
 from stanch.actions.apigw import (

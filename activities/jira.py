@@ -8,20 +8,22 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities import _jira_changes, _jira_events, _jira_moves
-from activities._jira_client import JiraClient, issue_key, rows_of
-from activities._jira_create import make
-from activities._jira_doctor import examine
-from activities._jira_fields import ticket_label
-from activities._jira_screens import CreateScreens
-from activities._jira_settings import JiraSettings
-from activities._jira_shapes import user_reference
-from activities._jira_text import TEXT_LIMIT, adf, holds, wiki
-from activities._jira_view import READ_FIELDS, account_of, has_label, ticket
+from activities._jira import changes as _jira_changes
+from activities._jira import events as _jira_events
+from activities._jira import moves as _jira_moves
+from activities._jira.client import JiraClient, issue_key, rows_of
+from activities._jira.create import make
+from activities._jira.doctor import examine
+from activities._jira.fields import ticket_label
+from activities._jira.screens import CreateScreens
+from activities._jira.settings import JiraSettings
+from activities._jira.shapes import user_reference
+from activities._jira.text import TEXT_LIMIT, adf, holds, wiki
+from activities._jira.view import READ_FIELDS, account_of, has_label, ticket
 from activities._outcomes import Call, unusable
-from activities._ticket_common import attachment_name, fit, mark_of, note_marker, settle
-from activities._ticket_settings import secrets_of
-from activities._ticket_sweep import oldest, sweep
+from activities._ticket.common import attachment_name, fit, mark_of, note_marker, settle
+from activities._ticket.settings import secrets_of
+from activities._ticket.sweep import oldest, sweep
 from stanch.errors import ConnectorError, Rejected
 from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.sinks.text import one_line

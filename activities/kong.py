@@ -14,8 +14,8 @@ from activities._access_log import Line, read_log
 from activities._addresses import https_address
 from activities._edge_gateway import EdgeSection, Gateway
 from activities._edge_point import EdgePoint
-from activities._envoy_paths import ESCAPED_SLASHES
-from activities._envoy_policy import PREFIX
+from activities._envoy.paths import ESCAPED_SLASHES
+from activities._envoy.policy import PREFIX
 from activities._kong_admin import KongRoutes
 from activities._kong_expression import compile_block
 from activities._rest import Rest

@@ -11,9 +11,9 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from typing import Any
 
-from activities import _mail_outcomes as outcomes
-from activities._mail_line import conversation, goodbye
-from activities._mail_settings import MailConfig
+from activities._mail import outcomes
+from activities._mail.line import conversation, goodbye
+from activities._mail.settings import MailConfig
 from activities._section import read_section
 from stanch.errors import ConnectorError, Rejected
 from stanch.mailing import Letter, is_address

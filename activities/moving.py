@@ -11,7 +11,7 @@ from typing import Any
 from activities._names import BOARD, account_of, group_of
 from activities._run import Job
 from activities._texts import context_of, render
-from activities._ticket_evidence import attach_evidence
+from activities._ticket.evidence import attach_evidence
 from activities._world import World
 from activities.tickets import IMPLEMENTATIONS as VERBS
 from activities.tickets import created, draft_of, ensured, follow, moved, tracker_of

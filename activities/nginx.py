@@ -9,13 +9,13 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from activities import _nginx_doctor
 from activities._edge_gateway import EdgeSection, Gateway
 from activities._edge_point import EdgePoint
-from activities._envoy_paths import DECODED_TEXT
-from activities._nginx_file import NginxRules
-from activities._nginx_log import read_requests
-from activities._nginx_rules import compile_block
+from activities._envoy.paths import DECODED_TEXT
+from activities._nginx import doctor as _nginx_doctor
+from activities._nginx.file import NginxRules
+from activities._nginx.log import read_requests
+from activities._nginx.rules import compile_block
 from activities._section import read_section
 from stanch.ports import Check, Connector
 

@@ -8,17 +8,18 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from activities import _servicenow_changes, _servicenow_events
-from activities._servicenow_doctor import examine
-from activities._servicenow_find import find_exact
-from activities._servicenow_people import People
-from activities._servicenow_query import is_number, plain
-from activities._servicenow_requests import RequestsTransport
-from activities._servicenow_settings import ServiceNowSettings, pysnow_installed
-from activities._servicenow_text import journal, moment, remark
-from activities._servicenow_transport import Record, Transport
-from activities._servicenow_view import FIELDS, ticket
-from activities._ticket_common import (
+from activities._servicenow import changes as _servicenow_changes
+from activities._servicenow import events as _servicenow_events
+from activities._servicenow.doctor import examine
+from activities._servicenow.find import find_exact
+from activities._servicenow.people import People
+from activities._servicenow.query import is_number, plain
+from activities._servicenow.requests import RequestsTransport
+from activities._servicenow.settings import ServiceNowSettings, pysnow_installed
+from activities._servicenow.text import journal, moment, remark
+from activities._servicenow.transport import Record, Transport
+from activities._servicenow.view import FIELDS, ticket
+from activities._ticket.common import (
     attachment_name,
     body_text,
     fit,
@@ -29,8 +30,8 @@ from activities._ticket_common import (
     settle,
     summary_line,
 )
-from activities._ticket_settings import secrets_of
-from activities._ticket_sweep import oldest, sweep
+from activities._ticket.settings import secrets_of
+from activities._ticket.sweep import oldest, sweep
 from stanch.errors import AuthBlocked, ConnectorError, Gone, Rejected, Uncertain
 from stanch.ports import Check, Connector, Swept, Ticket, TicketDraft, TicketEvent, TicketNote, TicketState
 from stanch.sinks.text import one_line
@@ -250,7 +251,7 @@ def open_transport(settings: ServiceNowSettings) -> Transport:
     kind = settings.transport or ("pysnow" if pysnow_installed() else "requests")
     if kind == "requests":
         return RequestsTransport(settings)
-    from activities._servicenow_pysnow import PysnowTransport  # not installable on Python 3.13 and newer
+    from activities._servicenow.pysnow import PysnowTransport  # not installable on Python 3.13 and newer
 
     return PysnowTransport(settings)
 

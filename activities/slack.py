@@ -9,15 +9,15 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from activities._section import read_section
-from activities._slack_cards import Card, card
-from activities._slack_outcomes import perform, unclear
-from activities._slack_pace import Turn
-from activities._slack_surface import SlackConfig, Surface
+from activities._slack.cards import Card, card
+from activities._slack.outcomes import perform, unclear
+from activities._slack.pace import Turn
+from activities._slack.surface import SlackConfig, Surface
 from stanch.errors import ConnectorError, Rejected
 from stanch.ports import ChatUser, Check, Connector, Message, Posted
 from stanch.sinks.slack_look import look_of
 from stanch.sinks.text import one_line
-from stanch.slack_manifest import scopes_of
+from stanch.slack.manifest import scopes_of
 
 EVENT_TYPE = "stanch"
 CLOCK_SECONDS = 60.0

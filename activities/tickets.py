@@ -12,8 +12,8 @@ from typing import Any
 from activities._names import BOARD, account_of, group_of, is_person
 from activities._run import Implementation, Job
 from activities._texts import case_text, context_of, evidence_of, render
-from activities._ticket_duplicates import remember
-from activities._ticket_evidence import attach_evidence
+from activities._ticket.duplicates import remember
+from activities._ticket.evidence import attach_evidence
 from activities._world import World
 from stanch.actions.tickets import Assign, Close, Comment, Commented, Create, Created, Moved, Reopen
 from stanch.contract import Scene

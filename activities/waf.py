@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from activities._run import Job
-from activities._waf_flips import Flip, Flips
+from activities._waf.flips import Flip, Flips
 from activities._world import World
 from activities.policies import SEPARATOR
 from stanch.actions.waf import Associate, Associated, EnableLogging, TakeBack, TakenBack

@@ -7,8 +7,8 @@ from typing import Any
 
 from activities._run import Job
 from activities._section import read_section
-from activities._webhook_device import WebhookDevice
-from activities._webhook_settings import SUBJECTS, WebhookConfig
+from activities._webhook.device import WebhookDevice
+from activities._webhook.settings import SUBJECTS, WebhookConfig
 from activities._world import World
 from stanch.actions.webhooks import Call, Called, Undo, Undone
 from stanch.errors import Rejected

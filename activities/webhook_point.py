@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from activities._section import read_section
-from activities._webhook_point import PointConfig, WebhookPoint
+from activities._webhook.point import PointConfig, WebhookPoint
 from stanch.ports import Connector
 
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from activities.aws_waf_point import CONNECTOR, WafPoint
-from stanch.sandbox._aws_seed import client, web_acl
-from stanch.sandbox._aws_shapes import AwsError
+from stanch.sandbox._aws.seed import client, web_acl
+from stanch.sandbox._aws.shapes import AwsError
 from stanch.sandbox.aws import AwsStandin
 
 OURS = "stanch-"

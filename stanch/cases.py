@@ -13,10 +13,10 @@ from stanch.contract import CaseSummary, FindingReport, LedgerNote, PutAway, Res
 from stanch.interpreter.context import Evaluator, RunContext
 from stanch.interpreter.state import CoreState, Mutable, RunStatus, StepStatus
 from stanch.leases import LeaseOutcome, LeaseState
-from stanch.moves import Moves
 from stanch.noise.state import NoiseState
 from stanch.plan import StepKind
 from stanch.shapes import is_tuple
+from stanch.tickets.moves import Moves
 from stanch.views import FindingView, View
 
 MAX_REMEMBERED = 256

@@ -28,7 +28,7 @@ LONG = {
     "stanch/interpreter/core.py": "the one door into the interpreter: every event and every end of a run",
     "stanch/ports.py": "all protocols that connectors implement, side by side",
     "stanch/records/schema.py": "all tables of one database",
-    "stanch/sandbox/_jira_routes.py": "the routes of one stand-in",
+    "stanch/sandbox/_jira/routes.py": "the routes of one stand-in",
     "activities/servicenow.py": "one connector: every operation of the port on one table",
     "activities/_probes.py": "the proofs share how they send and read",
     "workflows/case.py": "one workflow class: its state may not be spread",

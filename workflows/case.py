@@ -11,7 +11,6 @@ from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_
 
 from stanch import contract
 from stanch.approvals import Verdict
-from stanch.assigning import assigned
 from stanch.case_view import view_of
 from stanch.cases import ENDED, CaseState, CaseStatus, status_of
 from stanch.contract import (
@@ -33,6 +32,7 @@ from stanch.noise import words
 from stanch.noise.telling import told_of
 from stanch.noise.words import GroupTold, QuietOver
 from stanch.raising import news_of_raise, take_over
+from stanch.tickets.assigning import assigned
 from stanch.views import FindingView
 from workflows.desk import Desk
 from workflows.effects import outcome_event

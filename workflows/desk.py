@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from temporalio import workflow
 
-from stanch import moving
-from stanch import ticket_taking as taking
-from stanch.assigning import moved_on
 from stanch.cases import CaseState, TicketRef
 from stanch.contract import PutAway, TicketChange
 from stanch.endings import put_away_by_ticket
 from stanch.interpreter.messages import ActionDone, Command, Happened
 from stanch.ports import TicketState
+from stanch.tickets import moving, taking
+from stanch.tickets.assigning import moved_on
 from workflows.run import Run
 
 DONE = TicketState.DONE.value

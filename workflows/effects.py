@@ -10,7 +10,7 @@ from typing import Any
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, FailureError
 
-from stanch import contract, moving
+from stanch import contract
 from stanch.cases import ENDED, CaseState
 from stanch.catalog import ActionSpec, Queue, catalog
 from stanch.contract import ActionReply, ApprovalCall, ApprovalShown, Scene
@@ -27,7 +27,8 @@ from stanch.interpreter.messages import (
     TimerFired,
 )
 from stanch.leases import LeaseOutcome, LeaseState
-from stanch.moves import PURPOSE
+from stanch.tickets import moving
+from stanch.tickets.moves import PURPOSE
 from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
 from workflows.opened import take_opened

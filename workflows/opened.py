@@ -7,12 +7,12 @@ from typing import Any
 
 from temporalio import workflow
 
-from stanch.assigning import moved_on
 from stanch.cases import CaseState, TicketRef
 from stanch.interpreter.messages import Happened
-from stanch.moving import FIELDS, shares
 from stanch.ports import TicketState
-from stanch.ticket_learning import learn_created
+from stanch.tickets.assigning import moved_on
+from stanch.tickets.learning import learn_created
+from stanch.tickets.moving import FIELDS, shares
 
 TOLD = frozenset({"state", "assignee", "group"})  # what a callback tells
 PERSON = "user:"

@@ -25,7 +25,7 @@ def manifest(
     """Print the app manifest, with exactly the scopes that are used; paste it at api.slack.com/apps."""
     from stanch.errors import ConfigError
     from stanch.settings import load_settings
-    from stanch.slack_manifest import manifest as made
+    from stanch.slack.manifest import manifest as made
 
     place = (url or load_settings().public_url).rstrip("/") if http else ""
     if http and not place.startswith("https://"):

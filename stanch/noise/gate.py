@@ -11,10 +11,10 @@ from typing import Any
 
 from stanch.cases import CaseState, CaseStatus
 from stanch.interpreter.messages import RunAction
-from stanch.moving import current
 from stanch.noise.state import Held
 from stanch.plan import Mode, Plan, StepKind
 from stanch.shapes import is_dict
+from stanch.tickets.moving import current
 from stanch.views import RouteView
 
 MESSAGE, UPDATE, CREATE, REOPEN = "chat.message", "chat.update", "ticket.create", "ticket.reopen"

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from stanch import ticket_taking as taking
-from stanch.assigning import set_holder
 from stanch.cases import TicketRef, handed_over
 from stanch.contract import CaseCommand, TicketChange
 from stanch.noise.group import BATCH, DONE, GroupState, Phase
 from stanch.noise.words import GroupPost
 from stanch.ports import TicketState
+from stanch.tickets import taking
+from stanch.tickets.assigning import set_holder
 
 
 def changed(state: GroupState, change: TicketChange, now: datetime, *, is_new: Callable[[str], bool]) -> None:

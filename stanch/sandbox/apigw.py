@@ -18,11 +18,11 @@ from starlette.requests import Request as Incoming
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from stanch.sandbox import _apigw_protocol as protocol
-from stanch.sandbox._apigw_apis import Apis
-from stanch.sandbox._apigw_keys import Keys
-from stanch.sandbox._apigw_protocol import ApigwError
-from stanch.sandbox._apigw_traffic import Answer, Buckets, Request, Traffic
+from stanch.sandbox._apigw import protocol
+from stanch.sandbox._apigw.apis import Apis
+from stanch.sandbox._apigw.keys import Keys
+from stanch.sandbox._apigw.protocol import ApigwError
+from stanch.sandbox._apigw.traffic import Answer, Buckets, Request, Traffic
 from stanch.sandbox._server import Fault, Standin
 
 __all__ = ["Answer", "ApiGatewayStandin", "Request", "answer_with"]

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from stanch.sandbox._aws_edge import AwsEdge
-from stanch.sandbox._aws_judge import Asked, Verdict
-from stanch.sandbox._aws_moto import Mirror, Moto, Pair, Reply
-from stanch.sandbox._aws_seed import Seeded, seed
-from stanch.sandbox._aws_shapes import AwsError
-from stanch.sandbox._aws_traffic import Seen
-from stanch.sandbox._aws_wafv2 import WafV2
+from stanch.sandbox._aws.edge import AwsEdge
+from stanch.sandbox._aws.judge import Asked, Verdict
+from stanch.sandbox._aws.moto import Mirror, Moto, Pair, Reply
+from stanch.sandbox._aws.seed import Seeded, seed
+from stanch.sandbox._aws.shapes import AwsError
+from stanch.sandbox._aws.traffic import Seen
+from stanch.sandbox._aws.wafv2 import WafV2
 from stanch.sandbox._server import Fault, Standin
 
 __all__ = ["DENIED", "EXPIRED", "INTERNAL", "LOCKED", "THROTTLED", "AwsStandin", "Seeded", "Seen", "answer_with"]

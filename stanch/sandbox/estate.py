@@ -111,7 +111,7 @@ class Estate:
 
     def _has_policy(self, host: str) -> bool:
         """The scanner's own look at the web ACL: is a managed rule group in it and in force?"""
-        from stanch.sandbox._aws_seed import client
+        from stanch.sandbox._aws.seed import client
 
         acl = client("wafv2", self.aws.url, self.aws.region).get_web_acl(
             Name=self.seeded.web_acl_name, Scope="REGIONAL", Id=self.seeded.web_acl_id

@@ -13,13 +13,11 @@ from typing import Any
 
 from starlette.applications import Starlette
 
-from stanch.sandbox import _jira_admin as admin
-from stanch.sandbox import _jira_people as people
-from stanch.sandbox import _jira_write as write
 from stanch.sandbox._callbacks import Callback, Callbacks
-from stanch.sandbox._jira_routes import routes
-from stanch.sandbox._jira_rules import JiraRules
-from stanch.sandbox._jira_state import (
+from stanch.sandbox._jira import admin, people, write
+from stanch.sandbox._jira.routes import routes
+from stanch.sandbox._jira.rules import JiraRules
+from stanch.sandbox._jira.state import (
     BOT,
     DOING,
     DONE,
@@ -32,7 +30,7 @@ from stanch.sandbox._jira_state import (
     Person,
     Status,
 )
-from stanch.sandbox._jira_views import JiraViews
+from stanch.sandbox._jira.views import JiraViews
 from stanch.sandbox._server import Ledger, Standin
 
 __all__ = ["BOT", "DOING", "DONE", "TO_DO", "CustomField", "JiraStandin", "Person"]

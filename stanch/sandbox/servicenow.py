@@ -13,12 +13,11 @@ from typing import Any
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
 
-from stanch.sandbox import _servicenow_admin as admin
-from stanch.sandbox import _servicenow_people as people
 from stanch.sandbox._callbacks import Callback, Callbacks
 from stanch.sandbox._server import Ledger, Standin
-from stanch.sandbox._servicenow_routes import routes
-from stanch.sandbox._servicenow_state import BOT, GROUPS, PRIORITIES, TASK_TABLES, USERS, ServiceNowState
+from stanch.sandbox._servicenow import admin, people
+from stanch.sandbox._servicenow.routes import routes
+from stanch.sandbox._servicenow.state import BOT, GROUPS, PRIORITIES, TASK_TABLES, USERS, ServiceNowState
 
 __all__ = ["BOT", "GROUPS", "USERS", "ServiceNowStandin"]
 

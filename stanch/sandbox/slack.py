@@ -17,14 +17,14 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from stanch.sandbox import _slack_page
 from stanch.sandbox._server import Fault, Standin
-from stanch.sandbox._slack_api import WebApi
-from stanch.sandbox._slack_delivery import NO_ANSWER, Delivery, Forgery
-from stanch.sandbox._slack_errors import SlackError
-from stanch.sandbox._slack_link import Link
-from stanch.sandbox._slack_people import People, has_button
-from stanch.sandbox._slack_workspace import App, Channel, Person, Shown, Workspace
+from stanch.sandbox._slack import page as _slack_page
+from stanch.sandbox._slack.api import WebApi
+from stanch.sandbox._slack.delivery import NO_ANSWER, Delivery, Forgery
+from stanch.sandbox._slack.errors import SlackError
+from stanch.sandbox._slack.link import Link
+from stanch.sandbox._slack.people import People, has_button
+from stanch.sandbox._slack.workspace import App, Channel, Person, Shown, Workspace
 from stanch.shapes import is_dict
 
 __all__ = ["NO_ANSWER", "SANDBOX_APP", "App", "Channel", "Forgery", "Person", "SlackStandin"]

@@ -10,7 +10,7 @@ from stanch import contract
 from stanch.contract import CaseCommand
 from stanch.records import LeaseRow
 from stanch.records.chain import Entry
-from stanch.telling_cases import start_again
+from stanch.tickets.telling import start_again
 from stanch.web.endings import Ending, put_away_closed, take_back
 from stanch.web.problems import WebError
 from stanch.web.services import Services, now

@@ -12,7 +12,7 @@ from fastapi import APIRouter, BackgroundTasks, Request
 from stanch.errors import IntakeError
 from stanch.shapes import is_dict
 from stanch.sinks.slack import escape
-from stanch.slack_signing import Interaction, parse_interaction
+from stanch.slack.signing import Interaction, parse_interaction
 from stanch.web.services import Given, Services
 from stanch.web.slack_clicks import ACK_SECONDS, Taken, take
 from stanch.web.slack_events import hear_event

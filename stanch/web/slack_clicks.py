@@ -8,9 +8,9 @@ from typing import Any
 
 from stanch.approvals import Code
 from stanch.errors import IntakeError
-from stanch.slack_signing import KEY_ID, Button, Interaction, read_button_token
-from stanch.slack_signing import Verdict as Pressed
-from stanch.slack_views import PAGE, REVIEW, told
+from stanch.slack.signing import KEY_ID, Button, Interaction, read_button_token
+from stanch.slack.signing import Verdict as Pressed
+from stanch.slack.views import PAGE, REVIEW, told
 from stanch.web.decisions import Answer, Ballot, cast
 from stanch.web.people import sentence
 from stanch.web.services import Services, now

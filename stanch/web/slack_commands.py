@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 
 from stanch.errors import StanchError
 from stanch.sinks.slack import escape
-from stanch.slack_signing import SlashCommand, parse_command
+from stanch.slack.signing import SlashCommand, parse_command
 from stanch.web.services import Given, Services
 from stanch.web.slack_people import Account, who_is
 from stanch.web.slack_proof import proven

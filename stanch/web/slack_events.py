@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from stanch import _slack_parts as parts
+from stanch.slack import _parts as parts
 from stanch.web.services import Services
 from stanch.web.slack_home import show_home
 from stanch.web.slack_people import Account

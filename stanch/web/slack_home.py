@@ -9,9 +9,9 @@ from stanch.approvals.facts import moment
 from stanch.errors import StanchError
 from stanch.records import CaseFilter, CaseRow
 from stanch.seats import may_vote
-from stanch.slack_signing import KEY_ID, Button, button_token
-from stanch.slack_signing import Verdict as Pressed
-from stanch.slack_views import ASKED, OWN, Item, View, home
+from stanch.slack.signing import KEY_ID, Button, button_token
+from stanch.slack.signing import Verdict as Pressed
+from stanch.slack.views import ASKED, OWN, Item, View, home
 from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, who_is
 from stanch.web.slack_review import case_url, surface_of

@@ -9,7 +9,7 @@ from typing import Any
 
 from stanch.chat_surface import ChatSurface
 from stanch.errors import StanchError
-from stanch.slack_views import View, told
+from stanch.slack.views import View, told
 from stanch.web.services import Services
 
 TITLE = "Decision"

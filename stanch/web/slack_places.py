@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from stanch.errors import DependencyError
-from stanch.slack_signing import Button, Interaction
+from stanch.slack.signing import Button, Interaction
 from stanch.web.services import Services
 from stanch.web.slack_people import Who
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from stanch.errors import DependencyError
 from stanch.records import New
 from stanch.secrets import SCHEME, resolve
-from stanch.slack_signing import verify
+from stanch.slack.signing import verify
 from stanch.web.services import Services, now
 
 REPLAYS = "slack"

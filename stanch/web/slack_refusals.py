@@ -8,7 +8,7 @@ from collections import OrderedDict
 
 from stanch.errors import DependencyError
 from stanch.records.chain import Entry
-from stanch.slack_signing import Button
+from stanch.slack.signing import Button
 from stanch.web.actions import CONTROL
 from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, Who

@@ -13,8 +13,8 @@ import httpx
 from stanch.chat_surface import ChatSurface
 from stanch.errors import StanchError
 from stanch.sinks.slack import escape
-from stanch.slack_signing import Interaction
-from stanch.slack_views import told
+from stanch.slack.signing import Interaction
+from stanch.slack.views import told
 from stanch.web.services import Services
 
 SLACK_HOST = "hooks.slack.com"

@@ -13,9 +13,9 @@ from stanch.chat_surface import ChatSurface, View
 from stanch.contract import ApprovalView
 from stanch.errors import StanchError
 from stanch.ports import ChatPort
-from stanch.slack_signing import KEY_ID, Button, Interaction, button_token
-from stanch.slack_signing import Verdict as Pressed
-from stanch.slack_views import PAGE, REASON, VERDICT, request_pages, review, told
+from stanch.slack.signing import KEY_ID, Button, Interaction, button_token
+from stanch.slack.signing import Verdict as Pressed
+from stanch.slack.views import PAGE, REASON, VERDICT, request_pages, review, told
 from stanch.web.decisions import Answer, Ballot, Fate, cast
 from stanch.web.looking import pending
 from stanch.web.people import sentence, shown_name

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from stanch.chat_surface import Acknowledge, ChatSurface, Heard, Line, LineState
 from stanch.errors import StanchError
 from stanch.shapes import is_dict
-from stanch.slack_signing import read_command, read_interaction
+from stanch.slack.signing import read_command, read_interaction
 from stanch.web.services import Services
 from stanch.web.slack_clicks import ACK_SECONDS, take
 from stanch.web.slack_commands import answer

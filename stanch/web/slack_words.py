@@ -11,7 +11,7 @@ from stanch.approvals.facts import moment
 from stanch.durations import parse_duration
 from stanch.records.chain import Entry
 from stanch.routing import People
-from stanch.slack_signing import SlashCommand
+from stanch.slack.signing import SlashCommand
 from stanch.snoozing import LONGEST, SNOOZED, silent_until
 from stanch.web.actions import halt
 from stanch.web.api_control import SCOPE

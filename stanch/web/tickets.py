@@ -8,10 +8,10 @@ from fastapi import APIRouter, Request
 from temporalio.service import RPCError
 
 from stanch.errors import ConnectorError
-from stanch.following import News, Tracker, look
 from stanch.intake.signatures import dummy_check, unauthorized
 from stanch.ports import TicketEvent
-from stanch.telling_cases import follow_later, tell
+from stanch.tickets.following import News, Tracker, look
+from stanch.tickets.telling import follow_later, tell
 from stanch.web.problems import unreachable
 from stanch.web.services import Given, Services
 from stanch.web.temporal import reaching

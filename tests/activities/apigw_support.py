@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from activities import _apigw_point
-from activities._apigw_point import GatewayPoint
+from activities._apigw import point as _apigw_point
+from activities._apigw.point import GatewayPoint
 from activities.api_gateway import CONNECTOR
 from stanch.leases import Applied, BlockSpec, KeySpec, Lease, LeaseSpec, Principal, target_of
-from stanch.sandbox._apigw_seed import SeededApi, seed_api
-from stanch.sandbox._aws_seed import client
+from stanch.sandbox._apigw.seed import SeededApi, seed_api
+from stanch.sandbox._aws.seed import client
 from stanch.sandbox.apigw import ApiGatewayStandin, Request
 
 UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=4)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from activities.aws_waf import CONNECTOR, AwsWaf
-from stanch.sandbox._aws_seed import client, web_acl
+from stanch.sandbox._aws.seed import client, web_acl
 from stanch.sandbox.aws import AwsStandin
 
 COMMON = "AWSManagedRulesCommonRuleSet"

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import pytest
 
-from activities._servicenow_settings import pysnow_installed
+from activities._servicenow.settings import pysnow_installed
 from activities.servicenow import CONNECTOR, ServiceNowTickets
 from stanch.sandbox.servicenow import ServiceNowStandin
 

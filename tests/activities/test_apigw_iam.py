@@ -13,9 +13,9 @@ from urllib.parse import unquote
 import pytest
 from apigw_support import Seed, Town, denied, disabled, kept_out, lease, out_of_plan
 
-from activities._apigw_changes import Asked
-from activities._apigw_contract import make_parts
-from activities._apigw_contract_file import Contract
+from activities._apigw.changes import Asked
+from activities._apigw.contract import make_parts
+from activities._apigw.contract_file import Contract
 from stanch.leases import BlockSpec, Lease
 from stanch.sandbox.apigw import ApiGatewayStandin
 

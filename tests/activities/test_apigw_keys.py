@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from apigw_support import UNTIL, Seed, Town, disabled, kept_out, lease, out_of_plan
 
-from activities._apigw_notes import PREFIX
+from activities._apigw.notes import PREFIX
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.leases import BlockSpec, KeySpec, Lease, Principal, SuspendSpec
 from stanch.ports import Mismatch

@@ -9,11 +9,11 @@ import pytest
 from apigw_support import lease
 from aws_support import boto
 
-from activities._apigw_changes import Asked
-from activities._apigw_point import GatewayPoint
+from activities._apigw.changes import Asked
+from activities._apigw.point import GatewayPoint
 from activities.api_gateway import CONNECTOR
 from stanch.leases import BlockSpec, Lease
-from stanch.sandbox._apigw_seed import rest_api
+from stanch.sandbox._apigw.seed import rest_api
 from stanch.sandbox.aws import AwsStandin
 
 HOST = "api.example.com"

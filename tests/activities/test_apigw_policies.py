@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities import _probes
-from activities._apigw_places import Place
-from activities._apigw_statements import OPEN, Policy, compiled, note_of
+from activities._apigw.places import Place
+from activities._apigw.statements import OPEN, Policy, compiled, note_of
 from stanch.errors import Rejected, RetrySafe, Uncertain
 from stanch.leases import BlockSpec, Principal
 from stanch.ports import Mismatch
-from stanch.sandbox._apigw_statements import permits
+from stanch.sandbox._apigw.statements import permits
 from stanch.sandbox._server import Fault
 from stanch.sandbox.apigw import ApiGatewayStandin, answer_with
 

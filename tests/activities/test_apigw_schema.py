@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities._apigw_contract_file import contract_of
-from activities._apigw_schema import Draft4
+from activities._apigw.contract_file import contract_of
+from activities._apigw.schema import Draft4
 from stanch.errors import Rejected
 
 DOCUMENT = {"components": {"schemas": {"A": {"$ref": "#/components/schemas/A"}, "T": {"type": "string"}}}}

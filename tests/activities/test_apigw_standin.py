@@ -11,8 +11,8 @@ import pytest
 from apigw_support import Seed, Town
 from botocore.exceptions import ClientError
 
-from stanch.sandbox import _apigw_protocol as protocol
-from stanch.sandbox._apigw_traffic import Buckets
+from stanch.sandbox._apigw import protocol
+from stanch.sandbox._apigw.traffic import Buckets
 from stanch.sandbox.apigw import ApiGatewayStandin
 
 

@@ -12,10 +12,10 @@ from aws_support import BAD_INPUTS, COMMON, HOST, Customer, customer
 from moto.server import ThreadedMotoServer
 
 from activities._aws import LockConflict, NotThere
-from activities._waf_rules import Group, Mode, own_rule, prefix_for
+from activities._waf.rules import Group, Mode, own_rule, prefix_for
 from activities.aws_waf import CONNECTOR
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
-from stanch.sandbox._aws_seed import client, web_acl
+from stanch.sandbox._aws.seed import client, web_acl
 from stanch.sandbox._server import Fault
 from stanch.sandbox.aws import DENIED, EXPIRED, INTERNAL, LOCKED, THROTTLED, AwsStandin, answer_with
 

@@ -11,7 +11,7 @@ import pytest
 from aws_support import COMMON, Customer, boto, customer, managed_rule
 from botocore.exceptions import ClientError
 
-from stanch.sandbox._aws_seed import web_acl
+from stanch.sandbox._aws.seed import web_acl
 from stanch.sandbox.aws import AwsStandin, Seen
 
 

@@ -143,7 +143,7 @@ def test_the_peer_counts_where_blocks_compare_the_peer(glue: Glue, write: Write)
 
 
 def test_five_hundred_blocks_read_the_log_once(glue: Glue, write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
-    from activities import _envoy_crowd
+    from activities._envoy import crowd as _envoy_crowd
 
     reads: list[int] = []
     plain = _envoy_crowd.read_log

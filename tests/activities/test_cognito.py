@@ -16,7 +16,7 @@ from activities.cognito import CONNECTORS
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.leases import BlockSpec, Lease, SuspendSpec, target_of
 from stanch.ports import Mismatch
-from stanch.sandbox._aws_seed import PASSWORD
+from stanch.sandbox._aws.seed import PASSWORD
 from stanch.sandbox._server import Fault
 from stanch.sandbox.aws import DENIED, AwsStandin, Seeded, answer_with
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from edge import FOREIGN, HOST, USERS_GET, Edge, edge, lease, make_edge, stack, targets, until
 
-from activities._envoy_policy import compile_policy
+from activities._envoy.policy import compile_policy
 from activities.envoy import EnvoyPoint, build
 from stanch.errors import Rejected, RetrySafe, Uncertain
 from stanch.leases import BlockSpec, Principal, target_of

@@ -10,7 +10,7 @@ import pytest
 from edge import FOREIGN, HOST, USERS_GET, Edge, edge, lease, stack, targets
 from glue import Glue
 
-from activities._envoy_join import collapse, expand
+from activities._envoy.join import collapse, expand
 from activities.points import reconcile
 from stanch.leases import BlockSpec, MemberSpec, Principal, target_of
 from stanch.ports import Reconciled

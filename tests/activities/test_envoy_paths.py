@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities._envoy_paths import host_regex, path_regex
-from activities._envoy_policy import Dialect, Hops, canary_value, compile_policy, parse_name, policy_name
+from activities._envoy.paths import host_regex, path_regex
+from activities._envoy.policy import Dialect, Hops, canary_value, compile_policy, parse_name, policy_name
 from activities._probe_paths import beside, filled
 from stanch.errors import ConfigError, Rejected
 from stanch.leases import BlockSpec

@@ -14,7 +14,7 @@ import pytest
 from edge import HOST, USERS_GET, Edge, edge, stack
 
 from activities._access_log import Redactor, read_log
-from activities._envoy_traffic import Judge
+from activities._envoy.traffic import Judge
 from activities.envoy import EnvoyPoint, build
 from stanch.estimating import Truth
 from stanch.leases import BlockSpec, Principal

@@ -150,7 +150,7 @@ def test_a_state_without_a_way_is_rejected(cloud: JiraStandin) -> None:
 def test_a_configured_transition_wins(cloud: JiraStandin) -> None:
     from dataclasses import replace
 
-    from stanch.sandbox import _jira_state as data
+    from stanch.sandbox._jira import state as data
 
     cancel = replace(data.RESOLVE, id="61", name="Cancel")
     cloud.state.workflow = {**cloud.state.workflow, data.TO_DO.id: (cancel, data.RESOLVE)}
@@ -165,7 +165,7 @@ def test_a_configured_transition_wins(cloud: JiraStandin) -> None:
 def test_required_transition_fields_come_from_configuration(cloud: JiraStandin) -> None:
     from dataclasses import replace
 
-    from stanch.sandbox import _jira_state as data
+    from stanch.sandbox._jira import state as data
 
     needs = replace(data.RESOLVE, requires=("resolution",))
     cloud.state.workflow = {**cloud.state.workflow, data.TO_DO.id: (needs,)}

@@ -15,11 +15,11 @@ from raw_server import Answer, RawServer, http
 from ticket_support import KEY, draft
 
 from activities import jira as connector
-from activities._jira_doctor import takes
-from activities._jira_screens import ScreenField
-from activities._jira_shapes import example, shaped
-from activities._ticket_common import ATTACHMENT_LIMIT
-from activities._ticket_evidence import evidence_file
+from activities._jira.doctor import takes
+from activities._jira.screens import ScreenField
+from activities._jira.shapes import example, shaped
+from activities._ticket.common import ATTACHMENT_LIMIT
+from activities._ticket.evidence import evidence_file
 from stanch.errors import Rejected
 from stanch.ports import TicketPort
 from stanch.sandbox.jira import CustomField, JiraStandin

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ticket_support import HOSTILE
 
-from activities._jira_text import adf, holds, label, wiki
-from activities._servicenow_text import journal
-from stanch.sandbox import _jira_adf
+from activities._jira.text import adf, holds, label, wiki
+from activities._servicenow.text import journal
+from stanch.sandbox._jira import adf as _jira_adf
 
 FRAGMENTS = st.sampled_from(
     ["{noformat}", "{ noformat }", "{/noformat}", "{NoFormat:title=x}", "{", "}", "[~", "[", "~", "code", "[code]", "]"]

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities import _mail_line
+from activities._mail import line as _mail_line
 from activities.mail import Mail, build
 from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.mailing import Letter, is_address

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from activities._edge_gateway import Block
 from activities._edge_rules import Entries, seal, sealed_target
-from activities._envoy_policy import canary_value, policy_name
-from activities._nginx_rules import compile_block, generation_of, parse, render
+from activities._envoy.policy import canary_value, policy_name
+from activities._nginx.rules import compile_block, generation_of, parse, render
 from stanch.errors import Rejected
 from stanch.leases import BlockSpec, Principal, target_of
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from edge import HOST, USERS_GET, Edge, edge, lease, stack
 
-from activities._envoy_policy import compile_policy
+from activities._envoy.policy import compile_policy
 from activities._probes import expect_actor_blocked, expect_blocked, expect_healthy, expect_unblocked
 from activities.envoy import EnvoyPoint, build
 from stanch.leases import BlockSpec, Principal, target_of

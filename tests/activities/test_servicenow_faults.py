@@ -11,7 +11,7 @@ from servicenow_support import PASSWORD, TRANSPORTS, Connect, through
 from spec_contract import SERVICENOW, obeying
 from ticket_support import FAULT_IDS, FAULTS, HOSTILE, draft, exception_texts, http_date
 
-from activities._servicenow_query import equals
+from activities._servicenow.query import equals
 from activities.servicenow import ServiceNowTickets
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import TicketState

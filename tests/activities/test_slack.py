@@ -15,12 +15,12 @@ from typing import Any
 
 import pytest
 
-from activities._slack_outcomes import retry_after
+from activities._slack.outcomes import retry_after
 from activities.slack import CONNECTOR, Slack
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import ChatPort, Message, Posted
 from stanch.sandbox._server import Fault
-from stanch.sandbox._slack_workspace import SCOPES
+from stanch.sandbox._slack.workspace import SCOPES
 from stanch.sandbox.slack import SANDBOX_APP, Channel, Person, SlackStandin
 
 News = Callable[[str], list[dict[str, Any]]]

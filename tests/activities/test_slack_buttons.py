@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stanch.errors import IntakeError
-from stanch.slack_signing import Button, Verdict, button_token, read_button_token
+from stanch.slack.signing import Button, Verdict, button_token, read_button_token
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 KEYS = {"k1": "first secret", "k2": "second secret"}

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from activities._slack_cards import Card, card
+from activities._slack.cards import Card, card
 from stanch.errors import Rejected
 from stanch.ports import Message
-from stanch.sandbox._slack_blocks import elements, mistakes
+from stanch.sandbox._slack.blocks import elements, mistakes
 
 APPROVE = ("Approve", "stanch.approve", "token-a", "primary")
 DENY = ("Deny", "stanch.deny", "token-d", "danger")

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stanch.errors import IntakeError
-from stanch.slack_signing import parse_interaction
+from stanch.slack.signing import parse_interaction
 
 CLICK: dict[str, Any] = {
     "type": "block_actions",

@@ -12,7 +12,7 @@ import pytest
 from activities.slack import CONNECTOR
 from stanch.chat_surface import Acknowledge, ChatSurface, Heard, Line
 from stanch.sandbox._server import Fault
-from stanch.sandbox._slack_workspace import App
+from stanch.sandbox._slack.workspace import App
 from stanch.sandbox.slack import Person, SlackStandin
 
 APP = App(token="xoxb-1", signing_secret="s", team_id="T0HOME", app_token="xapp-1")

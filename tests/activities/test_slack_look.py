@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities._slack_cards import card
+from activities._slack.cards import card
 from stanch.ports import Message
 from stanch.sinks.slack_look import LENGTH, look_of
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities._slack_pace import Pace, Turn
+from activities._slack.pace import Pace, Turn
 from activities.slack import Slack, build
 from stanch.errors import RetrySafe
 from stanch.ports import Message, Posted

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from slack_sdk.signature import SignatureVerifier
 
 from stanch.errors import IntakeError
-from stanch.slack_signing import sign, verify
+from stanch.slack.signing import sign, verify
 
 VECTORS = json.loads((Path(__file__).parents[1] / "data/slack/slack-signature-vectors.json").read_text())
 SECRET = VECTORS["signing_secret"]

@@ -22,10 +22,10 @@ from starlette.routing import Route
 
 from stanch.errors import IntakeError
 from stanch.sandbox._server import Standin
-from stanch.sandbox._slack_delivery import Delivered
-from stanch.sandbox._slack_workspace import Shown
+from stanch.sandbox._slack.delivery import Delivered
+from stanch.sandbox._slack.workspace import Shown
 from stanch.sandbox.slack import SANDBOX_APP, Channel, Forgery, Person, SlackStandin
-from stanch.slack_signing import Interaction, parse_interaction, verify
+from stanch.slack.signing import Interaction, parse_interaction, verify
 
 EXAMPLES = json.loads((Path(__file__).parents[1] / "data/slack/slack-method-examples.json").read_text())["methods"]
 MODAL = {

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from activities import _slack_surface
+from activities._slack import surface as _slack_surface
 from activities.slack import CONNECTOR, Slack
 from stanch.errors import AuthBlocked, ConfigError, Rejected, RetrySafe
-from stanch.sandbox._slack_workspace import App
+from stanch.sandbox._slack.workspace import App
 from stanch.sandbox.slack import Channel, Person, SlackStandin
 
 APP = App(token="xoxb-1", signing_secret="s", team_id="T0HOME", app_token="xapp-1", enterprise_id="E0ORG")

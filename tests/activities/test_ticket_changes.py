@@ -11,8 +11,8 @@ from servicenow_support import PASSWORD
 from servicenow_support import connect as connect_now
 from ticket_support import draft
 
-from activities import _servicenow_changes
-from activities._jira_changes import plain
+from activities._jira.changes import plain
+from activities._servicenow import changes as _servicenow_changes
 from activities.board import BoardTickets
 from stanch.errors import Gone
 from stanch.ports import TicketState

@@ -12,7 +12,7 @@ import pytest
 from ticket_samples import GOLDEN, NAMES, context, sample, stored, ticket, trackers
 from ticket_support import HOSTILE
 
-from stanch.sandbox import _jira_adf
+from stanch.sandbox._jira import adf as _jira_adf
 from stanch.sinks.cutting import units
 from stanch.texts import shipped
 from stanch.texts.plans import PlanText

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from glue import CASE, EPISODE, Glue
 
-from activities import _ticket_reconcile, _ticket_rounds
+from activities._ticket import reconcile as _ticket_reconcile
+from activities._ticket import rounds as _ticket_rounds
 from stanch.errors import Gone, Rejected, RetrySafe
 from stanch.leases import BlockSpec, Lease, LeaseState
 from stanch.ports import Ticket, TicketEvent, TicketNote, TicketState
@@ -80,7 +81,7 @@ class Round:
         coroutine.close()
         self.told.append(given.get("news") or given.get("hint"))
         if "news" in given:
-            from stanch.telling_cases import remember
+            from stanch.tickets.telling import remember
 
             remember(self.glue.records, given["news"])
         return True

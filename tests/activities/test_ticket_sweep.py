@@ -18,7 +18,7 @@ from ticket_support import KEY, draft
 
 from activities import tickets
 from activities._run import perform
-from activities._ticket_duplicates import sweep_doubtful
+from activities._ticket.duplicates import sweep_doubtful
 from stanch.errors import Uncertain
 from stanch.ports import Swept, TicketState
 from stanch.sandbox._server import Fault

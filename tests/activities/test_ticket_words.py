@@ -14,7 +14,7 @@ from activities import tickets
 from activities._run import perform
 from activities._texts import MAX_EVIDENCE, render
 from stanch.records import FindingRow
-from stanch.sandbox import _jira_adf
+from stanch.sandbox._jira import adf as _jira_adf
 from stanch.sandbox.jira import JiraStandin
 from stanch.texts import Texts, shipped
 from stanch.views import ApiView, FindingView, RouteView

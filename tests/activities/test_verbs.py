@@ -23,7 +23,7 @@ from stanch.sandbox._server import Fault
 from stanch.sandbox.jira import JiraStandin
 from stanch.sandbox.servicenow import ServiceNowStandin
 from stanch.sandbox.slack import SANDBOX_APP, Channel, Person, SlackStandin
-from stanch.slack_signing import KEY_ID, Verdict, read_button_token
+from stanch.slack.signing import KEY_ID, Verdict, read_button_token
 from stanch.views import ApiView, FindingView, OwnerView, RouteView, TicketTarget
 
 FINDING = FindingView(

@@ -10,9 +10,9 @@ import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from activities._aws import make_client
-from activities._waf_acl import carried, unknown_members
-from activities._waf_config import AclsConfig
-from stanch.sandbox._aws_shapes import members, service
+from activities._waf.acl import carried, unknown_members
+from activities._waf.config import AclsConfig
+from stanch.sandbox._aws.shapes import members, service
 
 KINDS = ("WebACL", "RuleGroup", "IPSet")
 # Read and never written: who, what it weighs, and what AWS works out by itself.

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from waf_support import block, lease, limit
 
-from activities._waf_cost import rated, references, weight
-from activities._waf_entry import Dialect, Entry, compile_lease, tag_of
-from activities._waf_plan import Plan, plan
-from activities._waf_register import Held, list_rules, read_list
-from activities._waf_shelf import Limits
-from activities._waf_standing import Group, Standing
-from activities._waf_write import _resolved
+from activities._waf.cost import rated, references, weight
+from activities._waf.entry import Dialect, Entry, compile_lease, tag_of
+from activities._waf.plan import Plan, plan
+from activities._waf.register import Held, list_rules, read_list
+from activities._waf.shelf import Limits
+from activities._waf.standing import Group, Standing
+from activities._waf.write import _resolved
 from stanch.leases import Lease
 
 NOW = datetime.now(UTC)

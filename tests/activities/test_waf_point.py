@@ -12,7 +12,7 @@ import pytest
 from aws_support import HOST, boto
 from waf_support import Bed, ask, bed, block, lease, limit
 
-from activities._waf_store import WafStore
+from activities._waf.store import WafStore
 from stanch.errors import AuthBlocked, Rejected, RetrySafe, StanchError, Uncertain
 from stanch.leases import Lease, Principal, SuspendSpec
 from stanch.ports import Mismatch

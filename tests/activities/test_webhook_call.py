@@ -12,9 +12,9 @@ import pytest
 from glue import Glue, job
 from raw_server import RawServer
 
-from activities import _webhook_send
 from activities._run import perform
-from activities._webhook_device import WebhookDevice
+from activities._webhook import send as _webhook_send
+from activities._webhook.device import WebhookDevice
 from activities.webhook import IMPLEMENTATIONS, build
 from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Refused, Rejected, RetrySafe, Uncertain
 from stanch.sandbox._server import Fault

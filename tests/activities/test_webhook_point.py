@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from activities._webhook_point import WebhookPoint
+from activities._webhook.point import WebhookPoint
 from activities.webhook_point import build
 from stanch.errors import ConfigError, RetrySafe
 from stanch.leases import BlockSpec, Lease, Principal, target_of

@@ -12,7 +12,7 @@ from aws_support import HOST, Customer, boto, customer
 from activities.aws_waf_point import CONNECTOR, WafPoint
 from stanch.leases import BlockSpec, Lease, LeaseSpec, LimitSpec, target_of
 from stanch.ports import Mismatch, Reconciled
-from stanch.sandbox._aws_edge import AwsEdge
+from stanch.sandbox._aws.edge import AwsEdge
 from stanch.sandbox.aws import AwsStandin
 
 SECRET = "k" * 20

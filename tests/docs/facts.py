@@ -81,8 +81,8 @@ def _model(annotation: Any) -> tuple[type[BaseModel], str] | None:
 def connector_models() -> dict[str, type[BaseModel]]:
     """The model of each kind's section in stanch.toml."""
     import activities
-    from activities._servicenow_settings import ServiceNowSettings
-    from activities._jira_settings import JiraSettings  # isort: skip
+    from activities._servicenow.settings import ServiceNowSettings
+    from activities._jira.settings import JiraSettings  # isort: skip
 
     found: dict[str, type[BaseModel]] = {"jira": JiraSettings, "servicenow": ServiceNowSettings}
     for info in pkgutil.iter_modules(activities.__path__):

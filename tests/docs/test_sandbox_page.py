@@ -9,8 +9,8 @@ import facts
 import pytest
 
 from stanch.sandbox._faults import NAMED, Faults
-from stanch.sandbox._jira_people import ACTS as JIRA_ACTS
-from stanch.sandbox._servicenow_people import ACTS as SERVICENOW_ACTS
+from stanch.sandbox._jira.people import ACTS as JIRA_ACTS
+from stanch.sandbox._servicenow.people import ACTS as SERVICENOW_ACTS
 from stanch.sandbox.jira import JiraStandin
 from stanch.sandbox.servicenow import ServiceNowStandin
 

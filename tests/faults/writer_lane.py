@@ -20,7 +20,7 @@ from stanch import contract
 from stanch.keys import Keys
 from stanch.leases import BlockSpec, Lease, LeaseState, Principal, SuspendSpec, target_of
 from stanch.records import LeaseRow, Records
-from stanch.sandbox._aws_seed import client as aws_client
+from stanch.sandbox._aws.seed import client as aws_client
 from stanch.sandbox.stack import Stack
 from stanch.settings import Settings
 from stanch.wire_points import EnforcementInput, Release

@@ -18,12 +18,12 @@ import pytest
 import web_support
 from web_support import Edge, FakeChat, FixedPolicy, Rules, eventually, finding, fixed_policy
 
-from activities._slack_cards import Card, card
+from activities._slack.cards import Card, card
 from stanch.contract import CASE_WORKFLOW, REPORT, CaseInput, FindingReport, queue
 from stanch.ports import Message
 from stanch.routing import load_routes
 from stanch.sinks.slack_look import look_of
-from stanch.slack_signing import Button, Verdict, button_token, sign
+from stanch.slack.signing import Button, Verdict, button_token, sign
 from stanch.views import ApiView, FindingView
 
 SIGNING = "a-signing-secret-of-slack"

@@ -195,14 +195,14 @@ def nothing(*_: Any, **__: Any) -> None:
 
 
 ROWS: dict[str, tuple[Attack, Off]] = {
-    "forged": (forged_signature, off(BLIND, "stanch.slack_signing.hmac")),
-    "kept": (kept_click, off(timedelta(days=1), "stanch.slack_signing.WINDOW")),
+    "forged": (forged_signature, off(BLIND, "stanch.slack.signing.hmac")),
+    "kept": (kept_click, off(timedelta(days=1), "stanch.slack.signing.WINDOW")),
     "captured": (captured_click, no_replay_memory),
     "outsider": (outsider, off(nothing, "stanch.approvals.judge._person")),
     "api": (outsider_by_api, off(nothing, "stanch.approvals.judge._person")),
     "guest": (guest, off(nothing, "stanch.web.slack._foreign", "stanch.web.slack_people._foreign")),
     "own": (own_request, off(lambda *_: (), "stanch.interpreter.requests._excluded")),
-    "edited": (edited_card, off(BLIND, "stanch._slack_buttons.hmac")),
+    "edited": (edited_card, off(BLIND, "stanch.slack._buttons.hmac")),
     "old": (old_card, off(nothing, "stanch.approvals.judge._seen")),
     "stolen": (stolen_account, no_seats),
     "removed": (removed_approver, off(lambda *_: Seat(), "stanch.web.decisions.seat_of")),

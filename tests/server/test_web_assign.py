@@ -18,7 +18,7 @@ from stanch.cli import case as case_cli
 from stanch.ports import ChatUser, Check, Message, Posted
 from stanch.records import Reassignment
 from stanch.sandbox.temporal import EmbeddedTemporal
-from stanch.slack_signing import sign
+from stanch.slack.signing import sign
 
 SIGNING = "a-signing-secret-of-slack"
 SLACK = {"kind": "slack", "signing_secrets": [SIGNING], "team_id": "T0HOME"}

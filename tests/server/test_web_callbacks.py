@@ -24,7 +24,7 @@ from stanch.ports import ChatUser, Check, Ticket, TicketDraft, TicketEvent, Tick
 from stanch.records import TicketView
 from stanch.sandbox._server import Standin
 from stanch.sandbox.temporal import EmbeddedTemporal
-from stanch.slack_signing import Button, Verdict, button_token, sign
+from stanch.slack.signing import Button, Verdict, button_token, sign
 from stanch.web.slack_reply import allowed
 
 SIGNING = "a-signing-secret-of-slack"

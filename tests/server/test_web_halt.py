@@ -17,7 +17,7 @@ from activities.slack import CONNECTOR
 from stanch.cli import decide
 from stanch.guards import Attempt, GuardState, Stop, check, load_guards
 from stanch.leases import BlockSpec
-from stanch.sandbox._slack_workspace import App
+from stanch.sandbox._slack.workspace import App
 from stanch.sandbox.slack import Channel, Person, SlackStandin
 from stanch.sandbox.temporal import EmbeddedTemporal
 

@@ -11,7 +11,7 @@ from web_support import SECRET, Edge, eventually, finding
 
 from activities.slack import CONNECTOR
 from stanch.sandbox._server import Fault
-from stanch.sandbox._slack_workspace import App, Shown
+from stanch.sandbox._slack.workspace import App, Shown
 from stanch.sandbox.slack import Channel, Person, SlackStandin
 from stanch.sandbox.temporal import EmbeddedTemporal
 

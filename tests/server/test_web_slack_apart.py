@@ -16,10 +16,10 @@ from web_support import Ports, fixed_policy
 from activities.slack import CONNECTOR
 from stanch.keys import Keys
 from stanch.records import Records
-from stanch.sandbox._slack_workspace import App
+from stanch.sandbox._slack.workspace import App
 from stanch.sandbox.slack import Person, SlackStandin
 from stanch.settings import Settings
-from stanch.slack_signing import Button, Interaction, Verdict, button_token, read_command
+from stanch.slack.signing import Button, Interaction, Verdict, button_token, read_command
 from stanch.web import slack_refusals
 from stanch.web.app import Services, create_app
 from stanch.web.slack_clicks import Taken, take

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from stanch.assigning import assigned, moved_on
 from stanch.cases import CaseState, TicketRef, summary_of
 from stanch.contract import CaseCommand, Resolved, TicketChange
 from stanch.records import Entry, Records
+from stanch.tickets.assigning import assigned, moved_on
 from stanch.views import FindingView, OwnerView, RouteView
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from stanch.following import Tracker, look
 from stanch.ports import Ticket, TicketEvent, TicketState
 from stanch.records import Records
 from stanch.routing import People
 from stanch.routing._directory import Directory
+from stanch.tickets.following import Tracker, look
 
 
 class Port:

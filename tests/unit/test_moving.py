@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from stanch import moving
-from stanch.assigning import assigned
 from stanch.cases import CaseState, TicketRef
 from stanch.contract import CaseCommand, Resolved, TicketChange
 from stanch.interpreter.messages import ActionFailed, RunAction
+from stanch.tickets import moving
+from stanch.tickets.assigning import assigned
 from stanch.views import FindingView, OwnerView, RouteView
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)

@@ -18,7 +18,7 @@ from standardwebhooks import Webhook
 
 from stanch.errors import IntakeError
 from stanch.intake.proofs import Scheme, Terms
-from stanch.slack_signing import verify as verify_interaction
+from stanch.slack.signing import verify as verify_interaction
 
 VARIANTS = 5000
 SLOW_VARIANTS = 500

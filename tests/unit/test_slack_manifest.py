@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stanch.cli.slack import app
-from stanch.slack_manifest import manifest, scopes_of
+from stanch.slack.manifest import manifest, scopes_of
 
 ROOT = Path(__file__).parents[2]
 # What Slack says each method needs (docs.slack.dev); views.* and auth.test need none.

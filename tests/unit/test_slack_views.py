@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from stanch.approvals import ApprovalRequest, Need
 from stanch.playbooks.model import ApproveWords
-from stanch.sandbox._slack_blocks import home_mistakes, view_mistakes
+from stanch.sandbox._slack.blocks import home_mistakes, view_mistakes
 from stanch.sinks.text import clean
-from stanch.slack_views import ASKED, Item, home, request_pages, review, told
+from stanch.slack.views import ASKED, Item, home, request_pages, review, told
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 words = st.text(min_size=1, max_size=60)

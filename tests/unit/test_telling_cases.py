@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
-from stanch import telling_cases
 from stanch.contract import TicketChange
-from stanch.following import News
 from stanch.records import Records, TicketView
 from stanch.records.suppressions import Suppression
-from stanch.telling_cases import tell
+from stanch.tickets import telling as telling_cases
+from stanch.tickets.following import News
+from stanch.tickets.telling import tell
 
 NOW = datetime.now(UTC)
 

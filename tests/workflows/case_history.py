@@ -14,10 +14,10 @@ from stanch import contract
 from stanch.approvals import ApprovalRequest
 from stanch.catalog import catalog
 from stanch.contract import ActionCall, ApprovalCall, Decision, FindingReport, Resolved, TicketChange
-from stanch.moves import PURPOSE
-from stanch.moving import MOVE
 from stanch.playbooks.examples import Moment
 from stanch.simulate import Report, Setting, simulate
+from stanch.tickets.moves import PURPOSE
+from stanch.tickets.moving import MOVE
 
 BESIDE = (PURPOSE, "assigned")
 

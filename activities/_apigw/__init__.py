@@ -1,0 +1,1 @@
+"""How API Gateway is read and changed."""

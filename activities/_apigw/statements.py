@@ -1,0 +1,204 @@
+"""Blocks as Deny statements of an API's resource policy; pure, and foreign statements are kept as they are."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Self, cast
+
+from activities._apigw.places import Place
+from activities._user_note import Note
+from stanch.errors import Rejected
+from stanch.leases import BlockSpec, Lease
+from stanch.ports import Owned
+from stanch.shapes import is_dict, is_list
+
+Statement = dict[str, Any]
+OPEN = "Stanch1Open"
+MOST_LETTERS = 8192
+_SID = re.compile(r"Stanch1T(?P<target>[0-9a-f]{1,64})U(?P<until>\d{1,11})C(?P<case>(?:[0-9a-f]{2})*)(?P<probe>P?)")
+_SEGMENT = re.compile(r"[A-Za-z0-9._\-]+|\{[^{}/]+\}")
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A resource policy, taken apart. `rest` is what the document has beside its statements."""
+
+    rest: Mapping[str, Any]
+    statements: tuple[Statement, ...]
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """As API Gateway gives it, which is escaped once more than it was written.
+
+        Raises:
+            Rejected: it is no policy document, so it cannot be carried over.
+        """
+        if not text:
+            return cls({"Version": "2012-10-17"}, ())
+        try:
+            document = json.loads(text if text.lstrip().startswith('{"') else json.loads(f'"{text}"'))
+            given = document.pop("Statement")
+            return cls(document, tuple(given) if is_list(given) else (cast("Statement", given),))
+        except (ValueError, KeyError, AttributeError):
+            raise Rejected("the resource policy cannot be read, so it is not changed", code="V073") from None
+
+    @property
+    def foreign(self) -> list[Statement]:
+        return [one for one in self.statements if not _ours(one)]
+
+    @property
+    def owned(self) -> dict[str, Note]:
+        """What stands for us, by target."""
+        notes = [note_of(one) for one in self.statements]
+        return {note.target: note for note in notes if note is not None}
+
+    def with_blocks(self, blocks: Mapping[str, Sequence[Statement]], *, without: set[str]) -> Policy:
+        """The same with these blocks put in or renewed, and those targets taken out.
+
+        A policy that only denies lets nobody in, so an API that had none also gets a statement of ours that allows;
+        it goes with our last block, unless somebody has come to rely on it.
+        """
+        ours = [one for one in self.statements if (note := note_of(one)) and note.target not in {*blocks, *without}]
+        ours += [one for given in blocks.values() for one in given]
+        allows = any(one.get("Effect") == "Allow" for one in self.foreign)
+        opened = any(one.get("Sid") == OPEN for one in self.statements)
+        opens = bool(ours) if not self.foreign else opened and not allows
+        return Policy(self.rest, (*self.foreign, *([_open()] if opens else []), *ours))
+
+    def __str__(self) -> str:
+        """The document to be written, "" for none.
+
+        Raises:
+            Rejected: V074, it is longer than API Gateway takes.
+        """
+        if not self.statements:
+            return ""
+        text = json.dumps({**self.rest, "Statement": list(self.statements)}, separators=(",", ":"))
+        if len(text) > MOST_LETTERS:
+            hint = "lift a block, use a wider one, or block at the WAF"
+            raise Rejected(f"the resource policy would be longer than {MOST_LETTERS} letters", code="V074", hint=hint)
+        return text
+
+    def same(self, other: Policy) -> bool:
+        return _canonical(self.statements) == _canonical(other.statements)
+
+    def stands_as(self, wanted: Policy) -> bool:
+        """True where the same blocks are in it and as many foreign statements, however AWS spells them."""
+        return self.owned == wanted.owned and len(self.foreign) == len(wanted.foreign)
+
+    def digest(self) -> str:
+        """Of our own statements only."""
+        return hashlib.sha256(_canonical([one for one in self.statements if _ours(one)]).encode()).hexdigest()
+
+
+def owned_of(policy: Policy, place: Place) -> list[Owned]:
+    return [
+        Owned(f"policy/{place.api}/{note.target}", note.case_id, datetime.fromtimestamp(note.until, UTC), note.target)
+        for note in policy.owned.values()
+    ]
+
+
+def compiled(lease: Lease, place: Place, *, canary: str, paths: Sequence[str]) -> list[Statement]:
+    """The statements that deny what a lease names, and its probe on the same endpoint.
+
+    Args:
+        lease: the block.
+        place: the stage that serves its host.
+        canary: what the probe sends as its Referer; a resource policy can compare no other header but the user agent.
+        paths: of the API's resources, to see that no other one is hit.
+
+    Raises:
+        Rejected: V072, a resource policy cannot say it, or would deny more.
+    """
+    spec = lease.spec
+    if not isinstance(spec, BlockSpec) or (spec.principal is not None and not spec.principal.empty):
+        message = "a resource policy knows addresses, paths and methods only"
+        raise Rejected(message, code="V072", hint="name an address or an API key, or block it at the WAF or gateway")
+    resources = _resources(spec, place, paths)
+    if not spec.ips:
+        return [_deny(lease, resources, {})]
+    try:
+        networks = [str(ipaddress.ip_network(ip, strict=False)) for ip in spec.ips]
+    except ValueError:
+        raise Rejected("an address to block is not an IP address or CIDR block") from None
+    statements = [_deny(lease, resources, {"IpAddress": {"aws:SourceIp": networks}})]
+    if canary:
+        statements.append(_deny(lease, resources, {"StringEquals": {"aws:Referer": canary}}, probe="P"))
+    return statements
+
+
+def note_of(statement: Statement) -> Note | None:
+    """Case, end and target, from the statement's id alone."""
+    found = _SID.fullmatch(str(statement.get("Sid", "")))
+    if found is None:
+        return None
+    case = bytes.fromhex(found["case"]).decode("ascii", "replace")
+    return Note(case, int(found["until"]), found["target"])
+
+
+def _ours(statement: Statement) -> bool:
+    return is_dict(statement) and (statement.get("Sid") == OPEN or note_of(statement) is not None)
+
+
+def _deny(lease: Lease, resources: list[str], condition: Mapping[str, Any], *, probe: str = "") -> Statement:
+    note = Note.of(lease)
+    sid = f"Stanch1T{note.target}U{note.until}C{note.case_id[:64].encode().hex()}{probe}"
+    base = {"Sid": sid, "Effect": "Deny", "Principal": "*", "Action": "execute-api:Invoke", "Resource": resources}
+    return base | ({"Condition": dict(condition)} if condition else {})
+
+
+def _open() -> Statement:
+    allow = {"Sid": OPEN, "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke"}
+    return allow | {"Resource": ["execute-api:/*"]}
+
+
+def _resources(spec: BlockSpec, place: Place, paths: Sequence[str]) -> list[str]:
+    methods = sorted({method.upper() for method in spec.methods}) or ["*"]
+    if any(not re.fullmatch(r"[A-Z]{1,10}|\*", method) for method in methods):
+        raise Rejected("a method to block is not one of HTTP", code="V072")
+    return [f"execute-api:/{place.stage}/{method}/{glob}" for method in methods for glob in _globs(spec.path, paths)]
+
+
+def _globs(path: str, paths: Sequence[str]) -> list[str]:
+    """Patterns of a resource policy; their `*` runs over slashes, so what lies deeper must not exist."""
+    if path == "/**":
+        return ["*"]
+    subtree = path.endswith("/**")
+    segments = path.removesuffix("/**").strip("/").split("/")
+    if path == "/" or not all(_SEGMENT.fullmatch(segment) for segment in segments):
+        raise Rejected("a resource policy cannot match this path", code="V072", hint="block it at the WAF or gateway")
+    glob = "/".join("*" if segment.startswith("{") else segment for segment in segments)
+    if "*" in glob and not subtree:
+        _refuse_deeper(glob, segments, paths)
+    return [glob, f"{glob}/*"] if subtree else [glob, f"{glob}/"]
+
+
+def _refuse_deeper(glob: str, segments: Sequence[str], paths: Sequence[str]) -> None:
+    matches = re.compile(re.escape(glob).replace(r"\*", ".+"))
+    for other in paths:
+        shown = re.sub(r"\{[^{}]*\+\}", "x/x/x/x/x/x/x/x", other.strip("/"))
+        shown = re.sub(r"\{[^{}]*\}", "x", shown)
+        same = len(shown.split("/")) == len(segments)
+        if not same and matches.fullmatch(shown):
+            message = f"a resource policy would deny {other} as well: its * runs over slashes"
+            raise Rejected(message, code="V072", hint="block one literal path, a whole subtree, or at the WAF")
+
+
+def _canonical(statements: Sequence[Statement]) -> str:
+    """Without the account and API that AWS writes into resources; one item and a list of it are the same."""
+    text = json.dumps([_plain(one) for one in statements], sort_keys=True)
+    return re.sub(r"arn:aws[\w-]*:execute-api:[^:\"]*:\d*:[a-z0-9]+/", "execute-api:/", text)
+
+
+def _plain(value: Any) -> Any:
+    if is_list(value):
+        return _plain(value[0]) if len(value) == 1 else [_plain(item) for item in value]
+    if is_dict(value):
+        return "*" if value == {"AWS": "*"} else {name: _plain(item) for name, item in value.items()}
+    return value

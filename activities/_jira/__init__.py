@@ -1,0 +1,1 @@
+"""How the Jira connector talks to Jira."""

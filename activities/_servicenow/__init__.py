@@ -1,0 +1,1 @@
+"""How the ServiceNow connector talks to ServiceNow."""

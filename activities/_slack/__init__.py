@@ -1,0 +1,1 @@
+"""How the Slack connector talks to Slack."""

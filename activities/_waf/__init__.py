@@ -1,0 +1,1 @@
+"""How AWS WAF is read, planned and written."""

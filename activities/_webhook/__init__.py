@@ -1,0 +1,1 @@
+"""How a device that no connector knows is asked."""

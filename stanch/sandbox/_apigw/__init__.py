@@ -1,0 +1,1 @@
+"""The stand-in of API Gateway, part by part."""

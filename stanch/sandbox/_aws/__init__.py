@@ -1,0 +1,1 @@
+"""The stand-in of AWS, part by part."""

@@ -1,0 +1,1 @@
+"""What Slack sends and what it is shown, read and written strictly; no network."""
