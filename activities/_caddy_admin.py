@@ -13,7 +13,7 @@ from typing import Any
 
 import h11
 
-from activities._edge_rules import Changed
+from activities._edge.rules import Changed
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 
 ADDRESS = re.compile(r"unix//[!-~]{1,107}|(?:127\.[0-9.]{5,11}|localhost|\[::1\]):[0-9]{1,5}")

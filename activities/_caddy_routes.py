@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from activities._caddy_admin import CaddyAdmin
-from activities._edge_gateway import Block
-from activities._edge_rules import Entries, Entry
+from activities._edge.gateway import Block
+from activities._edge.rules import Entries, Entry
 from activities._envoy.paths import DECODED_TEXT, host_body, loose, path_regex
 from activities._envoy.policy import CANARY_HEADER, PREFIX, Hops, methods_of, networks_of
 from activities._jwt_text import claim_patterns, claims_named

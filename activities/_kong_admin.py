@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
-from activities._edge_rules import Entries, Entry
+from activities._edge.rules import Entries, Entry
 from activities._envoy.policy import PREFIX, parse_name
 from activities._rest import Rest, path_of
 from stanch.errors import Gone, Rejected

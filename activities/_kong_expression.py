@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from activities._edge_gateway import Block
-from activities._edge_rules import Entry
+from activities._edge.gateway import Block
+from activities._edge.rules import Entry
 from activities._envoy.paths import ESCAPED_SLASHES, host_body, path_regex
 from activities._envoy.policy import CANARY_HEADER, methods_of, networks_of
 from activities._jwt_text import claim_patterns, claims_named

@@ -14,8 +14,8 @@ from pydantic import Field
 from activities._access_log import Line, read_log
 from activities._caddy_admin import ADDRESS, CaddyAdmin
 from activities._caddy_routes import BLOCK_HEADER, CaddyRoutes, compile_block
-from activities._edge_gateway import EdgeSection, Gateway
-from activities._edge_point import EdgePoint
+from activities._edge.gateway import EdgeSection, Gateway
+from activities._edge.point import EdgePoint
 from activities._envoy.paths import DECODED_TEXT
 from activities._envoy.policy import Hops
 from activities._section import read_section

@@ -12,8 +12,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from activities._access_log import Line, read_log
 from activities._addresses import https_address
-from activities._edge_gateway import EdgeSection, Gateway
-from activities._edge_point import EdgePoint
+from activities._edge.gateway import EdgeSection, Gateway
+from activities._edge.point import EdgePoint
 from activities._envoy.paths import ESCAPED_SLASHES
 from activities._envoy.policy import PREFIX
 from activities._kong_admin import KongRoutes

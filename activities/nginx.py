@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from activities._edge_gateway import EdgeSection, Gateway
-from activities._edge_point import EdgePoint
+from activities._edge.gateway import EdgeSection, Gateway
+from activities._edge.point import EdgePoint
 from activities._envoy.paths import DECODED_TEXT
 from activities._nginx import doctor as _nginx_doctor
 from activities._nginx.file import NginxRules

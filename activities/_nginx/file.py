@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from activities._edge_rules import Entries
+from activities._edge.rules import Entries
 from activities._http import http_client
 from activities._nginx.rules import GENERATION_HEADER, GENERATION_STATUS, generation_of, parse, render
 from activities._own_file import locked, replace

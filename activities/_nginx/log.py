@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from activities._access_log import Line, LogView, newest_first, parse_line, read_log
-from activities._edge_rules import sealed_target, target_in
+from activities._edge.rules import sealed_target, target_in
 
 _LIMIT = 64 << 20
 _ZONES = timedelta(hours=26)  # nginx writes its own local time, which may not be ours

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from urllib.parse import unquote
 
-from activities._edge_gateway import Block
-from activities._edge_rules import Entries, Entry
+from activities._edge.gateway import Block
+from activities._edge.rules import Entries, Entry
 from activities._envoy.paths import DECODED_BYTES, host_body, loose, path_regex
 from activities._envoy.policy import CANARY_HEADER, methods_of, networks_of
 from activities._jwt_text import claim_patterns, claims_named

@@ -14,7 +14,7 @@ from real_gateways import Bench, caddy_bench, needs_caddy, shop
 
 from activities import _probes
 from activities._caddy_admin import CaddyAdmin
-from activities._edge_rules import Changed
+from activities._edge.rules import Changed
 from activities.caddy import build, parse_line
 from stanch.errors import ConfigError, Rejected, RetrySafe
 from stanch.leases import BlockSpec, target_of

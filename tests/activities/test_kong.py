@@ -10,7 +10,7 @@ from edge import HOST, USERS_GET, lease, targets
 from real_gateways import Bench, kong_bench, shop
 
 from activities import _probes
-from activities._edge_gateway import Block
+from activities._edge.gateway import Block
 from activities._kong_expression import compile_block
 from activities.kong import build, parse_line
 from stanch.errors import AuthBlocked, ConfigError, Rejected, RetrySafe, StanchError, Uncertain

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities._edge_gateway import Block
-from activities._edge_rules import Entries, seal, sealed_target
+from activities._edge.gateway import Block
+from activities._edge.rules import Entries, seal, sealed_target
 from activities._envoy.policy import canary_value, policy_name
 from activities._nginx.rules import compile_block, generation_of, parse, render
 from stanch.errors import Rejected

@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from itertools import islice
 from typing import TypeVar
 
-from activities import _edge_traffic
 from activities._access_log import Line, LogView, Redactor
-from activities._edge_gateway import Block, EdgeSection, Gateway
-from activities._edge_rules import (
+from activities._edge import traffic as _edge_traffic
+from activities._edge.gateway import Block, EdgeSection, Gateway
+from activities._edge.rules import (
     Changed,
     Entries,
     Entry,

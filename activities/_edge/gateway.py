@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from activities._access_log import LogView
-from activities._edge_rules import Entry, Rules
+from activities._edge.rules import Entry, Rules
 from activities._envoy.paths import Spelling
 from stanch.leases import BlockSpec
 from stanch.ports import Check

@@ -1,0 +1,1 @@
+"""What gateways that are written by file or admin interface have in common."""
