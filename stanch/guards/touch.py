@@ -97,7 +97,7 @@ def _block(spec: BlockSpec | LimitSpec) -> dict[str, list[str]]:
         "address": list(spec.ips),
         "user": _given(who.user_id),
         "client": _given(who.client_id),
-        "token": _tokens(who),
+        "token": [*_tokens(who), *(one.sha256 for one in (who.header, who.cookie) if one is not None)],
     }
 
 
