@@ -140,7 +140,7 @@ def _block(spec: BlockSpec | LimitSpec | MemberSpec) -> dict[str, list[str]]:
         "user": _given(who.user_id),
         "client": _given(who.client_id),
         "client key": _given(who.api_key),
-        "token": _tokens(who),
+        "token": [*_tokens(who), *(one.sha256 for one in (who.header, who.cookie) if one is not None)],
         "claim": list((who.jwt_claims or {}).values()),
     }
 

@@ -18,6 +18,8 @@ from stanch.records import LeaseRow
 from stanch.sandbox.aws import AwsStandin
 from stanch.wire_points import Reconcile, ReconcileReply
 
+WHO = Principal.model_validate({"header": {"name": "x-api-key", "sha256": "ab" * 32}})
+
 
 @pytest.fixture(scope="module")
 def aws() -> Iterator[AwsStandin]:
@@ -41,11 +43,10 @@ def put(glue: Glue, *leases: Lease) -> ReconcileReply:
 
 
 def test_who_makes_room_reads_it_in_the_ledger(glue: Glue) -> None:
-    low = lease(
-        block("/low/{id}"), "low", severity="low", case_id="case-low", source="own", playbook="contain_attacker"
-    )
+    base = {"source": "own", "playbook": "contain_attacker"}
+    low = lease(block("/low/{id}", principal=WHO), "low", severity="low", case_id="case-low", **base)
     others = [
-        lease(block(f"/{word}/{{id}}"), word, severity="high", case_id=CASE, source="own", playbook="contain_attacker")
+        lease(block(f"/{word}/{{id}}", principal=WHO), word, severity="high", case_id=CASE, **base)
         for word in ("one", "two")
     ]
     glue.records.put_lease(LeaseRow(lease=low, state=LeaseState.HELD, updated=datetime.now(UTC)))
@@ -60,8 +61,7 @@ def test_who_makes_room_reads_it_in_the_ledger(glue: Glue) -> None:
 
 def test_a_point_that_compares_no_headers_is_not_asked_to(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
     point = glue.world.connector("point", "edge")
-    who = Principal.model_validate({"header": {"name": "x-api-key", "sha256": "ab" * 32}})
-    narrow = lease(block("/a", principal=who), case_id=CASE, source="own", playbook="contain_attacker")
+    narrow = lease(block("/a", principal=WHO), case_id=CASE, source="own", playbook="contain_attacker")
     monkeypatch.setattr(type(point), "expresses", frozenset())
     assert [result[1:3] for result in put(glue, narrow).results] == [(False, "L016")]
     assert point.list_owned() == []
@@ -71,7 +71,10 @@ def test_a_point_that_compares_no_headers_is_not_asked_to(glue: Glue, monkeypatc
 
 def test_what_is_overdue_is_lifted_from_the_state_of_aws_alone(glue: Glue) -> None:
     base = {"case_id": CASE, "source": "own", "playbook": "contain_attacker"}
-    short = [lease(block("/a"), hours=1, **base), lease(block("/a", ips=("192.0.2.7",)), hours=1, **base)]
+    short = [
+        lease(block("/a", principal=WHO), hours=1, **base),
+        lease(block("/a", ips=("192.0.2.7",)), hours=1, **base),
+    ]
     long = lease(block("/a", ips=("192.0.2.8",)), hours=3, **base)
     put(glue, *short, long)
     late = _reaping.overdue(_reaping.owned_at(glue.world, "edge"), datetime.now(UTC) + timedelta(hours=2))
