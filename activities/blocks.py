@@ -155,7 +155,7 @@ def lease_of(world: World, job: Job, params: Any) -> Lease:
         source=scene.source,
         approval=job.call.approval,
         requested_by=scene.requested_by or "stanch",
-        severity=scene.finding.severity if scene.finding else "",
+        severity=scene.severity,
     )
 
 
