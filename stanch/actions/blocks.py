@@ -126,6 +126,7 @@ _WAF = (
     *("wafv2:GetRuleGroup", "wafv2:ListRuleGroups", "wafv2:CreateRuleGroup", "wafv2:UpdateRuleGroup"),
     *("wafv2:GetIPSet", "wafv2:ListIPSets", "wafv2:CreateIPSet", "wafv2:UpdateIPSet", "wafv2:DeleteIPSet"),
     *("wafv2:GetWebACL", "wafv2:ListWebACLs", "wafv2:UpdateWebACL", "wafv2:CheckCapacity"),
+    "wafv2:GetSampledRequests",  # guards look at traffic right before the call
 )
 _PERMISSIONS = MappingProxyType(
     {
