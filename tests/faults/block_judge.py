@@ -24,16 +24,24 @@ class Change:
 
 @dataclass(frozen=True)
 class Claim:
-    """One holder's request. `held` is when it was told that the block stands, `released` when it gave it back."""
+    """One holder's request.
+
+    Args:
+        held: when it was told that the block stands.
+        released: when it gave it back.
+        kept: until when a freeze kept the block where it was, whatever its end.
+    """
 
     target: str
     expires: datetime
     held: datetime | None = None
     released: datetime | None = None
+    kept: datetime | None = None
 
     @property
     def end(self) -> datetime:
-        return min(self.expires, self.released or self.expires)
+        wanted = min(self.expires, self.released or self.expires)
+        return max(wanted, self.kept or wanted)
 
 
 @dataclass(frozen=True)
