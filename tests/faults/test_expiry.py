@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -17,13 +18,13 @@ import pytest_asyncio
 
 from stanch.leases import Lease, LeaseState
 from tests.faults.block_judge import Figures
-from tests.faults.writer_lane import WriterLane
+from tests.faults.writer_lane import PATIENCE, WriterLane
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 MANY = {"edge": 100, "users": 10}
-ENDS = (1.0, 2.5)  # minutes from now in which they end, or of a machine on which a block takes longer than PACE
-PACE = 3.0
-BETWEEN = 15.0
+ENDS = (60.0, 150.0)  # seconds from now in which they end
+LIVES = (7.5, 22.5)  # seconds that a worker serves before it is killed
+PACE = 10.0  # seconds that a block of each point may take; where it is more, all times are as many times longer
 ENDED, NO_TIME_LEFT, FROZEN = LeaseState.EXPIRED, "G132", "G102"
 
 
@@ -38,7 +39,7 @@ async def lane(tmp_path: Path) -> AsyncIterator[WriterLane]:
 
 
 async def slowness(lane: WriterLane) -> float:
-    """How many times as long as on a machine of our own a block takes here; at least 1."""
+    """How many times longer than PACE a block takes here; at least 1."""
     begun = time.monotonic()
     for point in MANY:
         lease = lane.lease(f"pace-{point}", point=point)
@@ -49,17 +50,18 @@ async def slowness(lane: WriterLane) -> float:
     return max(1.0, (time.monotonic() - begun) / PACE)
 
 
-async def kill_often(lane: WriterLane, dice: random.Random, over: asyncio.Event) -> int:
-    """Kill the worker every few seconds until told that it is over; how often it was."""
-    count = 0
-    while True:
-        try:
-            async with asyncio.timeout(dice.uniform(0.5, 1.5) * BETWEEN):
-                await over.wait()
-            return count
-        except TimeoutError:
-            os.kill(int((lane.folder / "worker.pid").read_text(encoding="utf-8")), signal.SIGKILL)
-            count += 1
+async def kill_often(lane: WriterLane, slow: float, over: asyncio.Event) -> int:
+    """Kill each worker a few seconds after it has begun to serve, until told that it is over; how often it was."""
+    dice, count, before = random.Random(11), 0, 0
+    while not over.is_set():
+        if lane.workers > before:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(slow * dice.uniform(*LIVES)):
+                    await over.wait()
+            before, count = lane.workers, count + 1
+            os.kill(lane.worker, signal.SIGKILL)
+        await asyncio.sleep(0.1)
+    return count
 
 
 async def held_then_over(lane: WriterLane, leases: Sequence[Lease]) -> Counter[str]:
@@ -70,24 +72,23 @@ async def held_then_over(lane: WriterLane, leases: Sequence[Lease]) -> Counter[s
         found[lane.state(lease)] += 1
     for lease in leases:
         left = (lease.expires_at - datetime.now(UTC)).total_seconds()
-        await lane.until(lease, ENDED, LeaseState.REFUSED, seconds=max(left, 0) + 300)
+        await lane.until(lease, ENDED, LeaseState.REFUSED, seconds=max(left, 0) + PATIENCE)
     return found
 
 
 async def test_every_block_ends_within_a_minute_of_its_end(lane: WriterLane) -> None:
     theirs, dice, slow = lane.foreign(), random.Random(7), await slowness(lane)
-    first, last = (60 * slow * minutes for minutes in ENDS)
     leases = [
-        lane.lease(f"{point[0]}{number}", point=point, seconds=dice.uniform(first, last))
+        lane.lease(f"{point[0]}{number}", point=point, seconds=slow * dice.uniform(*ENDS))
         for point, count in MANY.items()
         for number in range(count)
     ]
     over = asyncio.Event()
-    killing = asyncio.create_task(kill_often(lane, random.Random(11), over))
+    killing = asyncio.create_task(kill_often(lane, slow, over))
     await asyncio.gather(*(lane.ask(lease) for lease in leases))
     found = await held_then_over(lane, leases)
     over.set()
-    kills, figures = await killing, lane.figures(theirs)
+    kills, figures = await killing, lane.figures(theirs, slow=slow)
     print(f"{len(leases)} leases, {dict(found)}, {kills} kills, {slow:.1f} times as slow: {figures}")
     assert kills >= 4
     assert found.keys() <= {LeaseState.HELD, ENDED, NO_TIME_LEFT}, "the only no is that its time was over"
@@ -113,6 +114,6 @@ async def test_a_freeze_keeps_a_block_past_its_end_and_its_end_lets_it_go(lane: 
     lane.records.resume("all")
     for lease in leases:
         await lane.until(lease, ENDED)
-    figures = lane.figures(theirs)
+    figures = lane.figures(theirs, slow=slow)
     print(f"lifted at most {figures.worst:.1f} s after the freeze had ended")
     assert figures == Figures(0, 0, 0, 0, 0, worst=figures.worst)

@@ -157,6 +157,16 @@ class WriterLane:
 
     # -- dying ------------------------------------------------------------------------------------------------------
 
+    @property
+    def workers(self) -> int:
+        """How many have begun to serve so far."""
+        return (self.folder / "worker.log").read_text(encoding="utf-8").count("worker ready")
+
+    @property
+    def worker(self) -> int:
+        """The process that serves, or is about to."""
+        return int((self.folder / "worker.pid").read_text(encoding="utf-8"))
+
     def arm(self, moment: Mapping[str, Any]) -> None:
         draft = self.folder / "order.new"
         draft.write_text(json.dumps(dict(moment)), encoding="utf-8")
@@ -245,11 +255,16 @@ class WriterLane:
                 if words[0] == "point" and words[-1] == "intent":
                     yield Intent(line.time, lease.target, words[1])
 
-    def figures(self, foreign: Mapping[str, object]) -> Figures:
-        """By the judge, from everything that the vendors and the ledger know; `foreign` is as it was at the start."""
+    def figures(self, foreign: Mapping[str, object], *, slow: float = 1.0) -> Figures:
+        """By the judge, from everything that the vendors and the ledger know.
+
+        Args:
+            foreign: what others own, as it was at the start.
+            slow: how many times longer than a minute a lift may take on this machine.
+        """
         changes = [*self._changes, *self._user_changes()]
         claims, intents = list(self.claims.values()), list(self._intents())
-        return judge(changes, claims, intents, foreign=(foreign, self.foreign()), now=datetime.now(UTC))
+        return judge(changes, claims, intents, foreign=(foreign, self.foreign()), now=datetime.now(UTC), slow=slow)
 
 
 def _policies(node: Any) -> dict[str, Any]:
