@@ -19,6 +19,7 @@ LONG = os.environ.get("STANCH_PROFILE") == "long"
 POINTS = ("edge", "users") if LONG else ("users",)  # the crash matrix kills the gateway's writer, too
 OVER = (LeaseState.LIFTED, LeaseState.EXPIRED)
 MOST = 3  # of one call in one attempt; the gateway is asked again and again until it has loaded a file
+SHORT, LONG_LIFE = 10.0, 3600.0  # seconds
 WRITES = {"edge": "file.write", "users": "AdminDisableUser"}
 
 
@@ -32,10 +33,16 @@ async def lane(tmp_path: Path) -> AsyncIterator[WriterLane]:
         await made.stop()
 
 
-async def through(lane: WriterLane, name: str, point: str, moment: dict[str, Any] | None = None) -> None:
-    """One block from its request to its end; it ends by itself where its lift is to be hit, else by its holder."""
+async def through(
+    lane: WriterLane, name: str, point: str, moment: dict[str, Any] | None = None, *, seconds: float = SHORT
+) -> None:
+    """One block from its request to its end; it ends by itself where its lift is to be hit, else by its holder.
+
+    Args:
+        seconds: the life of one that ends by itself.
+    """
     expiring = moment is not None and moment["verb"] == "lift"
-    lease = lane.lease(name, point=point, seconds=10 if expiring else 600)
+    lease = lane.lease(name, point=point, seconds=seconds if expiring else LONG_LIFE)
     if moment is not None:
         lane.arm({**moment, "lease": name})
     await lane.ask(lease)
@@ -65,12 +72,14 @@ def expected(moment: dict[str, Any]) -> bool:
 
 async def killed(lane: WriterLane, point: str) -> tuple[int, list[str]]:
     """Every moment of a point, one after the other; how many there were, and what was not hit or never ended."""
+    begun = time.monotonic()
     await through(lane, f"plain-{point}", point)
+    seconds = max(SHORT, 2 * (time.monotonic() - begun))  # or a slow machine has not placed it when its time is over
     wrong, todo = list[str](), chosen(point, moments(lane, f"plain-{point}"))
     for number, moment in enumerate(todo):
         before, begun = len(lane.fired), time.monotonic()
         try:
-            await through(lane, f"k{number}-{point}", point, moment)
+            await through(lane, f"k{number}-{point}", point, moment, seconds=seconds)
         except AssertionError as error:
             wrong.append(f"{moment}: {error}")
         hit = len(lane.fired) > before
