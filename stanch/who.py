@@ -34,9 +34,10 @@ class Who(Principal):
 
     model_config = ConfigDict(extra="allow")
 
-    header: CredentialWords | None = None
-    cookie: CredentialWords | None = None
-    body: BodyWords | None = None
+    # Frozen, so a narrower type is safe; the settings of a model do not tell pyright so.
+    header: CredentialWords | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    cookie: CredentialWords | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
+    body: BodyWords | None = None  # pyright: ignore[reportIncompatibleVariableOverride]
 
     @model_validator(mode="after")
     def _clear(self, info: ValidationInfo) -> Who:

@@ -1,4 +1,4 @@
-"""Principals in playbooks: a misspelt word is a mistake at load and at run, and what was asked for before still ends."""
+"""Principals in playbooks: a misspelt word is a mistake at load and at run, and what was asked before still ends."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ def test_what_was_asked_for_before_is_lifted_as_it_was_understood(glue: Glue, wh
 
 def test_a_stored_lease_with_words_of_another_release_can_be_read() -> None:
     spec = spec_of(catalog()["block.scope"].params.model_validate(params_of("block.scope", {"user_id": "u1"})))
-    assert type(getattr(spec, "principal")) is Principal
+    assert isinstance(spec, BlockSpec)
+    assert type(spec.principal) is Principal
     stored = {"lease_id": "l", "case_id": "c", "episode": "e", "step": "s", "point": "edge", "target": target_of(spec)}
     stored |= {"expires_at": "2026-01-01T00:00:00Z", "spec": spec.model_dump(mode="json")}
     stored["spec"]["principal"]["device_id"] = "d1"
