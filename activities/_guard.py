@@ -24,6 +24,7 @@ from stanch.guards.touch import REMOVES
 from stanch.leases import ApprovalProof, Lease, MemberSpec, target_of, verb_of
 from stanch.records import Budget
 from stanch.seats import active, still
+from stanch.who import STANDING
 
 HOUR = timedelta(hours=1)
 
@@ -116,7 +117,7 @@ def _covers_lease(request: ApprovalRequest, lease: Lease) -> bool:
         spec = catalog().get(action)
         if spec is None or not spec.leased or action in REMOVES:
             continue
-        wanted = spec.params.model_validate(params)
+        wanted = spec.params.model_validate(params, context=STANDING)
         if target_of(spec_of(wanted)) == lease.target and left <= ttl_of(wanted):
             return True
     return False

@@ -50,6 +50,7 @@ from stanch.leases import (
 from stanch.ports import PointPort
 from stanch.ports_traffic import Counts
 from stanch.records import LeaseRow
+from stanch.who import STANDING
 from stanch.wire_points import EnforcementInput, Release
 
 USERS = "user:"
@@ -107,8 +108,8 @@ def _methods(params: Scope | Rate | ObserveParams) -> tuple[str, ...]:
     return tuple(sorted({method.upper() for method in methods}))
 
 
-def _principal(params: Scope | Rate | ObserveParams) -> Principal | None:
-    return params.principal if params.principal and not params.principal.empty else None
+def _principal(params: Scope | Rate | ObserveParams | EstimateParams) -> Principal | None:
+    return params.principal.principal if params.principal else None
 
 
 def ttl_of(params: Any) -> timedelta:
@@ -214,7 +215,7 @@ def _lease_taken(world: World, job: Job, params: Lift) -> Lease:
         return row.lease
     from stanch.catalog import catalog
 
-    taken = catalog()[str(subject["action"])].params.model_validate(subject["params"])
+    taken = catalog()[str(subject["action"])].params.model_validate(subject["params"], context=STANDING)
     outputs: Mapping[str, Any] = subject["outputs"]
     spec = spec_of(taken)
     scene = job.scene
@@ -237,11 +238,11 @@ def _lease_taken(world: World, job: Job, params: Lift) -> Lease:
 def _estimate(world: World, job: Job, params: EstimateParams) -> Estimated:
     methods = (params.method.upper(),) if params.method else ()
     spec = BlockSpec(
-        host=params.host, path=params.path, methods=methods, principal=params.principal, ips=tuple(params.ips)
+        host=params.host, path=params.path, methods=methods, principal=_principal(params), ips=tuple(params.ips)
     )
     point: PointPort = world.connector("point", point_of(world, spec, params.at))
     found = point.estimate(spec, window=params.window)
-    nobody = bool(spec.ips) and (spec.principal is None or spec.principal.empty)
+    nobody = bool(spec.ips) and spec.principal is None
     return Estimated(
         requests=found.requests,
         clients=found.clients,

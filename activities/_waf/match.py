@@ -74,6 +74,8 @@ def principal(who: Principal | None, reading: Reading, *, path: str) -> list[Sta
     """
     if who is None:
         return []
+    if who.api_key:
+        raise Rejected("AWS WAF cannot tell API keys apart by their id", hint="name the key by `header`, or its point")
     if who.token_hash and not who.token_id:
         raise Rejected(
             "AWS WAF cannot compare the token hash of a finding, which is keyed or covers only part of a header",
