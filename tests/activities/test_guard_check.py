@@ -303,6 +303,19 @@ def test_high_impact_needs_two_people_or_a_new_sign_in(glue: Glue) -> None:
     assert code_of(lambda: act(glue, "user.sign_out", {}, **{**once, "approval": stepped_up})) == ""
 
 
+@pytest.mark.parametrize("step_up", [False, True])
+def test_of_two_who_weigh_enough_one_who_left_since_is_too_light(glue: Glue, step_up: bool) -> None:
+    """Who of them had signed in again is not in the proof: it may be who has left."""
+    line = "{name: Eva L.}"
+    glue.change_policy("routes.yaml", "  teams:\n", f"    user:eva: {line}\n  teams:\n")
+    needs = (Need(from_=("user:tom", "user:eva"), label="user:tom or user:eva"),)
+    both = approved("user.sign_out", {"user_id": "mallory"}, "user:tom", "user:eva", high_impact=True, needs=needs)
+    both["approval"] = both["approval"].model_copy(update={"step_up": step_up})
+    assert code_of(lambda: act(glue, "user.sign_out", {}, **both)) == ""
+    glue.change_policy("routes.yaml", line, "{name: Eva L., active: false}")
+    assert code_of(lambda: act(glue, "user.sign_out", {}, **both)) == "A204"
+
+
 # -- consent for a lease -----------------------------------------------------------------------------------------------
 
 USERS = BlockSpec(host=HOST, path="/users/{id}")
