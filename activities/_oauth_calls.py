@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -15,6 +18,15 @@ from stanch.ports import Check
 
 MAX_ANSWER = 65536
 _DENIED = ("invalid_client", "unauthorized_client")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; the body may hold anything, so it is never shown."""
+
+    status_code: int
+    headers: Mapping[str, str]
+    body: bytes | None = field(repr=False)
 
 
 class RevocationEndpoint:
@@ -50,8 +62,8 @@ class RevocationEndpoint:
             raise Rejected("the token is of another issuer", code="V046", hint="name its provider with `at`")
         ends = token.ends
         told = {"live_until": ends.isoformat() if ends else ""}
-        if self._introspect and not self._active(token):
-            return {**told, "proof": "introspection: it was not active any more", "sent": "false"}
+        # "Not active" is also what a server says of a token that this client may not see, so it is sent nevertheless.
+        before = self._active(token) if self._introspect else False
         call = Call(system=self.name, action="revoke the token", write=True)
         answer = self._post(self._revoke, token, call)
         if answer.status_code != 200:
@@ -61,6 +73,8 @@ class RevocationEndpoint:
         if self._active(token):
             message = f"{self.name} took the revocation and says that the token is still active"
             raise Uncertain(message, code="V045", retry_after=5.0, hint="block it at the gateway; look at the server")
+        if not before:
+            return {**told, "proof": "introspection: not active before and after: dead already, or not shown to us"}
         return {**told, "proof": "introspection: active before, not active after"}
 
     def sign_out(self, user_id: str) -> Mapping[str, str]:
@@ -93,23 +107,35 @@ class RevocationEndpoint:
             raise unusable(call)
         return bool(found["active"])
 
-    def _post(self, address: str, token: Token, call: Call) -> requests.Response:
+    def _post(self, address: str, token: Token, call: Call) -> Answer:
         form, headers = self._auth.proof(address)
         form |= {"token": token.text} | ({"token_type_hint": self._hint} if self._hint else {})
         try:
             with requests.Session() as session:
                 session.trust_env = False
-                return session.post(
+                answer = session.post(
                     address,
                     data=form,
-                    headers={"Accept": "application/json", **headers},
+                    headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
                     timeout=self._timeout,
                     allow_redirects=False,
+                    stream=True,
                 )
+                return Answer(answer.status_code, answer.headers, self._body(answer))
         except requests.RequestException as error:
             raise no_answer(call, error) from None
 
-    def _refusal(self, answer: requests.Response, call: Call) -> Exception:
+    def _body(self, answer: requests.Response) -> bytes | None:
+        """None where it is too large, or comes too slowly: neither says anything."""
+        end = time.monotonic() + self._timeout[1]
+        body = b""
+        for piece in answer.iter_content(1):  # byte by byte: a larger read waits for all of it, however slowly it comes
+            body += piece
+            if len(body) > MAX_ANSWER or time.monotonic() > end:
+                return None
+        return body
+
+    def _refusal(self, answer: Answer, call: Call) -> Exception:
         """RFC 6749 5.2 says who is to blame in the body; its texts are the server's and go nowhere."""
         said = str(_object(answer).get("error", "")) if answer.status_code in (400, 401) else ""
         if said in _DENIED:
@@ -120,11 +146,9 @@ class RevocationEndpoint:
         return status_error(call, answer.status_code, headers=answer.headers)
 
 
-def _object(answer: requests.Response) -> dict[str, Any]:
-    if len(answer.content) > MAX_ANSWER:
-        return {}
+def _object(answer: Answer) -> dict[str, Any]:
     try:
-        found: Any = answer.json()
+        found: Any = json.loads(answer.body or b"")
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -118,6 +118,21 @@ def ttl_of(params: Any) -> timedelta:
     return min(ttl, timedelta(seconds=MAX_TTL_SECONDS))
 
 
+def end_of(params: Any, since: datetime) -> datetime:
+    """When a hold that was asked for then ends.
+
+    Raises:
+        Rejected: L020, what it was for is over already.
+    """
+    end, until = since + ttl_of(params), getattr(params, "until", None)
+    if until is not None:
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)
+        if until <= datetime.now(UTC):
+            raise Rejected("`until` is over, so there is nothing to hold", code="L020", hint="ask for it with `when`")
+        end = min(end, until)
+    return end.astimezone(UTC).replace(microsecond=0)
+
+
 def point_of(world: World, spec: LeaseSpec, at: str) -> str:
     """The point that serves what the specification is about."""
     if isinstance(spec, MemberSpec):
@@ -148,7 +163,7 @@ def lease_of(world: World, job: Job, params: Any) -> Lease:
         point=point_of(world, spec, getattr(params, "at", "")),
         target=target_of(spec),
         spec=spec,
-        expires_at=(job.since + ttl_of(params)).astimezone(UTC).replace(microsecond=0),
+        expires_at=end_of(params, job.since),
         playbook=scene.playbook,
         plan_digest=scene.plan_digest,
         mode=scene.mode,

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stanch.departures import departed
+from stanch.devices import declared
 from stanch.errors import ConfigError, StanchError
 from stanch.guards import GuardPolicy, load_guards
 from stanch.intake.config import Sources, load_sources
@@ -213,8 +214,13 @@ class PolicyStore:
         guards, sources = folder / "guards.yaml", folder / "sources.yaml"
         routes = load_route_files({str(path): _needed(path) for path in route_files(folder / "routes.yaml")})
         _needed(sources)
-        people = routes.people.names
-        playbooks = PlaybookSet.load(settings.playbooks_dir, inputs=inputs, templates=texts.names, people=people)
+        playbooks = PlaybookSet.load(
+            settings.playbooks_dir,
+            inputs=inputs,
+            templates=texts.names,
+            people=routes.people.names,
+            devices=declared(settings.webhooks),
+        )
         return PolicySnapshot(
             routes=routes,
             playbooks=playbooks,

@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment beats the file; there is no other source."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, _file())
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file_of_settings())
 
     @property
     def url_of_records(self) -> str:
@@ -133,7 +133,8 @@ class Settings(BaseSettings):
         return next((entry for name, entry in self.inventory.items() if fnmatch.fnmatchcase(host, name)), None)
 
 
-def _file() -> Path:
+def file_of_settings() -> Path:
+    """Where this process's settings are, whether or not the file is there."""
     return Path(os.environ.get(FILE_VARIABLE, "stanch.toml"))
 
 
@@ -144,8 +145,8 @@ def load_settings() -> Settings:
         ConfigError: C010 (not TOML), C011 (a value is wrong or a name unknown), C012 (no such file); with the place
             and never with a value, since values may be secrets.
     """
-    path = _file()
-    if FILE_VARIABLE in os.environ and not path.is_file():
+    path = file_of_settings()
+    if FILE_VARIABLE in os.environ and not path.isfile_of_settings():
         raise ConfigError(f"{path} does not exist", code="C012", hint=f"{FILE_VARIABLE} names the file")
     unknown = _unknown_variables()
     if unknown:
@@ -190,7 +191,7 @@ def _problem(item: Any) -> Problem:
     where = origin_of(path)
     # A validator's own words may quote the value; pydantic's name the type only.
     text = "not a valid value" if item["type"] == "value_error" else item["msg"]
-    file = "" if where.startswith(PREFIX) else str(_file())
+    file = "" if where.startswith(PREFIX) else str(file_of_settings())
     return Problem("C011", f"{'.'.join(path)}: {text}" + (f" (from {where})" if not file else ""), file=file)
 
 
@@ -206,12 +207,12 @@ def origin_of(path: Sequence[str]) -> str:
         if not is_mapping(here) or part not in here:
             return "default"
         here = here[part]
-    return str(_file())
+    return str(file_of_settings())
 
 
 def _file_values() -> Mapping[str, Any]:
     try:
-        return tomllib.loads(_file().read_text(encoding="utf-8"))
+        return tomllib.loads(file_of_settings().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
 

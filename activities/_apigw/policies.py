@@ -9,7 +9,7 @@ from activities._apigw.calls import Gateway
 from activities._apigw.deploy import Deployments
 from activities._apigw.places import Place, Places
 from activities._apigw.statements import Policy, Statement, compiled, owned_of
-from stanch.errors import Rejected, Uncertain
+from stanch.errors import Rejected, RetrySafe, Uncertain
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.ports import Owned
 
@@ -95,7 +95,9 @@ class PolicySet:
         for place in waiting:
             self._deployments.check(place, resources)  # before anything is changed
         if changes:
-            self._gateway.set_policy(api, text)
+            if self._policy(api)[0] != policy:
+                raise RetrySafe("somebody else writes the resource policy at this moment", retry_after=2.0)
+            self._gateway.set_policy(api, text)  # without a lock: API Gateway has none
             if not self._policy(api)[0].stands_as(wanted):
                 raise Uncertain("the resource policy is not what was written", hint="somebody else writes it as well")
         made = [self._deployments.make(place, mark) for place in waiting]

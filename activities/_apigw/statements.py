@@ -42,10 +42,13 @@ class Policy:
         if not text:
             return cls({"Version": "2012-10-17"}, ())
         try:
-            document = json.loads(text if text.lstrip().startswith('{"') else json.loads(f'"{text}"'))
+            document = _exactly(text if text.lstrip().startswith('{"') else json.loads(f'"{text}"'))
             given = document.pop("Statement")
-            return cls(document, tuple(given) if is_list(given) else (cast("Statement", given),))
-        except (ValueError, KeyError, AttributeError):
+            statements = tuple(given) if is_list(given) else (cast("Statement", given),)
+            if not all(is_dict(one) for one in statements):
+                raise ValueError("a statement is no object")
+            return cls(document, statements)
+        except (ValueError, KeyError, AttributeError, RecursionError):
             raise Rejected("the resource policy cannot be read, so it is not changed", code="V073") from None
 
     @property
@@ -89,12 +92,36 @@ class Policy:
         return _canonical(self.statements) == _canonical(other.statements)
 
     def stands_as(self, wanted: Policy) -> bool:
-        """True where the same blocks are in it and as many foreign statements, however AWS spells them."""
-        return self.owned == wanted.owned and len(self.foreign) == len(wanted.foreign)
+        """True where the same blocks are in it and the same foreign statements, however AWS spells and orders them."""
+        return self.owned == wanted.owned and self._others() == wanted._others()
+
+    def _others(self) -> list[str]:
+        return sorted(_canonical([one]) for one in self.foreign)
 
     def digest(self) -> str:
         """Of our own statements only."""
         return hashlib.sha256(_canonical([one for one in self.statements if _ours(one)]).encode()).hexdigest()
+
+
+def _exactly(text: str) -> Any:
+    """JSON that can be written again as it was.
+
+    Raises:
+        ValueError: a name is there twice, or a number would be written in another way.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise ValueError("a name is there twice")
+        return found
+
+    def number(written: str) -> float:
+        if repr(float(written)) != written:
+            raise ValueError("a number would be written in another way")
+        return float(written)
+
+    return json.loads(text, object_pairs_hook=once, parse_float=number, parse_constant=number)
 
 
 def owned_of(policy: Policy, place: Place) -> list[Owned]:

@@ -15,8 +15,9 @@ from activities._outcomes import Call, unusable
 from activities._scan_address import allowed_address
 from activities._webhook.form import Values, checked, fill
 from activities._webhook.send import Sender
-from activities._webhook.settings import HOLE, OURS, SUBJECTS, WebhookConfig
+from activities._webhook.settings import OURS, SUBJECTS, WebhookConfig
 from stanch.actions.webhooks import Value
+from stanch.devices import HOLE
 from stanch.errors import ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import Check
 

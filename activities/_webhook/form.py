@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from activities._webhook.settings import HOLE, Ask, Kind
+from activities._webhook.settings import Ask, Kind
 from stanch.actions.webhooks import Value
+from stanch.devices import HOLE
 from stanch.errors import Rejected
 from stanch.guards import targets
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,8 +78,7 @@ class WebhookPoint:
         gone = set(removes) - goal.keys()
         refused: dict[str, str] = {}
         silent: set[str] = set()
-        for name in sorted(name for name in before if _target(name) in gone):
-            self._drop(name, end)
+        self._drop_all((name for name in before if _target(name) in gone), end)
         for lease in goal.values():
             try:
                 self._hold(lease, before, end)
@@ -90,7 +90,7 @@ class WebhookPoint:
         standing = {_target(name) for name in after}
         results = [_result(target, target not in standing, "it still stands") for target in sorted(gone)]
         for target, lease in goal.items():
-            stands = target not in refused and _name(lease) in after
+            stands = _name(lease) in after  # whatever was said of it
             if target in silent and not stands:
                 raise RetrySafe(f"{self.name} gave no answer, and shows no block", retry_after=2.0)
             results.append(_result(target, stands, refused.get(target, "the device does not show it")))
@@ -103,9 +103,7 @@ class WebhookPoint:
         """See PointPort; an entry that was renewed has another name, and stays."""
         end = time.monotonic() + ROUND
         before = self._names()
-        for entry in entries:
-            if entry.name in before:
-                self._drop(entry.name, end)
+        self._drop_all((entry.name for entry in entries if entry.name in before), end)
         after = self._names()
         return [_result(entry.name, entry.name not in after, "it still stands") for entry in entries]
 
@@ -130,8 +128,7 @@ class WebhookPoint:
         older = [other for other in before if _target(other) == lease.target and other != name]
         if name not in before:
             self._ask(self.config.apply, self._values(lease, name), "apply the block", name, end)
-        for other in older:  # after the new one, so that a renewal leaves no gap
-            self._drop(other, end)
+        self._drop_all(older, end)  # after the new one, so that a renewal leaves no gap
 
     def _values(self, lease: Lease, name: str) -> dict[str, Any]:
         spec = lease.spec
@@ -150,8 +147,11 @@ class WebhookPoint:
         empty: dict[str, Any] = {field: [] if field in ("methods", "ips") else None for field in able & _SPEC}
         return {**empty, **given, "expires_at": lease.expires_at.isoformat(), **_named(name)}
 
-    def _drop(self, name: str, end: float) -> None:
-        self._ask(self.config.inverse, _named(name), "undo the block", name, end)
+    def _drop_all(self, names: Iterable[str], end: float) -> None:
+        """One that the device will not let go keeps nobody else's; the list tells in the end which they are."""
+        for name in sorted(names):
+            with contextlib.suppress(Rejected, Uncertain):
+                self._ask(self.config.inverse, _named(name), "undo the block", name, end)
 
     def _ask(self, ask: Ask, values: Mapping[str, Any], action: str, key: str, end: float) -> None:
         if time.monotonic() > end:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import Any, NoReturn
@@ -24,6 +25,7 @@ from activities._webhook.settings import Device
 from stanch.errors import ConfigError, Rejected, RetrySafe, Uncertain
 from stanch.intake.signatures import Scheme, sign, usable
 
+MAX_ADDRESSES = 3  # of a name that leads to many, so that trying them ends within an attempt
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -65,10 +67,11 @@ class Sender:
         call = Call(system=self.name, action=action, write=filled.method != "GET")
         parts = urlsplit(host_of(self._device.url, values))
         host, port = self._place(parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80))
-        headers = {**self._headers(filled, action, key), "Host": parts.netloc}
-        for address in allowed_addresses(host, port, self._device.networks):
+        filled = replace(filled, target=parts.path + filled.target)
+        headers = {**self._headers(filled, parts.netloc, action=action, key=key), "Host": parts.netloc}
+        for address in allowed_addresses(host, port, self._device.networks)[:MAX_ADDRESSES]:
             shown = f"[{address}]" if ":" in address else address
-            url = f"{parts.scheme}://{shown}:{port}{parts.path}{filled.target}"
+            url = f"{parts.scheme}://{shown}:{port}{filled.target}"
             try:
                 status, head, body = self._exchange(filled, url, headers, host)
                 break
@@ -90,14 +93,14 @@ class Sender:
             raise Rejected("the device's host is not one that may be called", code="V041", hint="see `allow`")
         return host, port
 
-    def _headers(self, filled: Filled, action: str, key: str) -> dict[str, str]:
+    def _headers(self, filled: Filled, place: str, *, action: str, key: str) -> dict[str, str]:
         """Signed, so that a request cannot be sent again in another's place: its id names method and address, too."""
         step = f"{key}.{action.split(maxsplit=1)[0]}"
-        about = hashlib.sha256(f"{filled.method} {filled.target}".encode()).hexdigest()[:16]
+        about = hashlib.sha256(f"{filled.method} {place}{filled.target}".encode()).hexdigest()[:16]
         signed = sign(
             filled.body,
             secret=self._device.secret.get_secret_value(),
-            delivery_id=f"{step}.{about}",
+            delivery_id=f"{step}.{about}.{secrets.token_hex(4)}",
             now=datetime.now(UTC),
         )
         own = {name: value.get_secret_value() for name, value in self._device.headers.items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 import jmespath
@@ -11,6 +11,7 @@ from jmespath.exceptions import JMESPathError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from activities._addresses import https_address
+from stanch.devices import HOLE, params_of
 
 Kind = Literal["text", "integer", "boolean", "address", "host", "path", "label"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -23,7 +24,6 @@ SUBJECTS: Mapping[str, Kind] = {
     "token_id": "text",
 }
 OURS: Mapping[str, Kind] = {"key": "text", "case": "text"}
-HOLE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _OPEN = re.compile(r"[{}]")
 _OWN_HEADERS = frozenset({"host", "content-type", "content-length", "idempotency-key", "transfer-encoding"})
 
@@ -64,7 +64,7 @@ class Ask(_Part):
 
     def names(self) -> set[str]:
         """What it needs from the call."""
-        return {*HOLE.findall(self.path), *_params(self.query), *_params(self.body)}
+        return {*HOLE.findall(self.path), *params_of(self.query), *params_of(self.body)}
 
 
 class Look(Ask):
@@ -198,17 +198,6 @@ class WebhookConfig(Device):
 def _only(used: set[str], known: set[str]) -> None:
     if used - known:
         raise ValueError(f"{min(used - known)} is not declared under `parameters`")
-
-
-def _params(node: Any) -> Iterator[str]:
-    """Names of the values in a template."""
-    if isinstance(node, Mapping):
-        if set(node) == {"param"} and isinstance(node["param"], str):
-            yield node["param"]
-            return
-        node = list(node.values())
-    for child in node if isinstance(node, list | tuple) else ():
-        yield from _params(child)
 
 
 def _compiled(expression: str) -> None:

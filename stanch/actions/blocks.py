@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +17,8 @@ _DAY = timedelta(days=1)
 
 
 class Scope(Params):
+    """`until` ends it before `ttl` does, where it is known when there is nothing left to block."""
+
     host: str
     path: str = "/**"
     method: str = ""
@@ -24,6 +26,7 @@ class Scope(Params):
     principal: Who | None = None
     ips: tuple[str, ...] = ()
     ttl: Duration = _DAY
+    until: datetime | None = None
     at: str = ""
 
 

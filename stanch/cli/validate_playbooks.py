@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stanch.cli.validate_routes import people_beside
 
 if TYPE_CHECKING:
+    from stanch.devices import Declared
     from stanch.errors import Problem
     from stanch.playbooks import Playbook
 
@@ -28,14 +29,30 @@ def playbook_problems(
     from stanch.text_names import shipped_names
 
     found: list[Problem] = []
+    devices = _devices()
     for folder in sorted({path.parent for path in texts}):
         inside = {str(path): text for path, text in texts.items() if path.parent == folder}
         known = templates | shipped_names() | _templates_beside(folder)
-        checked = check_texts(inside | _beside(folder, inside), templates=known, people=people_beside(folder, routes))
+        people = people_beside(folder, routes)
+        checked = check_texts(inside | _beside(folder, inside), templates=known, people=people, devices=devices)
         found += [problem for problem in checked.problems if problem.file in inside]
         found += checked.across
         found += _fixtures({file: book for file, book in checked.playbooks.items() if file in inside}, inside)
     return found
+
+
+def _devices() -> Mapping[str, Declared] | None:
+    """The devices of this deployment's settings; None where it has none here, or none that can be read."""
+    from stanch.devices import declared
+    from stanch.errors import ConfigError
+    from stanch.settings import file_of_settings, load_settings
+
+    if not file_of_settings().is_file():
+        return None
+    try:
+        return declared(load_settings().webhooks)
+    except ConfigError:
+        return None  # which has problems of its own
 
 
 def _beside(folder: Path, given: Mapping[str, str]) -> dict[str, str]:

@@ -8,8 +8,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from stanch.devices import Declared
 from stanch.errors import ConfigError, Problem
 from stanch.playbooks.calling import NO_INPUTS, compiled_all
+from stanch.playbooks.checks.known_devices import check_devices
 from stanch.playbooks.checks.known_people import check_known
 from stanch.playbooks.inlining import Callee
 from stanch.playbooks.loader import Checked, Form, check_form, read_form
@@ -41,6 +43,7 @@ class PlaybookSet:
         inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
         templates: Collection[str] | None = None,
         people: Collection[str] | None = None,
+        devices: Mapping[str, Declared] | None = None,
     ) -> PlaybookSet:
         """Load every YAML file of a folder.
 
@@ -50,13 +53,14 @@ class PlaybookSet:
             templates: names of text templates that exist; the shipped ones where not given.
             people: users, teams and schedules that exist; not judged where not given. Whom a playbook asks and who
                 is not among them is a warning here: to remove somebody must be possible at any time.
+            devices: what the sections under `[webhooks]` declare; not judged where not given.
 
         Raises:
             ConfigError: with every problem of every file.
         """
         files = sorted(directory.glob("[!.]*.y*ml")) if directory.is_dir() else []
         texts = {str(path): path.read_text("utf-8") for path in files}
-        return cls.of_texts(texts, inputs=inputs, templates=templates, people=people)
+        return cls.of_texts(texts, inputs=inputs, templates=templates, people=people, devices=devices)
 
     @classmethod
     def of_texts(
@@ -66,10 +70,13 @@ class PlaybookSet:
         inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
         templates: Collection[str] | None = None,
         people: Collection[str] | None = None,
+        devices: Mapping[str, Declared] | None = None,
         others: Mapping[str, Callee] = MappingProxyType({}),
     ) -> PlaybookSet:
         """The same from texts, by file name; `others` may be called and are no part of the set."""
-        found = check_texts(texts, inputs=inputs, templates=templates, people=people, others=others, in_use=True)
+        found = check_texts(
+            texts, inputs=inputs, templates=templates, people=people, devices=devices, others=others, in_use=True
+        )
         problems = found.problems + found.across
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
@@ -105,6 +112,7 @@ def check_texts(
     inputs: Mapping[str, Mapping[str, Any]] = NO_INPUTS,
     templates: Collection[str] | None = None,
     people: Collection[str] | None = None,
+    devices: Mapping[str, Declared] | None = None,
     others: Mapping[str, Callee] = MappingProxyType({}),
     in_use: bool = False,
 ) -> SetCheck:
@@ -119,16 +127,22 @@ def check_texts(
     judged = {form.file: check_form(form, templates=templates, library=library) for form in forms}
     entries, more = _compiled(judged, inputs, others)
     own = [problem for checked in judged.values() for problem in checked.problems]
-    own += [problem for form in forms for problem in _strangers(form, people, in_use=in_use)]
+    own += [problem for form in forms for problem in _unknown(form, people, devices, in_use=in_use)]
     names = frozenset(playbook.id for playbook in readable.values())
     return SetCheck([*own, *more], _across(entries, inputs, names), readable, entries)
 
 
-def _strangers(form: Form, people: Collection[str] | None, *, in_use: bool) -> list[Problem]:
-    if people is None or form.playbook is None or form.document is None:
-        return []
-    report = Report(form.file, form.document)
-    check_known(tree_of(form.playbook), people, report, in_use=in_use)
+def _unknown(
+    form: Form, people: Collection[str] | None, devices: Mapping[str, Declared] | None, *, in_use: bool
+) -> Collection[Problem]:
+    """What a file names and this deployment does not have."""
+    if form.playbook is None or form.document is None:
+        return ()
+    report, tree = Report(form.file, form.document), tree_of(form.playbook)
+    if people is not None:
+        check_known(tree, people, report, in_use=in_use)
+    if devices is not None:
+        check_devices(tree, devices, report)
     return report.problems
 
 

@@ -9,6 +9,7 @@ from stanch.documents import Document, load, validate
 from stanch.errors import ConfigError, Problem
 from stanch.playbooks.checks.actions import check_actions
 from stanch.playbooks.checks.approvals import check_approvals
+from stanch.playbooks.checks.bridging import check_bridging
 from stanch.playbooks.checks.calls import check_calls, inner_names
 from stanch.playbooks.checks.expressions import Expressions
 from stanch.playbooks.checks.holding import check_holding
@@ -124,6 +125,7 @@ def _check(
     check_tests(playbook, tree, report, inner=None if library is None else inner_names(tree, library))
     check_modes(playbook, tree, report)
     check_holding(playbook, tree, report)
+    check_bridging(playbook, tree, report)
     _dollars(playbook, tree, report)
     check_traps(document, report)
     expressions = Expressions(playbook, tree, document=document, report=report, library=library or {})

@@ -91,5 +91,6 @@ def _held(command: RunAction, at: datetime) -> dict[str, Any]:
     held: dict[str, Any] = {"lease_id": lease_id}
     if "ttl" in command.params:
         ends = at + parse_duration(str(command.params["ttl"]))
+        ends = min(ends, datetime.fromisoformat(until)) if (until := command.params.get("until")) else ends
         held |= {"point": "simulated", "target": command.params.get("host", ""), "expires_at": ends.isoformat()}
     return held

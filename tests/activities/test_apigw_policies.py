@@ -297,3 +297,37 @@ def test_no_name_of_a_case_breaks_the_statement_or_its_reading(case: str) -> Non
     assert note is not None
     assert made[0]["Sid"].isalnum()
     assert note.until == int(UNTIL.timestamp())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"Version":"2012-10-17","Statement":[],"Statement":[{"Effect":"Deny"}]}',
+        '{"Version":"2012-10-17","Statement":[{"Condition":{"NumericLessThan":{"aws:x":1.10}}}]}',
+        '{"Version":"2012-10-17","Statement":[{"Condition":{"a":{"b":1}},"Condition":{}}]}',
+        '{"Version":"2012-10-17","Statement":["Deny"]}',
+        '{"Statement":' + "[" * 100_000,
+    ],
+    ids=["two lists", "number", "two conditions", "no object", "deep"],
+)
+def test_what_could_not_be_written_again_as_it_was_is_not_touched(text: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        Policy.parse(text)
+    assert refused.value.code == "V073"
+
+
+def test_a_statement_that_comes_between_our_read_and_our_write_is_not_lost(town: Town) -> None:
+    """API Gateway has no lock, so the policy is read once more right before it is written."""
+    check = town.point.deployments.check
+
+    def meanwhile(*given: Any, **more: Any) -> None:
+        check(*given, **more)
+        write(town, FOREIGN, deploy=False)
+
+    town.point.deployments.check = meanwhile  # type: ignore[method-assign]
+    with pytest.raises(RetrySafe):
+        town.hold(denied(town))
+    assert [one["Sid"] for one in town.policy()] == ["Vpn"]
+    town.point.deployments.check = check  # type: ignore[method-assign]
+    assert town.hold(denied(town))[0].ok
+    assert town.policy()[0]["Sid"] == "Vpn"

@@ -94,4 +94,4 @@ def test_plan_approvals_and_undo_path_are_told() -> None:
     out = runner.invoke(app, words).stdout
     sections = [line for line in out.splitlines() if line.endswith(":")]
     assert sections[1:4] == ["approvals needed:", "undo path:", "approvals:"]
-    assert "containment: at the latest after 1h4m15s" in out
+    assert "containment: at the latest after 1h7m30s" in out
