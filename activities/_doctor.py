@@ -152,4 +152,5 @@ def _connector(world: World, port: str, name: str) -> Iterator[Check]:
     except StanchError as error:
         found = [Check(name="settings", ok=False, detail=error.message, fix=error.hint)]
     for check in found:
-        yield Check(f"{name}: {check.name}", ok=check.ok, detail=check.detail, fix=check.fix)
+        title = f"{name}: {check.name.removeprefix(f'{name}: ')}"
+        yield Check(title, ok=check.ok, detail=check.detail, fix=check.fix)

@@ -38,10 +38,7 @@ def check_action(world: World, job: Job, params: Params) -> None:
             what is a lift waits for its end.
     """
     call, scene = job.call, job.scene
-    if call.approval is not None:
-        _consent(world, call.approval, call.consent)
-        if call.consent is None or not covers(call.consent, action=call.action, params=call.params):
-            raise Refused("what was approved is not what would be done", code="A201", hint="ask again")
+    _agreed(world, job)
     lifting = call.action in REMOVES  # by its name: an undo of the playbook's own may be any change
     host = str(getattr(params, "host", "")) or scene.host
     point = _point(world, call.action, params)
@@ -71,6 +68,16 @@ def check_action(world: World, job: Job, params: Params) -> None:
     if isinstance(params, Add):
         asked = attempt.model_copy(update={"ttl": ttl_of(params).total_seconds()})
         _raise(judge_member(world, member_of(params), asked, state))
+
+
+def _agreed(world: World, job: Job) -> None:
+    """Where the action names consent: it still holds, and it is to this."""
+    call = job.call
+    if call.approval is None:
+        return
+    _consent(world, call.approval, call.consent)
+    if call.consent is None or not covers(call.consent, action=call.action, params=call.params):
+        raise Refused("what was approved is not what would be done", code="A201", hint="ask again")
 
 
 def check_lease(world: World, lease: Lease) -> None:

@@ -77,9 +77,12 @@ def no_answer(call: Call, error: requests.RequestException) -> ConnectorError:
     if isinstance(error, requests.TooManyRedirects) and error.response is not None:
         return status_error(call, error.response.status_code, headers=error.response.headers)
     if isinstance(error, requests.ConnectionError | requests.Timeout) and _never_sent(error):
-        return RetrySafe(f"{call.system} cannot be reached", hint="check `url`, DNS, proxy, certificate and firewall")
+        return RetrySafe(
+            f"{call.system} cannot be reached",
+            hint="check its address in stanch.toml, DNS, proxy, certificate and firewall",
+        )
     if isinstance(error, _OUR_SIDE):
-        return RetrySafe(f"{call.system} cannot be called so", hint="check `url` and `proxy`")
+        return RetrySafe(f"{call.system} cannot be called so", hint="check its address and `proxy` in stanch.toml")
     return _failed(call, f"{call.system} did not answer", {})
 
 

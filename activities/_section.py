@@ -22,11 +22,15 @@ def read_section(model: type[Section], name: str, section: Mapping[str, Any]) ->
         return model.model_validate({key: value for key, value in section.items() if key != "kind"})
     except ValidationError as error:
         problems = [
-            Problem(code="C001", message=f"{name}.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}")
+            Problem(code="C001", message=f"{_place(name, item['loc'])}: {item['msg'].removeprefix('Value error, ')}")
             for item in error.errors(include_url=False, include_context=False, include_input=False)
         ]
     raise ConfigError(
         f"the section of connector {name} is wrong: {problems[0].message}",
         problems=problems,
-        hint="compare with docs/configuration.md",
+        hint="compare with its table of keys, which docs/connectors.md names",
     )
+
+
+def _place(name: str, loc: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, (name, *loc)))

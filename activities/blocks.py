@@ -9,7 +9,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
-from activities import _blast, _siem
+from activities import _siem
 from activities._membership import join_of, joined, member_of
 from activities._run import Job
 from activities._world import World
@@ -17,12 +17,10 @@ from stanch import contract
 from stanch.actions.blocks import (
     Address,
     Count,
-    Estimated,
     EstimateParams,
     Held,
     Lift,
     Lifted,
-    ObservedBlock,
     ObserveParams,
     Rate,
     Scope,
@@ -32,7 +30,6 @@ from stanch.actions.keys import DisableKey, RemoveKey
 from stanch.actions.lists import Add
 from stanch.catalog import Params, Queue
 from stanch.errors import Rejected
-from stanch.fitting import refuse_unfit
 from stanch.leases import (
     MAX_TTL_SECONDS,
     BlockSpec,
@@ -47,14 +44,11 @@ from stanch.leases import (
     is_item,
     target_of,
 )
-from stanch.ports import PointPort
-from stanch.ports_traffic import Counts
 from stanch.records import LeaseRow
 from stanch.who import STANDING
 from stanch.wire_points import EnforcementInput, Release
 
 USERS = "user:"
-_EXAMPLES = 3
 KEYS = "key:"
 
 
@@ -66,15 +60,15 @@ def spec_of(params: Params) -> LeaseSpec:
     """
     match params:
         case Count():
-            return _block(params).counting
+            return block_of(params).counting
         case Scope():
-            return _block(params)
+            return block_of(params)
         case Rate():
             return LimitSpec(
                 host=params.host,
                 path=params.path,
                 methods=_methods(params),
-                principal=_principal(params),
+                principal=principal_of(params),
                 requests=params.requests,
                 seconds=round(params.per.total_seconds()),
                 by=params.by,
@@ -93,12 +87,13 @@ def spec_of(params: Params) -> LeaseSpec:
             raise Rejected("this action is not held at a point", code="L011")
 
 
-def _block(params: Scope | ObserveParams) -> BlockSpec:
+def block_of(params: Scope | ObserveParams) -> BlockSpec:
+    """Which requests the parameters describe."""
     return BlockSpec(
         host=params.host,
         path=params.path,
         methods=_methods(params),
-        principal=_principal(params),
+        principal=principal_of(params),
         ips=tuple(params.ips),
     )
 
@@ -108,7 +103,7 @@ def _methods(params: Scope | Rate | ObserveParams) -> tuple[str, ...]:
     return tuple(sorted({method.upper() for method in methods}))
 
 
-def _principal(params: Scope | Rate | ObserveParams | EstimateParams) -> Principal | None:
+def principal_of(params: Scope | Rate | ObserveParams | EstimateParams) -> Principal | None:
     return params.principal.principal if params.principal else None
 
 
@@ -250,61 +245,10 @@ def _lease_taken(world: World, job: Job, params: Lift) -> Lease:
     )
 
 
-def _estimate(world: World, job: Job, params: EstimateParams) -> Estimated:
-    methods = (params.method.upper(),) if params.method else ()
-    spec = BlockSpec(
-        host=params.host, path=params.path, methods=methods, principal=_principal(params), ips=tuple(params.ips)
-    )
-    point: PointPort = world.connector("point", point_of(world, spec, params.at))
-    found = point.estimate(spec, window=params.window)
-    nobody = bool(spec.ips) and spec.principal is None
-    return Estimated(
-        requests=found.requests,
-        clients=found.clients,
-        principals=found.principals,
-        succeeded=found.succeeded,
-        share_of_endpoint=round(found.share_of_endpoint, 4),
-        coverage=found.coverage,
-        unknown_share=round(found.unknown_share, 4),
-        nameless=found.nameless,
-        behind=_blast.asked(point, spec).principals if nobody else 0,
-        narrower=_blast.narrower(job.scene.actor) if nobody else "",
-        examples=tuple(_example(line) for line in found.sample[:_EXAMPLES]),
-    )
-
-
-def _example(line: Mapping[str, str]) -> str:
-    """One redacted log line for the card."""
-    words = (line.get(name, "") for name in ("time", "method", "path", "status", "client", "principal"))
-    return " ".join(word for word in words if word)[:200]
-
-
-def _observe(world: World, job: Job, params: ObserveParams) -> ObservedBlock:
-    """What the counted block would have denied by now, or the standing one has; that neither is there is an error."""
-    spec = _block(params) if params.standing else _block(params).counting
-    name = point_of(world, spec, params.at)
-    point: PointPort = world.connector("point", name)
-    refuse_unfit(point, spec.counting)
-    if not any(owned.target == target_of(spec) for owned in point.list_owned()):
-        raise Rejected("there is nothing to observe", code="L017", hint="`block.count` with the same scope first")
-    counting: Counts = world.connector("point", name)
-    found = counting.observed(spec, window=params.window)
-    return ObservedBlock(
-        requests=found.requests,
-        clients=found.clients,
-        principals=found.principals,
-        succeeded=found.succeeded,
-        share_of_endpoint=round(found.share_of_endpoint, 4),
-        unknown_share=round(found.unknown_share, 4),
-        coverage=found.coverage,
-    )
-
-
 IMPLEMENTATIONS: Mapping[str, Any] = {
     "block.scope": _hold,
     "block.ip": _hold,
     "block.count": _hold,
-    "block.observe": _observe,
     "limit.rate": _hold,
     "user.suspend": _hold,
     "key.disable": _hold,
@@ -315,5 +259,4 @@ IMPLEMENTATIONS: Mapping[str, Any] = {
     "key.enable": _lift,
     "apigw.return_key_to_plan": _lift,
     "list.remove": _lift,
-    "block.estimate": _estimate,
 }

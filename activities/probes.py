@@ -13,7 +13,6 @@ from stanch.actions.probes import Probe, Proven
 from stanch.catalog import catalog
 from stanch.errors import Rejected
 from stanch.leases import BlockSpec
-from stanch.ports import PointPort
 from stanch.who import STANDING
 
 
@@ -31,7 +30,20 @@ def _subject(job: Job, params: Probe) -> BlockSpec | None:
 
 
 def _point(world: World, spec: BlockSpec, at: str) -> Any:
-    return world.connector("point", point_of(world, spec, at))
+    return _probed(world, point_of(world, spec, at))
+
+
+def _probed(world: World, name: str) -> Any:
+    """The point, if probes can be sent through it.
+
+    Raises:
+        Rejected: V021, it is no gateway that requests pass.
+    """
+    point = world.connector("point", name)
+    if not hasattr(point, "canary"):
+        hint = "docs/points.md says which can; name such a point with `at`, or let people approve the step"
+        raise Rejected(f"no request can prove what point {name} holds", code="V021", hint=hint)
+    return point
 
 
 def _proven(proof: _probes.Proof) -> Proven:
@@ -67,9 +79,9 @@ def _healthy(world: World, job: Job, params: Probe) -> Proven:
     host = params.host or str(given.get("host", "")) or (job.scene.finding.api.host if job.scene.finding else "")
     if not host:
         raise Rejected("there is no host to look at", code="V021")
-    point: PointPort = world.connector("point", world.serving("point", host, at=params.at))
+    point = _probed(world, world.serving("point", host, at=params.at))
     path = params.path or world.policy.current.inventory.health_path(host)
-    return _proven(_probes.expect_healthy(point, host, within=params.within, paths=(path,)))  # type: ignore[arg-type]
+    return _proven(_probes.expect_healthy(point, host, within=params.within, paths=(path,)))
 
 
 IMPLEMENTATIONS: Mapping[str, Any] = {

@@ -387,7 +387,7 @@ class Connector:
     """How a connector is found and built.
 
     Args:
-        port: which protocol it implements: tickets, chat, mail, point, policy, identity, scanner.
+        port: which protocol it implements: tickets, chat, mail, point, policy, identity, scanner, webhook.
         kind: the word in stanch.toml (`kind = "jira"`).
         build: makes it from its section with secrets already resolved; unknown keys raise ConfigError.
     """

@@ -26,6 +26,7 @@ LONG = {
     "stanch/cases.py": "the state of a case in one serialisable object, and what is read from it",
     "stanch/contract.py": "every name and message on the wire, in one place",
     "stanch/interpreter/core.py": "the one door into the interpreter: every event and every end of a run",
+    "stanch/leases.py": "every kind of lease, and what its point reports of it, as they are on the wire",
     "stanch/ports.py": "all protocols that connectors implement, side by side",
     "stanch/records/schema.py": "all tables of one database",
     "stanch/sandbox/_jira/routes.py": "the routes of one stand-in",

@@ -9,6 +9,7 @@ from datetime import timedelta
 from activities._access_log import Line, LogView, Redactor
 from activities._envoy import traffic as _envoy_traffic
 from activities._envoy.policy import Dialect
+from stanch.estimating.truth import Truth
 from stanch.leases import BlockSpec
 from stanch.ports import Estimate, Usage
 
@@ -37,7 +38,7 @@ def endpoint_lines(spec: BlockSpec, *, log: LogView, dialect: Dialect) -> Iterat
 def hit_lines(spec: BlockSpec, *, log: LogView, dialect: Dialect) -> Iterator[Line]:
     """Requests that a specification without principal matches."""
     judge = _envoy_traffic.Judge(spec, dialect=dialect)
-    return (line for line in log.lines if judge.hits(line))
+    return (line for line in log.lines if judge.hits(line) is Truth.YES)
 
 
 def _anybody(spec: BlockSpec) -> BlockSpec:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from glue import CASE, EPISODE, HOST, Glue, approved, job, scene
 
-from activities import blocks
+from activities import foresight
 from activities._guard import check_action, check_lease
 from activities._run import perform
 from stanch.catalog import catalog
@@ -161,11 +161,11 @@ def test_an_estimate_says_who_is_behind_an_address_and_what_is_narrower(glue: Gl
     actor = ActorView(ip=CAFE, token_id="t-1")
     params = {"host": HOST, "path": "/menu", "ips": [CAFE], "window": "1h"}
     one = job("block.estimate", params, scene=scene(actor=actor))
-    found = perform(glue.world, one, blocks.IMPLEMENTATIONS["block.estimate"], lambda *_: None).outputs
+    found = perform(glue.world, one, foresight.IMPLEMENTATIONS["block.estimate"], lambda *_: None).outputs
     assert (found["principals"], found["behind"], found["narrower"], found["unknown_share"]) == (2, 4, "token", 0.0)
     assert len(found["examples"]) == 2
     assert CAFE not in str(found)
     assert "u1" not in str(found)
     named = job("block.estimate", {**params, "principal": {"user_id": "u1"}}, scene=scene(actor=actor))
-    found = perform(glue.world, named, blocks.IMPLEMENTATIONS["block.estimate"], lambda *_: None).outputs
+    found = perform(glue.world, named, foresight.IMPLEMENTATIONS["block.estimate"], lambda *_: None).outputs
     assert (found["requests"], found["behind"], found["narrower"]) == (1, 0, "")

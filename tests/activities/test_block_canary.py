@@ -11,7 +11,7 @@ import pytest
 from edge import HOST, Edge, edge, lease, stack
 from glue import CASE, FakeTemporal, Glue, job, raised, reachable
 
-from activities import blocks, points
+from activities import blocks, foresight, points
 from activities._run import perform
 from stanch.catalog import catalog
 from stanch.errors import Rejected
@@ -27,7 +27,7 @@ def scope(path: str, **more: Any) -> dict[str, Any]:
 
 def observed(glue: Glue, params: dict[str, Any]) -> dict[str, Any]:
     one = job("block.observe", {**params, "window": "1h"})
-    return perform(glue.world, one, blocks.IMPLEMENTATIONS["block.observe"], lambda *_: None).outputs
+    return perform(glue.world, one, foresight.IMPLEMENTATIONS["block.observe"], lambda *_: None).outputs
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_a_point_that_cannot_is_never_asked_to(tmp_path: Path, spec: BlockSpec, 
         assert (
             raised(
                 Rejected,
-                lambda: blocks._observe(
+                lambda: foresight._observe(
                     made.world, given, catalog()["block.observe"].params.model_validate(given.call.params)
                 ),
             ).code

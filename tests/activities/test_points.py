@@ -13,7 +13,7 @@ import pytest
 from glue import CASE, EPISODE, HOST, NOW, FakeTemporal, Glue, block, job, lines_of, proof, reachable, request
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import _spool, blocks, points
+from activities import _spool, blocks, foresight, points
 from activities._run import perform
 from stanch import contract
 from stanch.catalog import catalog
@@ -219,7 +219,7 @@ def test_temporal_that_does_not_answer_is_asked_again(glue: Glue) -> None:
 
 def test_an_estimate_is_read_at_the_point(glue: Glue, point: Point) -> None:
     one = job("block.estimate", {"host": HOST, "path": "/orders/**"})
-    found = perform(glue.world, one, blocks.IMPLEMENTATIONS["block.estimate"], lambda *_: None).outputs
+    found = perform(glue.world, one, foresight.IMPLEMENTATIONS["block.estimate"], lambda *_: None).outputs
     assert (found["requests"], found["share_of_endpoint"]) == (12, 0.1235)
 
 

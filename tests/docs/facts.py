@@ -14,6 +14,8 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic_settings import BaseSettings
 
+from stanch.ports import Connector
+
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PACKAGES = ("stanch", "activities", "workflows")
@@ -80,20 +82,29 @@ def _model(annotation: Any) -> tuple[type[BaseModel], str] | None:
 
 def connector_models() -> dict[str, type[BaseModel]]:
     """The model of each kind's section in stanch.toml."""
-    import activities
     from activities._servicenow.settings import ServiceNowSettings
     from activities._jira.settings import JiraSettings  # isort: skip
 
     found: dict[str, type[BaseModel]] = {"jira": JiraSettings, "servicenow": ServiceNowSettings}
-    for info in pkgutil.iter_modules(activities.__path__):
-        if info.name.startswith("_"):
-            continue
-        module = importlib.import_module(f"activities.{info.name}")
-        declared = [*getattr(module, "CONNECTORS", ()), *filter(None, [getattr(module, "CONNECTOR", None)])]
-        for connector in declared:
-            if connector.kind not in found:
-                found[connector.kind] = _section_of(module)
+    for module, connector in _declared():
+        if connector.kind not in found:
+            found[connector.kind] = _section_of(module)
     return found
+
+
+def connectors() -> list[Connector]:
+    """Everything that a section of stanch.toml can be."""
+    return [connector for _, connector in _declared()]
+
+
+def _declared() -> Iterator[tuple[Any, Connector]]:
+    import activities
+
+    for info in pkgutil.iter_modules(activities.__path__):
+        if not info.name.startswith("_"):
+            module = importlib.import_module(f"activities.{info.name}")
+            declared = [*getattr(module, "CONNECTORS", ()), *filter(None, [getattr(module, "CONNECTOR", None)])]
+            yield from ((module, connector) for connector in declared)
 
 
 def _section_of(module: Any) -> type[BaseModel]:
