@@ -25,7 +25,7 @@ MANY = {"edge": 100, "users": 10}
 ENDS = (60.0, 150.0)  # seconds from now in which they end
 LIVES = (7.5, 22.5)  # seconds that a worker serves before it is killed
 PACE = 10.0  # seconds that a block of each point may take; where it is more, all times are as many times longer
-ENDED, NO_TIME_LEFT, FROZEN = LeaseState.EXPIRED, "G132", "G102"
+ENDED, NO_TIME_LEFT, HALTED = LeaseState.EXPIRED, "G132", "G103"
 
 
 @pytest_asyncio.fixture
@@ -109,7 +109,7 @@ async def test_a_freeze_keeps_a_block_past_its_end_and_its_end_lets_it_go(lane: 
     new = lane.lease("new-edge", point="edge")
     await lane.ask(new)
     await lane.until(new, LeaseState.REFUSED)
-    assert lane.state(new) == FROZEN
+    assert lane.state(new) == HALTED
     lane.keep(leases, until=datetime.now(UTC))
     lane.records.resume("all")
     for lease in leases:
