@@ -14,6 +14,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from activities._membership import join_checks
 from activities._world import SECTIONS, World
 from stanch import contract
 from stanch.catalog import Queue
@@ -32,7 +33,7 @@ from stanch.views import TicketTarget
 
 def examine(world: World) -> list[Check]:
     """All checks, none of which changes anything."""
-    return [*_temporal(), *_records(world), *_policy(world), *_sources(world), *_connectors(world)]
+    return [*_temporal(), *_records(world), *_policy(world), *_sources(world), *join_checks(world), *_connectors(world)]
 
 
 def not_started(error: StanchError, settings: Settings) -> list[Check]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from activities._world import World
 from stanch.actions.lists import Add
-from stanch.errors import Rejected
+from stanch.errors import Rejected, StanchError
+from stanch.fitting import Need, expresses
 from stanch.guards import Attempt, GuardState, Refusal
 from stanch.guards.pairs import check_member
 from stanch.leases import LeaseSpec, MemberSpec, target_of
 from stanch.lists import JoinWords
+from stanch.ports import Check
 
 MOST = 2000  # leases that are looked at; a point holds fewer
 
@@ -55,6 +57,18 @@ def joined(world: World, spec: LeaseSpec) -> LeaseSpec:
     if not isinstance(spec, MemberSpec):
         return spec
     return spec.model_copy(update={"join": join_of(world, spec)[0]})
+
+
+def join_checks(world: World) -> Iterator[Check]:
+    """Whether each join names a point that is there and can join lists."""
+    for name, join in world.policy.current.lists.joins.items():
+        fix = "give `at` of the join in lists.yaml a point of stanch.toml that joins lists (Envoy)"
+        try:
+            able = expresses(world.connector("point", world.serving("point", "", at=join.at)), Need.LIST)
+            detail = f"at {join.at}" if able else f"{join.at} {Need.LIST.value}"
+        except StanchError as error:
+            able, detail = False, error.message
+        yield Check(f"join {name}", ok=able, detail=detail, fix="" if able else fix)
 
 
 def judge_member(world: World, spec: MemberSpec, attempt: Attempt, state: GuardState) -> list[Refusal]:

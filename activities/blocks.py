@@ -131,7 +131,7 @@ def end_of(params: Any, since: datetime) -> datetime:
 def point_of(world: World, spec: LeaseSpec, at: str) -> str:
     """The point that serves what the specification is about."""
     if isinstance(spec, MemberSpec):
-        return join_of(world, spec)[1].at
+        return world.serving("point", "", at=join_of(world, spec)[1].at)
     return world.serving("point", _about(spec), at=at)
 
 

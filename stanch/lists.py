@@ -47,7 +47,7 @@ class JoinWords(Part):
 
     principals: Name
     endpoints: Name
-    at: str
+    at: str = Field(min_length=1)
     title: str = ""
     most: int = Field(default=2000, ge=1, le=50000)
 

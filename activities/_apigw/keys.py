@@ -8,7 +8,7 @@ from activities._apigw.calls import Gateway, Key
 from activities._apigw.notes import FLAG, PREFIX, KeyNote, claimed, notes_of
 from activities._apigw.places import Places
 from stanch.errors import Gone, Rejected, Uncertain
-from stanch.leases import BlockSpec, KeySpec, Lease, LeaseSpec
+from stanch.leases import BlockSpec, KeySpec, Lease, LeaseSpec, Principal
 from stanch.ports import Owned
 
 OTHERS = "taken away by somebody else before"
@@ -162,6 +162,7 @@ def key_of(spec: LeaseSpec) -> str:
 
 def _refuse_narrower(spec: BlockSpec) -> None:
     who = spec.principal
-    if spec.path != "/**" or spec.methods or spec.ips or who is None or who.claims() or who.token_hash:
+    alone = who is not None and who == Principal(api_key=who.api_key)
+    if spec.path != "/**" or spec.methods or spec.ips or not alone:
         message = "API Gateway can take a key away from a whole API only, not from one path, method, user or address"
         raise Rejected(message, code="V072", hint="block it with path /** and nothing but the key, or at the WAF")

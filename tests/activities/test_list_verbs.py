@@ -11,10 +11,11 @@ import pytest
 from glue import Glue, job
 
 from activities._guard import check_action, check_lease
-from activities._membership import member_of
+from activities._membership import join_checks, member_of
 from activities.blocks import lease_of, spec_of
 from stanch.actions.lists import Add
 from stanch.errors import Refused, Rejected
+from stanch.fitting import Need
 from stanch.lease_words import words_of, words_of_json
 from stanch.leases import Lease, LeaseState, MemberSpec
 from stanch.records import LeaseRow
@@ -103,3 +104,21 @@ def test_a_list_without_a_join_takes_nobody(glue: Glue) -> None:
         lease(glue, {**WHO, "list": "unheard_of"})
     assert error.value.code == "L010"
     assert member_of(Add.model_validate({"list": "a", "ip": "192.0.2.1"})).side == "principals"
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [("nowhere", "there is no point called nowhere"), ("waf", "waf joins no lists"), ("edge", "at edge")],
+)
+def test_doctor_tells_a_join_at_a_point_that_is_not_there_or_cannot_join(tmp_path: Path, at: str, said: str) -> None:
+    with Glue(tmp_path, points={"edge": {"kind": "memory", "hosts": ["*"]}}) as glue:
+        glue.world._built["point", "edge"] = type("Joining", (), {"expresses": frozenset({Need.LIST})})()
+        glue.world._built["point", "waf"] = object()
+        glue.world.settings.points["waf"] = {"kind": "memory", "hosts": []}
+        glue.change_policy("lists.yaml", "at: edge", f"at: {at}")
+        (check,) = join_checks(glue.world)
+        assert (check.ok, check.detail, bool(check.fix)) == (at == "edge", said, at != "edge")
+        if at == "nowhere":  # no writer is started for a point that nobody has
+            with pytest.raises(Rejected) as caught:
+                lease(glue, WHO)
+            assert caught.value.code == "L010"
