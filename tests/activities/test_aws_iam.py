@@ -68,6 +68,7 @@ def test_waf_point_needs_exactly_its_policy(aws: AwsStandin) -> None:
         point.list_owned()
         waf_lift = point.reconcile(adds=[held], removes=[], wanted=None, expected=held_now.digest)
         other = waf_lease(BlockSpec(host=seeded.host, ips=("192.0.2.2",)))
+        point.exposure(other.spec, window=timedelta(hours=1))
         more = point.reconcile(adds=[other], removes=[], wanted=None, expected=waf_lift.digest)
         point.reconcile(adds=[], removes=[held.target, other.target], wanted=None, expected=more.digest)
 
