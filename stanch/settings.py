@@ -146,7 +146,7 @@ def load_settings() -> Settings:
             and never with a value, since values may be secrets.
     """
     path = file_of_settings()
-    if FILE_VARIABLE in os.environ and not path.isfile_of_settings():
+    if FILE_VARIABLE in os.environ and not path.is_file():
         raise ConfigError(f"{path} does not exist", code="C012", hint=f"{FILE_VARIABLE} names the file")
     unknown = _unknown_variables()
     if unknown:
