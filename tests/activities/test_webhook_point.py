@@ -103,3 +103,23 @@ def test_a_list_that_is_none_passes_for_nothing(device: DeviceStandin) -> None:
         point(device, listed=listed).list_owned()
     with pytest.raises(ConfigError):
         point(device, apply={"path": "/denies", "body": {"host": {"param": "host"}}})
+
+
+def test_an_entry_that_the_device_will_not_let_go_keeps_nobody_elses(device: DeviceStandin) -> None:
+    made = point(device)
+    one, two = lease(case="case-a"), lease(SPEC.model_copy(update={"path": "/b"}), case="case-b")
+    hold(made, one, two)
+    device.faults.script("drop", Fault("status", status=409))
+    results = {item.target: item.ok for item in hold(made, removes=[one.target, two.target]).results}
+    assert sorted(results.values()) == [False, True]
+    assert [owned.target for owned in made.list_owned()] == [target for target, ok in results.items() if not ok]
+
+
+def test_a_renewed_block_stands_though_its_old_entry_will_not_go(device: DeviceStandin) -> None:
+    made = point(device)
+    hold(made, lease())
+    device.faults.script("drop", Fault("status", status=409))
+    assert [item.ok for item in hold(made, lease(hours=3)).results] == [True]
+    assert len(device.denies) == 2
+    hold(made, removes=[lease().target])
+    assert not device.denies

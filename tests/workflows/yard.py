@@ -19,7 +19,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 import worker
 from stanch import contract
-from stanch.leases import BlockSpec, Lease, LeaseOutcome, LeaseState, target_of
+from stanch.leases import BlockSpec, Lease, LeaseOutcome, LeaseSpec, LeaseState, is_item, target_of
 from stanch.wire_points import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
 from workflows import WORKFLOWS
 
@@ -116,8 +116,10 @@ class Point:
 class Yard:
     """A client, the workers of points, and points by name."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, *, cached: int = 1000) -> None:
+        """`cached` workflows stay in the worker's memory; with 0 each task replays the whole history."""
         self.client = client
+        self._cached = cached
         self.points: dict[str, Point] = {}
         self._numbers: Counter[str] = Counter()
         self._workers: list[Worker] = []
@@ -133,7 +135,11 @@ class Yard:
             await self.points[call.point].announce(call)
 
         core = Worker(
-            self.client, task_queue=contract.queue("core"), workflows=list(WORKFLOWS), workflow_runner=runner()
+            self.client,
+            task_queue=contract.queue("core"),
+            workflows=list(WORKFLOWS),
+            workflow_runner=runner(),
+            max_cached_workflows=self._cached,
         )
         contain = Worker(self.client, task_queue=contract.queue("contain"), activities=[reconcile, announce])
         self._workers = [core, contain]
@@ -148,9 +154,11 @@ class Yard:
         self.points[name] = Point(name)
         return self.points[name]
 
-    def lease(self, point: Point, path: str, *, case: str, now: datetime, hours: float = 1.0) -> Lease:
+    def lease(
+        self, point: Point, path: str, *, case: str, now: datetime, hours: float = 1.0, spec: LeaseSpec | None = None
+    ) -> Lease:
         self._numbers[point.name] += 1
-        spec = BlockSpec(host="api.example.com", path=path, methods=("GET",))
+        spec = spec or BlockSpec(host="api.example.com", path=path, methods=("GET",))
         return Lease(
             lease_id=f"{point.name}-{self._numbers[point.name]:03d}",
             case_id=case,
@@ -164,18 +172,19 @@ class Yard:
 
     async def hold(self, *leases: Lease) -> WorkflowHandle[Any, Any]:
         for lease in leases:
-            handle = await self._signal(lease.point, contract.HOLD, lease)
+            handle = await self._signal(lease, contract.HOLD, lease)
         return handle
 
     async def release(self, *leases: Lease) -> None:
         for lease in leases:
-            await self._signal(lease.point, contract.RELEASE, Release(lease=lease))
+            await self._signal(lease, contract.RELEASE, Release(lease=lease))
 
-    async def _signal(self, point: str, signal: str, message: Any) -> WorkflowHandle[Any, Any]:
+    async def _signal(self, lease: Lease, signal: str, message: Any) -> WorkflowHandle[Any, Any]:
+        point, shard = lease.point, lease.target if is_item(lease.spec) else ""
         return await self.client.start_workflow(
             contract.ENFORCEMENT_WORKFLOW,
-            EnforcementInput(point=point),
-            id=contract.enforcement_id(point),
+            EnforcementInput(point=point, shard=shard),
+            id=contract.enforcement_id(point, shard),
             task_queue=contract.queue("core"),
             start_signal=signal,
             start_signal_args=[message],

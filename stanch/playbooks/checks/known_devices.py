@@ -37,7 +37,7 @@ def check_devices(tree: Tree, devices: Mapping[str, Declared], report: Report) -
 
 
 def _nowhere(to: str, devices: Mapping[str, Declared]) -> _Said:
-    hint = did_you_mean(to, devices) or "add it to stanch.toml, see docs/webhook-call.md"
+    hint = did_you_mean(to, devices) or "add the section to stanch.toml"
     return ("with", "to"), f"settings have no section [webhooks.{to}]", hint
 
 
