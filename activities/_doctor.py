@@ -112,6 +112,8 @@ def _policy(world: World) -> Iterator[Check]:
     world.policy.current  # noqa: B018 - looks for newer files
     state, problem = world.policy.state, world.policy.problem
     yield Check("policy", ok=not problem, detail=problem or f"loaded, {state.digest[:12]}", fix="`stanch validate`")
+    for stranger in state.strangers:
+        yield Check("policy: people", ok=False, detail=stranger, fix="let the playbook ask somebody else")
     try:
         uses = world.records.policy_uses(datetime.now(UTC))
     except StanchError:

@@ -24,6 +24,7 @@ from stanch.guards.touch import REMOVES
 from stanch.leases import ApprovalProof, Lease, MemberSpec, target_of, verb_of
 from stanch.records import Budget
 from stanch.seats import active, still
+from stanch.who import STANDING
 
 HOUR = timedelta(hours=1)
 
@@ -123,7 +124,7 @@ def _covers_lease(request: ApprovalRequest, lease: Lease) -> bool:
         spec = catalog().get(action)
         if spec is None or not spec.leased or action in REMOVES:
             continue
-        wanted = spec.params.model_validate(params)
+        wanted = spec.params.model_validate(params, context=STANDING)
         if target_of(spec_of(wanted)) == lease.target and left <= ttl_of(wanted):
             return True
     return False
@@ -140,13 +141,9 @@ def _consent(world: World, proof: ApprovalProof, request: ApprovalRequest | None
     if request is None:
         raise Refused("the approval of this change cannot be found", code="A201", hint="ask again")
     proof = _of_those_still_here(world, proof)
-    problems = check_proof(request, proof, needs=_needs_now(world, request), choice=_choice(request, proof))
+    problems = check_proof(request, proof, needs=_needs_now(world, request))
     if problems:
         raise Refused(problems[0].message, code=problems[0].code, hint=problems[0].hint)
-
-
-def _choice(request: ApprovalRequest, proof: ApprovalProof) -> str:
-    return next((verdict for _, verdict in reversed(proof.votes) if verdict in request.options), "")
 
 
 def _needs_now(world: World, request: ApprovalRequest) -> Sequence[Need]:
@@ -155,9 +152,12 @@ def _needs_now(world: World, request: ApprovalRequest) -> Sequence[Need]:
 
 
 def _of_those_still_here(world: World, proof: ApprovalProof) -> ApprovalProof:
-    """Without the consent of who has left since, in whoever's seat it was given; a denial stays one."""
-    votes = (vote for vote in proof.votes if vote[1] == DENY or active(world.people, vote[0]))
-    return proof.model_copy(update={"votes": tuple(votes)})
+    """Without the consent of who has left since, in whoever's seat it was given; a denial stays one.
+
+    Who had signed in again may be who has left, so that counts no longer either.
+    """
+    votes = tuple(vote for vote in proof.votes if vote[1] == DENY or active(world.people, vote[0]))
+    return proof.model_copy(update={"votes": votes, "step_up": proof.step_up and len(votes) == len(proof.votes)})
 
 
 def _mode(mode: str) -> Any:

@@ -29,6 +29,10 @@ def claims_named(principal: Principal | None, *, gateway: str) -> Mapping[str, s
     if principal is None:
         return {}
     claims = principal.claims()
+    if principal.in_request or principal.api_key:
+        raise Rejected(f"{gateway} compares claims of tokens, no API keys, other headers, cookies or bodies")
+    if principal.jwt_claims:
+        raise Rejected(f"{gateway} compares only jti, sub, client_id and sid", hint="block at Envoy")
     if principal.token_hash and not principal.token_id:
         raise Rejected(
             f"{gateway} cannot block a token by its hash: the same token in another spelling has another hash",

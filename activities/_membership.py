@@ -22,7 +22,7 @@ def member_of(params: Add) -> MemberSpec:
         Rejected: L019, it names neither an endpoint nor somebody, or both.
     """
     methods = params.methods or ((params.method,) if params.method else ())
-    principal = params.principal if params.principal and not params.principal.empty else None
+    principal = params.principal.principal if params.principal else None
     somebody = principal is not None or bool(params.ip)
     where = bool(params.host), params.path != "/**" or bool(methods)
     if where[0] == somebody or (somebody and where[1]):

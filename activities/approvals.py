@@ -142,7 +142,6 @@ def _buttons(world: World, request: ApprovalRequest, look: str = "") -> tuple[tu
 
     What one person alone may decide is not decided here: the card leads to where they sign in again.
     """
-    alone = _alone(request)
     styles = {APPROVE: "primary", DENY: "danger"}
     answers = tuple(
         (
@@ -152,7 +151,7 @@ def _buttons(world: World, request: ApprovalRequest, look: str = "") -> tuple[tu
             styles.get(answer, ""),
         )
         for answer in request.verdicts
-        if answer == DENY or not alone
+        if answer == DENY or not request.alone
     )
     return (*answers, ("Review", "stanch.review", _token(world, request, Verdict.REVIEW), ""))
 
@@ -162,12 +161,8 @@ def _step_up(world: World, request: ApprovalRequest) -> tuple[str, ...]:
     if not request.high_impact:
         return ()
     where = case_url(world, request.case_id)
-    who = "sign in again to decide, at" if _alone(request) else "two people, or one who has just signed in at"
+    who = "sign in again to decide, at" if request.alone else "two people, or one who has just signed in at"
     return (f"High impact: {who} {where}",)
-
-
-def _alone(request: ApprovalRequest) -> bool:
-    return request.high_impact and len(request.approvers()) == 1
 
 
 def _token(world: World, request: ApprovalRequest, answer: str, look: str = "") -> str:

@@ -21,17 +21,19 @@ from activities._waf.plan import Plan
 from activities._waf.shelf import Limits
 from activities._waf.standing import Standing
 from activities._waf.store import WafStore
+from activities._waf.view import View
 from activities._waf.write import Writer
 from stanch.errors import Rejected
 from stanch.fitting import Need
 from stanch.leases import EVICTED, Applied, BlockSpec, Lease
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports_traffic import Exposure
 
 
 class WafPoint:
     """Implements PointPort. In the customer's web ACL stands one reference to our groups, and nothing else of ours."""
 
-    expresses = frozenset({Need.REQUEST, Need.LIMIT})
+    expresses = frozenset({Need.REQUEST, Need.LIMIT, Need.COUNT})
 
     def __init__(self, name: str, config: WafPointConfig, *, claims: Claims = no_claims) -> None:
         self.name = name
@@ -46,6 +48,7 @@ class WafPoint:
             header=config.forwarded_header,
             secret=config.canary_secret.get_secret_value().encode() if config.canary_secret else b"",
         )
+        self._view = View(client, config, self._acls, self._dialect)
         self._writer = Writer(
             WafStore(client, scope=config.scope, prefix=self._prefix, pace=config.pace),
             prefix=self._prefix,
@@ -99,10 +102,23 @@ class WafPoint:
         return [_taken_out(entry, standing) for entry in entries]
 
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
-        return _waf_sight.estimate(spec, window=window)
+        """What the block would have hit, from the requests that WAF sampled."""
+        return self._view.estimate(spec, window)
+
+    def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure:
+        """See SeesTraffic; samples are read once for all that is asked within a few seconds."""
+        return self._view.exposure(spec, window)
+
+    def observed(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
+        """See Counts: sampled requests that WAF itself says the rule of this target matched."""
+        seen = self._writer.seen()
+        groups = {name: group.arn for name, group in seen.groups.items()}
+        return self._view.observed(spec, seen.standing(self._prefix, withheld={}), groups, window)
 
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
-        return _waf_sight.usage(window=window)
+        """Who uses an endpoint; no method means all. Answers are in no sample, so `errors` says nothing."""
+        spec = BlockSpec(host=host, path=path, methods=(method,) if method else ())
+        return self._view.usage(spec, window)
 
     def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
         return []

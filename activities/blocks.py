@@ -17,6 +17,7 @@ from stanch import contract
 from stanch.actions.blocks import (
     Address,
     Count,
+    EstimateParams,
     Held,
     Lift,
     Lifted,
@@ -44,6 +45,7 @@ from stanch.leases import (
     target_of,
 )
 from stanch.records import LeaseRow
+from stanch.who import STANDING
 from stanch.wire_points import EnforcementInput, Release
 
 USERS = "user:"
@@ -66,7 +68,7 @@ def spec_of(params: Params) -> LeaseSpec:
                 host=params.host,
                 path=params.path,
                 methods=_methods(params),
-                principal=_principal(params),
+                principal=principal_of(params),
                 requests=params.requests,
                 seconds=round(params.per.total_seconds()),
                 by=params.by,
@@ -91,7 +93,7 @@ def block_of(params: Scope | ObserveParams) -> BlockSpec:
         host=params.host,
         path=params.path,
         methods=_methods(params),
-        principal=_principal(params),
+        principal=principal_of(params),
         ips=tuple(params.ips),
     )
 
@@ -101,8 +103,9 @@ def _methods(params: Scope | Rate | ObserveParams) -> tuple[str, ...]:
     return tuple(sorted({method.upper() for method in methods}))
 
 
-def _principal(params: Scope | Rate | ObserveParams) -> Principal | None:
-    return params.principal if params.principal and not params.principal.empty else None
+def principal_of(params: Scope | Rate | ObserveParams | EstimateParams) -> Principal | None:
+    """Whom the parameters name."""
+    return params.principal.principal if params.principal else None
 
 
 def ttl_of(params: Any) -> timedelta:
@@ -149,7 +152,7 @@ def lease_of(world: World, job: Job, params: Any) -> Lease:
         source=scene.source,
         approval=job.call.approval,
         requested_by=scene.requested_by or "stanch",
-        severity=scene.finding.severity if scene.finding else "",
+        severity=scene.severity,
     )
 
 
@@ -208,7 +211,7 @@ def _lease_taken(world: World, job: Job, params: Lift) -> Lease:
         return row.lease
     from stanch.catalog import catalog
 
-    taken = catalog()[str(subject["action"])].params.model_validate(subject["params"])
+    taken = catalog()[str(subject["action"])].params.model_validate(subject["params"], context=STANDING)
     outputs: Mapping[str, Any] = subject["outputs"]
     spec = spec_of(taken)
     scene = job.scene

@@ -8,7 +8,7 @@ from typing import Any
 from activities import _blast
 from activities._run import Job
 from activities._world import World
-from activities.blocks import block_of, point_of
+from activities.blocks import block_of, point_of, principal_of
 from stanch.actions.blocks import Estimated, EstimateParams, ObservedBlock, ObserveParams
 from stanch.errors import Rejected
 from stanch.fitting import refuse_unfit
@@ -22,11 +22,11 @@ _EXAMPLES = 3
 def _estimate(world: World, job: Job, params: EstimateParams) -> Estimated:
     methods = (params.method.upper(),) if params.method else ()
     spec = BlockSpec(
-        host=params.host, path=params.path, methods=methods, principal=params.principal, ips=tuple(params.ips)
+        host=params.host, path=params.path, methods=methods, principal=principal_of(params), ips=tuple(params.ips)
     )
     point: PointPort = world.connector("point", point_of(world, spec, params.at))
     found = point.estimate(spec, window=params.window)
-    nobody = bool(spec.ips) and (spec.principal is None or spec.principal.empty)
+    nobody = bool(spec.ips) and spec.principal is None
     return Estimated(
         requests=found.requests,
         clients=found.clients,

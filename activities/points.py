@@ -23,6 +23,7 @@ from stanch.records import Entry, LeaseRow
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
 MAX_SHOWN = 10_000
+TOLD = (LeaseState.HELD, LeaseState.LIFTED)  # lifted: a repeat of what was told says the same
 
 
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:
@@ -187,6 +188,7 @@ def announce(world: World, call: Announce) -> None:
 
 
 def _announce(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, Lease]) -> None:
+    outcomes = [_as_known(world, outcome) for outcome in outcomes]
     _remember(world, outcomes, leases)
 
     async def send(client: Client) -> None:
@@ -199,6 +201,16 @@ def _announce(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, 
 
     if outcomes:
         world.call(send)
+
+
+def _as_known(world: World, outcome: LeaseOutcome) -> LeaseOutcome:
+    """Who was told that its block stands is told that it goes: a writer whose answers were lost takes it for new."""
+    if outcome.state is LeaseState.REFUSED:
+        with contextlib.suppress(DependencyError):
+            row = world.records.lease(outcome.lease_id)
+            if row is not None and row.state in TOLD:
+                return outcome.model_copy(update={"state": LeaseState.LIFTED})
+    return outcome
 
 
 def _remember(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, Lease]) -> None:

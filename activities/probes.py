@@ -13,6 +13,7 @@ from stanch.actions.probes import Probe, Proven
 from stanch.catalog import catalog
 from stanch.errors import Rejected
 from stanch.leases import BlockSpec
+from stanch.who import STANDING
 
 
 def _subject(job: Job, params: Probe) -> BlockSpec | None:
@@ -22,7 +23,7 @@ def _subject(job: Job, params: Probe) -> BlockSpec | None:
         spec = catalog()[str(subject["action"])]
         if not spec.leased:
             return None
-        lease = spec_of(spec.params.model_validate(subject["params"]))
+        lease = spec_of(spec.params.model_validate(subject["params"], context=STANDING))
         return lease if isinstance(lease, BlockSpec) else None
     methods = (params.method.upper(),) if params.method else ()
     return BlockSpec(host=params.host, path=params.path or "/**", methods=methods)

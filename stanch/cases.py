@@ -155,6 +155,7 @@ class CaseState(Mutable):
             environment=self.finding.api.environment if self.finding else "prod",
             source=self.source,
             host=self.finding.api.host if self.finding else "",
+            severity=self.finding.severity if self.finding else "",
             requested_by=self.requested_by,
             ticket_system=self.ticket.system,
             ticket_key=self.ticket.key,

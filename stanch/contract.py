@@ -235,6 +235,7 @@ class Scene(Wire):
         holder: who was given the case since it was routed, "" for whom the route names.
         moved: the ticket is where a person's word has brought it, whatever tracker the route names.
         actor: of the finding; the guard must know whose token or address it is.
+        severity: of the finding as it is now; decides who stays where a point has no room for all.
         finding, route, links: only for those that write to people or read evidence; others get names alone.
         texts: digest of the templates that the run began with.
         changes: the plan's own limit (how many, in how many seconds), for when its playbook is there no more.
@@ -248,6 +249,7 @@ class Scene(Wire):
     environment: str = "prod"
     source: str = ""
     host: str = ""
+    severity: str = ""
     requested_by: str = ""
     ticket_system: str = ""
     ticket_key: str = ""

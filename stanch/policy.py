@@ -6,10 +6,11 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from stanch.departures import departed
 from stanch.errors import ConfigError, StanchError
 from stanch.guards import GuardPolicy, load_guards
 from stanch.intake.config import Sources, load_sources
@@ -43,6 +44,11 @@ class PolicySnapshot:
     texts: Texts
     digest: str
 
+    @property
+    def strangers(self) -> tuple[str, ...]:
+        """Names that playbooks ask and the directory does not have, each with its place: nobody answers for them."""
+        return tuple(str(problem) for problem in self.playbooks.warnings if problem.code == "P210")
+
 
 class PolicyStore:
     """Gives the newest good snapshot.
@@ -60,6 +66,7 @@ class PolicyStore:
         self._snapshot = self._load(files)
         self._loaded_at = datetime.now(UTC)
         self._refused = self._restless = ""
+        self._gone = frozenset[str]()
         self._failures = 0
         self._is_watched = False
         self._closed = threading.Event()
@@ -86,7 +93,8 @@ class PolicyStore:
     @property
     def state(self) -> PolicyState:
         """What this process uses, for people and other processes."""
-        return PolicyState(self._snapshot.digest, self._loaded_at, self.problem, self._failures)
+        snapshot = self._snapshot
+        return PolicyState(snapshot.digest, self._loaded_at, self.problem, self._failures, snapshot.strangers)
 
     def watch(self, exchange: Exchange) -> None:
         """Look in a thread of its own from now on, so that a large policy keeps no reader waiting while it loads.
@@ -137,7 +145,20 @@ class PolicyStore:
             if not self._has_moved(files):
                 self._judged = files.stamps
                 self._rest(files.stamps)
-                self._refused = self._say(_words(error), unless=self._refused)
+                out = self._let_go()
+                self._refused = self._say(f"{_words(error)}{out}", unless=self._refused)
+
+    def _let_go(self) -> str:
+        """Who has left has left, whatever else an edit gets wrong: a mistake elsewhere keeps nobody's vote."""
+        routes = self._snapshot.routes
+        try:
+            texts = [_needed(path) for path in route_files(self._settings.policy_dir / "routes.yaml")]
+        except (StanchError, OSError, UnicodeDecodeError):
+            return ""
+        if gone := departed(routes.people, texts):
+            self._snapshot = replace(self._snapshot, routes=routes.without(gone))
+            self._gone |= frozenset(gone)
+        return f"; out all the same: {', '.join(sorted(self._gone))}" if self._gone else ""
 
     def _has_moved(self, files: PolicyFiles) -> bool:
         """Whether they were written to while they were read."""
@@ -178,9 +199,11 @@ class PolicyStore:
             return
         self._judged = files.stamps
         self._rest(files.stamps)
-        was_refused, self._refused = self._refused, ""
+        was_refused, self._refused, self._gone = self._refused, "", frozenset[str]()
         self._snapshot, self._loaded_at = snapshot, datetime.now(UTC)
         _log.log(logging.WARNING if was_refused else logging.INFO, "policy %s is in use", snapshot.digest[:12])
+        for stranger in snapshot.strangers:
+            _log.warning("%s", safe_text(stranger, limit=400))
 
     def _load(self, files: PolicyFiles) -> PolicySnapshot:
         digest = files.digest()

@@ -19,12 +19,14 @@ class PolicyState:
         digest: of names and content of the files in use.
         problem: why a newer edit is not in use; empty where there is none.
         failures: edits that were refused since this process has started.
+        strangers: whom playbooks ask and the directory does not have, with the place.
     """
 
     digest: str
     loaded_at: datetime
     problem: str = ""
     failures: int = 0
+    strangers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

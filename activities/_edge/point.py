@@ -29,7 +29,7 @@ from activities._edge.rules import (
 )
 from activities._envoy.policy import CANARY_HEADER, Dialect, canary_value, parse_name, policy_name
 from stanch.errors import Rejected, RetrySafe
-from stanch.leases import Applied, BlockSpec, Lease, target_of
+from stanch.leases import COUNT, Applied, BlockSpec, Lease, target_of
 from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
 
 _ATTEMPTS = 8
@@ -215,7 +215,7 @@ class EdgePoint:
             case_id=lease.case_id,
             canary=canary_value(self._secret, target),
             seal=seal(target, self._secret),
-            count=lease.mode == "count",
+            count=spec.effect == COUNT,
         )
         return name, self._gateway.compile_block(block)
 

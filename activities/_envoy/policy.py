@@ -24,8 +24,14 @@ _CASE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TARGET = re.compile(r"[0-9A-Za-z]{1,64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 _BEARER = r"(?i)bearer[ \t].*"
+_READ = r"Bearer +[A-Za-z0-9_.-]+=*"  # what jwt_authn takes out whole
+_JSON = r"e[w-z0-9_-][A-Za-z0-9_-]"  # how base64url begins where a JSON object does
+_TOKEN = rf"(?s).*{_JSON}{{10,}}\.{_JSON}*\..*"
 _METHOD = re.compile(r"[A-Z]{1,32}")
 _NAME = re.compile(rf"{PREFIX}(?P<case>{_CASE.pattern})-(?P<expires>[0-9]{{1,11}})-(?P<target>{_TARGET.pattern})")
+_NAMED = "(?:access_token|[^=&]*%(?:[67][0-9a-f]|5f)[^=&]*)="  # or with letters of its name escaped, as nobody does
+_IN_QUERY = rf"(?i).*[?&]{_NAMED}.*"  # where jwt_authn looks, too (RFC 6750, 2.3)
+_TWICE = rf"{_IN_QUERY}&{_NAMED}.*"
 Policy = dict[str, Any]
 
 
@@ -117,8 +123,8 @@ def claims_of(principal: Principal | None) -> Mapping[str, str]:
     if principal is None:
         return {}
     claims = principal.claims()
-    if principal.in_request:
-        raise Rejected("this Envoy compares verified claims, no headers, cookies or bodies", hint="name a claim")
+    if principal.in_request or principal.api_key:
+        raise Rejected("this Envoy compares verified claims, no API keys, headers, cookies or bodies")
     if principal.token_hash and not principal.token_id:
         raise Rejected("Envoy cannot compare token hashes", hint="name the token by its id (jti) or the user by sub")
     if not claims:
@@ -159,17 +165,26 @@ def _who(spec: BlockSpec, dialect: Dialect) -> Policy:
 
 
 def _unread(spec: BlockSpec, dialect: Dialect) -> list[Policy]:
-    """Bearer tokens that jwt_authn does not read and APIs do, on the endpoint of a block that names a token.
+    """Tokens that jwt_authn does not read and APIs do, on the endpoint of a block that names a token.
 
-    jwt_authn looks for `Bearer ` as it stands there; to an API the scheme has no case (RFC 9110, 11.1), and of two
-    headers it may take the second. Without this `bearer TOKEN` passes as a request without a token.
+    jwt_authn looks for `Bearer ` as it stands there and for letters of base64url behind it. To an API the scheme has no
+    case (RFC 9110, 11.1) or is another word (`JWT`, `Token`, none), what parts it from the token may be any blank, of
+    two headers it may take the second, and some decoders skip what is not base64. Without this `bearer TOKEN` passes
+    as a request without a token. Where a request has two, jwt_authn takes the one of the header, or the first.
     """
     if not claims_of(spec.principal):
         return []
-    other = [_authorization({"safe_regex": {"regex": _BEARER}}), {"not_id": _authorization({"prefix": "Bearer "})}]
-    second = _authorization({"safe_regex": {"regex": rf"(?i).*,[ \t]*{_BEARER.removeprefix('(?i)')}"}})
-    spelled: Policy = {"or_ids": {"ids": [{"and_ids": {"ids": other}}, second]}}
-    return [{"and_ids": {"ids": [spelled, *_from(spec, dialect)]}}]
+    other = [_authorization_like(_BEARER), {"not_id": _authorization({"prefix": "Bearer "})}]
+    second = _authorization_like(rf"(?i).*,[ \t]*{_BEARER.removeprefix('(?i)')}")
+    odd = [_authorization_like(_TOKEN), {"not_id": _authorization_like(_READ)}]
+    beside = [_authorization({"safe_regex": {"regex": ".*"}}), _header(":path", {"safe_regex": {"regex": _IN_QUERY}})]
+    twice = _header(":path", {"safe_regex": {"regex": _TWICE}})
+    hidden = [*({"and_ids": {"ids": ids}} for ids in (other, odd, beside)), second, twice]
+    return [{"and_ids": {"ids": [{"or_ids": {"ids": hidden}}, *_from(spec, dialect)]}}]
+
+
+def _authorization_like(regex: str) -> Policy:
+    return _authorization({"safe_regex": {"regex": regex}})
 
 
 def _authorization(match: Policy) -> Policy:

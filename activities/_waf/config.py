@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
@@ -93,6 +93,7 @@ class WafPointConfig(AclsConfig):
         addresses: `peer` where the web ACL sees clients themselves, `last` or `any` for the client's place in the
             header that a proxy of yours writes; without it no address is blocked.
         forwarded_header: that header.
+        callers: headers, or `cookie:NAME`, that hold who asks; the first that is there decides.
         base_paths: what may stand before the path of an API, such as the stage of an API Gateway.
         ignore_case: paths of the API do not mind case.
         canary_secret: key of the probe headers.
@@ -106,6 +107,10 @@ class WafPointConfig(AclsConfig):
     behind: tuple[str, ...] = ()
     addresses: Literal["", "peer", "last", "any"] = ""
     forwarded_header: str = Field(default="x-forwarded-for", pattern=r"^[A-Za-z0-9-]{1,64}$")
+    callers: tuple[Annotated[str, Field(pattern=r"^(cookie:)?[A-Za-z0-9._-]{1,64}$")], ...] = (
+        "authorization",
+        "x-api-key",
+    )
     base_paths: tuple[str, ...] = ()
     ignore_case: bool = False
     canary_secret: SecretStr | None = Field(default=None, min_length=16)

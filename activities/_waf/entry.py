@@ -6,18 +6,18 @@ Pure. Names and labels say case, end and target, so that everything can be found
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from activities._envoy.policy import canary_value, parse_name, policy_name
 from activities._waf.match import Reading, Statement, all_of, any_of, endpoint, principal, probe_header
+from activities._waf.networks import networks_of
 from stanch.errors import Rejected
-from stanch.leases import BlockSpec, Lease, LimitSpec, target_of
+from stanch.leases import COUNT, BlockSpec, Lease, LimitSpec, target_of
 
 Rule = Mapping[str, Any]
 POOL = "stanch_pool-"
@@ -103,9 +103,15 @@ def compile_lease(lease: Lease, dialect: Dialect, *, now: datetime) -> Entry:
         return Entry(tag, _limit_rule(spec, lease, tag, dialect))
     if spec.ips:
         return _pooled(spec, lease, tag, dialect)
-    who = _with_probe(principal(spec.principal, dialect.reading, path=spec.path), lease.target, dialect)
+    named = principal(spec.principal, dialect.reading, path=spec.path)
+    who = named if counts(lease) else _with_probe(named, lease.target, dialect)
     statement = all_of([*endpoint(spec, dialect.reading), *who])
     return Entry(tag, _rule(tag.name, statement, lease, labels=_labels(tag, lease.playbook), shown=lease.case_id))
+
+
+def counts(lease: Lease) -> bool:
+    """It denies nothing, and so has no probe either."""
+    return lease.mode == COUNT or getattr(lease.spec, "effect", None) == COUNT
 
 
 def risk_of(lease: Lease) -> int:
@@ -124,10 +130,6 @@ def tag_of(rule: Rule) -> Tag | None:
     return Tag(number, int(found.expires_at.timestamp()), found.target, found.case_id)
 
 
-def family(network: str) -> int:
-    return 6 if ":" in network else 4
-
-
 def pool_name(pool: str, ordinal: int) -> str:
     """The pool's own name, of its rule and the beginning of its sets' names."""
     return f"{POOL}{pool}-{ordinal}"
@@ -144,34 +146,28 @@ def pool_of(spec: BlockSpec, mode: str) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def networks_of(ips: Sequence[str]) -> tuple[str, ...]:
-    """Addresses as AWS wants them: blocks, without host bits.
+def _pooled(spec: BlockSpec, lease: Lease, tag: Tag, dialect: Dialect) -> Entry:
+    pool = pool_of(spec, lease.mode)
+    networks = networks_of(spec.ips)
+    who = [addressed(dialect), *principal(spec.principal, dialect.reading, path=spec.path)]
+    who = who if counts(lease) else _with_probe(who, probe_of(pool), dialect)
+    statement = all_of([*endpoint(spec, dialect.reading), *who])
+    labels = [{"Name": f"stanch:pool:{pool}"}]
+    return Entry(tag, _rule(pool_name(pool, 1), statement, lease, labels=labels, shown=pool), pool, networks)
+
+
+def addressed(dialect: Dialect) -> Statement:
+    """The client's address is in one of the pool's sets.
 
     Raises:
-        Rejected: one is no address, or is everybody.
+        Rejected: nobody has said where the client's address is.
     """
-    try:
-        found = {ipaddress.ip_network(ip, strict=False) for ip in ips}
-    except ValueError:
-        raise Rejected("an address to block is not an IP address or CIDR block") from None
-    if any(network.prefixlen == 0 for network in found):
-        raise Rejected("an address to block is everybody")
-    return tuple(sorted(str(network) for network in found))
-
-
-def _pooled(spec: BlockSpec, lease: Lease, tag: Tag, dialect: Dialect) -> Entry:
     if dialect.addresses not in _ADDRESS_FIELDS:
         raise Rejected(
             "nobody has said which address of a request is the client's",
             hint="set `addresses` of the connector: peer, last or any",
         )
-    pool = pool_of(spec, lease.mode)
-    networks = networks_of(spec.ips)
-    sets = any_of([_set_reference(number, dialect) for number in (4, 6)])
-    who = [sets, *principal(spec.principal, dialect.reading, path=spec.path)]
-    statement = all_of([*endpoint(spec, dialect.reading), *_with_probe(who, probe_of(pool), dialect)])
-    labels = [{"Name": f"stanch:pool:{pool}"}]
-    return Entry(tag, _rule(pool_name(pool, 1), statement, lease, labels=labels, shown=pool), pool, networks)
+    return any_of([_set_reference(number, dialect) for number in (4, 6)])
 
 
 def _set_reference(number: int, dialect: Dialect) -> Statement:
@@ -226,7 +222,7 @@ def _rule(
     name: str, statement: Statement, lease: Lease, *, labels: list[dict[str, str]], shown: str, status: int = 403
 ) -> Rule:
     answer = {"ResponseCode": status, "ResponseHeaders": [{"Name": CASE_HEADER, "Value": shown}]}
-    action = {"Count": {}} if lease.mode == "count" else {"Block": {"CustomResponse": answer}}
+    action = {"Count": {}} if counts(lease) else {"Block": {"CustomResponse": answer}}
     return {
         "Name": name,
         "Statement": statement,

@@ -74,6 +74,8 @@ def principal(who: Principal | None, reading: Reading, *, path: str) -> list[Sta
     """
     if who is None:
         return []
+    if who.api_key:
+        raise Rejected("AWS WAF cannot tell API keys apart by their id", hint="name the key by `header`, or its point")
     if who.token_hash and not who.token_id:
         raise Rejected(
             "AWS WAF cannot compare the token hash of a finding, which is keyed or covers only part of a header",
@@ -122,11 +124,11 @@ def _transformed(*kinds: str) -> dict[str, Any]:
 
 
 def _host(host: str) -> Statement:
-    """The host in any case, with or without port and root dot."""
+    """The host in any case, with or without port (which may be empty, RFC 3986) and root dot."""
     name = host.lower().rstrip(".")
     if not _HOST.fullmatch(name):
         raise Rejected("the host to block is not one host name", hint="a block names one host, without wildcards")
-    return _regex({"SingleHeader": {"Name": "host"}}, rf"^{re.escape(name)}\.?(?::[0-9]+)?$", "LOWERCASE")
+    return _regex({"SingleHeader": {"Name": "host"}}, rf"^{re.escape(name)}\.?(?::[0-9]*)?$", "LOWERCASE")
 
 
 def _path(template: str, reading: Reading) -> Statement:

@@ -146,10 +146,20 @@ class _Desk:
                 going = frozenset(lesser[:count])
                 tried = change(shelf.without(going.__contains__))
                 if not self._short(tried, index, pool):
-                    self.shelves[index] = tried
-                    self._evicted |= {one.target: one for one in going}
+                    self._let_go(shelf, change, going, index, pool)
                     return ""
         return lacking
+
+    def _let_go(
+        self, shelf: Shelf, change: Callable[[Shelf], Shelf], going: frozenset[Tag], index: int, pool: Pool | None
+    ) -> None:
+        """Only of those whose going is of use: the one lacking may be limits, of which the least risk was none."""
+        for tag in sorted(going, reverse=True):
+            fewer = going - {tag}
+            if not self._short(change(shelf.without(fewer.__contains__)), index, pool):
+                going = fewer
+        self.shelves[index] = change(shelf.without(going.__contains__))
+        self._evicted |= {one.target: one for one in going}
 
     def _short(self, shelf: Shelf, index: int, pool: Pool | None) -> str:
         if pool is not None:

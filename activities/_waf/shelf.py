@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from activities._waf.cost import rated, references, weight
-from activities._waf.entry import POOL, SET, Tag, family, tag_of
+from activities._waf.entry import POOL, SET, Tag, tag_of
+from activities._waf.networks import family
 from activities._waf.register import LIST, Held, list_rules, overhead, pool_listed, read_list
 
 Rule = Mapping[str, Any]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
 
 from activities._envoy.policy import canary_value
 from activities._waf.acl import WebAcls, protecting, refuse_unwritable
@@ -13,21 +12,9 @@ from activities._waf.entry import PROBE_HEADER, Dialect, probe_of
 from activities._waf.standing import Standing
 from activities._waf.write import Writer
 from stanch.errors import ConnectorError, Rejected
-from stanch.leases import BlockSpec
-from stanch.ports import Check, Estimate, Usage
+from stanch.ports import Check
 
 NO_LOG = "prove it with `probe.expect_blocked`"
-UNKNOWN = "unknown: no log of this web ACL is read"
-
-
-def estimate(_spec: BlockSpec, *, window: timedelta) -> Estimate:
-    """Nothing is known, which is not nothing: `coverage` says so."""
-    return Estimate(0, 0, 0, 0.0, 0, window, coverage=UNKNOWN)
-
-
-def usage(*, window: timedelta) -> Usage:
-    """As `estimate`."""
-    return Usage(0, 0, 0, 0, None, window, coverage=UNKNOWN)
 
 
 def canary(standing: Standing, target: str, dialect: Dialect) -> Mapping[str, str]:

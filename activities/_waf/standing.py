@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from activities._waf.entry import POOL, family
+from activities._waf.entry import POOL
+from activities._waf.networks import family
 from activities._waf.register import Held
 from activities._waf.shelf import Pool, Shelf, read_shelf
 

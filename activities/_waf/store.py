@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ Rule = Mapping[str, Any]
 _LISTS = {"RuleGroup": ("list_rule_groups", "RuleGroups"), "IPSet": ("list_ip_sets", "IPSets")}
 _GETS = {"RuleGroup": "get_rule_group", "IPSet": "get_ip_set"}
 _UPDATES = {"RuleGroup": "update_rule_group", "IPSet": "update_ip_set"}
+_NAMES = {"RuleGroup": r"-[0-9]{1,3}", "IPSet": r"-[0-9a-f]{16}-[0-9]+-v[46]"}
 _PAGES = 50
 
 
@@ -57,7 +59,7 @@ class WafStore:
     def __init__(self, client: Any, *, scope: str, prefix: str, pace: float) -> None:
         self._client = client
         self._scope = scope
-        self._prefix = prefix + "-"
+        self._names = {kind: re.compile(re.escape(prefix) + rest, re.ASCII) for kind, rest in _NAMES.items()}
         self._pace = pace
         self._last: dict[str, float] = {}
         self._known: dict[str, Thing] = {}
@@ -68,10 +70,14 @@ class WafStore:
     def read(self) -> Seen:
         """Both lists, groups last since most is written there; what has a known lock token is not read again."""
         sets = list(self._list("IPSet"))
-        ours = {one["Name"]: self._get("IPSet", one) for one in sets if one["Name"].startswith(self._prefix)}
-        listed = [one for one in self._list("RuleGroup") if one["Name"].startswith(self._prefix)]
+        ours = {one["Name"]: self._get("IPSet", one) for one in sets if self._mine("IPSet", one)}
+        listed = [one for one in self._list("RuleGroup") if self._mine("RuleGroup", one)]
         groups = {one["Name"]: self._get("RuleGroup", one) for one in listed}
         return Seen(groups, ours, len(sets) - len(ours))
+
+    def _mine(self, kind: str, summary: Mapping[str, Any]) -> bool:
+        """By the whole name: what another point named `PREFIX-more` has is not ours."""
+        return self._names[kind].fullmatch(summary["Name"]) is not None
 
     def create_group(self, name: str, capacity: int) -> Thing:
         """An empty rule group; in front of nothing yet, so that it changes nothing."""

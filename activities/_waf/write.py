@@ -56,6 +56,10 @@ class Writer:
         """What stands."""
         return self._store.read().standing(self._prefix, withheld={})
 
+    def seen(self) -> Seen:
+        """The same with ids and ARNs."""
+        return self._store.read()
+
     def groups(self) -> Sequence[str]:
         """ARNs of our groups."""
         return [group.arn for group in self._store.read().groups.values()]

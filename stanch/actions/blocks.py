@@ -11,7 +11,7 @@ from pydantic import Field
 
 from stanch.catalog import ActionSpec, Effect, Outputs, Params, Queue, UndoClass
 from stanch.durations import Duration
-from stanch.leases import Principal
+from stanch.who import Who
 
 _DAY = timedelta(days=1)
 
@@ -21,7 +21,7 @@ class Scope(Params):
     path: str = "/**"
     method: str = ""
     methods: tuple[str, ...] = ()
-    principal: Principal | None = None
+    principal: Who | None = None
     ips: tuple[str, ...] = ()
     ttl: Duration = _DAY
     at: str = ""
@@ -36,7 +36,7 @@ class ObserveParams(Params):
     path: str = "/**"
     method: str = ""
     methods: tuple[str, ...] = ()
-    principal: Principal | None = None
+    principal: Who | None = None
     ips: tuple[str, ...] = ()
     window: Duration = timedelta(hours=1)
     standing: bool = False
@@ -66,7 +66,7 @@ class Rate(Params):
     path: str = "/**"
     method: str = ""
     methods: tuple[str, ...] = ()
-    principal: Principal | None = None
+    principal: Who | None = None
     requests: int = Field(ge=1, le=2_000_000_000)
     per: Duration = timedelta(minutes=1)
     by: str = Field(default="ip", pattern=r"^(ip|header:[A-Za-z0-9_-]{1,64})$")
@@ -97,7 +97,7 @@ class EstimateParams(Params):
     host: str
     path: str = "/**"
     method: str = ""
-    principal: Principal | None = None
+    principal: Who | None = None
     ips: tuple[str, ...] = ()
     window: Duration = _DAY
     at: str = ""
@@ -126,6 +126,7 @@ _WAF = (
     *("wafv2:GetRuleGroup", "wafv2:ListRuleGroups", "wafv2:CreateRuleGroup", "wafv2:UpdateRuleGroup"),
     *("wafv2:GetIPSet", "wafv2:ListIPSets", "wafv2:CreateIPSet", "wafv2:UpdateIPSet", "wafv2:DeleteIPSet"),
     *("wafv2:GetWebACL", "wafv2:ListWebACLs", "wafv2:UpdateWebACL", "wafv2:CheckCapacity"),
+    "wafv2:GetSampledRequests",  # guards look at traffic right before the call
 )
 _PERMISSIONS = MappingProxyType(
     {

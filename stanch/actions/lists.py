@@ -7,7 +7,7 @@ from datetime import timedelta
 from stanch.actions.blocks import Held, Lift, Lifted, lift_of
 from stanch.catalog import ActionSpec, Effect, Params, Queue, UndoClass
 from stanch.durations import Duration
-from stanch.leases import Principal
+from stanch.who import Who
 
 
 class Add(Params):
@@ -18,7 +18,7 @@ class Add(Params):
     path: str = "/**"
     method: str = ""
     methods: tuple[str, ...] = ()
-    principal: Principal | None = None
+    principal: Who | None = None
     ip: str = ""
     ttl: Duration = timedelta(days=1)
 

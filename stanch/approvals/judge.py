@@ -120,7 +120,7 @@ def _answer(state: ApprovalState, vote: Vote) -> tuple[Code, str] | None:
 
 def _alone(request: ApprovalRequest, vote: Vote) -> bool:
     """A vote that could never settle a high-impact request, because nobody else may vote and it is not stepped up."""
-    return request.high_impact and vote.verdict != DENY and not vote.step_up and len(request.approvers()) == 1
+    return request.alone and vote.verdict != DENY and not vote.step_up
 
 
 def _refuse(

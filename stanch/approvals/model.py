@@ -118,6 +118,11 @@ class ApprovalRequest(Wire):
         """The answers that are offered."""
         return self.options or (APPROVE, DENY)
 
+    @property
+    def alone(self) -> bool:
+        """Whether one person alone decides about high impact, and so has to prove once more who they are to consent."""
+        return self.high_impact and len(self.approvers()) == 1
+
     def lines(self) -> tuple[tuple[str, frozenset[str]], ...]:
         """Each seat to be filled by one person: label and who may take it, without the excluded."""
         barred = frozenset(self.excluded)

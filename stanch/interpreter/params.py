@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from stanch.catalog import ActionSpec
 from stanch.interpreter.run import ValueProblem
+from stanch.who import STANDING
 
 
 def checked(spec: ActionSpec, values: dict[str, Any]) -> dict[str, Any]:
@@ -17,7 +18,7 @@ def checked(spec: ActionSpec, values: dict[str, Any]) -> dict[str, Any]:
         ValueProblem: P105, with the field but never its content.
     """
     try:
-        return spec.params.model_validate(values).model_dump(mode="json", exclude_none=True)
+        return spec.params.model_validate(values, context=STANDING).model_dump(mode="json", exclude_none=True)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])

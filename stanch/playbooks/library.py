@@ -48,7 +48,8 @@ class PlaybookSet:
             directory: not searched deeper; one that does not exist is empty.
             inputs: playbook id -> values in place of the defaults of its inputs.
             templates: names of text templates that exist; the shipped ones where not given.
-            people: users, teams and schedules that exist; not judged where not given.
+            people: users, teams and schedules that exist; not judged where not given. Whom a playbook asks and who
+                is not among them is a warning here: to remove somebody must be possible at any time.
 
         Raises:
             ConfigError: with every problem of every file.
@@ -68,7 +69,7 @@ class PlaybookSet:
         others: Mapping[str, Callee] = MappingProxyType({}),
     ) -> PlaybookSet:
         """The same from texts, by file name; `others` may be called and are no part of the set."""
-        found = check_texts(texts, inputs=inputs, templates=templates, people=people, others=others)
+        found = check_texts(texts, inputs=inputs, templates=templates, people=people, others=others, in_use=True)
         problems = found.problems + found.across
         errors = [problem for problem in problems if problem.severity == "error"]
         if errors:
@@ -105,8 +106,12 @@ def check_texts(
     templates: Collection[str] | None = None,
     people: Collection[str] | None = None,
     others: Mapping[str, Callee] = MappingProxyType({}),
+    in_use: bool = False,
 ) -> SetCheck:
-    """Check files by themselves and as a whole; `others` may be called and are no part of the set."""
+    """Check files by themselves and as a whole; `others` may be called and are no part of the set.
+
+    Those `in_use` may ask people who have left.
+    """
     forms = [read_form(text, file) for file, text in texts.items()]
     readable = {form.file: form.playbook for form in forms if form.playbook is not None}
     library = {name: item.playbook for name, item in others.items()}
@@ -114,16 +119,16 @@ def check_texts(
     judged = {form.file: check_form(form, templates=templates, library=library) for form in forms}
     entries, more = _compiled(judged, inputs, others)
     own = [problem for checked in judged.values() for problem in checked.problems]
-    own += [problem for form in forms for problem in _strangers(form, people)]
+    own += [problem for form in forms for problem in _strangers(form, people, in_use=in_use)]
     names = frozenset(playbook.id for playbook in readable.values())
     return SetCheck([*own, *more], _across(entries, inputs, names), readable, entries)
 
 
-def _strangers(form: Form, people: Collection[str] | None) -> list[Problem]:
+def _strangers(form: Form, people: Collection[str] | None, *, in_use: bool) -> list[Problem]:
     if people is None or form.playbook is None or form.document is None:
         return []
     report = Report(form.file, form.document)
-    check_known(tree_of(form.playbook), people, report)
+    check_known(tree_of(form.playbook), people, report, in_use=in_use)
     return report.problems
 
 

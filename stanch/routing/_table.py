@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -99,6 +100,20 @@ class RouteTable:
         """The same people and promises, and nothing but the default: what tests are compared with."""
         bare = self.file.model_copy(update={"rules": (), "overlays": ()})
         return RouteTable(bare, {}, name=self.name, written=self.written)
+
+    def without(self, gone: Collection[str]) -> RouteTable:
+        """The same, with these people inactive."""
+        directory = self.file.directory
+        left = {
+            name: user.model_copy(update={"active": False}) for name, user in directory.users.items() if name in gone
+        }
+        people = directory.model_copy(update={"users": {**directory.users, **left}})
+        table = copy(self)
+        table.__dict__.pop("without_rules", None)
+        table.file = self.file.model_copy(update={"directory": people})
+        table.people = People(people)
+        table._book = Book(table.file, table.people, self._book.calendars)
+        return table
 
     def route(self, finding: FindingView, now: datetime) -> Decision:
         """Decide; deterministic in its arguments. Deadlines count from `now`."""

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
+from stanch.sandbox._aws.asked import Asked, Verdict
 from stanch.sandbox._aws.edge import AwsEdge
-from stanch.sandbox._aws.judge import Asked, Verdict
 from stanch.sandbox._aws.moto import Mirror, Moto, Pair, Reply
 from stanch.sandbox._aws.seed import Seeded, seed
 from stanch.sandbox._aws.shapes import AwsError

@@ -8,6 +8,7 @@ from typing import Any
 
 from stanch.approvals import ApprovalRequest, Vote
 from stanch.approvals.facts import NameOf, request_facts
+from stanch.approvals.model import DENY
 from stanch.sinks import slack_blocks as kit
 from stanch.sinks.slack_blocks import Block
 from stanch.sinks.text import one_line
@@ -23,6 +24,7 @@ PAGE_BLOCKS = 40
 PAGE_TEXT = 9000  # Slack refuses views that are too large together and does not say how large that is
 ASKED = 15
 OWN = 15
+ALONE = "High impact, and nobody else may decide: to consent, sign in again at the console."
 
 
 @dataclass(frozen=True)
@@ -55,13 +57,16 @@ def _so_far(request: ApprovalRequest, votes: Sequence[Vote], name_of: NameOf) ->
 
 
 def review(request: ApprovalRequest, page: list[Block], *, number: int, of: int, metadata: str, url: str) -> View:
-    """One page of the dialog. Only the last takes an answer: nobody gets there without having had the others."""
-    last = number == of
-    blocks = [*page, *_turning(number, of), *_link(url), *(_answers(request) if last else ())]
+    """One page of the dialog. Only the last takes an answer: nobody gets there without having had the others.
+
+    The address is where to go on at the console: of what one person alone decides, where they sign in again.
+    """
+    offered = _offered(request) if number == of else []
+    blocks = [*page, *_turning(number, of), *_onward(request, url), *(_answers(request, offered) if offered else ())]
     title = "Review" if of == 1 else f"Review, {number} of {of}"
     view = _modal(title, blocks)
     view |= {"callback_id": REVIEW, "private_metadata": metadata}
-    return view | ({"submit": kit.plain_text("Send")} if last else {})
+    return view | ({"submit": kit.plain_text("Send")} if offered else {})
 
 
 def told(title: str, text: str) -> View:
@@ -105,12 +110,20 @@ def _turning(number: int, of: int) -> list[Block]:
     return [kit.actions(*buttons)] if buttons else []
 
 
-def _link(url: str) -> list[Block]:
-    return [kit.actions(kit.button("Open in the console", "stanch.open", url=url))] if url else []
+def _onward(request: ApprovalRequest, url: str) -> list[Block]:
+    if not request.alone:
+        return [kit.actions(kit.button("Open in the console", "stanch.open", url=url))] if url else []
+    button = kit.button("Sign in again to decide", "stanch.open", url=url, style="primary")
+    return [*kit.sections(ALONE), *([kit.actions(button)] if url else [])]
 
 
-def _answers(request: ApprovalRequest) -> list[Block]:
-    offered = [_option(verdict) for verdict in request.verdicts]
+def _offered(request: ApprovalRequest) -> list[str]:
+    """The answers that would count here; what one person alone decides is consented to at the console."""
+    return [verdict for verdict in request.verdicts if verdict == DENY or not request.alone]
+
+
+def _answers(request: ApprovalRequest, verdicts: Sequence[str]) -> list[Block]:
+    offered = [_option(verdict) for verdict in verdicts]
     needed = f"Needed for: {', '.join(_words(request.reason_for))}" if request.reason_for else "Goes into the record"
     reason = {"type": "plain_text_input", "action_id": REASON, "multiline": True, "max_length": REASON_LIMIT}
     return [

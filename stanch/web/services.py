@@ -104,7 +104,7 @@ class Services:
     @property
     def policy_warnings(self) -> tuple[str, ...]:
         """What people should know of the policy in use; nothing where all is well."""
-        return warnings_of(self.policy_uses(), now())
+        return (*warnings_of(self.policy_uses(), now()), *self.policy.state.strangers)
 
     @property
     def chat_section(self) -> tuple[str, dict[str, Any]]:

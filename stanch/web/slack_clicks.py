@@ -17,7 +17,7 @@ from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, Who, who_is
 from stanch.web.slack_places import NOT_HERE, misplaced
 from stanch.web.slack_refusals import note_refusal
-from stanch.web.slack_review import CHANGED, GONE, Asked, case_url, open_review, send_review, turn_page
+from stanch.web.slack_review import CHANGED, GONE, Asked, open_review, send_review, turn_page, where_of
 
 ACK_SECONDS = 2.6  # Slack waits three, and then shows the person a warning
 OURS = "stanch."
@@ -115,7 +115,7 @@ def verdict_of(button: Button) -> str:
 
 def _told(services: Services, answer: Answer, case_id: str) -> str:
     """What became of a vote, in words."""
-    where = f" {case_url(services, case_id)}" if answer.code == Code.NEEDS_STEP_UP else ""
+    where = f" {where_of(services, answer, case_id)}" if answer.code == Code.NEEDS_STEP_UP else ""
     return sentence(services.policy.current.routes.people, answer.message) + where
 
 

@@ -101,7 +101,7 @@ def _said(services: Services, answer: Answer, button: Button) -> Mapping[str, An
         return _wrong(REASON, words)
     if answer.fate is Fate.LOST:
         return _wrong(VERDICT, words)  # the dialog stays, so that it can be sent again
-    return _replaced(f"{words} {case_url(services, button.case_id)}")
+    return _replaced(f"{words} {where_of(services, answer, button.case_id)}")
 
 
 def _wrong(block: str, words: str) -> Mapping[str, Any]:
@@ -118,6 +118,17 @@ def surface_of(port: ChatPort | None) -> ChatSurface | None:
 
 def case_url(services: Services, case_id: str) -> str:
     return f"{services.settings.public_url}/cases/{case_id}"
+
+
+def proof_url(services: Services, case_id: str) -> str:
+    """Where a person signs in again and is led back to the case."""
+    return f"{services.settings.public_url}/step-up?next=/cases/{case_id}"
+
+
+def where_of(services: Services, answer: Answer, case_id: str) -> str:
+    """Where to go on after an answer."""
+    is_proof_wanted = answer.code == Code.NEEDS_STEP_UP
+    return proof_url(services, case_id) if is_proof_wanted else case_url(services, case_id)
 
 
 async def _current(services: Services, button: Button) -> ApprovalView | str:
@@ -152,5 +163,5 @@ def _page(services: Services, item: ApprovalView, button: Button, *, number: int
         number=number,
         of=len(pages),
         metadata=button_token(proof, key_id=KEY_ID, secret=services.keys.buttons),
-        url=case_url(services, request.case_id),
+        url=proof_url(services, request.case_id) if request.alone else case_url(services, request.case_id),
     )

@@ -96,6 +96,9 @@ def test_a_point_that_cannot_is_never_asked_to(tmp_path: Path, spec: BlockSpec, 
             Plain.asked += len(_["adds"])
             return Reconciled("", ())
 
+        def list_owned(self) -> list[Any]:
+            return []
+
         def exposure(self, spec: BlockSpec, *, window: timedelta) -> Any:
             from stanch.ports_traffic import Exposure
 

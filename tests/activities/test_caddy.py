@@ -144,7 +144,7 @@ def test_unexpected_state_asks_for_the_full_set(bench: Bench) -> None:
 
 
 def test_counting_and_foreign_routes_in_our_group_are_refused(bench: Bench) -> None:
-    asked = lease(ORDERS, mode="count")
+    asked = lease(ORDERS.counting)
     (refused,) = bench.point.reconcile(adds=[asked], removes=[], wanted=None, expected="").results
     assert (refused.ok, refused.code) == (False, "V002")
     bench.put(ORDERS)

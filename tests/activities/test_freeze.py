@@ -17,10 +17,13 @@ from activities._guard import check_action
 from activities._run import perform
 from stanch.actions.blocks import Lifted
 from stanch.errors import DependencyError
-from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
+from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
 from stanch.ports import Mismatch, Owned, Reconciled
-from stanch.wire_points import Reconcile, ReconcileReply
+from stanch.ports_traffic import Exposure
+from stanch.records import LeaseRow
+from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 SCOPES = ["all", "point:edge", "playbook:contain_attacker", "source:own", "environment:prod", "action:block.lift"]
 
@@ -46,6 +49,9 @@ class Point:
             self.held.pop(target, None)
         done = [Applied(target=target, ok=True) for target in (*removes, *(one.target for one in adds))]
         return Reconciled(self.digest, tuple(done))
+
+    def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure:
+        return Exposure(unknown=0.0)
 
     def list_owned(self) -> Sequence[Owned]:
         self.when_read()
@@ -202,6 +208,33 @@ def test_a_point_that_needs_no_full_set_is_asked_what_stands_before_it_refuses(
     freeze(glue, frozen=False)
     reply = points.reconcile(glue.world, Reconcile(point="edge", adds=(landed,), expected=""))
     assert codes(reply) == {landed.target: ""}
+
+
+def refused(one: Lease) -> LeaseOutcome:
+    """What its writer has a case told of a lease that a guard turned away."""
+    state = LeaseState.REFUSED
+    return LeaseOutcome(lease_id=one.lease_id, case_id=one.case_id, step="block", state=state, at=NOW, code="G103")
+
+
+@pytest.mark.parametrize("known", [LeaseState.REQUESTED, None, LeaseState.EXPIRED, LeaseState.REFUSED])
+def test_who_was_never_told_of_a_block_is_told_no(glue: Glue, temporal: FakeTemporal, known: LeaseState | None) -> None:
+    one = lease("one")
+    if known is not None:
+        glue.records.put_lease(LeaseRow(lease=one, state=known, updated=NOW))
+    points.announce(glue.world, Announce(point="edge", outcomes=(refused(one),)))
+    assert [told.state for _, _, told in temporal.signals] == [LeaseState.REFUSED]
+
+
+def test_who_was_told_that_a_block_stands_is_told_that_it_goes(glue: Glue, temporal: FakeTemporal) -> None:
+    """Its writer never heard that it was held; then it was taken out by hand, and the next attempt met a halt."""
+    one = lease("one")
+    glue.records.put_lease(LeaseRow(lease=one, state=LeaseState.HELD, updated=NOW))
+    for _ in range(2):  # points say things at least once
+        points.announce(glue.world, Announce(point="edge", outcomes=(refused(one),)))
+    assert [(told.state, told.code) for _, _, told in temporal.signals] == [(LeaseState.LIFTED, "G103")] * 2
+    row = glue.records.lease(one.lease_id)
+    assert row is not None
+    assert row.state is LeaseState.LIFTED
 
 
 def test_an_undo_waits_for_the_end_of_a_freeze_and_says_so_once(glue: Glue) -> None:

@@ -303,6 +303,29 @@ def test_high_impact_needs_two_people_or_a_new_sign_in(glue: Glue) -> None:
     assert code_of(lambda: act(glue, "user.sign_out", {}, **{**once, "approval": stepped_up})) == ""
 
 
+def test_who_stood_in_for_another_and_left_no_longer_counts(glue: Glue) -> None:
+    line = "{name: Eva L.}"
+    glue.change_policy("routes.yaml", "  teams:\n", f"    user:eva: {line}\n  teams:\n")
+    consent = approved("block.scope", EVERYBODY, "user:eva")
+    for_ana = consent["approval"].model_copy(update={"stood_in": (("user:eva", "user:ana"),)})
+    assert code_of(lambda: act(glue, "block.scope", {}, **{**consent, "approval": for_ana})) == ""
+    glue.change_policy("routes.yaml", line, "{name: Eva L., active: false}")
+    assert code_of(lambda: act(glue, "block.scope", {}, **{**consent, "approval": for_ana})) == "A203"
+
+
+@pytest.mark.parametrize("step_up", [False, True])
+def test_of_two_who_weigh_enough_one_who_left_since_is_too_light(glue: Glue, step_up: bool) -> None:
+    """Who of them had signed in again is not in the proof: it may be who has left."""
+    line = "{name: Eva L.}"
+    glue.change_policy("routes.yaml", "  teams:\n", f"    user:eva: {line}\n  teams:\n")
+    needs = (Need(from_=("user:tom", "user:eva"), label="user:tom or user:eva"),)
+    both = approved("user.sign_out", {"user_id": "mallory"}, "user:tom", "user:eva", high_impact=True, needs=needs)
+    both["approval"] = both["approval"].model_copy(update={"step_up": step_up})
+    assert code_of(lambda: act(glue, "user.sign_out", {}, **both)) == ""
+    glue.change_policy("routes.yaml", line, "{name: Eva L., active: false}")
+    assert code_of(lambda: act(glue, "user.sign_out", {}, **both)) == "A204"
+
+
 # -- consent for a lease -----------------------------------------------------------------------------------------------
 
 USERS = BlockSpec(host=HOST, path="/users/{id}")

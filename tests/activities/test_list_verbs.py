@@ -90,7 +90,6 @@ def test_the_ceilings_count_what_stands_and_not_the_same_member_again(glue: Glue
         {"list": "abusive_tokens"},
         {"list": "abusive_tokens", "host": "api.example.com", "ip": "192.0.2.1"},
         {"list": "abusive_tokens", "ip": "192.0.2.1", "path": "/x"},
-        {"list": "abusive_tokens", "principal": {}},
     ],
 )
 def test_a_member_is_an_endpoint_or_somebody(wrong: dict[str, Any]) -> None:

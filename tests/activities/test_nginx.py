@@ -111,9 +111,9 @@ def test_unexpected_state_asks_for_the_full_set(bench: Bench) -> None:
 
 
 def test_counted_block_denies_nothing(bench: Bench) -> None:
-    bench.put(USERS_GET, mode="count")
+    bench.put(USERS_GET.counting)
     assert bench.send("/users/7", sub="u1") == 200
-    assert [owned.target for owned in bench.point.list_owned()] == [target_of(USERS_GET)]
+    assert [owned.target for owned in bench.point.list_owned()] == [target_of(USERS_GET.counting)]
 
 
 def test_neither_log_holds_a_token_and_a_request_cannot_name_a_rule(bench: Bench) -> None:

@@ -341,6 +341,20 @@ def test_only_four_limits_fit_a_group(aws: AwsStandin) -> None:
     assert "rate-based rules" in refused.reason
 
 
+def test_nobody_makes_room_whose_going_is_of_no_use(aws: AwsStandin) -> None:
+    """Limits are what is lacking, so that blocks of less risk stay."""
+    scene = bed(aws, max_groups=1)
+    limits = [lease(limit(f"/p{n}", 100), f"p{n}", severity="medium") for n in range(4)]
+    blocks = [lease(block(f"/b{n}"), f"b{n}", severity="low") for n in range(3)]
+    scene.hold(*limits, *blocks)
+    urgent = lease(limit("/urgent", 100), "urgent", severity="critical")
+    told = {result.target: result for result in scene.hold(urgent).results}
+    assert told[urgent.target].ok
+    assert len(told.keys() & {one.target for one in limits}) == 1
+    assert {one.target for one in blocks} <= scene.owned()
+    assert len(scene.owned()) == 7
+
+
 def test_aws_has_the_last_word_on_weight(scene: Bed, monkeypatch: pytest.MonkeyPatch) -> None:
     real = WafStore.weigh
     monkeypatch.setattr(WafStore, "weigh", lambda self, rules: real(self, rules) * 20)
@@ -368,6 +382,8 @@ def test_more_than_the_acl_has_room_for_is_refused(aws: AwsStandin) -> None:
         (block("/**", principal=Principal.model_validate({"body": {"pointer": "/a", "value": "x"}})), "too little"),
         (block("/a", ips=("0.0.0.0/0",)), "everybody"),
         (block("/a", ips=("nowhere",)), "not an IP address"),
+        (block("/a", ips=("::ffff:0:0/96",)), "everybody"),
+        (block("/a", ips=("fe80::1%eth0",)), "not an IP address"),
         (block("/ä"), "outside ASCII"),
         (block("/**/x"), "not a path template"),
         (block("/a?b"), "not a path template"),
@@ -447,6 +463,25 @@ def test_what_nobody_can_know_is_not_claimed(scene: Bed) -> None:
     assert found.coverage.startswith("unknown")
     with pytest.raises(Rejected, match="nobody knows"):
         scene.point.passed(block("/a"), since=datetime.now(UTC))
+
+
+def test_a_point_whose_name_goes_on_where_ours_ends_is_not_ours(aws: AwsStandin, scene: Bed) -> None:
+    theirs = Bed(scene.aws, scene.customer, scene.another(group=f"{scene.point._prefix}-eu"))
+    held = [lease(block("/eu"), "eu"), *ips(5)]
+    theirs.hold(*held)
+    assert scene.owned() == set()
+    scene.hold(*ips(1))
+    scene.lift(*ips(1))
+    assert theirs.owned() == {one.target for one in held}
+    assert list(theirs.sets().values()) == [["198.51.0.5/32"]]
+
+
+def test_an_ipv4_address_written_as_ipv6_is_blocked_as_waf_sees_it(aws: AwsStandin) -> None:
+    scene = bed(aws)
+    scene.hold(lease(block("/**", ips=("::ffff:127.0.0.7", "::ffff:198.51.100.0/120"))))
+    assert list(scene.sets().values()) == [["127.0.0.7/32", "198.51.100.0/24"]]
+    with aws.edge(scene.customer.name) as edge:
+        assert [ask(edge, "/a", source=f"127.0.0.{n}")[0] for n in (7, 8)] == [403, 200]
 
 
 def test_a_name_of_stanch_that_another_deployment_uses_is_not_ours(aws: AwsStandin, scene: Bed) -> None:

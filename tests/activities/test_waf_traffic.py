@@ -50,7 +50,9 @@ def test_no_spelling_of_a_path_gets_by(aws: AwsStandin) -> None:
     assert statuses(scene, {"path": "/orders/7", "method": "POST"}) == [200]
 
 
-@pytest.mark.parametrize("host", ["api.example.com", "API.Example.com", "api.example.com:8443", "api.example.com."])
+@pytest.mark.parametrize(
+    "host", ["api.example.com", "API.Example.com", "api.example.com:8443", "api.example.com.", "api.example.com:"]
+)
 def test_no_spelling_of_a_host_gets_by(aws: AwsStandin, host: str) -> None:
     scene = bed(aws)
     scene.hold(lease(block("/orders/**")))

@@ -24,16 +24,24 @@ class Change:
 
 @dataclass(frozen=True)
 class Claim:
-    """One holder's request. `held` is when it was told that the block stands, `released` when it gave it back."""
+    """One holder's request.
+
+    Args:
+        held: when it was told that the block stands.
+        released: when it gave it back.
+        kept: until when a freeze kept the block where it was, whatever its end.
+    """
 
     target: str
     expires: datetime
     held: datetime | None = None
     released: datetime | None = None
+    kept: datetime | None = None
 
     @property
     def end(self) -> datetime:
-        return min(self.expires, self.released or self.expires)
+        wanted = min(self.expires, self.released or self.expires)
+        return max(wanted, self.kept or wanted)
 
 
 @dataclass(frozen=True)
@@ -77,6 +85,7 @@ def judge(
     *,
     foreign: tuple[Mapping[str, object], Mapping[str, object]],
     now: datetime,
+    slow: float = 1.0,
 ) -> Figures:
     """The figures.
 
@@ -86,12 +95,13 @@ def judge(
         intents: from the ledger.
         foreign: entries of others, as they must be and as they are.
         now: when the vendor was last looked at.
+        slow: how many times later than MOST_LATE a lift may come.
     """
     stays = list(_stays(changes))
     late = [(stay.down or now) - _end(stay, claims, now) for stay in stays]
     wanted, found = foreign
     return Figures(
-        overrun=sum(each > MOST_LATE for each in late),
+        overrun=sum(each > slow * MOST_LATE for each in late),
         orphaned=sum(stay.down is None and _end(stay, claims, now) < now for stay in stays),
         lifted_while_held=sum(_was_held(stay, claims) for stay in stays),
         foreign_changed=sum(wanted.get(name) != found.get(name) for name in wanted.keys() | found.keys()),

@@ -30,7 +30,7 @@ from activities._world import World
 from stanch.records import Entry, Records
 from tests.faults.points import Phase, Plan, Point, case_of, name_of
 
-HEARTBEAT = timedelta(seconds=1.5)
+HEARTBEAT = timedelta(seconds=float(os.environ.get("STANCH_CRASH_HEARTBEAT", "1.5")))
 
 
 @dataclass

@@ -70,6 +70,17 @@ def test_a_lift_while_somebody_holds_it() -> None:
     assert wrong(figures(claims=[*CLAIMS, replace(other, released=at(90))])) == set()
 
 
+def test_a_freeze_moves_the_end_of_what_it_keeps() -> None:
+    kept = [replace(CLAIMS[0], kept=at(180))]
+    assert wrong(figures(claims=kept)) == {"lifted_while_held"}, "nothing goes while a freeze is in force"
+    found = figures([CHANGES[0], Change(at(185), "a", False)], kept)
+    assert (wrong(found), found.worst) == (set(), 5.0)
+    assert wrong(figures([CHANGES[0], Change(at(250), "a", False)], kept, now=at(300))) == {"overrun"}
+    assert figures(claims=[replace(CLAIMS[0], kept=at(50))]).clean, (
+        "a freeze that was over before its end keeps nothing"
+    )
+
+
 @pytest.mark.parametrize("found", [{}, {"customer": "ours"}, {**THEIRS, "new": 1}])
 def test_entries_of_others(found: dict[str, object]) -> None:
     assert wrong(figures(found=found)) == {"foreign_changed"}

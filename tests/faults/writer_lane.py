@@ -7,11 +7,14 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import httpx
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.contrib.pydantic import pydantic_data_converter
@@ -29,7 +32,9 @@ from tests.faults.ledgers import edge_of
 from tests.faults.writer_worker import FIRED, ORDER, SEEN
 
 ROOT = Path(__file__).resolve().parents[2]
-HOST, PATIENCE, EVERY = "api.example.com", 60.0, 0.005
+HOST, EVERY = "api.example.com", 0.005
+BEAT = "3"  # seconds until a silent worker counts as lost; beats come one a second, and this machine may be busy
+PATIENCE = 300.0  # how late something may be is for the judge to say; this only ends a test that hangs
 OPERATIONS = {"AdminDisableUser": True, "AdminEnableUser": False}
 FOREIGN = {"customer-maintenance": {"permissions": [{"any": True}], "principals": [{"not_id": {"any": True}}]}}
 
@@ -45,7 +50,7 @@ class WriterLane:
         self.folder = folder
         command = (sys.executable, "-m", "tests.faults.writer_worker", str(folder))
         more = {"policy_dir": str(ROOT / "policy"), "playbooks_dir": str(ROOT / "playbooks")}
-        self.stack = Stack(folder, web=False, worker=command, more=more)
+        self.stack = Stack(folder, web=False, worker=command, more=more, variables={"STANCH_CRASH_HEARTBEAT": BEAT})
         self.client: Client
         self.records: Records
         self.claims: dict[str, Claim] = {}
@@ -60,6 +65,7 @@ class WriterLane:
         settings = Settings(data_dir=self.stack.data_dir)
         self.records = Records(settings.url_of_records, Keys(settings).ledger)
         self._edit_by_hand()
+        await self._traffic()
         self._watch.start()
 
     async def stop(self) -> None:
@@ -68,6 +74,16 @@ class WriterLane:
             self._watch.join()
             self.records.close()
         await asyncio.to_thread(self.stack.stop)
+
+    async def _traffic(self) -> None:
+        """A request that the gateway has logged: guards refuse every block where they see nothing of the traffic."""
+        edge, token = edge_of(self.stack.estate), self.stack.estate.issuer.mint("carol")
+        async with httpx.AsyncClient() as client:
+            await client.get(f"{edge.url}/users/1", headers={"host": HOST, "authorization": f"Bearer {token}"})
+        deadline = time.monotonic() + PATIENCE
+        while not (edge.access_log.exists() and edge.access_log.stat().st_size):
+            assert time.monotonic() < deadline, "the gateway logs nothing"
+            await asyncio.sleep(0.02)
 
     # -- asking -----------------------------------------------------------------------------------------------------
 
@@ -100,9 +116,13 @@ class WriterLane:
         self.claims[lease.lease_id] = Claim(lease.target, lease.expires_at)
         await self._signal(lease, contract.HOLD, lease)
 
+    def keep(self, leases: Iterable[Lease], until: datetime) -> None:
+        """A freeze has kept these until then, whatever their end."""
+        for lease in leases:
+            self.claims[lease.lease_id] = replace(self.claims[lease.lease_id], kept=until)
+
     async def give_back(self, lease: Lease) -> None:
-        claim = self.claims[lease.lease_id]
-        self.claims[lease.lease_id] = Claim(claim.target, claim.expires, claim.held, datetime.now(UTC))
+        self.claims[lease.lease_id] = replace(self.claims[lease.lease_id], released=datetime.now(UTC))
         await self._signal(lease, contract.RELEASE, Release(lease=lease))
 
     async def _signal(self, lease: Lease, signal: str, message: Any) -> None:
@@ -124,13 +144,28 @@ class WriterLane:
             row = self.records.lease(lease.lease_id)
             if row is not None and row.state in states:
                 if row.state is LeaseState.HELD:
-                    claim = self.claims[lease.lease_id]
-                    self.claims[lease.lease_id] = Claim(claim.target, claim.expires, datetime.now(UTC), claim.released)
+                    self.claims[lease.lease_id] = replace(self.claims[lease.lease_id], held=datetime.now(UTC))
                 return
             await asyncio.sleep(0.02)
-        raise AssertionError(f"{lease.lease_id} never came to {states}")
+        found = f"{row.state} {row.code} {row.reason}" if row is not None else "unknown"
+        raise AssertionError(f"{lease.lease_id} never came to {states}, it is {found}")
+
+    def state(self, lease: Lease) -> str:
+        """What records say of it now; of a refusal, why."""
+        row = self.records.lease(lease.lease_id)
+        return "" if row is None else row.code if row.state is LeaseState.REFUSED else row.state.value
 
     # -- dying ------------------------------------------------------------------------------------------------------
+
+    @property
+    def workers(self) -> int:
+        """How many have begun to serve so far."""
+        return (self.folder / "worker.log").read_text(encoding="utf-8").count("worker ready")
+
+    @property
+    def worker(self) -> int:
+        """The process that serves, or is about to."""
+        return int((self.folder / "worker.pid").read_text(encoding="utf-8"))
 
     def arm(self, moment: Mapping[str, Any]) -> None:
         draft = self.folder / "order.new"
@@ -139,8 +174,21 @@ class WriterLane:
 
     def seen(self, lease: Lease, verb: str) -> list[dict[str, Any]]:
         """The moments of a lease's attempts, each once, in order."""
-        lines = [line for line in _lines(self.folder / SEEN) if (line["lease"], line["verb"]) == (lease.lease_id, verb)]
-        return list({json.dumps(line): line for line in lines}.values())
+        return list({json.dumps(line): line for line in self._met(lease, verb)}.values())
+
+    async def attempts(self, lease: Lease, verb: str, *, more: int) -> None:
+        """Wait until the writer has ended so many more attempts of a lease."""
+        deadline, before = time.monotonic() + PATIENCE, self._ended(lease, verb)
+        while self._ended(lease, verb) < before + more:
+            assert time.monotonic() < deadline, f"{lease.lease_id}: nobody tries to {verb} it"
+            await asyncio.sleep(0.05)
+
+    def _ended(self, lease: Lease, verb: str) -> int:
+        return sum((line["call"], line["when"]) == ("attempt", "after") for line in self._met(lease, verb))
+
+    def _met(self, lease: Lease, verb: str) -> list[dict[str, Any]]:
+        lines = _lines(self.folder / SEEN)
+        return [line for line in lines if (line["lease"], line["verb"]) == (lease.lease_id, verb)]
 
     @property
     def fired(self) -> list[dict[str, Any]]:
@@ -148,7 +196,7 @@ class WriterLane:
 
     # -- what the vendors saw ---------------------------------------------------------------------------------------
 
-    @property
+    @cached_property
     def _pool(self) -> Any:
         estate = self.stack.estate
         return aws_client("cognito-idp", estate.aws.url, estate.aws.region)
@@ -207,11 +255,16 @@ class WriterLane:
                 if words[0] == "point" and words[-1] == "intent":
                     yield Intent(line.time, lease.target, words[1])
 
-    def figures(self, foreign: Mapping[str, object]) -> Figures:
-        """By the judge, from everything that the vendors and the ledger know; `foreign` is as it was at the start."""
+    def figures(self, foreign: Mapping[str, object], *, slow: float = 1.0) -> Figures:
+        """By the judge, from everything that the vendors and the ledger know.
+
+        Args:
+            foreign: what others own, as it was at the start.
+            slow: how many times longer than a minute a lift may take on this machine.
+        """
         changes = [*self._changes, *self._user_changes()]
         claims, intents = list(self.claims.values()), list(self._intents())
-        return judge(changes, claims, intents, foreign=(foreign, self.foreign()), now=datetime.now(UTC))
+        return judge(changes, claims, intents, foreign=(foreign, self.foreign()), now=datetime.now(UTC), slow=slow)
 
 
 def _policies(node: Any) -> dict[str, Any]:

@@ -137,7 +137,9 @@ def _append(path: Path, line: dict[str, Any]) -> None:
 def work(folder: Path) -> None:
     """Serve writers until killed."""
     install_hooks()
-    (folder / "worker.pid").write_text(str(os.getpid()), encoding="utf-8")
+    draft = folder / f"worker.{os.getpid()}"
+    draft.write_text(str(os.getpid()), encoding="utf-8")
+    draft.rename(folder / "worker.pid")
     asyncio.run(worker.serve(list(QUEUES), interceptors=[Dying(folder)]))
 
 

@@ -20,6 +20,7 @@ Attack = Callable[[Target, str], bool]
 Off = Callable[[pytest.MonkeyPatch], None]
 
 AWAY = "[{from: 2020-01-01T00:00:00Z, until: 2090-01-01T00:00:00Z, instead: user:lea}]"
+ONE_STORED = 12  # events of a signal, what the worker does with it, and a look of the case at its clock
 RACE = (("maria", "approve"), ("tom", "deny"))
 
 
@@ -145,7 +146,8 @@ def flood(target: Target, name: str) -> bool:
             pool.map(lambda _: target.press(value, user="U01EVE"), range(30 if name.endswith("-off") else 200))
         )
     assert {answer.status_code for answer in answers} == {200}
-    return _settled_length(target, request["case_id"]) > before
+    # On a busy machine a click may find no worker in time: then it is stored, once.
+    return _settled_length(target, request["case_id"]) > before + ONE_STORED
 
 
 def _settled_length(target: Target, case_id: str) -> int:

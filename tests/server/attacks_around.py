@@ -199,7 +199,7 @@ def left_before_the_change(target: Target, name: str) -> bool:
     without = replace(store.current, routes=load_routes(routes))
     target.world.policy = SimpleNamespace(current=without, texts=without.texts)  # type: ignore[assignment]
     try:
-        assert "Approved" in target.press(target.token(request)).json()["text"]
+        _approve(target, request)
         return target.is_approved(request)
     finally:
         target.world.policy = store
@@ -217,8 +217,13 @@ def widened_plan(target: Target, name: str) -> bool:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_run, "perform", wider)
-        assert "Approved" in target.press(target.token(request)).json()["text"]
+        _approve(target, request)
         return target.is_approved(request)
+
+
+def _approve(target: Target, request: dict[str, Any]) -> None:
+    said = target.press(target.token(request)).json()["text"]
+    assert "Approved" in said or "it counts as soon as" in said  # the latter on a busy machine
 
 
 # -- looks ------------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@ from stanch.approvals import (
     proof_of,
 )
 from stanch.approvals.judge import GRACE
+from stanch.leases import ApprovalProof
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = START + timedelta(minutes=5)
@@ -126,6 +127,23 @@ def test_the_requester_does_not_count_even_when_named_as_approver() -> None:
     asked = request(needs=(Need(from_=("user:req", "user:tom")),))
     _, (verdict,) = cast(asked, vote(asked, "user:req"))
     assert verdict.code is Code.EXCLUDED
+
+
+def test_whoever_stands_in_for_the_excluded_is_told_so() -> None:
+    asked = request()
+    _, (verdict,) = cast(asked, vote(asked, "user:lea", for_="user:req"))
+    assert verdict.code is Code.EXCLUDED
+    assert "stand in" in verdict.message
+
+
+def test_one_person_has_one_vote_for_whomever_they_speak() -> None:
+    asked = request(needs=(Need(from_=("user:maria", "user:lea", "user:tom"), count=2),))
+    for first, second in (("", "user:lea"), ("user:lea", ""), ("user:lea", "user:tom")):
+        state, verdicts = cast(
+            asked, vote(asked, "user:maria", for_=first), vote(asked, "user:maria", for_=second, decision_id="d-2")
+        )
+        assert [verdict.code for verdict in verdicts] == [Code.RECORDED, Code.ALREADY_VOTED]
+        assert state.settled is None
 
 
 def test_the_deadline_itself_is_too_late() -> None:
@@ -334,13 +352,33 @@ def test_high_impact_is_checked_again_before_the_effect() -> None:
     assert [p.code for p in check_proof(asked, proof.model_copy(update={"step_up": False}))] == ["A204"]
 
 
-def test_a_choice_is_proof_only_of_that_choice() -> None:
+def test_a_choice_is_no_proof() -> None:
     asked = request(needs=(BUSINESS,), options=("keep", "lift"))
     state, _ = cast(asked, vote(asked, "user:maria", "keep"))
+    assert state.settled is not None
+    assert proof_of(state) is None
+    said = ApprovalProof(approval_id=asked.approval_id, digest=asked.digest, votes=(("user:maria", "keep"),))
+    assert [p.code for p in check_proof(asked, said)] == ["A203"]
+
+
+@pytest.mark.parametrize("step_up", [False, True])
+def test_of_two_for_high_impact_one_who_has_left_takes_the_weight_along(step_up: bool) -> None:
+    """Whose the proof of a second sign-in was, the proof does not say; it may be who has left."""
+    asked = request(needs=(Need(from_=("user:maria", "user:ana")),), high_impact=True)
+    state, _ = cast(asked, vote(asked, "user:maria"), vote(asked, "user:ana", step_up=step_up))
     proof = proof_of(state)
     assert proof is not None
-    assert check_proof(asked, proof, choice="keep") == ()
-    assert [p.code for p in check_proof(asked, proof, choice="lift")] == ["A203"]
+    assert check_proof(asked, proof) == ()
+    now = (Need(from_=("user:maria",)),)
+    assert [p.code for p in check_proof(asked, proof, needs=now)] == ["A204"]
+
+
+def test_one_who_stands_in_for_a_seat_keeps_it_at_the_act() -> None:
+    asked = request(needs=(Need(from_=("user:maria", "user:ana")),), high_impact=True)
+    state, _ = cast(asked, vote(asked, "user:maria"), vote(asked, "user:zoe", for_="user:ana"))
+    proof = proof_of(state)
+    assert proof is not None
+    assert check_proof(asked, proof) == ()
 
 
 @pytest.mark.parametrize(

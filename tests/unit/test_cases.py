@@ -71,6 +71,7 @@ def test_the_finding_goes_only_to_those_that_need_it() -> None:
     assert state.scene().finding is None
     assert state.finding is not None
     assert state.scene().actor == state.finding.actor
+    assert state.scene().severity == state.finding.severity != "", "a full point keeps what is of higher risk"
     assert state.scene(with_views=True).finding == state.finding
 
 

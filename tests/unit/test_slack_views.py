@@ -81,6 +81,20 @@ def test_what_is_offered_is_what_the_request_offers() -> None:
     assert "Needed for: Lift" in str(last)
 
 
+def test_what_one_person_alone_decides_offers_no_answer_that_would_be_refused() -> None:
+    fit = pages(request(high_impact=True))[-1]
+    element = next(block["element"] for block in fit["blocks"] if block.get("block_id") == "verdict")
+    assert [option["value"] for option in element["options"]] == ["deny"]
+    assert view_mistakes(fit) == []
+    links = [part for block in fit["blocks"] for part in block.get("elements", []) if "url" in part]
+    assert [link["text"]["text"] for link in links] == ["Sign in again to decide"]
+    chosen = pages(request(high_impact=True, options=("wide", "narrow")))[-1]
+    assert ("submit" in chosen, any(block["type"] == "input" for block in chosen["blocks"])) == (False, False)
+    two = (Need(from_=("user:maria", "user:ana")),)
+    element = next(b["element"] for b in pages(request(high_impact=True, needs=two))[-1]["blocks"] if "element" in b)
+    assert [option["value"] for option in element["options"]] == ["approve", "deny"]
+
+
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.text(max_size=2000), max_size=ASKED + 5), st.text(max_size=4000))
 def test_a_home_is_one_that_slack_takes(lines: list[str], note: str) -> None:

@@ -11,26 +11,30 @@ from stanch.playbooks.tree import Path, Tree
 KINDS = ("user:", "team:", "schedule:")
 
 
-def check_known(tree: Tree, people: Collection[str], report: Report) -> None:
+def check_known(tree: Tree, people: Collection[str], report: Report, *, in_use: bool = False) -> None:
     """P210: whoever is asked, excluded or told later, by name.
 
     Args:
         tree: of the playbook.
         people: every user, team and schedule of the directory.
         report: takes the problems.
+        in_use: the files are to be used as they are, not judged. Who is asked and not there can answer nothing, which
+            is a warning then: an error would keep the directory in force that still has them. Of who is excluded
+            nobody can say whom it meant, and more people than wanted could answer.
     """
     for place in tree.placed:
         if place.step.approve is not None:
-            _names(place.step.approve, (*place.path, "approve"), people, report)
+            for where, name in _written(place.step.approve):
+                severity = "warning" if in_use and where[0] != "not_by" else "error"
+                _name((*place.path, "approve", *where), name, people, report, severity=severity)
 
 
-def _names(asks: ApproveWords, path: Path, people: Collection[str], report: Report) -> None:
-    for where, name in _written(asks):
-        if name.startswith(KINDS) and name not in people:
-            kind, _, _ = name.partition(":")
-            alike = did_you_mean(name, [known for known in people if known.startswith(f"{kind}:")])
-            hint = alike or f"add {name} to the directory in routes.yaml, or name somebody else here"
-            report.add("P210", (*path, *where), f"{name!r} is not in the directory", hint=hint)
+def _name(path: Path, name: str, people: Collection[str], report: Report, *, severity: str) -> None:
+    if name.startswith(KINDS) and name not in people:
+        kind, _, _ = name.partition(":")
+        alike = did_you_mean(name, [known for known in people if known.startswith(f"{kind}:")])
+        hint = alike or f"add {name} to the directory in routes.yaml, or name somebody else here"
+        report.add("P210", path, f"{name!r} is not in the directory", hint=hint, severity=severity)
 
 
 def _written(asks: ApproveWords) -> Iterator[tuple[Path, str]]:

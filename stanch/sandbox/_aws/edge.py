@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from stanch.sandbox._aws.judge import Asked, Verdict
+from stanch.sandbox._aws.asked import Asked, Verdict
 
 Decide = Callable[[Asked], Verdict]
 

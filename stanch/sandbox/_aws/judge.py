@@ -11,48 +11,16 @@ import re
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
+from stanch.sandbox._aws.asked import Asked, Match, Verdict
 from stanch.shapes import is_list
 
 Body = Mapping[str, Any]
 Resolve = Callable[[str, str], Body]
 COOKIE_BYTES = 8192
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A request as WAF sees it."""
-
-    method: str
-    path: bytes
-    query: bytes = b""
-    headers: tuple[tuple[str, bytes], ...] = ()
-    body: bytes = b""
-    peer: str = "127.0.0.1"
-
-    def header(self, name: str) -> list[bytes]:
-        return [value for key, value in self.headers if key.lower() == name.lower()]
-
-
-@dataclass
-class Verdict:
-    """What a web ACL says.
-
-    Args:
-        rule: that ended it, "" for the default action; `group` where that is one of a group.
-        counted: rules that matched and only counted.
-    """
-
-    action: str
-    rule: str = ""
-    group: str = ""
-    status: int = 403
-    headers: dict[str, str] = field(default_factory=dict[str, str])
-    labels: list[str] = field(default_factory=list[str])
-    counted: list[str] = field(default_factory=list[str])
 
 
 class Judge:
@@ -76,7 +44,7 @@ class Judge:
 
     def _group(self, group: Body, top: Body, asked: Asked, resolve: Resolve, verdict: Verdict, *, silent: bool) -> bool:
         for rule in _ordered(group["Rules"]):
-            if self._rule(group, rule, asked, resolve, verdict):
+            if self._rule(group, rule, asked, resolve, verdict, top):
                 verdict.group = str(group["Name"])
                 if not silent:
                     return True
@@ -84,12 +52,15 @@ class Judge:
                 return False
         return False
 
-    def _rule(self, owner: Body, rule: Body, asked: Asked, resolve: Resolve, verdict: Verdict) -> bool:
+    def _rule(
+        self, owner: Body, rule: Body, asked: Asked, resolve: Resolve, verdict: Verdict, top: Body | None = None
+    ) -> bool:
         test = _Test(asked, resolve, verdict.labels, lambda body: self._rate(owner, rule, body, asked))
         if not test.holds(rule["Statement"]):
             return False
         verdict.labels += [f"{owner['LabelNamespace']}{label['Name']}" for label in rule.get("RuleLabels", [])]
         action = next(iter(rule.get("Action", {"Count": {}})))
+        verdict.matched.append(_match(owner, rule, action, top))
         if action == "Count":
             verdict.counted.append(str(rule["Name"]))
             return False
@@ -109,6 +80,11 @@ class Judge:
         while times[0] <= now - window:
             times.popleft()
         return len(times) > int(body["Limit"])
+
+
+def _match(owner: Body, rule: Body, action: str, top: Body | None) -> Match:
+    metrics = tuple(str(one["VisibilityConfig"]["MetricName"]) for one in (rule, top) if one)
+    return Match(metrics, action.upper(), f"{owner['Name']}#{rule['Name']}" if top else "")
 
 
 def _key(body: Body, asked: Asked) -> str | None:

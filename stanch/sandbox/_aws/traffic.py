@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stanch.sandbox._aws.asked import Asked, Verdict
 from stanch.sandbox._aws.shapes import AwsError, invalid
 
 ALL = "ALL"
@@ -43,6 +44,7 @@ class _Sample:
     metric: str
     action: str
     overridden: str = ""
+    within: str = ""
 
 
 class Traffic:
@@ -66,6 +68,16 @@ class Traffic:
                     break
             self._note(acl, _Sample(seen, ALL, action))
 
+    def passed(self, acl: Mapping[str, Any], asked: Asked, verdict: Verdict) -> None:
+        """A real request went by, and these rules matched it."""
+        uri = asked.path.decode("latin-1")
+        headers = {name: value.decode("latin-1") for name, value in asked.headers}
+        seen = Seen(uri, asked.method, ip=asked.peer, headers=headers)
+        for match in verdict.matched:
+            for metric in match.metrics:
+                self._note(acl, _Sample(seen, metric, match.action, within=match.within))
+        self._note(acl, _Sample(seen, ALL, verdict.action))
+
     def _note(self, acl: Mapping[str, Any], sample: _Sample) -> None:
         self._samples.setdefault((str(acl["ARN"]), sample.metric), []).append(sample)
 
@@ -73,6 +85,7 @@ class Traffic:
         """GetSampledRequests."""
         metric = str(request["RuleMetricName"])
         known = {str(rule["VisibilityConfig"]["MetricName"]) for rule in acl["Rules"]}
+        known |= {noted for arn, noted in self._samples if arn == acl["ARN"]}
         if metric not in known | {ALL, str(acl["VisibilityConfig"]["MetricName"])}:
             raise AwsError("WAFNonexistentItemException", "no such metric in the web ACL")
         start, end = float(request["TimeWindow"]["StartTime"]), float(request["TimeWindow"]["EndTime"])
@@ -120,6 +133,8 @@ def _described(sample: _Sample) -> dict[str, Any]:
     shown: dict[str, Any] = {"Request": request, "Weight": seen.weight, "Timestamp": seen.at, "Action": sample.action}
     if seen.group and sample.metric != ALL:
         shown["RuleNameWithinRuleGroup"] = seen.rule or "unnamed"
+    if sample.within:
+        shown["RuleNameWithinRuleGroup"] = sample.within
     if sample.overridden:
         shown["OverriddenAction"] = sample.overridden
     return shown

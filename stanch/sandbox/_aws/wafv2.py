@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from stanch.sandbox._aws import rules
-from stanch.sandbox._aws.judge import Asked, Judge, Verdict
+from stanch.sandbox._aws.asked import Asked, Verdict
+from stanch.sandbox._aws.judge import Judge
 from stanch.sandbox._aws.managed import GROUPS
 from stanch.sandbox._aws.shapes import AwsError, check, invalid, service
 from stanch.sandbox._aws.store import Entity, Store
@@ -85,7 +86,9 @@ class WafV2:
         acl = next((one for one in past.values() if one["Name"] == acl_name and "DefaultAction" in one), None)
         if acl is None:
             return Verdict("ALLOW")
-        return self._judge.decide(acl, asked, lambda _, arn: past[arn])
+        verdict = self._judge.decide(acl, asked, lambda _, arn: past[arn])
+        self._traffic.passed(acl, asked, verdict)
+        return verdict
 
     def _acl(self, name: str, scope: str) -> Entity:
         for entity in self._store.all("WebACL", scope):

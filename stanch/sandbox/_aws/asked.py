@@ -1,0 +1,52 @@
+"""A request as a web ACL sees it, and what the web ACL says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as WAF sees it."""
+
+    method: str
+    path: bytes
+    query: bytes = b""
+    headers: tuple[tuple[str, bytes], ...] = ()
+    body: bytes = b""
+    peer: str = "127.0.0.1"
+
+    def header(self, name: str) -> list[bytes]:
+        return [value for key, value in self.headers if key.lower() == name.lower()]
+
+
+@dataclass(frozen=True)
+class Match:
+    """A rule that matched, and where samples of it are found.
+
+    Args:
+        within: `group#rule` of a rule in a group, as samples name it.
+    """
+
+    metrics: tuple[str, ...]
+    action: str
+    within: str = ""
+
+
+@dataclass
+class Verdict:
+    """What a web ACL says.
+
+    Args:
+        rule: that ended it, "" for the default action; `group` where that is one of a group.
+        counted: rules that matched and only counted.
+    """
+
+    action: str
+    rule: str = ""
+    group: str = ""
+    status: int = 403
+    headers: dict[str, str] = field(default_factory=dict[str, str])
+    labels: list[str] = field(default_factory=list[str])
+    counted: list[str] = field(default_factory=list[str])
+    matched: list[Match] = field(default_factory=list[Match])
