@@ -67,6 +67,9 @@ def test_point_that_knows_no_keys_is_never_asked_to_block_one(glue: Glue, town: 
             asked.extend(adds)
             return Reconciled(digest="d", results=())
 
+        def list_owned(self) -> list[Any]:
+            return []
+
     glue.world._built["point", "edge"] = Edge()
     reply = reconcile(glue, wanted)
     assert ([item[2] for item in reply.results], asked) == (["L016"], [])
