@@ -104,10 +104,7 @@ def _methods(params: Scope | Rate | ObserveParams) -> tuple[str, ...]:
 
 
 def principal_of(params: Scope | Rate | ObserveParams | EstimateParams) -> Principal | None:
-<<<<<<< HEAD
-=======
     """Whom the parameters name."""
->>>>>>> h-newcomer
     return params.principal.principal if params.principal else None
 
 
