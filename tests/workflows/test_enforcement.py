@@ -82,7 +82,7 @@ async def test_what_makes_room_is_told_to_all_who_hold_it_and_not_put_back(yard:
     await yard.hold(other)
     await until(lambda: point.states(first) == [HELD, LIFTED] and point.states(second) == [HELD, LIFTED])
     ends = [(told.lease_id, told.code, told.reason) for told in point.told if told.state is LIFTED]
-    assert sorted(ends) == sorted((one.lease_id, "L016", "it made room") for one in (first, second))
+    assert sorted(ends) == sorted((one.lease_id, "L018", "it made room") for one in (first, second))
     assert list(point.stands) == [other.target]
     await yard.release(other)
     await until(lambda: not point.stands)
