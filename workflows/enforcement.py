@@ -186,7 +186,7 @@ class EnforcementWorkflow:
         else:
             self._take(reply, adds, removes, call.outcomes)
             if any(target in self._state.applied for target in removes):
-                await self._back_off()  # it answers and does not lift: ask again, but not at once
+                await self._back_off(until_adds=workflow.patched("adds-pass-lifts"))  # it answers and does not lift
             else:
                 self._state.failures = 0
 
@@ -290,13 +290,14 @@ class EnforcementWorkflow:
             self._doubtful.pop(lease.lease_id, None)
             self._doubtful[lease.lease_id] = None
 
-    async def _back_off(self) -> None:
-        """Wait longer each time; something new to be lifted is not kept waiting."""
+    async def _back_off(self, *, until_adds: bool = False) -> None:
+        """Wait longer each time; what is new to be lifted is not kept waiting, nor are adds where the point answers."""
         self._state.failures += 1
         known = self._stuck = frozenset(self._removes())
         pause = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(self._state.failures - 1, 10))
         with contextlib.suppress(TimeoutError):
-            await workflow.wait_condition(lambda: not known.issuperset(self._removes()), timeout=pause)
+            new = lambda: not known.issuperset(self._removes()) or (until_adds and bool(self._adds()))  # noqa: E731
+            await workflow.wait_condition(new, timeout=pause)
 
     async def _announce(self) -> None:
         """Tell cases; one that cannot be told must not hold up the blocks of others."""

@@ -19,7 +19,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 
 import worker
 from stanch import contract
-from stanch.leases import BlockSpec, Lease, LeaseOutcome, LeaseSpec, LeaseState, is_item, target_of
+from stanch.leases import EVICTED, BlockSpec, Lease, LeaseOutcome, LeaseSpec, LeaseState, is_item, target_of
 from stanch.wire_points import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
 from workflows import WORKFLOWS
 
@@ -97,7 +97,7 @@ class Point:
             results.append((target, target not in self.clinging, "", ""))
         for target in self.makes_room & self.stands.keys() if call.adds else ():
             del self.stands[target]
-            results.append((target, False, "L016", "it made room"))
+            results.append((target, False, EVICTED, "it made room"))
         for lease in call.adds:
             ok = lease.target not in self.refused
             if ok:
