@@ -50,9 +50,9 @@ def _inverses() -> frozenset[str]:
 
 
 def contains(step: PlanStep) -> bool:
-    """Whether the step changes production, other than by taking something back."""
+    """Whether the step changes production, other than by taking something back or only counting."""
     spec = catalog().get(step.action)
-    return spec is not None and spec.effect.mutates and spec.name not in _inverses()
+    return spec is not None and spec.effect.mutates and spec.name not in {"block.count", *_inverses()}
 
 
 def containment(plan: Plan) -> Containment:

@@ -143,3 +143,11 @@ def test_the_command_shows_members_by_list_and_no_blocks(monkeypatch: pytest.Mon
     assert "\x1b" not in shown
     only = CliRunner().invoke(lists.app, ["show", "abusive", "--json"]).stdout
     assert [row["lease"]["spec"]["list"] for row in json.loads(only)["members"]] == ["abusive"]
+
+
+def test_a_counted_block_contains_nothing() -> None:
+    from stanch.plan import PlanStep, StepKind
+    from stanch.simulate.bounds import contains
+
+    steps = {name: PlanStep(id="s", kind=StepKind.DO, action=name) for name in ("block.count", "block.scope")}
+    assert {name: contains(step) for name, step in steps.items()} == {"block.count": False, "block.scope": True}
