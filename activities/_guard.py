@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from activities._asked import spec_of, ttl_of
 from activities._blast import blast_of
 from activities._membership import judge_member, member_of
 from activities._run import Job
 from activities._world import World
-from activities.blocks import point_of, spec_of, ttl_of
+from activities.blocks import point_of
 from stanch.actions.lists import Add
 from stanch.approvals import ApprovalRequest, Need, check_proof, covers
 from stanch.approvals.model import DENY

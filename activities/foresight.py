@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from activities import _blast
+from activities._asked import block_of, principal_of
 from activities._run import Job
 from activities._world import World
-from activities.blocks import block_of, point_of, principal_of
+from activities.blocks import point_of
 from stanch.actions.blocks import Estimated, EstimateParams, ObservedBlock, ObserveParams
 from stanch.errors import Rejected
 from stanch.fitting import refuse_unfit

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from activities import _probes
+from activities._asked import spec_of
 from activities._run import Job
 from activities._world import World
-from activities.blocks import point_of, spec_of
+from activities.blocks import point_of
 from stanch.actions.probes import Probe, Proven
 from stanch.catalog import catalog
 from stanch.errors import Rejected

@@ -11,7 +11,8 @@ import pytest
 from edge import HOST, Edge, edge, lease, stack
 from glue import CASE, FakeTemporal, Glue, job, raised, reachable
 
-from activities import blocks, foresight, points
+from activities import foresight, points
+from activities._asked import spec_of
 from activities._run import perform
 from stanch.catalog import catalog
 from stanch.errors import Rejected
@@ -42,7 +43,7 @@ def test_count_observe_promote(edge: Edge, glue: Glue) -> None:
     spec = BlockSpec(host=HOST, path=path, methods=("GET",))
     counting = spec.counting
     params = catalog()["block.count"].params.model_validate(scope(path, ttl="1h"))
-    assert blocks.spec_of(params) == counting
+    assert spec_of(params) == counting
     edge.put(counting)
     assert [edge.status(path, sub=sub) for sub in ("u1", "u2", "u2")] == [200, 200, 200]
     assert edge.status(path, sub="u3", method="POST") == 200

@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from glue import Glue, job
 
+from activities._asked import spec_of
 from activities._guard import check_action, check_lease
 from activities._membership import join_checks, member_of
-from activities.blocks import lease_of, spec_of
+from activities.blocks import lease_of
 from stanch.actions.lists import Add
 from stanch.errors import Refused, Rejected
 from stanch.fitting import Need

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from glue import Glue, job
 
+from activities._asked import spec_of
 from activities._run import perform
-from activities.blocks import IMPLEMENTATIONS, _lease_taken, spec_of
+from activities.blocks import IMPLEMENTATIONS, _lease_taken
 from stanch.catalog import catalog
 from stanch.errors import ConfigError, Rejected
 from stanch.interpreter.params import checked
