@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from glue import Glue, job
 
+from activities import blocks, foresight
 from activities._asked import spec_of
 from activities._run import perform
-from activities.blocks import IMPLEMENTATIONS, _lease_taken
+from activities.blocks import _lease_taken
 from stanch.catalog import catalog
 from stanch.errors import ConfigError, Rejected
 from stanch.interpreter.params import checked
@@ -39,6 +40,8 @@ BOOK = (
     "   with: {{host: api.example.com, ttl: 1h, principal: {who}}}}}\n"
 )
 
+VERBS = {**blocks.IMPLEMENTATIONS, **foresight.IMPLEMENTATIONS}
+
 
 @pytest.fixture
 def glue(tmp_path: Path) -> Iterator[Glue]:
@@ -57,7 +60,12 @@ def test_who_is_misspelt_or_empty_is_refused_at_run(glue: Glue, action: str, who
     """Also after the interpreter has looked at it, which runs that are replayed go through with older words."""
     given = checked(catalog()[action], params_of(action, who))
     with pytest.raises(Rejected) as caught:
-        perform(glue.world, job(action, given), IMPLEMENTATIONS[action], lambda *_: None)
+        perform(
+            glue.world,
+            job(action, given),
+            VERBS[action],
+            lambda *_: None,
+        )
     assert caught.value.code == "P105"
     assert glue.records.leases(limit=5) == []
 
