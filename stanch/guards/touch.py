@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -14,6 +15,7 @@ from stanch.shapes import is_items, is_mapping
 from stanch.views import ActorView
 
 _T = TypeVar("_T")
+_LEAST_IPV4, _MOST_IPV4 = 1 << 24, (1 << 32) - 1  # below is 0.0.0.0/8, which nobody has
 BLOCKS = frozenset({"block.scope", "block.ip", "block.count", "limit.rate"})
 TIMED = BLOCKS | {"user.suspend", "key.disable", "apigw.remove_key_from_plan", "list.add"}
 WHOLE_HOST = frozenset({"policy.attach", "waf.associate"})
@@ -88,8 +90,9 @@ def touch_of_action(name: str, params: Mapping[str, Any], *, host: str = "") -> 
 
 def _with_loose(given: Mapping[str, list[str]], loose: Mapping[Any, Any]) -> dict[str, list[str]]:
     """The same, and values of which only another device knows what they name: each is judged as all it may be."""
-    texts = [str(value) for value in loose.values() if isinstance(value, str) and value.strip()]
-    addresses = [text for text in texts if _is_address(text)]
+    values = [value for value in loose.values() if isinstance(value, str | int) and not isinstance(value, bool)]
+    texts = [str(value) for value in values if str(value).strip()]
+    addresses = [found for value in values if (found := _address_in(value))]
     return {
         **given,
         "user": [*given["user"], *texts],
@@ -99,12 +102,15 @@ def _with_loose(given: Mapping[str, list[str]], loose: Mapping[Any, Any]) -> dic
     }
 
 
-def _is_address(text: str) -> bool:
+def _address_in(value: str | int) -> str:
+    """The address or network that a value may be, also as the number by which some devices know IPv4; else empty."""
+    if isinstance(value, int):
+        return str(IPv4Address(value)) if _LEAST_IPV4 <= value <= _MOST_IPV4 else ""
     try:
-        targets.addresses(text)
+        targets.addresses(value)
     except ValueError:
-        return False
-    return True
+        return ""
+    return value
 
 
 def _member(params: Mapping[str, Any]) -> Touch:

@@ -336,6 +336,7 @@ def test_the_verbs_run_behind_guards_and_undo_their_own_only(device: DeviceStand
     [
         ({"ip": "10.1.2.3"}, "G120"),
         ({"values": {"zone": "10.1.2.3"}}, "G120"),
+        ({"values": {"zone": 0x0A010203}}, "G120"),  # the same address, as the number that some devices want
         ({"values": {"login": "svc-billing"}}, "G121"),
         ({"user_id": "break-glass"}, "G121"),
         ({"host": "id.example.com"}, "G125"),
