@@ -29,6 +29,9 @@ class Point:
         done = [Applied(target=one.target, ok=one.target not in self.bad, code="V002", reason="no") for one in adds]
         return Reconciled("", (*done, *(Applied(target=target, ok=True) for target in removes)))
 
+    def list_owned(self) -> list[Any]:
+        return []
+
     def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure:
         return Exposure(unknown=0.0)
 

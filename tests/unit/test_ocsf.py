@@ -91,7 +91,8 @@ def test_whom_and_where() -> None:
     assert event["command_uid"] == "L1"
     assert event["metadata"]["correlation_uid"] == "case-1"
     assert event["unmapped"]["policy"] == "stanch-case-1-1-t"
-    assert event["message"] == "block at edge: GET api.example.com/users/{id}"
+    what = "GET api.example.com/users/{id} user_id u1 from 203.0.113.7 from 2001:db8::/64"
+    assert event["message"] == f"block at edge: {what}"
 
 
 def test_the_same_change_told_twice_has_the_same_id_and_another_has_another() -> None:
