@@ -36,9 +36,8 @@ async def yard(skipping: WorkflowEnvironment) -> AsyncIterator[Yard]:
 @pytest.mark.parametrize(
     "kind",
     [
-        "principal",
         "key",
-        *(pytest.param(kind, marks=pytest.mark.long) for kind in ("endpoint", "limit", "key-in-plan")),
+        *(pytest.param(kind, marks=pytest.mark.long) for kind in ("principal", "endpoint", "limit", "key-in-plan")),
     ],
 )
 async def test_it_is_shared_survives_a_worker_and_ends_by_itself(
