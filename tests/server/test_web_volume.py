@@ -101,6 +101,7 @@ def test_many_senders_at_once_share_calls_and_none_is_lost(whole: Edge) -> None:
         eventually(lambda item=item: whole.signals(item["case_id"]).count(REPORT) == 1, seconds=60)
 
 
+@pytest.mark.long
 def test_repeats_in_one_call_are_folded_before_their_case_is_touched(whole: Edge) -> None:
     def send(number: int) -> httpx.Response:
         return whole.send(finding(uid="V5"), delivery_id=f"v5-{number}")

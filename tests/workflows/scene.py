@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -294,6 +295,12 @@ class Case:
             decision_id=f"{self._name}-{person}-{verdict}{again}",
             at=datetime.now(UTC),
         )
+
+    async def activities(self) -> Counter[str]:
+        """How often each activity was scheduled."""
+        history = await self.handle.fetch_history()
+        scheduled = [event.activity_task_scheduled_event_attributes for event in history.events]
+        return Counter(one.activity_type.name for one in scheduled if one.activity_type.name)
 
     async def events(self, kind: str = "") -> int:
         """How many history events there are, or how many of a kind (`WORKFLOW_TASK_FAILED`)."""

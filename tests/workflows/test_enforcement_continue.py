@@ -43,6 +43,7 @@ async def test_a_point_keeps_its_leases(early: WorkflowEnvironment) -> None:
         await yard.stop()
 
 
+@pytest.mark.long
 async def test_a_lift_that_is_being_tried_goes_on_in_the_next_run(early: WorkflowEnvironment) -> None:
     """The block is past its end and its point away: history grows, the writer begins anew, and still lifts."""
     yard = Yard(early.client)
