@@ -50,6 +50,7 @@ async def _through(site: Site) -> Tally:
     return tally
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_nothing_accepted_is_lost_when_processes_are_killed_under_load(tmp_path: Path) -> None:
     with Site(tmp_path, with_worker=True) as site:

@@ -15,6 +15,7 @@ CASES, KILLS = (300, 10) if LONG else (30, 3)
 SEED = os.environ.get("STANCH_STORM_SEED", "s1")
 
 
+@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_no_ticket_is_lost_doubled_or_at_odds_with_its_case(
     tmp_path: Path, record_property: Callable[[str, object], None]
