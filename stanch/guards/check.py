@@ -167,7 +167,10 @@ def _time(touch: Touch, attempt: Attempt, policy: GuardPolicy) -> Iterator[Refus
         return
     most = policy.limits.ttl.total_seconds()
     if attempt.ttl is None or not attempt.ttl > 0:
-        yield Refusal(code="G132", message="it has no end", hint="every block expires: give a ttl")
+        over = attempt.ttl is not None
+        message = "its time is over" if over else "it has no end"
+        hint = "ask for it anew" if over else "every block expires: give a ttl"
+        yield Refusal(code="G132", message=message, hint=hint)
     elif attempt.ttl > most:
         yield Refusal(
             code="G133", message=f"it would stand longer than {most / 3600:g} hours", hint="give a shorter ttl"

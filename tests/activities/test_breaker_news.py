@@ -31,9 +31,11 @@ class Chat:
 
     def __init__(self) -> None:
         self.posted: list[Message] = []
+        self.asked = 0
         self.error: Exception | None = None
 
     def post(self, message: Message) -> Posted:
+        self.asked += 1
         if self.error is not None:
             raise self.error
         self.posted.append(message)
@@ -157,6 +159,7 @@ def test_what_is_no_longer_so_is_not_told(glue: Glue, chat: Chat) -> None:
 def test_a_message_that_is_refused_is_not_tried_for_ever(glue: Glue, chat: Chat) -> None:
     chat.error = Rejected("no such channel")
     _breaker_news.tell(glue.world, opened(glue, datetime.now(UTC)))
+    assert (chat.asked, chat.posted) == (1, [])
 
 
 def test_the_same_news_have_one_name_and_different_ones_do_not() -> None:

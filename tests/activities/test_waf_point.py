@@ -238,6 +238,7 @@ def test_a_storm_of_foreign_edits_loses_nothing(scene: Bed) -> None:
         over.set()
         thread.join()
     names = {rule["Name"] for rule in scene.group()["RuleGroup"]["Rules"]}
+    assert edits
     assert set(edits) <= names
     assert scene.owned() == {one.target for one in ips(*range(1, 6))}
 

@@ -1,7 +1,7 @@
 """A worker is killed (SIGKILL) in every phase of every activity of a case; nothing doubles, nothing is lost.
 
-The writes of the ledger, which are many and alike, are killed at the first, the middle and the last; all of them in
-the long profile.
+In the everyday run the writes of the ledger, which are many and alike, are killed at the first and the last only, and
+what writes nothing remote is not killed while it "is applied"; the long profile leaves nothing out.
 """
 
 from __future__ import annotations
@@ -39,8 +39,9 @@ async def matrix(lanes: Sequence[Lane]) -> tuple[Evidence, Counter[str], list[Po
     activities, points = await lanes[0].points("plain")
     seldom = min([(await lane.points("plain"))[0][LEDGER] for lane in lanes])
     activities[LEDGER] = seldom  # lines for the ledger may share a write, as timing has it
-    times = range(1, seldom + 1) if LONG else (1, (seldom + 1) // 2, seldom)
+    times = range(1, seldom + 1) if LONG else (1, seldom)
     points = [point for point in points if point.name != LEDGER or point.nth in times]
+    points = [point for point in points if LONG or point.phase is not Phase.APPLIED or point.write]
     waiting = list(enumerate(points))
     found: dict[Point, Evidence | str] = {}
 
@@ -91,10 +92,11 @@ async def test_a_kill_at_any_moment_changes_nothing(
     assert {name: activities[name] for name in ONCE} == dict.fromkeys(ONCE, 1)
     assert set(activities) == ONCE | {LEDGER}
     assert activities[LEDGER] >= 8
-    runs = len(ONCE) + (activities[LEDGER] if LONG else 3)
+    runs = len(ONCE) + (activities[LEDGER] if LONG else 2)
     phases = Counter(point.phase for point in points)
     assert phases[Phase.BEFORE] == phases[Phase.ANSWERED] == runs
-    assert phases[Phase.APPLIED] > runs, "an activity with two remote writes has two such moments"
+    assert {point.write for point in points} >= {1, 2}, "an activity with two remote writes has two such moments"
+    assert {"point.reconcile hold", "ticket.create ticket do"} <= {point.name for point in points if point.write}
     assert set(found) == set(points)
 
     different = {str(point): difference(plain, evidence) for point, evidence in found.items()}

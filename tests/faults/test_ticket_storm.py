@@ -11,11 +11,10 @@ import pytest
 from tests.faults.storm import storm
 
 LONG = os.environ.get("STANCH_PROFILE") == "long"
-CASES, KILLS = (300, 10) if LONG else (30, 3)
+CASES, KILLS = (300, 10) if LONG else (12, 1)
 SEED = os.environ.get("STANCH_STORM_SEED", "s1")
 
 
-@pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_no_ticket_is_lost_doubled_or_at_odds_with_its_case(
     tmp_path: Path, record_property: Callable[[str, object], None]
@@ -26,7 +25,7 @@ def test_no_ticket_is_lost_doubled_or_at_odds_with_its_case(
     assert not report.missed, "people waited for what never came"
     assert report.kills == KILLS
     assert report.calls > 10 * CASES
-    assert 0.2 < report.faults.total() / (report.calls + report.callbacks) < 0.4
-    assert len(report.faults) >= 15, "every kind of fault was met"
+    assert 0.1 < report.faults.total() / (report.calls + report.callbacks) < 0.5
+    assert len(report.faults) >= (15 if LONG else 8), "many kinds of fault were met"
     assert report.verdict.counted["findings accepted"] == CASES
     assert report.verdict.clean, {kind: found for kind, found in report.verdict.harm.items() if found}
