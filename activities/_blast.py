@@ -20,7 +20,7 @@ def blast_of(
 ) -> tuple[Blast | None, float | None]:
     """The blast radius, and the share of the host's requests that a block for everybody would hit.
 
-    None for what denies no requests, and where no point is configured that could carry it out. A point that cannot
+    None for what is no block of requests, and where no point is configured that could carry it out. A point that cannot
     say counts as one that knows nothing.
     """
     if not isinstance(spec, BlockSpec) or not point:

@@ -9,10 +9,11 @@ from activities._world import World
 from stanch.catalog import catalog
 from stanch.errors import DependencyError
 from stanch.guards import Attempt, GuardState, Refusal, Stop, check
-from stanch.leases import Applied, BlockSpec, Lease, verb_of
+from stanch.leases import Applied, BlockSpec, Lease, LeaseSpec, MemberSpec, verb_of
 from stanch.wire_points import Reconcile
 from stanch.wire_watch import INCIDENT
 
+_HOST = "host:"
 NOWHERE = BlockSpec(host="", path="/**")  # a lift whose lease nobody knows any more falls under its point alone
 
 
@@ -55,14 +56,20 @@ def freezes(world: World) -> tuple[Stop, ...]:
 
 def why_frozen(point: str, holders: Sequence[Lease], stops: tuple[Stop, ...]) -> Refusal | None:
     """Why a target may not be lifted now; of several holders one that is frozen is enough."""
-    attempts = [_attempt(point, lease) for lease in holders] or [_unknown(point)]
-    specs = [lease.spec for lease in holders] or [NOWHERE]
+    judged = [(spec, _attempt(point, lease)) for lease in holders for spec in _reach(lease.spec, stops)]
     state = GuardState(halted=stops)
-    for spec, attempt in zip(specs, attempts, strict=True):
+    for spec, attempt in judged or [(NOWHERE, _unknown(point))]:
         refusals = check(spec, attempt, policy=None, state=state)
         if refusals:
             return refusals[0]
     return None
+
+
+def _reach(spec: LeaseSpec, stops: tuple[Stop, ...]) -> list[LeaseSpec]:
+    """What a lift opens; somebody on a list is denied at any host that the other list may have."""
+    hosts = [stop.scope.removeprefix(_HOST) for stop in stops if stop.scope.startswith(_HOST)]
+    anywhere = isinstance(spec, MemberSpec) and not spec.host
+    return [spec, *(BlockSpec(host=host) for host in hosts if anywhere)]
 
 
 def frozen_targets(point: str, leases: Sequence[Lease], stops: tuple[Stop, ...]) -> set[str]:

@@ -68,7 +68,7 @@ def check_action(world: World, job: Job, params: Params) -> None:
     _raise(refusals)
     if isinstance(params, Add):
         asked = attempt.model_copy(update={"ttl": ttl_of(params).total_seconds()})
-        _raise(judge_member(world, member_of(params), asked, state))
+        _raise(judge_member(world, member_of(params), asked, state, actor=scene.actor))
 
 
 def _agreed(world: World, job: Job) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from activities._blast import blast_of
 from activities._world import World
 from stanch.actions.lists import Add
 from stanch.errors import Rejected, StanchError
@@ -13,6 +14,7 @@ from stanch.guards.pairs import check_member
 from stanch.leases import LeaseSpec, MemberSpec, target_of
 from stanch.lists import JoinWords
 from stanch.ports import Check
+from stanch.views import ActorView
 
 MOST = 2000  # leases that are looked at; a point holds fewer
 
@@ -71,13 +73,23 @@ def join_checks(world: World) -> Iterator[Check]:
         yield Check(f"join {name}", ok=able, detail=detail, fix="" if able else fix)
 
 
-def judge_member(world: World, spec: MemberSpec, attempt: Attempt, state: GuardState) -> list[Refusal]:
+def judge_member(
+    world: World, spec: MemberSpec, attempt: Attempt, state: GuardState, *, actor: ActorView | None = None
+) -> list[Refusal]:
     """The guards over a member and over every pair that it makes with what is on the other list now."""
     policy = world.policy.current
     found = policy.lists.join_of(spec.list)
-    beside = _beside(world, spec, found[1]) if found else ()
-    rated = policy.inventory.is_rated
-    return check_member(spec, beside, attempt, lists=policy.lists, policy=policy.guards, state=state, rated=rated)
+    at = found[1].at if found else ""
+    return check_member(
+        spec,
+        _beside(world, spec, found[1]) if found else (),
+        attempt,
+        lists=policy.lists,
+        policy=policy.guards,
+        state=state,
+        rated=policy.inventory.is_rated,
+        seen=lambda pair: blast_of(world, pair, point=at, actor=actor),
+    )
 
 
 def _beside(world: World, spec: MemberSpec, join: JoinWords) -> Sequence[MemberSpec]:

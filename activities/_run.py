@@ -121,9 +121,11 @@ def perform(world: World, job: Job, implementation: Implementation, before: Befo
         _fits(job, outputs)
     except StanchError as error:
         _breaker.action_ended(world, job.call, error, changes=mutates, leased=job.spec.leased)
+        unsure = mutates and job.uncertain_since is not None  # an earlier attempt may have landed
         if to_temporal(error).non_retryable:
-            _siem.acted(world, job, error=error)
-            _record(world, job, "outcome", {"outcome": outcome_of(error), "code": error.code, "reason": error.message})
+            _siem.acted(world, job, error=error, unsure=unsure)
+            outcome = "UNCERTAIN" if unsure else outcome_of(error)
+            _record(world, job, "outcome", {"outcome": outcome, "code": error.code, "reason": error.message})
         raise
     _breaker.action_ended(world, job.call, None, changes=mutates, leased=job.spec.leased)
     _siem.acted(world, job)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from activities._world import World
 from stanch.errors import StanchError
 from stanch.guards.touch import REMOVES
-from stanch.leases import COUNT, Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
+from stanch.leases import COUNT, EVICTED, Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
 from stanch.sinks.ocsf import Done, Status, remediation
 from stanch.sinks.ocsf_actions import Change, change_event
 
@@ -68,8 +68,14 @@ def vanished(world: World, leases: Iterable[Lease]) -> None:
     """Tell of blocks that somebody else has taken out."""
     now, why = datetime.now(UTC), "taken out at the point by somebody else"
     tell(
-        world, [remediation(lease, Done.APPLIED, at=now, status=Status.DOES_NOT_EXIST, detail=why) for lease in leases]
+        world, [remediation(lease, _kind(lease), at=now, status=Status.DOES_NOT_EXIST, detail=why) for lease in leases]
     )
+
+
+def evicted(world: World, leases: Iterable[tuple[Lease, str]]) -> None:
+    """Tell of blocks that stood and had to make room for others."""
+    now = datetime.now(UTC)
+    tell(world, [remediation(lease, Done.LIFTED, at=now, detail=f"{EVICTED} {why}") for lease, why in leases])
 
 
 def reaped(world: World, leases: Iterable[Lease]) -> None:
@@ -78,8 +84,11 @@ def reaped(world: World, leases: Iterable[Lease]) -> None:
     tell(world, [remediation(lease, Done.EXPIRED, at=now, detail="L015 taken out late") for lease in leases])
 
 
-def acted(world: World, job: Job, *, error: StanchError | None = None) -> None:
-    """Tell of an action that changed production at once, or failed to; what a point holds is told by the point."""
+def acted(world: World, job: Job, *, error: StanchError | None = None, unsure: bool = False) -> None:
+    """Tell of an action that changed production at once, or failed to; what a point holds is told by the point.
+
+    With `unsure` an earlier attempt may have changed it although the last one failed.
+    """
     call, spec = job.call, job.spec
     if not spec.effect.mutates or spec.leased:
         return
@@ -93,7 +102,7 @@ def acted(world: World, job: Job, *, error: StanchError | None = None) -> None:
         lifting=call.purpose == "undo" or call.action in REMOVES,
         about=given,
     )
-    status = Status.SUCCESS if error is None else Status.FAILURE
+    status = Status.SUCCESS if error is None else Status.UNKNOWN if unsure else Status.FAILURE
     detail = "" if error is None else f"{error.code} {error.message}"
     tell(world, [change_event(change, at=datetime.now(UTC), status=status, detail=detail)])
 

@@ -20,7 +20,7 @@ from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
 from stanch.approvals.facts import request_facts
 from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
-from stanch.errors import ConnectorError, Rejected, RetrySafe, Uncertain
+from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.ports import Message, Posted
 from stanch.slack.signing import KEY_ID, Button, Verdict, button_token
 
@@ -66,7 +66,7 @@ def _shown(world: World, call: ApprovalCall, way: Way) -> Posted:
         if other is None:
             raise
         letter = asked_by_mail(world, call, other.place)
-        if isinstance(error, Rejected):
+        if isinstance(error, Rejected | AuthBlocked):  # the card is not tried again
             return deliver(world, other, letter)
         with contextlib.suppress(ConnectorError):  # the card is tried again, and so is this
             deliver(world, other, letter)

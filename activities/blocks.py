@@ -154,6 +154,8 @@ def _lease_taken(world: World, job: Job, params: Lift) -> Lease:
         playbook=scene.playbook,
         plan_digest=scene.plan_digest,
         mode=scene.mode,
+        environment=scene.environment,
+        source=scene.source,
     )
 
 

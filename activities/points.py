@@ -47,9 +47,12 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     landed, refused = _landed(call.adds, refused, owned)
     kept, restored = (None, []) if call.wanted is None else _whole(world, point, owned, call)
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
+    dropped: list[Lease] = []
     if (allowed or restored) and generation(world) != seen:  # such as a halt that came while leases were looked at
         allowed, late = _guarded(world, point, allowed)
-        restored, refused = _restorable(world, point, restored), [*refused, *late]
+        refused = [*refused, *late]
+        asked, restored = restored, _still(world, point, restored)
+        dropped = [lease for lease in asked if lease not in restored]
     allowed = [*landed, *allowed]
     wanted = None if kept is None else [*kept, *restored, *allowed]
     try:
@@ -64,22 +67,26 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     _breaker.point_answered(world, call.point, allowed, {item.target for item in done.results if item.ok})
     results = [*with_lateness(done.results, call.removes, call.holders), *refused]
     ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
-    _write(world, call, [*ends, *_outcomes(restored, "restore", results)])
+    stopped = [Applied(target=one.target, ok=False, code="G103", reason="stopped before that") for one in dropped]
+    ends += [*_outcomes(restored, "restore", results), *_outcomes(dropped, "restore", stopped)]
+    _write(world, call, ends)
     _siem.reconciled(world, results, held=[*call.adds, *restored], gone=call.holders, outcomes=call.outcomes)
-    _write(world, call, _evicted(world, call, results))
+    _told_of_room(world, call, results)
     _tell(world, call.outcomes, results, call)
     return ReconcileReply(
         digest=done.digest, results=tuple((item.target, item.ok, item.code, item.reason) for item in results)
     )
 
 
-def _evicted(world: World, call: Reconcile, results: Sequence[Applied]) -> list[Entry]:
-    """What stood and had to make room, in the ledger of everybody who held it."""
+def _told_of_room(world: World, call: Reconcile, results: Sequence[Applied]) -> None:
+    """What stood and had to make room, in the ledger of everybody who held it, and to the SIEM."""
     asked = {*call.removes, *(lease.target for lease in call.adds)}
     gone = {item.target: item.reason for item in results if item.code == EVICTED and item.target not in asked}
     rows = world.records.leases(point=call.point, limit=MAX_SHOWN) if gone else ()
     held = [row.lease for row in rows if row.lease.target in gone and row.state is LeaseState.HELD]
-    return [_entry(one, "evict", "outcome", {"code": EVICTED, "reason": gone[one.target]}) for one in held]
+    lines = [_entry(one, "evict", "outcome", {"code": EVICTED, "reason": gone[one.target]}) for one in held]
+    _write(world, call, lines)
+    _siem.evicted(world, [(one, gone[one.target]) for one in held])
 
 
 def _landed(
@@ -110,6 +117,14 @@ def _restorable(world: World, point: PointPort, vanished: Sequence[Lease]) -> li
     except DependencyError:
         return []
     return restored
+
+
+def _still(world: World, point: PointPort, restored: Sequence[Lease]) -> list[Lease]:
+    """What may still be put back; nothing where that cannot be read, since a lift may be in the same write."""
+    try:
+        return _guarded(world, point, restored)[0]
+    except DependencyError:
+        return []
 
 
 def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:

@@ -182,7 +182,7 @@ def is_item(spec: LeaseSpec) -> bool:
 
 
 def verb_of(spec: LeaseSpec) -> str:
-    """The action that halts, guards and breakers of this kind of lease are named after."""
+    """The action that halts, guards and breakers of this kind of lease are named after; `block.ip` is `block.scope`."""
     match spec:
         case SuspendSpec():
             return "user.suspend"
@@ -193,7 +193,7 @@ def verb_of(spec: LeaseSpec) -> str:
         case MemberSpec():
             return "list.add"
         case BlockSpec():
-            return "block.scope"
+            return "block.count" if spec.effect == COUNT else "block.scope"
 
 
 def target_of(spec: LeaseSpec) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from stanch.guards.check import check
-from stanch.guards.model import Attempt, GuardPolicy, GuardState, Refusal
+from stanch.guards.model import Attempt, Blast, GuardPolicy, GuardState, Refusal
 from stanch.leases import BlockSpec, MemberSpec
 from stanch.lists import ListsFile
 
@@ -19,6 +19,7 @@ def check_member(
     policy: GuardPolicy | None,
     state: GuardState,
     rated: Callable[[str], bool],
+    seen: Callable[[BlockSpec], tuple[Blast | None, float | None]] = lambda _: (None, None),
 ) -> list[Refusal]:
     """What speaks against a member; empty means that it may be on its list.
 
@@ -30,6 +31,7 @@ def check_member(
         policy: None where it could not be loaded, which refuses everything new.
         state: of the moment.
         rated: whether the inventory knows how critical a host is.
+        seen: blast radius of a pair and its share of the host's requests, as the join's point tells.
     """
     found = lists.join_of(spec.list)
     if found is None or lists.lists[spec.list].of != spec.side:
@@ -40,7 +42,8 @@ def check_member(
     refusals = list(_ceilings(own, len(others), most=lists.lists[spec.list].most, pairs=found[1].most))
     for other in [] if refusals else others:
         pair = pair_of(spec, other)
-        there = attempt.model_copy(update={"rated": rated(pair.host)})
+        blast, share = seen(pair)
+        there = attempt.model_copy(update={"rated": rated(pair.host), "blast": blast, "share": share})
         refusals += check(pair, there, policy=policy, state=state)
         if refusals:
             break

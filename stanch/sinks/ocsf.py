@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any, NamedTuple
 
 from stanch.lease_words import words_of
-from stanch.leases import BlockSpec, KeySpec, Lease, LeaseSpec, LimitSpec, MemberSpec, SuspendSpec
+from stanch.leases import COUNT, BlockSpec, KeySpec, Lease, LeaseSpec, LimitSpec, MemberSpec, SuspendSpec
 
 VERSION = "1.3.0"  # of the schema; Remediation Activity came with it
 CATEGORY, CLASS = 7, 7001
@@ -75,8 +75,10 @@ def remediation(
         proof: what the point says of it.
     """
     word, activity = done.value
-    if done is Done.APPLIED and isinstance(lease.spec, SuspendSpec):
-        word, activity = "suspend", 2
+    if done is Done.APPLIED and isinstance(lease.spec, SuspendSpec | KeySpec):
+        word, activity = "suspend" if isinstance(lease.spec, SuspendSpec) else "disable", 2
+    elif isinstance(lease.spec, BlockSpec) and lease.spec.effect == COUNT:
+        activity = Done.COUNTED.value[1]  # nothing was restricted, so nothing is restored
     event: Event = {
         **classified(activity, status),
         "time": int(at.timestamp() * 1000),
@@ -140,7 +142,8 @@ def _observables(spec: LeaseSpec) -> Iterator[dict[str, Any]]:
     if isinstance(spec, KeySpec):
         yield _observable("api_key.id", 99, "Other", spec.key_id)
         return
-    yield _observable("host", 1, "Hostname", spec.host)
+    if spec.host:
+        yield _observable("host", 1, "Hostname", spec.host)
     for ip in spec.ips:
         yield _observable("src_endpoint.ip", 2, "IP Address", ip)
     for name, value in _named(spec):

@@ -26,7 +26,7 @@ class Change(NamedTuple):
     about: dict[str, str]
 
 
-_EVICT = ("token.", "user.", "key.", "okta.", "cognito.", "iam.")  # they take a credential or session away
+_EVICT = ("token.", "user.")  # they take a credential or session away
 _TECHNIQUES = {
     "token.revoke": Technique("Evict", "D3-CR", "Credential Revocation"),
     "user.sign_out": Technique("Evict", "D3-ANCI", "Authentication Cache Invalidation"),

@@ -20,6 +20,7 @@ _LIMITS: Mapping[str, str] = MappingProxyType(
     {
         "block.scope": "Requests are blocked",
         "block.ip": "An address is blocked",
+        "limit.rate": "Requests are let through only so often",
         "list.add": "A list is added to, whose rule denies requests",
         "webhook.call": "Another device is changed",
         "policy.enforce": "A security policy blocks what its rules match",

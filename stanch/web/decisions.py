@@ -121,7 +121,9 @@ async def _seat(services: Services, ballot: Ballot, principal: str) -> Seat:
             state = await asyncio.to_thread(services.records.approval, ballot.approval_id)
     except (TimeoutError, DependencyError):
         return Seat(lapsed=not active(people, principal))
-    return seat_of(people, state, principal, now()) if state is not None else Seat()
+    if state is None:  # it is asked and not yet stored
+        return Seat(lapsed=not active(people, principal))
+    return seat_of(people, state, principal, now())
 
 
 def _counted(verdict: Verdict) -> Answer:

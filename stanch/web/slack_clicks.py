@@ -78,8 +78,14 @@ async def _done(services: Services, asked: Asked) -> Taken:
 
 
 def as_sent(deed: Interaction, button: Button) -> bool:
-    """Whether the card read as we had sent it: who holds our token for Slack can write over it, buttons and all."""
-    return not deed.fleeting and (not button.look or not deed.look or button.look == deed.look)
+    """Whether the card read as we had sent it: who holds our token for Slack can write over it, buttons and all.
+
+    A button of ours below another label, or anywhere but on its card, is not as we sent it either.
+    """
+    answer = verdict_of(button)
+    named = deed.action_id in (f"{OURS}{answer}", f"{OURS}option.{answer}")
+    shows = button.verdict is Pressed.REVIEW and deed.action_id.startswith(REVIEW)
+    return (named or shows) and not deed.fleeting and (not button.look or button.look == deed.look)
 
 
 async def _shown_instead(services: Services, asked: Asked) -> str:

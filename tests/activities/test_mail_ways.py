@@ -109,11 +109,10 @@ def test_the_end_follows_the_question(tmp_path: Path, mail: SmtpStandin) -> None
         assert second["headers"]["in-reply-to"] == first["headers"]["message-id"]
 
 
-@pytest.mark.parametrize("error", [RetrySafe("down", code="V204"), AuthBlocked("revoked", code="V213")])
-def test_while_chat_is_down_everybody_gets_one_mail(tmp_path: Path, mail: SmtpStandin, error: ConnectorError) -> None:
-    with glue(tmp_path, mail, BOTH, Chat(error)) as own:
+def test_while_chat_is_down_everybody_gets_one_mail(tmp_path: Path, mail: SmtpStandin) -> None:
+    with glue(tmp_path, mail, BOTH, Chat(RetrySafe("down", code="V204"))) as own:
         for _ in range(3):
-            with pytest.raises(type(error)):
+            with pytest.raises(RetrySafe):
                 approvals.show(own.world, ask())
         assert [letter["to"] for letter in mail.mails()] == [["ana@example.com"]]
 
@@ -125,8 +124,9 @@ def test_a_chat_system_that_asks_to_wait_is_not_down(tmp_path: Path, mail: SmtpS
         assert mail.mails() == []
 
 
-def test_whom_chat_refuses_is_reached_all_the_same(tmp_path: Path, mail: SmtpStandin) -> None:
-    with glue(tmp_path, mail, BOTH, Chat(Rejected("archived", code="V212"))) as own:
+@pytest.mark.parametrize("error", [Rejected("archived", code="V212"), AuthBlocked("revoked", code="V213")])
+def test_whom_chat_refuses_is_reached_all_the_same(tmp_path: Path, mail: SmtpStandin, error: ConnectorError) -> None:
+    with glue(tmp_path, mail, BOTH, Chat(error)) as own:
         assert [place for place, _ in approvals.show(own.world, ask()).cards] == ["mail:user:ana"]
 
 

@@ -198,7 +198,7 @@ class Target(Edge):
             "actions": [
                 {
                     "type": "button",
-                    "action_id": "stanch.approve",
+                    "action_id": how.get("action", "stanch.approve"),
                     "value": value,
                     "action_ts": how.get("ts", f"1700.{self.clicks}"),
                 }

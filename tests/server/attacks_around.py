@@ -50,6 +50,22 @@ def swapped_button(target: Target, name: str) -> bool:
     return not target.still_asks(request)
 
 
+def swapped_answers(target: Target, name: str) -> bool:
+    """The token of "approve" under the button that says "deny", on a card that is otherwise as it was sent."""
+    request = target.ask(name)
+    blocks, button = card_of(target, request)
+    target.press(button, message={"blocks": blocks}, action="stanch.deny")
+    return not target.still_asks(request)
+
+
+def button_elsewhere(target: Target, name: str) -> bool:
+    """The token in a page of the app's home, of which Slack brings no words back with a click."""
+    request = target.ask(name)
+    _, button = card_of(target, request)
+    target.press(button)
+    return not target.still_asks(request)
+
+
 def fleeting_card(target: Target, name: str) -> bool:
     """A message for one person only, of which Slack brings nothing back with a click."""
     request = target.ask(name)
@@ -301,6 +317,8 @@ def telling(error: Exception) -> Exception:
 AROUND: dict[str, tuple[Attack, Off]] = {
     "rewritten": (rewritten_card, off(lambda *_: True, "stanch.web.slack_clicks.as_sent")),
     "swapped": (swapped_button, off(lambda *_: True, "stanch.web.slack_clicks.as_sent")),
+    "relabelled": (swapped_answers, off(lambda *_: True, "stanch.web.slack_clicks.as_sent")),
+    "elsewhere-ours": (button_elsewhere, off(lambda *_: True, "stanch.web.slack_clicks.as_sent")),
     "fleeting": (fleeting_card, off(lambda *_: True, "stanch.web.slack_clicks.as_sent")),
     "deleted": (removed_card, off(lambda *_: None, "activities.approvals._end")),
     "archived": (archived_channel, off(lambda *_: [], "activities.approvals._each")),
