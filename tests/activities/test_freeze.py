@@ -12,12 +12,13 @@ import pytest
 from glue import FakeTemporal, Glue, Recorder, job, reachable
 from point_support import edge_world, lease, standing_in
 
-from activities import points
+from activities import _freeze, points
 from activities._guard import check_action
 from activities._run import perform
 from stanch.actions.blocks import Lifted
 from stanch.errors import DependencyError
-from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState
+from stanch.guards import Stop
+from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState, MemberSpec, Principal, target_of
 from stanch.ports import Mismatch, Owned, Reconciled
 from stanch.ports_traffic import Exposure
 from stanch.records import LeaseRow
@@ -248,3 +249,10 @@ def test_an_undo_waits_for_the_end_of_a_freeze_and_says_so_once(glue: Glue) -> N
     glue.records.resume("all")
     perform(glue.world, undo, done, check_action)
     assert (len(done.jobs), glue.events()[1:]) == (1, ["block.lift.intent", "block.lift.outcome"])
+
+
+def test_somebody_on_a_list_is_kept_by_the_freeze_of_a_host_that_the_other_list_may_have() -> None:
+    spec = MemberSpec(list="abusive", principal=Principal(user_id="u1"))
+    held = lease("l1", spec=spec, target=target_of(spec))
+    assert _freeze.why_frozen("edge", [held], (Stop(scope="host:api.example.com", freeze=True),)) is not None
+    assert _freeze.why_frozen("edge", [held], (Stop(scope="point:other", freeze=True),)) is None

@@ -49,6 +49,12 @@ def test_a_no_after_an_attempt_that_may_have_landed_is_unknown(glue: Glue, actio
         assert kind(glue, action, error, told) == "UNCERTAIN"
 
 
+def test_the_ledger_says_so_too(glue: Glue) -> None:
+    kind(glue, "policy.attach", NOES[1], SENT)
+    (told,) = [line.data["outcome"] for line in glue.timeline() if line.event == "policy.attach.outcome"]
+    assert told == "UNCERTAIN"
+
+
 @pytest.mark.parametrize(
     ("error", "outcome"), [(NOES[0], "REJECTED"), (NOES[1], "AUTH_BLOCKED"), (NOES[2], "RETRY_SAFE")]
 )

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from stanch.cli import lists
 from stanch.errors import ConfigError
 from stanch.guards import Attempt, GuardState, load_guards
+from stanch.guards.model import Blast
 from stanch.guards.pairs import check_member, pair_of
 from stanch.leases import BlockSpec, LeaseSpec, MemberSpec, Principal, target_of
 from stanch.lists import ListsFile, parse_lists
@@ -55,6 +56,18 @@ def codes(spec: MemberSpec, *beside: MemberSpec, lists: ListsFile | None = None,
 def test_a_pair_is_the_block_of_both() -> None:
     spec = BlockSpec(host="api.example.com", path="/pay", principal=Principal(user_id="mallory"))
     assert pair_of(endpoint(), somebody()) == pair_of(somebody(), endpoint()) == spec
+
+
+def test_each_pair_is_judged_by_what_its_point_has_seen() -> None:
+    campus, asked = MemberSpec(list="abusive", ips=("203.0.113.7",)), list[BlockSpec]()
+
+    def seen(pair: BlockSpec) -> tuple[Blast, None]:
+        asked.append(pair)
+        return Blast(principals=900, unknown=0.0), None
+
+    told = {"lists": parse_lists(TEXT), "policy": GUARDS, "state": GuardState(), "rated": lambda _: True}
+    found = check_member(campus, (endpoint(),), ATTEMPT, **told, seen=seen)  # type: ignore[arg-type]
+    assert ([refusal.code for refusal in found], asked) == (["G138"], [pair_of(campus, endpoint())])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stanch.leases import BlockSpec, Lease, LeaseSpec, Principal, SuspendSpec, target_of
+from stanch.leases import BlockSpec, KeySpec, Lease, LeaseSpec, MemberSpec, Principal, SuspendSpec, target_of
 from stanch.sinks.ocsf import Done, Status, remediation
 from stanch.sinks.ocsf_actions import Change, change_event
 
@@ -93,6 +93,19 @@ def test_whom_and_where() -> None:
     assert event["unmapped"]["policy"] == "stanch-case-1-1-t"
     what = "GET api.example.com/users/{id} user_id u1 from 203.0.113.7 from 2001:db8::/64"
     assert event["message"] == f"block at edge: {what}"
+
+
+def test_what_only_counted_restores_nothing() -> None:
+    for done in (Done.COUNTED, Done.LIFTED, Done.EXPIRED, Done.ROLLED_BACK):
+        event = valid(remediation(lease(BLOCK.counting), done, at=AT))
+        assert (event["activity_id"], "countermeasures" in event) == (99, False)
+
+
+def test_a_key_is_evicted_and_who_is_on_a_list_has_no_host() -> None:
+    assert valid(remediation(lease(KeySpec(key_id="k1")), Done.APPLIED, at=AT))["activity_id"] == 2
+    member = MemberSpec(list="abusive", principal=Principal(user_id="u1"))
+    shown = valid(remediation(lease(member), Done.APPLIED, at=AT))["observables"]
+    assert [(one["name"], one["value"]) for one in shown] == [("claim.sub", "u1")]
 
 
 def test_the_same_change_told_twice_has_the_same_id_and_another_has_another() -> None:
