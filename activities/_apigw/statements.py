@@ -65,13 +65,12 @@ class Policy:
         """The same with these blocks put in or renewed, and those targets taken out.
 
         A policy that only denies lets nobody in, so an API that had none also gets a statement of ours that allows;
-        it goes with our last block, unless somebody has come to rely on it.
+        it goes with our last block, unless somebody has come to rely on it: then what lets everybody in replaces it.
         """
         ours = [one for one in self.statements if (note := note_of(one)) and note.target not in {*blocks, *without}]
         ours += [one for given in blocks.values() for one in given]
-        allows = any(one.get("Effect") == "Allow" for one in self.foreign)
-        opened = any(one.get("Sid") == OPEN for one in self.statements)
-        opens = bool(ours) if not self.foreign else opened and not allows
+        opened = [one for one in self.statements if one.get("Sid") == OPEN]
+        opens = ours if not self.foreign else opened and not any(_opens(one, opened) for one in self.foreign)
         return Policy(self.rest, (*self.foreign, *([_open()] if opens else []), *ours))
 
     def __str__(self) -> str:
@@ -183,6 +182,21 @@ def _deny(lease: Lease, resources: list[str], condition: Mapping[str, Any], *, p
 def _open() -> Statement:
     allow = {"Sid": OPEN, "Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke"}
     return allow | {"Resource": ["execute-api:/*"]}
+
+
+def _opens(statement: Statement, opened: Sequence[Statement]) -> bool:
+    """Lets everybody call all of the API, in the words of our own statement or those that AWS has made of them."""
+    if statement.keys() & {"Condition", "NotPrincipal", "NotAction", "NotResource"}:
+        return False
+    actions = {action.lower() for action in _listed(statement.get("Action"))}
+    wide = {"*", "execute-api:/*", *(resource for one in opened for resource in _listed(one.get("Resource")))}
+    everybody = statement.get("Effect") == "Allow" and _plain(statement.get("Principal")) in ("*", {"AWS": "*"})
+    calls = actions & {"*", "execute-api:*", "execute-api:invoke"}
+    return everybody and bool(calls) and bool(wide & {*_listed(statement.get("Resource"))})
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(item) for item in (value if is_list(value) else [value])]
 
 
 def _resources(spec: BlockSpec, place: Place, paths: Sequence[str]) -> list[str]:
