@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from apigw_support import ATTACKER, Seed, Town, denied, disabled, kept_out, lease
 
-from activities._apigw.statements import OPEN, Policy
+from activities._apigw.places import Place
+from activities._apigw.statements import OPEN, Policy, compiled
+from stanch.errors import Rejected
 from stanch.leases import BlockSpec, Lease
 from stanch.sandbox.apigw import ApiGatewayStandin
 
@@ -137,3 +139,54 @@ def test_only_what_surely_lets_everybody_in_replaces_ours(spelling: dict[str, An
     opened = ANYBODY | {"Sid": OPEN}
     left = Policy({}, (ANYBODY | spelling, opened)).with_blocks({}, without=set())
     assert (opened["Sid"] in [one["Sid"] for one in left.statements]) == stays
+
+
+def refusal(path: str, *paths: str) -> str:
+    """Why a path cannot be blocked at an API with these resources, "" where it can."""
+    spec = BlockSpec(host="api.example.com", path=path, ips=(ATTACKER,))
+    try:
+        compiled(lease(spec), Place(api="abc", stage="prod"), canary="", paths=("/", *paths))
+    except Rejected as error:
+        return f"{error.code}: {error.message}"
+    return ""
+
+
+@pytest.mark.parametrize("path", ["/{tenant}/admin/**", "/a/{b}/c/{d}/**", "/a/{b}/{c}/d/**", "/{all}/**", "/{any}"])
+def test_a_template_that_a_policy_can_only_say_wider_is_refused(path: str) -> None:
+    assert refusal(path).startswith("V072: a resource policy would deny")
+
+
+@pytest.mark.parametrize("path", ["/users/{id}/**", "/a/{b}/{c}/**", "/users/**", "/{a}/{b}/**", "/**"])
+def test_a_subtree_that_a_policy_says_exactly_is_held(path: str) -> None:
+    assert not refusal(path, "/users/{id}/orders", "/{proxy+}")
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("/users/{id}/orders", "/{proxy+}"),
+        ("/users/{id}/orders", "/users/{proxy+}"),
+        ("/users/{id}/orders", "/users/{id}/x/{rest+}"),
+        ("/users/{id}/orders", "/{version}/{proxy+}"),
+        ("/users/{id}", "/users/{id}/orders"),
+        ("/users/{id}", "/users/{id}/{proxy+}"),
+        ("/a/{b}/c/d", "/a/b/c/d/e/{rest+}"),
+    ],
+)
+def test_a_path_whose_variable_would_reach_another_resource_is_refused(path: str, other: str) -> None:
+    assert f"V072: a resource policy would deny {other} as well" in refusal(path, path, other)
+
+
+@pytest.mark.parametrize(
+    ("path", "other"),
+    [
+        ("/users/{id}/orders", "/teams/{proxy+}"),
+        ("/users/{id}/orders", "/users/{id}/orders/{order}"),
+        ("/users/{id}/orders", "/users/{id}/x/y"),
+        ("/users/{id}/orders", "/{kind}/{id}/{what}"),
+        ("/users/one", "/{proxy+}"),
+        ("/" + "/".join("{v}" for _ in range(40)) + "/end", "/a"),
+    ],
+)
+def test_a_path_whose_variable_reaches_nothing_else_is_held(path: str, other: str) -> None:
+    assert not refusal(path, path, other)
