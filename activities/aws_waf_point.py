@@ -23,7 +23,7 @@ from activities._waf.standing import Standing
 from activities._waf.store import WafStore
 from activities._waf.view import View
 from activities._waf.write import Writer
-from stanch.errors import Rejected
+from stanch.errors import AuthBlocked, Rejected
 from stanch.fitting import Need
 from stanch.leases import EVICTED, Applied, BlockSpec, Lease
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
@@ -83,7 +83,16 @@ class WafPoint:
         goal = {lease.target: lease for lease in (*adds, *(wanted or ()))}
         entries, refused = self._compiled(goal.values())
         gone = set(removes) - goal.keys()  # what else stands may be a lease not yet told, or somebody else's
-        made, after = self._writer.change(entries, lambda tag: tag.target in gone, check)
+        if not gone:
+            made, after = self._writer.change(entries, lambda _: False, check)
+        else:
+            made, after = self._writer.change([], lambda tag: tag.target in gone, check)
+            try:  # what cannot be put in holds up no lift
+                made, after = (
+                    self._writer.change(entries, lambda _: False, lambda _: None) if entries else (made, after)
+                )
+            except (Rejected, AuthBlocked) as error:
+                refused |= {entry.tag.target: error.message for entry in entries}
         return Reconciled(digest=after.digest(), results=tuple(_results(goal, gone, refused, made, after)))
 
     def list_owned(self) -> Sequence[Owned]:

@@ -97,7 +97,7 @@ class KeyItems:
         if isinstance(spec, KeySpec):
             return [self._gateway.plan(spec.plan_id).id]
         assert isinstance(spec, BlockSpec)
-        place = self._places.of(spec.host)
+        place = self._places.alone(spec.host)
         _refuse_narrower(spec)
         plans = {plan.id: plan for plan in self._gateway.plans_of(key.id)}
         plans |= {name: self._gateway.plan(name) for name in ours - set(plans) - {FLAG}}

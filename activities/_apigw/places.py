@@ -77,3 +77,19 @@ class Places:
             hint = f"add it to apis of connector {self._name}"
             raise Rejected("no REST API is configured for this host", code="L010", hint=hint)
         return found
+
+    def alone(self, host: str) -> Place:
+        """The same, for what acts on a whole stage: API Gateway compares no host.
+
+        Raises:
+            Rejected: L010, no API is configured for the host; V072, the stage serves other hosts as well.
+        """
+        found = self.of(host)
+        words = [word for word, one in self._apis.items() if (one.api, one.stage) == (found.api, found.stage)]
+        if words != [host.lower()]:
+            others = ", ".join(sorted(set(words) - {host.lower()}))
+            message = f"this would hit {others} as well: it acts on all of stage {found.stage}, whatever the host"
+            raise Rejected(
+                message, code="V072", hint="give the host a stage of its own, or block it at the WAF or gateway"
+            )
+        return found

@@ -42,7 +42,7 @@ class PolicySet:
         for lease in adds:
             try:
                 assert isinstance(lease.spec, BlockSpec)
-                place = self._places.of(lease.spec.host)
+                place = self._places.alone(lease.spec.host)
                 by_api.setdefault(place.api, []).append((lease, place))
             except Rejected as error:
                 results[lease.target] = _refused(lease.target, error)

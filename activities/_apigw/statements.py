@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self, cast
 
+from activities._apigw.globs import globs_of
 from activities._apigw.places import Place
 from activities._user_note import Note
 from stanch.errors import Rejected
@@ -22,7 +23,6 @@ Statement = dict[str, Any]
 OPEN = "Stanch1Open"
 MOST_LETTERS = 8192
 _SID = re.compile(r"Stanch1T(?P<target>[0-9a-f]{1,64})U(?P<until>\d{1,11})C(?P<case>(?:[0-9a-f]{2})*)(?P<probe>P?)")
-_SEGMENT = re.compile(r"[A-Za-z0-9._\-]+|\{[^{}/]+\}")
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,12 @@ class Policy:
         """The same with these blocks put in or renewed, and those targets taken out.
 
         A policy that only denies lets nobody in, so an API that had none also gets a statement of ours that allows;
-        it goes with our last block, unless somebody has come to rely on it.
+        it goes with our last block, unless somebody has come to rely on it: then what lets everybody in replaces it.
         """
         ours = [one for one in self.statements if (note := note_of(one)) and note.target not in {*blocks, *without}]
         ours += [one for given in blocks.values() for one in given]
-        allows = any(one.get("Effect") == "Allow" for one in self.foreign)
-        opened = any(one.get("Sid") == OPEN for one in self.statements)
-        opens = bool(ours) if not self.foreign else opened and not allows
+        opened = [one for one in self.statements if one.get("Sid") == OPEN]
+        opens = ours if not self.foreign else opened and not any(_opens(one, opened) for one in self.foreign)
         return Policy(self.rest, (*self.foreign, *([_open()] if opens else []), *ours))
 
     def __str__(self) -> str:
@@ -185,36 +184,26 @@ def _open() -> Statement:
     return allow | {"Resource": ["execute-api:/*"]}
 
 
+def _opens(statement: Statement, opened: Sequence[Statement]) -> bool:
+    """Lets everybody call all of the API, in the words of our own statement or those that AWS has made of them."""
+    if statement.keys() & {"Condition", "NotPrincipal", "NotAction", "NotResource"}:
+        return False
+    actions = {action.lower() for action in _listed(statement.get("Action"))}
+    wide = {"*", "execute-api:/*", *(resource for one in opened for resource in _listed(one.get("Resource")))}
+    everybody = statement.get("Effect") == "Allow" and _plain(statement.get("Principal")) in ("*", {"AWS": "*"})
+    calls = actions & {"*", "execute-api:*", "execute-api:invoke"}
+    return everybody and bool(calls) and bool(wide & {*_listed(statement.get("Resource"))})
+
+
+def _listed(value: Any) -> list[str]:
+    return [str(item) for item in (value if is_list(value) else [value])]
+
+
 def _resources(spec: BlockSpec, place: Place, paths: Sequence[str]) -> list[str]:
     methods = sorted({method.upper() for method in spec.methods}) or ["*"]
     if any(not re.fullmatch(r"[A-Z]{1,10}|\*", method) for method in methods):
         raise Rejected("a method to block is not one of HTTP", code="V072")
-    return [f"execute-api:/{place.stage}/{method}/{glob}" for method in methods for glob in _globs(spec.path, paths)]
-
-
-def _globs(path: str, paths: Sequence[str]) -> list[str]:
-    """Patterns of a resource policy; their `*` runs over slashes, so what lies deeper must not exist."""
-    if path == "/**":
-        return ["*"]
-    subtree = path.endswith("/**")
-    segments = path.removesuffix("/**").strip("/").split("/")
-    if path == "/" or not all(_SEGMENT.fullmatch(segment) for segment in segments):
-        raise Rejected("a resource policy cannot match this path", code="V072", hint="block it at the WAF or gateway")
-    glob = "/".join("*" if segment.startswith("{") else segment for segment in segments)
-    if "*" in glob and not subtree:
-        _refuse_deeper(glob, segments, paths)
-    return [glob, f"{glob}/*"] if subtree else [glob, f"{glob}/"]
-
-
-def _refuse_deeper(glob: str, segments: Sequence[str], paths: Sequence[str]) -> None:
-    matches = re.compile(re.escape(glob).replace(r"\*", ".+"))
-    for other in paths:
-        shown = re.sub(r"\{[^{}]*\+\}", "x/x/x/x/x/x/x/x", other.strip("/"))
-        shown = re.sub(r"\{[^{}]*\}", "x", shown)
-        same = len(shown.split("/")) == len(segments)
-        if not same and matches.fullmatch(shown):
-            message = f"a resource policy would deny {other} as well: its * runs over slashes"
-            raise Rejected(message, code="V072", hint="block one literal path, a whole subtree, or at the WAF")
+    return [f"execute-api:/{place.stage}/{method}/{glob}" for method in methods for glob in globs_of(spec.path, paths)]
 
 
 def _canonical(statements: Sequence[Statement]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from activities._envoy.policy import PREFIX
 from activities._waf.acl import Acl, AclRef, WebAcls, refuse_unwritable
 from stanch.errors import Rejected
 
@@ -53,7 +54,7 @@ def attach(
             )
         rules = list(acl.rules)
         for name, arn in missing.items():
-            rules.append(reference(name, arn, _place(rules, acl.ref.name, behind)))
+            rules.append(reference(name, arn, _place(rules, acl.ref.name, [*behind, *_names(rules, groups.values())])))
         return rules
 
     acls.change(ref, change)
@@ -74,12 +75,27 @@ def weakness(rules: Sequence[Rule], arns: Collection[str], *, behind: Collection
         if "Count" in rule.get("OverrideAction", {}) or body.get("ExcludedRules") or body.get("RuleActionOverrides"):
             return f"rule {rule['Name']} takes the effect off our rule group"
         earlier = [one for one in rules if int(one["Priority"]) < int(rule["Priority"])]
-        letting = [
-            str(one["Name"]) for one in earlier if "Allow" in one.get("Action", {}) and one["Name"] not in behind
-        ]
+        known = {*behind, *_names(rules, arns)}
+        letting = [str(one["Name"]) for one in earlier if _lets_in(one) and one["Name"] not in known]
         if letting:
             return f"rule {letting[0]} lets requests in before our rule group is asked"
     return ""
+
+
+def _lets_in(rule: Rule) -> bool:
+    """It allows, or may: what a group that is not Stanch's does is not read, and can change without the web ACL."""
+    if "Count" in rule.get("OverrideAction", {}):
+        return False
+    statement = rule.get("Statement", {})
+    overrides = statement.get("ManagedRuleGroupStatement", {}).get("RuleActionOverrides", ())
+    allows = any("Allow" in one.get("ActionToUse", {}) for one in overrides)
+    theirs = bool(_referred(rule)) and f"/rulegroup/{PREFIX}" not in _referred(rule)
+    return allows or theirs or "Allow" in rule.get("Action", {})
+
+
+def _names(rules: Sequence[Rule], arns: Collection[str]) -> list[str]:
+    """Of the rules that refer to these groups."""
+    return [str(rule["Name"]) for rule in rules if _referred(rule) in arns]
 
 
 def _referred(rule: Rule) -> str:
@@ -89,7 +105,7 @@ def _referred(rule: Rule) -> str:
 def _place(rules: Sequence[Rule], acl: str, behind: Collection[str]) -> int:
     """The lowest free number, before every rule that lets requests in and is not named in `behind`."""
     taken = {int(rule["Priority"]): str(rule["Name"]) for rule in rules}
-    letting = [rule for rule in rules if "Allow" in rule.get("Action", {}) and rule["Name"] not in behind]
+    letting = [rule for rule in rules if _lets_in(rule) and rule["Name"] not in behind]
     first = min((int(rule["Priority"]) for rule in letting), default=len(rules) + 1)
     free = next((number for number in range(first) if number not in taken), None)
     if free is None:

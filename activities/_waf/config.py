@@ -89,7 +89,7 @@ class WafPointConfig(AclsConfig):
         group: how the names of our rule groups and sets begin; two deployments in one account need two.
         capacity: of each rule group, in WCU; it cannot be changed once the group is there.
         max_groups: how many rule groups there may be; each takes its whole capacity from the web ACL.
-        behind: names of your own rules that may stand before ours in a web ACL, such as one that lets health checks in.
+        behind: names of rules that may stand before ours in a web ACL: health checks, a group of yours.
         addresses: `peer` where the web ACL sees clients themselves, `last` or `any` for the client's place in the
             header that a proxy of yours writes; without it no address is blocked.
         forwarded_header: that header.

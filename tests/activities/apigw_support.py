@@ -59,7 +59,7 @@ class Town:
     def again(self, **more: Any) -> GatewayPoint:
         """The connector of another worker, which remembers nothing."""
         with patch.object(_apigw_point, "make_client", lambda *_: self.point.gateway.client):  # costs 30 ms to make
-            made: GatewayPoint = CONNECTOR.build("gw", self.api.section(self.gateway, **more))
+            made: GatewayPoint = CONNECTOR.build("gw", {**self.api.section(self.gateway), **more})
         return made
 
     def add_method(self, *, auth: str = "NONE") -> None:

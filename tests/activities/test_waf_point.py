@@ -444,6 +444,23 @@ def test_an_allow_put_before_us_later_stops_new_blocks_and_no_lift(scene: Bed) -
     assert scene.owned() == set()
 
 
+@pytest.mark.parametrize("vanished", [False, True])
+def test_one_of_several_blocks_is_lifted_whatever_stands_before_us(scene: Bed, vanished: bool) -> None:
+    """A writer that lost its digest hands over all that is to stand, beside what it lifts."""
+    first, second = lease(block("/a"), "a"), lease(block("/b"), "b")
+    scene.hold(first, second)
+    if vanished:
+        scene.point.reconcile(adds=[], removes=[second.target], wanted=None, expected=scene.digest)
+    early = {**own_rule("let-partner", 0), "Action": {"Allow": {}}}
+    shifted = [{**rule, "Priority": rule["Priority"] + 10} for rule in scene.customer.rules()]
+    scene.customer.put_rules([early, *shifted])
+    done = scene.point.reconcile(adds=[], removes=[first.target], wanted=[second], expected="")
+    assert {item.target: item.ok for item in done.results} == {first.target: True, second.target: False}
+    assert any("let-partner" in item.reason for item in done.results)
+    assert scene.owned() == (set() if vanished else {second.target})
+    assert scene.point.reconcile(adds=[], removes=[], wanted=None, expected=done.digest).digest == done.digest
+
+
 def test_a_reference_that_only_counts_is_told(scene: Bed) -> None:
     scene.hold(lease(block("/a"), "a"))
     rules = scene.customer.rules()
