@@ -30,7 +30,7 @@ def _once(world: World, job: Job, params: Call) -> Called:
 def _applied(device: WebhookDevice, job: Job, params: Call, *, undo_class: str) -> Called:
     key = job.call.key
     values = device.values(_given(params), key=key, case=job.scene.case_id)
-    done = device.apply(values, key=key, again=job.attempt > 1)
+    done = device.apply(values, key=key, again=job.uncertain_since is not None)
     return Called(
         call=key,
         to=device.name,
