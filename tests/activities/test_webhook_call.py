@@ -146,6 +146,16 @@ def test_an_attempt_that_sent_nothing_makes_no_change_ours(device: DeviceStandin
             assert outputs["already"] is already
 
 
+@pytest.mark.parametrize("verb", ["webhook.call", "webhook.once"])
+def test_whom_the_device_would_not_hear_of_is_refused(device: DeviceStandin, tmp_path: Path, verb: str) -> None:
+    """The step is about one user at an address; without the user everybody there would be denied."""
+    call = {"to": "firewall", "ip": IP, "user_id": "mallory", "values": {"zone": "dmz"}}
+    with Glue(tmp_path, webhooks={"firewall": device.section() | {"kind": "webhook"}}) as glue:
+        with pytest.raises(Rejected, match="never sends user_id") as error:
+            perform(glue.world, job(verb, call), IMPLEMENTATIONS[verb], lambda *_: None)
+        assert (error.value.code, device.seen_ids) == ("V040", [])
+
+
 def test_an_entry_that_shows_late_is_waited_for(device: DeviceStandin) -> None:
     device.lag = 2
     assert apply(built(device)).proof["state"] == "stands"
@@ -356,7 +366,7 @@ def test_the_verbs_run_behind_guards_and_undo_their_own_only(device: DeviceStand
     section = device.section() | {"kind": "webhook"}
     once = {name: value for name, value in section.items() if name != "inverse"}
     with Glue(tmp_path, webhooks={"firewall": section, "once": once}) as glue:
-        call = {"to": "firewall", "host": "api.example.com", "ip": IP, "values": {"zone": "dmz"}}
+        call = {"to": "firewall", "ip": IP, "values": {"zone": "dmz"}}
         task = job("webhook.call", call)
         reply = perform(glue.world, task, IMPLEMENTATIONS["webhook.call"], lambda *_: None)
         assert (reply.outputs["already"], reply.outputs["undo_class"]) == (False, "A")
