@@ -12,8 +12,8 @@ import requests
 
 from activities._client_auth import ClientAuth
 from activities._outcomes import Call, no_answer, status_error, unusable
-from activities._token_evidence import Token
-from stanch.errors import AuthBlocked, Rejected, Uncertain
+from activities._token_evidence import PROVEN, Token
+from stanch.errors import AuthBlocked, ConnectorError, Rejected, Uncertain
 from stanch.ports import Check
 
 MAX_ANSWER = 65536
@@ -75,7 +75,7 @@ class RevocationEndpoint:
             raise Uncertain(message, code="V045", retry_after=5.0, hint="block it at the gateway; look at the server")
         if not before:
             return {**told, "proof": "introspection: not active before and after: dead already, or not shown to us"}
-        return {**told, "proof": "introspection: active before, not active after"}
+        return {**told, "proof": PROVEN}
 
     def sign_out(self, user_id: str) -> Mapping[str, str]:
         raise Rejected(
@@ -93,7 +93,7 @@ class RevocationEndpoint:
             return [Check("proof by introspection", ok=False, detail="none: a 200 proves nothing", fix=fix)]
         try:
             active = self._active(Token("stanch-doctor-asks"))
-        except (AuthBlocked, Rejected, Uncertain) as error:
+        except ConnectorError as error:
             return [Check(title, ok=False, detail=error.message, fix=error.hint)]
         return [Check(title, ok=not active, detail="a word that is no token counts as active" if active else "")]
 

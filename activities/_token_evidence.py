@@ -19,6 +19,7 @@ from activities._world import World
 from stanch.errors import IntakeError, Rejected
 from stanch.intake.redaction import Redactor
 
+PROVEN = "introspection: active before, not active after"
 MAX_BODY = 8 * 1024 * 1024
 MAX_ORIGINALS = 5
 MAX_TOKENS = 2000
@@ -45,7 +46,7 @@ class Token:
 
 @runtime_checkable
 class TokenRevoker(Protocol):
-    """A provider that needs the token itself."""
+    """A provider that needs the token itself; `proof` in its answer is PROVEN where it saw that it has revoked it."""
 
     def revoke(self, token: Token) -> Mapping[str, str]: ...
 
@@ -53,16 +54,31 @@ class TokenRevoker(Protocol):
 def token_of(world: World, job: Job, token_id: str) -> Token:
     """The token that has this id (`jti`), or this hash as findings give it.
 
+    Originals hold what attackers wrote, and anybody can write a token with any id that nobody signed. So the keyed hash
+    decides wherever it is found; the id alone does only where it leaves no choice.
+
     Raises:
-        Rejected: V047, no original of the case that can still be opened holds it.
+        Rejected: V047, no original of the case that can still be opened holds it, or several tokens claim this id.
     """
     redactor = Redactor(world.keys.redaction)
     actor = job.scene.actor
     known = {token_id} | ({actor.token_hash} if actor and actor.token_id == token_id and actor.token_hash else set())
+    claiming: dict[str, Token] = {}
     for body in _bodies(world, job):
         for token in _tokens(body):
-            if token.claims.get("jti") == token_id or redactor.token_hash(token.text) in known:
+            if redactor.token_hash(token.text) in known:
                 return token
+            if token.claims.get("jti") == token_id:
+                claiming[token.text] = token
+    return _only(claiming)
+
+
+def _only(claiming: Mapping[str, Token]) -> Token:
+    if len(claiming) == 1:
+        return next(iter(claiming.values()))
+    if claiming:
+        hint = "which of them is real cannot be told without its hash; revoke it at the issuer by hand"
+        raise Rejected(f"{len(claiming)} different tokens in the originals claim this id", code="V047", hint=hint)
     hint = "originals are kept as long as `keep_originals` says; revoke it at the issuer by hand"
     raise Rejected("no kept original of the case holds this token", code="V047", hint=hint)
 

@@ -29,8 +29,10 @@ def _once(world: World, job: Job, params: Call) -> Called:
 
 def _applied(device: WebhookDevice, job: Job, params: Call, *, undo_class: str) -> Called:
     key = job.call.key
-    values = device.values(_given(params), key=key, case=job.scene.case_id)
-    done = device.apply(values, key=key, again=job.attempt > 1)
+    given = _given(params)
+    _reaching(device, given)
+    values = device.values(given, key=key, case=job.scene.case_id)
+    done = device.apply(values, key=key, again=job.uncertain_since is not None)
     return Called(
         call=key,
         to=device.name,
@@ -61,6 +63,13 @@ def _given(params: Call) -> dict[str, Any]:
     if taken := params.values.keys() & SUBJECTS:
         raise Rejected(f"{min(taken)} has a word of its own in the step", code="V040", hint="move it out of `values`")
     return {**params.values, **subjects}
+
+
+def _reaching(device: WebhookDevice, given: Mapping[str, Any]) -> None:
+    """Who or what is named must reach the device: without it, it would change more than was asked and approved."""
+    if dropped := (given.keys() & SUBJECTS) - device.config.sent:
+        hint = f"pass {min(dropped)} on in `apply` of the section, or leave it out of the step"
+        raise Rejected(f"{device.name} never sends {min(dropped)}", code="V040", hint=hint)
 
 
 def _device(world: World, name: str) -> WebhookDevice:

@@ -20,11 +20,13 @@ class Declared:
     Args:
         parameters: names that a step may give in `values`.
         needed: names that its requests take from the step.
+        sent: names that reach the device with the change.
         inverse: whether a change can be taken back.
     """
 
     parameters: frozenset[str] = frozenset()
     needed: frozenset[str] = frozenset()
+    sent: frozenset[str] = frozenset()
     inverse: bool = False
 
 
@@ -34,13 +36,15 @@ def declared(sections: Mapping[str, Mapping[str, Any]]) -> dict[str, Declared]:
 
 
 def _declared(section: Mapping[str, Any]) -> Declared:
-    asks = [ask for name in ("apply", "verify", "inverse") if is_mapping(ask := section.get(name))]
-    needed = {*HOLE.findall(str(section.get("url", ""))), *(name for ask in asks for name in names_of(ask))}
+    asks = {name: names_of(ask) for name in ("apply", "verify", "inverse") if is_mapping(ask := section.get(name))}
+    place = set(HOLE.findall(str(section.get("url", ""))))
+    needed = place.union(*asks.values())
     verify, parameters = section.get("verify"), section.get("parameters")
     kept = verify.get("keep") if is_mapping(verify) else None
     return Declared(
         parameters=frozenset(map(str, parameters)) if is_mapping(parameters) else frozenset(),
         needed=frozenset(needed - OURS - set(map(str, kept if is_mapping(kept) else ()))),
+        sent=frozenset((place | asks.get("apply", set())) - OURS),
         inverse=is_mapping(section.get("inverse")),
     )
 

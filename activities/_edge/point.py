@@ -163,14 +163,17 @@ class EdgePoint:
         """Make sure of what needs nothing new; what a writer that died has left half done is taken apart.
 
         Raises:
-            RetrySafe: the gateway refuses its configuration even without our rules.
+            RetrySafe: the gateway refuses its configuration even without our rules, or rules that stood, which are out
+                now: with the full set it tells each of their leases.
         """
         if self._rules.publish(entries):
             return
-        good, _ = publish_each(self._rules, {}, entries)
+        good, bad = publish_each(self._rules, {}, entries)
         if not good and not self._rules.publish({}):
             hint = "mend its configuration; it runs the last good one"
             raise RetrySafe(f"{self._gateway.title} refuses its configuration as it stands", hint=hint)
+        if bad:
+            raise RetrySafe(f"{self._gateway.title} refused {len(bad)} rule(s) that stood; the others stand")
 
     def _in_turn(self, attempt: Callable[[], _Answer]) -> _Answer:
         """Under the lock; again where somebody else changed the gateway meanwhile."""

@@ -78,10 +78,10 @@ class WebhookDevice:
         Args:
             values: as `values` gives them.
             key: of the effect.
-            again: an earlier attempt may have made it already.
+            again: an earlier attempt may have made it already; not where it has sent nothing.
 
         Raises:
-            ConnectorError: what became of it; RetrySafe where a look shows that nothing did.
+            ConnectorError: what became of it; of a look after it only Uncertain, or RetrySafe where nothing was done.
         """
         before = self._look(values, key)
         if before.stands:
@@ -96,12 +96,10 @@ class WebhookDevice:
         except Uncertain:
             status, settled = 0, "look"
         after = self._until(values, key, stands=True)
-        if not after.stands and settled == "look":
-            raise RetrySafe(f"{self.name} gave no answer, and shows no change", retry_after=2.0)
         if not after.stands:
-            raise Uncertain(f"{self.name} accepted the change and does not show it", code="V043", hint="look there")
+            raise self._unseen(settled)
         if after.ours is False:
-            raise Rejected(f"{self.name} shows a change like it that is not ours", code="V043", hint="look there")
+            raise Uncertain(f"{self.name} shows a change like it that is not ours", code="V043", hint="look there")
         return Done(False, after.kept, {"state": "stands", "status": str(status), "settled_by": settled})
 
     def take_back(self, values: Values, *, kept: Mapping[str, Value], key: str) -> dict[str, str]:
@@ -126,14 +124,27 @@ class WebhookDevice:
             raise RetrySafe(f"{self.name} still shows the change", retry_after=2.0, code="V043", hint="look there")
         return {"state": "taken back", "settled_by": settled}
 
+    def _unseen(self, settled: str) -> ConnectorError:
+        """What a change is called that was sent and does not show."""
+        if settled == "answer":
+            return Uncertain(f"{self.name} accepted the change and does not show it", code="V043", hint="look there")
+        # Where it comes late after all, only a key can tell the next attempt that it is ours.
+        kind = RetrySafe if self.config.verify.key else Uncertain
+        return kind(f"{self.name} gave no answer, and shows no change", retry_after=2.0)
+
     def _until(self, values: Values, key: str, *, stands: bool) -> Seen:
-        """Look until it is so, or `settle` is over."""
+        """Look until it is so, or `settle` is over.
+
+        Raises:
+            Uncertain: whatever the look met, it says nothing of the change, which was sent.
+        """
         end = time.monotonic() + self.config.settle
         while True:
             try:
                 seen = self._look(values, key)
-            except RetrySafe:
-                raise Uncertain(f"{self.name} does not show what became of the change", retry_after=2.0) from None
+            except ConnectorError as error:
+                message = f"{self.name} does not show what became of the change: {error.message}"
+                raise Uncertain(message, retry_after=2.0, hint=error.hint) from None
             if seen.stands is stands or time.monotonic() + PAUSE > end:
                 return seen
             time.sleep(PAUSE)

@@ -183,6 +183,11 @@ class WebhookConfig(Device):
     inverse: Ask | None = None
     undo: Literal["A", "B", "C"] = "A"
 
+    @property
+    def sent(self) -> set[str]:
+        """Names that reach the device with the change."""
+        return self.apply.names() | set(HOLE.findall(self.url))
+
     @model_validator(mode="after")
     def _known(self) -> Self:
         kinds = {**SUBJECTS, **OURS, **self.parameters}

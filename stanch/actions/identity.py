@@ -28,7 +28,11 @@ class Revoke(Params):
 
 
 class Revoked(Outputs):
-    """`live_until` is when a revoked token ends by itself: until then it works where it is verified offline."""
+    """`live_until` is when a revoked token ends by itself: until then it works where it is verified offline.
+
+    Where the provider was given the token itself, `revoked` says that introspection has shown it: active before, not
+    active after.
+    """
 
     revoked: bool = True
     detail: str = ""

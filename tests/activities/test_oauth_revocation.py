@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from glue import CASE, Glue, job
+from glue import CASE, Glue, job, scene
 
 from activities._oauth_calls import RevocationEndpoint
 from activities._run import perform
@@ -29,6 +29,7 @@ from stanch.sandbox._server import Fault
 from stanch.sandbox.issuer import Issuer
 from stanch.sandbox.revocation import RevocationStandin
 from stanch.sealing import Original, seal_original
+from stanch.views import ActorView
 
 OPAQUE = "opaque-0123456789abcdef-token"
 
@@ -171,8 +172,14 @@ def keep(glue: Glue, body: bytes) -> None:
     glue.records.add_originals([seal_original(made)], keys=glue.keys.sealing)
 
 
-def revoke(glue: Glue, token_id: str) -> Any:
-    task = job("token.revoke", {"token_id": token_id})
+def forged(token: str) -> str:
+    """A token that nobody signed, with the id of another; its text differs from every real one."""
+    return f"{token.rpartition('.')[0]}.{'A' * 40}"
+
+
+def revoke(glue: Glue, token_id: str, **actor: str) -> Any:
+    named = {"scene": scene(actor=ActorView(token_id=token_id, **actor))} if actor else {}
+    task = job("token.revoke", {"token_id": token_id}, **named)
     return perform(glue.world, task, IMPLEMENTATIONS["token.revoke"], lambda *_: None)
 
 
@@ -209,3 +216,51 @@ def test_what_no_original_holds_is_not_guessed(server: RevocationStandin, tmp_pa
             with pytest.raises(Rejected) as error:
                 revoke(glue, "t-1")
             assert error.value.code == "V047"
+
+
+def test_a_forged_token_does_not_take_the_place_of_the_one_whose_hash_is_known(
+    server: RevocationStandin, tmp_path: Path
+) -> None:
+    """The forged one comes first, in a newer original; nobody but the issuer can write the one with this hash."""
+    token = minted(server).text
+    with Glue(tmp_path, identity={"sso": {"kind": "oauth_revocation", **server.section()}}) as glue:
+        keep(glue, json.dumps({"note": forged(token), "token": token}).encode())
+        keep(glue, json.dumps({"note": forged(token)}).encode())
+        outputs = revoke(glue, "t-1", token_hash=Redactor(glue.keys.redaction).token_hash(token)).outputs
+        assert (outputs["revoked"], server.active(token)) == (True, False)
+
+
+def test_where_several_tokens_claim_an_id_none_is_sent(server: RevocationStandin, tmp_path: Path) -> None:
+    token = minted(server).text
+    with Glue(tmp_path, identity={"sso": {"kind": "oauth_revocation", **server.section()}}) as glue:
+        keep(glue, json.dumps({"note": forged(token)}).encode())
+        keep(glue, json.dumps({"note": "", "token": token}).encode())
+        with pytest.raises(Rejected, match="2 different tokens") as error:
+            revoke(glue, "t-1")
+        assert error.value.code == "V047"
+        assert server.ledger.entries("issuer.request") == []
+
+
+def test_revoked_is_said_only_of_what_introspection_has_shown(server: RevocationStandin, tmp_path: Path) -> None:
+    token = minted(server).text
+    blind = {**server.section(), "introspection_url": ""}
+    sections = {
+        name: {"kind": "oauth_revocation", **made} for name, made in (("blind", blind), ("sso", server.section()))
+    }
+    with Glue(tmp_path, identity=sections) as glue:
+        keep(glue, json.dumps({"token": token}).encode())
+        outputs = revoke(glue, "t-1").outputs
+        assert (outputs["revoked"], "none" in outputs["detail"], server.active(token)) == (False, True, False)
+        task = job("token.revoke", {"token_id": "t-1", "at": "sso"}, key="1e" * 16)
+        again = perform(glue.world, task, IMPLEMENTATIONS["token.revoke"], lambda *_: None).outputs
+        assert (again["revoked"], "not active before and after" in again["detail"]) == (False, True)
+
+
+def test_doctor_tells_of_a_server_that_cannot_be_asked(server: RevocationStandin) -> None:
+    server.faults.script("introspect", Fault("status", status=503))
+    (check,) = endpoint(server).doctor()
+    assert not check.ok
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/introspect"
+    (check,) = endpoint(server, introspection_url=nobody).doctor()
+    assert (check.ok, "cannot be reached" in check.detail) == (False, True)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from glue import Glue, job
+from glue import NOW, Glue, job
 from raw_server import RawServer
 
 from activities._run import perform
@@ -99,6 +100,60 @@ def test_a_device_that_says_yes_and_does_nothing_is_not_believed(device: DeviceS
     with pytest.raises(Uncertain) as error:
         apply(built(device, settle=0.0))
     assert error.value.code == "V043"
+
+
+@pytest.mark.parametrize("status", [301, 400, 401, 403, 410, 503])
+@pytest.mark.parametrize("answered", [True, False])
+def test_what_a_look_meets_after_the_change_was_sent_is_no_outcome_of_the_change(
+    device: DeviceStandin, status: int, answered: bool
+) -> None:
+    """It stands and nobody may forget it: a refused look must not pass for a refused change."""
+    if not answered:
+        device.faults.script("add", Fault("drop_after"))
+    device.faults.script("get", Fault("delay"), Fault("status", status=status))
+    with pytest.raises(Uncertain) as error:
+        apply(built(device))
+    assert (error.value.sent, list(device.denies)) == (True, [IP])
+    device.faults.script("get", Fault("delay"), Fault("status", status=status))
+    with pytest.raises(Uncertain):  # nor of what takes it back
+        built(device).take_back(values(built(device)), kept={"number": 1}, key=KEY)
+
+
+def test_a_change_that_was_accepted_and_shows_as_anothers_is_uncertain(device: DeviceStandin) -> None:
+    section = device.section()
+    section["apply"]["body"]["reference"] = "somebody else"
+    with pytest.raises(Uncertain) as error:
+        apply(built(device, apply=section["apply"]))
+    assert error.value.code == "V043"
+
+
+def test_without_a_key_what_may_yet_come_is_uncertain(device: DeviceStandin) -> None:
+    """The next attempt could not tell it from a change of others."""
+    device.faults.script("add", Fault("drop_before"))
+    with pytest.raises(Uncertain):
+        apply(built(device, settle=0.0, verify=device.section()["verify"] | {"key": ""}))
+
+
+def test_an_attempt_that_sent_nothing_makes_no_change_ours(device: DeviceStandin, tmp_path: Path) -> None:
+    """Two attempts, the first ended before anything went out: what stands is somebody else's, and stays."""
+    device.put(IP)
+    section = device.section() | {"kind": "webhook", "verify": device.section()["verify"] | {"key": ""}}
+    call = {"to": "firewall", "ip": IP, "values": {"zone": "dmz"}}
+    with Glue(tmp_path, webhooks={"firewall": section}) as glue:
+        for unsure, already in ((None, True), (NOW, False)):
+            task = replace(job("webhook.call", call, attempt=2), uncertain_since=unsure)
+            outputs = perform(glue.world, task, IMPLEMENTATIONS["webhook.call"], lambda *_: None).outputs
+            assert outputs["already"] is already
+
+
+@pytest.mark.parametrize("verb", ["webhook.call", "webhook.once"])
+def test_whom_the_device_would_not_hear_of_is_refused(device: DeviceStandin, tmp_path: Path, verb: str) -> None:
+    """The step is about one user at an address; without the user everybody there would be denied."""
+    call = {"to": "firewall", "ip": IP, "user_id": "mallory", "values": {"zone": "dmz"}}
+    with Glue(tmp_path, webhooks={"firewall": device.section() | {"kind": "webhook"}}) as glue:
+        with pytest.raises(Rejected, match="never sends user_id") as error:
+            perform(glue.world, job(verb, call), IMPLEMENTATIONS[verb], lambda *_: None)
+        assert (error.value.code, device.seen_ids) == ("V040", [])
 
 
 def test_an_entry_that_shows_late_is_waited_for(device: DeviceStandin) -> None:
@@ -311,7 +366,7 @@ def test_the_verbs_run_behind_guards_and_undo_their_own_only(device: DeviceStand
     section = device.section() | {"kind": "webhook"}
     once = {name: value for name, value in section.items() if name != "inverse"}
     with Glue(tmp_path, webhooks={"firewall": section, "once": once}) as glue:
-        call = {"to": "firewall", "host": "api.example.com", "ip": IP, "values": {"zone": "dmz"}}
+        call = {"to": "firewall", "ip": IP, "values": {"zone": "dmz"}}
         task = job("webhook.call", call)
         reply = perform(glue.world, task, IMPLEMENTATIONS["webhook.call"], lambda *_: None)
         assert (reply.outputs["already"], reply.outputs["undo_class"]) == (False, "A")

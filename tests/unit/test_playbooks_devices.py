@@ -40,9 +40,8 @@ def found(with_: str, *, do: str = "webhook.call", devices: dict[str, Declared] 
 
 
 def test_what_a_section_declares_is_read_from_it() -> None:
-    fits = Declared(
-        parameters=frozenset({"zone", "minutes"}), needed=frozenset({"zone", "ip", "minutes"}), inverse=True
-    )
+    every = frozenset({"zone", "ip", "minutes"})
+    fits = Declared(parameters=frozenset({"zone", "minutes"}), needed=every, sent=every, inverse=True)
     assert declared({"fw": SECTION, "odd": {"apply": "nothing", "parameters": 5}}) == {"fw": fits, "odd": Declared()}
 
 
@@ -55,6 +54,9 @@ def test_what_a_section_declares_is_read_from_it() -> None:
         (GOOD.replace("fw", "fx"), ["settings have no section [webhooks.fx]"]),
         (GOOD.replace("minutes: 5", "minute: 5"), ["fw declares no parameter 'minute'", "need 'minutes'"]),
         (GOOD.replace("ip: 192.0.2.1, ", ""), ["need 'ip'"]),
+        (GOOD.replace("{to", "{user_id: m, host: x.example.com, to"), ["never sends 'host'", "never sends 'user_id'"]),
+        (GOOD.replace("{to", '{user_id: "${{ finding.id }}", to'), ["never sends 'user_id'"]),
+        (GOOD.replace("{to", "{user_id: '', to"), []),
         ("{to: fw, ip: 192.0.2.1}", ["need 'minutes'", "need 'zone'"]),
     ],
 )

@@ -19,7 +19,7 @@ _Said = tuple[Path, str, str]  # where, what, what to do
 
 
 def check_devices(tree: Tree, devices: Mapping[str, Declared], report: Report) -> None:
-    """P211: a section that is not there, that cannot take back, or that declares other values.
+    """P211: a section that is not there, that cannot take back, that declares other values, or that drops one.
 
     Args:
         tree: of the playbook.
@@ -45,6 +45,7 @@ def _unfit(step: Step, to: str, known: Declared) -> Iterator[_Said]:
     if step.do == "webhook.call" and not known.inverse:
         hint = "declare its `inverse`, or use webhook.once, which says that it cannot be taken back"
         yield ("do",), f"{to} declares no inverse, so this cannot be taken back", hint
+    yield from _dropped(step, to, known)
     values: Any = step.with_.get("values", {})
     if not is_dict(values):
         return
@@ -54,3 +55,11 @@ def _unfit(step: Step, to: str, known: Declared) -> Iterator[_Said]:
             yield ("with", "values", name), f"{to} declares no parameter {name!r}", hint
     for name in sorted(known.needed - values.keys() - (step.with_.keys() & _SUBJECTS)):
         yield ("with",), f"the requests of {to} need {name!r}, and the step does not give it", f"add {name} to its with"
+
+
+def _dropped(step: Step, to: str, known: Declared) -> Iterator[_Said]:
+    """Who or what the step names and the device never hears of: it would change more than the step says."""
+    given = {name for name in step.with_.keys() & _SUBJECTS if step.with_[name] != ""}
+    for name in sorted(given - known.sent):
+        hint = f"pass {name} on in `apply` of the section, or leave it out of the step"
+        yield ("with", name), f"{to} never sends {name!r}, so it would change more than the step says", hint
