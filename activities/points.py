@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
-
-from temporalio.client import Client
-from temporalio.service import RPCError, RPCStatusCode
 
 from activities import _breaker, _siem, _spool
 from activities._freeze import held_back, with_lateness, without
 from activities._guard import check_lease, generation
+from activities._telling import announced, tell
 from activities._world import World
-from stanch import contract
 from stanch.canonical import digest
 from stanch.errors import ConnectorError, DependencyError, Refused, StanchError
 from stanch.fitting import refuse_unfit
-from stanch.leases import EVICTED, Applied, Lease, LeaseOutcome, LeaseState
+from stanch.leases import EVICTED, Applied, Lease, LeaseState
 from stanch.ports import Mismatch, Owned, PointPort
-from stanch.records import Entry, LeaseRow
+from stanch.records import Entry
 from stanch.wire_points import Announce, Reconcile, ReconcileReply
 
 MAX_SHOWN = 10_000
-TOLD = (LeaseState.HELD, LeaseState.LIFTED)  # lifted: a repeat of what was told says the same
 
 
 def reconcile(world: World, call: Reconcile) -> ReconcileReply:
@@ -38,7 +33,7 @@ def reconcile(world: World, call: Reconcile) -> ReconcileReply:
 
 def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     if not call.adds and not call.removes:
-        _tell(world, call.outcomes, (), call)
+        tell(world, call.outcomes, (), call)
         return ReconcileReply(digest=call.expected)
     point: PointPort = world.connector("point", call.point)
     seen = generation(world) if call.adds or call.wanted else None  # what only lifts waits for no records
@@ -51,8 +46,8 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     if (allowed or restored) and generation(world) != seen:  # such as a halt that came while leases were looked at
         allowed, late = _guarded(world, point, allowed)
         refused = [*refused, *late]
-        asked, restored = restored, _still(world, point, restored)
-        dropped = [lease for lease in asked if lease not in restored]
+        kept_up = _still(world, point, restored)
+        restored, dropped = kept_up, [lease for lease in restored if lease not in kept_up]
     allowed = [*landed, *allowed]
     wanted = None if kept is None else [*kept, *restored, *allowed]
     try:
@@ -72,7 +67,7 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     _write(world, call, ends)
     _siem.reconciled(world, results, held=[*call.adds, *restored], gone=call.holders, outcomes=call.outcomes)
     _told_of_room(world, call, results)
-    _tell(world, call.outcomes, results, call)
+    tell(world, call.outcomes, results, call)
     return ReconcileReply(
         digest=done.digest, results=tuple((item.target, item.ok, item.code, item.reason) for item in results)
     )
@@ -182,70 +177,6 @@ def _write(world: World, call: Reconcile, entries: list[Entry]) -> None:
     _spool.write(world, entries, lifting=not call.adds)
 
 
-def _tell(world: World, outcomes: Sequence[LeaseOutcome], results: Sequence[Applied], call: Reconcile) -> None:
-    """Tell each case what became of its lease, with the point's proof; only what was confirmed is told."""
-    by_target = {item.target: item for item in results}
-    leases = {lease.lease_id: lease for lease in (*call.adds, *call.holders, *(call.wanted or ()))}
-    told: list[LeaseOutcome] = []
-    for outcome in outcomes:
-        lease = leases.get(outcome.lease_id)
-        item = by_target.get(lease.target) if lease else None
-        if lease is None:
-            told.append(outcome)
-        elif item is not None and item.ok:
-            told.append(outcome.model_copy(update={"proof": {**outcome.proof, **item.proof}}))
-    _announce(world, told, leases)
-
-
 def announce(world: World, call: Announce) -> None:
     """Tell cases what no reconcile told them."""
-    _announce(world, call.outcomes, {})
-
-
-def _announce(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, Lease]) -> None:
-    outcomes = [_as_known(world, outcome) for outcome in outcomes]
-    _remember(world, outcomes, leases)
-
-    async def send(client: Client) -> None:
-        for outcome in outcomes:
-            try:
-                await client.get_workflow_handle(outcome.case_id).signal(contract.LEASE_OUTCOME, outcome)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-
-    if outcomes:
-        world.call(send)
-
-
-def _as_known(world: World, outcome: LeaseOutcome) -> LeaseOutcome:
-    """Who was told that its block stands is told that it goes: a writer whose answers were lost takes it for new."""
-    if outcome.state is LeaseState.REFUSED:
-        with contextlib.suppress(DependencyError):
-            row = world.records.lease(outcome.lease_id)
-            if row is not None and row.state in TOLD:
-                return outcome.model_copy(update={"state": LeaseState.LIFTED})
-    return outcome
-
-
-def _remember(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, Lease]) -> None:
-    """Keep the list of live blocks right; it is a read model, so a database that is down holds up nothing."""
-    with contextlib.suppress(DependencyError):
-        for outcome in outcomes:
-            _keep_row(world, outcome, leases.get(outcome.lease_id))
-
-
-def _keep_row(world: World, outcome: LeaseOutcome, lease: Lease | None) -> None:
-    known = world.records.lease(outcome.lease_id)
-    lease = lease or (known.lease if known else None)
-    if lease is None:
-        return
-    row = LeaseRow(
-        lease=lease,
-        state=LeaseState(outcome.state),
-        updated=datetime.now(UTC),
-        code=outcome.code,
-        reason=outcome.reason,
-        proof=outcome.proof,
-    )
-    world.records.put_lease(row)
+    announced(world, call.outcomes, {})

@@ -34,7 +34,7 @@ LONG = {
     "activities/_probes.py": "the proofs share how they send and read",
     "workflows/case.py": "one workflow class: its state may not be spread",
     "workflows/effects.py": "commands become activities, with what comes back",
-    "workflows/enforcement.py": "one workflow class: its state may not be spread",
+    "workflows/enforcement.py": "one workflow class: the loop of one writer",
 }
 
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
-from pydantic import Field
 from temporalio import workflow
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError
 
 from stanch import contract
 from stanch.catalog import Queue
-from stanch.interpreter.state import Mutable
 from stanch.leases import EVICTED, Lease, LeaseOutcome, LeaseState
 from stanch.wire_points import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
+from workflows.holding import UNKNOWN, Held, PointState, outcome_of
 
 ATTEMPT = timedelta(seconds=60)
 HEARTBEAT = timedelta(seconds=5)
@@ -23,27 +22,6 @@ GIVE_UP_ADDS = timedelta(minutes=15)
 BACKOFF_FIRST, BACKOFF_MAX = 1.0, 30.0
 MAX_LEASES = 1000
 IDLE = timedelta(seconds=30)
-UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)  # written, perhaps, with an expiry nobody knows
-
-
-class Held(Mutable):
-    """A lease and whether its target stands at the point."""
-
-    lease: Lease
-    told: bool = False
-    since: datetime | None = None
-
-
-class PointState(Mutable):
-    """Everything a point's writer carries over continue-as-new."""
-
-    leases: dict[str, Held] = Field(default_factory=dict)
-    applied: dict[str, datetime] = Field(default_factory=dict)  # target -> expiry as written
-    leaving: dict[str, LeaseState] = Field(default_factory=dict)  # lease id -> why it goes
-    pending: list[LeaseOutcome] = Field(default_factory=list[LeaseOutcome])
-    ended: list[str] = Field(default_factory=list)  # a hold that arrives after its own end must not start again
-    digest: str = ""
-    failures: int = 0
 
 
 @workflow.defn(name=contract.ENFORCEMENT_WORKFLOW)
@@ -73,8 +51,8 @@ class EnforcementWorkflow:
 
     async def _turn(self) -> bool:
         self._continue_if_suggested()  # between attempts, so that an outage of days cannot fill the history
-        self._expire()
-        removes, adds = self._removes(), self._adds()
+        self._state.expire(workflow.now())
+        removes, adds = self._state.removes(), self._state.adds()
         patient = adds and self._stuck.issuperset(removes) and self._state.failures % 2
         if removes and not patient:
             await self._attempt(adds=[], removes=removes)
@@ -103,26 +81,6 @@ class EnforcementWorkflow:
 
     # -- what is wanted ---------------------------------------------------------------------------------------------
 
-    def _wanted(self) -> dict[str, Lease]:
-        """The lease that stands for each target: of several holders, the one that lasts longest."""
-        wanted: dict[str, Lease] = {}
-        for lease_id, held in self._state.leases.items():
-            lease = held.lease
-            if lease_id in self._state.leaving:
-                continue
-            if lease.target not in wanted or lease.expires_at > wanted[lease.target].expires_at:
-                wanted[lease.target] = lease
-        return wanted
-
-    def _removes(self) -> list[str]:
-        wanted = self._wanted()
-        return sorted(target for target in self._state.applied if target not in wanted)
-
-    def _adds(self) -> list[Lease]:
-        applied = self._state.applied
-        late = [lease for target, lease in self._wanted().items() if applied.get(target) != lease.expires_at]
-        return sorted(late, key=lambda lease: lease.lease_id)
-
     def _batch(self, adds: list[Lease]) -> list[Lease]:
         """While a batch is suspect, half of it is tried; what failed alone waits until nothing else does."""
         fresh = [lease for lease in adds if lease.lease_id not in self._doubtful]
@@ -131,26 +89,6 @@ class EnforcementWorkflow:
             return [min(adds, key=lambda lease: order.index(lease.lease_id))]
         suspects = [lease for lease in fresh if lease.lease_id in self._suspect]
         return suspects[: max(1, len(suspects) // 2)] if suspects else fresh
-
-    def _expire(self) -> None:
-        now = workflow.now()
-        for lease_id, held in self._state.leases.items():
-            if held.lease.expires_at <= now:
-                self._state.leaving.setdefault(lease_id, LeaseState.EXPIRED)
-        self._drop_shared(now)
-
-    def _drop_shared(self, now: datetime) -> None:
-        """A holder whose target somebody else still wants goes without a write."""
-        wanted = self._wanted()
-        for lease_id in list(self._state.leaving):
-            lease = self._state.leases[lease_id].lease
-            if lease.target in wanted or lease.target not in self._state.applied:
-                self._end(lease_id, now, {"shared": "true"} if lease.target in wanted else {})
-
-    def _end(self, lease_id: str, now: datetime, proof: dict[str, str]) -> None:
-        lease = self._state.leases.pop(lease_id).lease
-        state = self._state.leaving.pop(lease_id)
-        self._state.pending.append(_outcome(lease, state, now, proof=proof))
 
     # -- making it so -----------------------------------------------------------------------------------------------
 
@@ -194,26 +132,21 @@ class EnforcementWorkflow:
         """What stands and what this attempt adds; other leases wait for an attempt of their own."""
         trying = {lease.target for lease in adds}
         known = {target for target, end in self._state.applied.items() if end != UNKNOWN}
-        return tuple(lease for target, lease in self._wanted().items() if target in known | trying)
+        return tuple(lease for target, lease in self._state.wanted().items() if target in known | trying)
 
     def _promised(self, adds: list[Lease], removes: list[str]) -> tuple[LeaseOutcome, ...]:
         """What cases are told by the same activity, when it goes well: no second activity, no lost word."""
         now = workflow.now()
-        held = [_outcome(item.lease, LeaseState.HELD, now) for item in self._untold({lease.target for lease in adds})]
+        held = [
+            outcome_of(item.lease, LeaseState.HELD, now)
+            for item in self._state.untold({lease.target for lease in adds})
+        ]
         gone = [
-            _outcome(self._state.leases[name].lease, state, now)
+            outcome_of(self._state.leases[name].lease, state, now)
             for name, state in self._state.leaving.items()
             if self._state.leases[name].lease.target in removes
         ]
         return tuple(self._state.pending + held + gone)
-
-    def _untold(self, targets: set[str]) -> list[Held]:
-        leases = self._state.leases
-        return [
-            held
-            for name, held in leases.items()
-            if held.lease.target in targets and not held.told and name not in self._state.leaving
-        ]
 
     def _take(
         self, reply: ReconcileReply, adds: list[Lease], removes: list[str], told: tuple[LeaseOutcome, ...]
@@ -228,10 +161,14 @@ class EnforcementWorkflow:
         state.applied |= {lease.target: lease.expires_at for lease in adds if lease.target in done}
         self._settle_told({outcome.lease_id: outcome for outcome in told}, done)
         for target in {lease.target: None for lease in adds if lease.target not in done}:
-            self._refuse(target, results.get(target, (False, "L001", "the point gave no answer")), now)
+            self._state.refuse(target, results.get(target, (False, "L001", "the point gave no answer")), now)
         for target in results.keys() - {*removes, *(lease.target for lease in adds)}:
             if results[target][1] == EVICTED:
-                self._evict(target, results[target][2], now)
+                self._state.evict(target, results[target][2], now)
+        sharers = state.sharers()
+        if sharers and workflow.patched("shared-while-written"):
+            for held in sharers:
+                state.share(held, now)
         self._suspect = frozenset()
         if any(lease.lease_id in self._doubtful for lease in adds):
             self._doubtful.clear()  # it was the point that failed, not these leases
@@ -249,23 +186,6 @@ class EnforcementWorkflow:
                 del state.leases[lease_id]
                 state.leaving.pop(lease_id, None)
 
-    def _refuse(self, target: str, result: tuple[bool, str, str], now: datetime) -> None:
-        """Turn away who waits for a target; who already holds it keeps it."""
-        _, code, reason = result
-        waiting = [held.lease.lease_id for held in self._untold({target})]
-        for lease_id in waiting:
-            lease = self._state.leases.pop(lease_id).lease
-            self._state.leaving.pop(lease_id, None)
-            self._state.pending.append(_outcome(lease, LeaseState.REFUSED, now, code=code, reason=reason))
-
-    def _evict(self, target: str, reason: str, now: datetime) -> None:
-        """The point let go of it to make room; all who hold it are told, and it is not put back."""
-        self._state.applied.pop(target, None)
-        for lease_id in [name for name, held in self._state.leases.items() if held.lease.target == target]:
-            lease = self._state.leases.pop(lease_id).lease
-            self._state.leaving.pop(lease_id, None)
-            self._state.pending.append(_outcome(lease, LeaseState.LIFTED, now, code=EVICTED, reason=reason))
-
     async def _failed(self, adds: list[Lease], *, busy: bool = False) -> None:
         """An attempt gave no answer: back off by a timer, look for the bad lease, give up adds after 15 minutes.
 
@@ -280,7 +200,7 @@ class EnforcementWorkflow:
         for lease in adds:
             held = state.leases.get(lease.lease_id)
             if held is not None and held.since is not None and now - held.since > GIVE_UP_ADDS:
-                self._refuse(lease.target, (False, "L002", "the enforcement point cannot be reached"), now)
+                self._state.refuse(lease.target, (False, "L002", "the enforcement point cannot be reached"), now)
         await self._back_off()
 
     def _doubt(self, adds: list[Lease]) -> None:
@@ -293,11 +213,13 @@ class EnforcementWorkflow:
     async def _back_off(self, *, until_adds: bool = False) -> None:
         """Wait longer each time; what is new to be lifted is not kept waiting, nor are adds where the point answers."""
         self._state.failures += 1
-        known = self._stuck = frozenset(self._removes())
+        known = self._stuck = frozenset(self._state.removes())
         pause = min(BACKOFF_MAX, BACKOFF_FIRST * 2 ** min(self._state.failures - 1, 10))
         with contextlib.suppress(TimeoutError):
-            new = lambda: not known.issuperset(self._removes()) or (until_adds and bool(self._adds()))  # noqa: E731
-            await workflow.wait_condition(new, timeout=pause)
+            await workflow.wait_condition(
+                lambda: not known.issuperset(self._state.removes()) or (until_adds and bool(self._state.adds())),
+                timeout=pause,
+            )
 
     async def _announce(self) -> None:
         """Tell cases; one that cannot be told must not hold up the blocks of others."""
@@ -324,7 +246,7 @@ class EnforcementWorkflow:
         seen = len(leases)
 
         def changed() -> bool:
-            waiting = bool(self._state.pending or self._state.leaving or self._adds() or self._removes())
+            waiting = bool(self._state.pending or self._state.leaving or self._state.adds() or self._state.removes())
             return waiting or len(leases) != seen or workflow.info().is_continue_as_new_suggested()
 
         try:
@@ -342,15 +264,13 @@ class EnforcementWorkflow:
             return
         if len(state.leases) >= MAX_LEASES:
             reason = f"the point already holds {MAX_LEASES} leases"
-            state.pending.append(_outcome(lease, LeaseState.REFUSED, now, code="L005", reason=reason))
+            state.pending.append(outcome_of(lease, LeaseState.REFUSED, now, code="L005", reason=reason))
         elif lease.expires_at <= now:
-            state.pending.append(_outcome(lease, LeaseState.EXPIRED, now))
+            state.pending.append(outcome_of(lease, LeaseState.EXPIRED, now))
         else:
-            shared = state.applied.get(lease.target)
-            state.leases[lease.lease_id] = Held(lease=lease, since=now)
-            if shared is not None and shared >= lease.expires_at:
-                state.leases[lease.lease_id].told = True
-                state.pending.append(_outcome(lease, LeaseState.HELD, now, proof={"shared": "true"}))
+            state.leases[lease.lease_id] = held = Held(lease=lease, since=now)
+            if held in state.sharers():
+                state.share(held, now)
 
     @workflow.signal(name=contract.RELEASE)
     def release(self, release: Release) -> None:
@@ -371,24 +291,3 @@ class EnforcementWorkflow:
 def said_wait(error: ActivityError) -> bool:
     """The point was not reached, or asked to come again."""
     return isinstance(error.cause, ApplicationError) and error.cause.type == "RETRY_SAFE"
-
-
-def _outcome(
-    lease: Lease,
-    state: LeaseState,
-    now: datetime,
-    *,
-    code: str = "",
-    reason: str = "",
-    proof: dict[str, str] | None = None,
-) -> LeaseOutcome:
-    return LeaseOutcome(
-        lease_id=lease.lease_id,
-        case_id=lease.case_id,
-        step=lease.step,
-        state=state,
-        at=now,
-        code=code,
-        reason=reason,
-        proof=proof or {},
-    )

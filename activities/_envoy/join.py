@@ -42,8 +42,11 @@ def _any_of(principals: list[Policy]) -> Policy:
 
 
 def collapse(entries: Mapping[str, Policy]) -> dict[str, Policy]:
-    """Entries as Envoy's policies: members of one join become one."""
-    found = {name: policy for name, policy in entries.items() if "join" not in policy}
+    """Entries as Envoy's policies: members of one join become one.
+
+    One that somebody edited goes with its last member: written back as it was found, it would hold them all for ever.
+    """
+    found = {name: policy for name, policy in entries.items() if "join" not in policy and not name.startswith(JOIN)}
     for join in sorted({policy["join"] for policy in entries.values() if "join" in policy}):
         members = {name: policy for name, policy in sorted(entries.items()) if policy.get("join") == join}
         found[f"{JOIN}{join}"] = _joined(members)

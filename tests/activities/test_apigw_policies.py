@@ -253,8 +253,14 @@ def test_probe_proves_a_block_with_real_requests(town: Town) -> None:
     assert isinstance(health.spec, BlockSpec)
     proof = _probes.expect_blocked(town.point, health.spec, within=timedelta(seconds=1))
     assert (proof.ok, proof.details["confirmed_by"]) == (True, "difference")
+    denying = town.policy()
     town.lift(health)
     assert _probes.expect_unblocked(town.point, health.spec, within=timedelta(seconds=1)).ok
+    unlisted = [one | {"Sid": f"Copy{number}"} for number, one in enumerate(denying) if one["Effect"] == "Deny"]
+    write(town, *unlisted, FOREIGN)
+    proof = _probes.expect_unblocked(town.point, health.spec, within=timedelta(seconds=0.3))
+    assert (proof.ok, proof.details["entry"], proof.details["positive"][-3:]) == (False, "gone", "403")
+    assert "no log says by what" in proof.reason
 
 
 @given(

@@ -95,6 +95,25 @@ def test_a_join_that_somebody_edited_is_told_and_written_anew(edge: Edge) -> Non
     assert edge.status("/users/7", sub="u9") != 403
 
 
+@pytest.mark.parametrize("way", ["lifted", "taken out"])
+def test_a_join_that_somebody_edited_goes_with_its_last_member(edge: Edge, way: str) -> None:
+    members = [endpoint("/users/{id}"), somebody("u1")]
+    put(edge, *members)
+    body = json.loads(edge.gateway.rules_file.read_text())
+    join = body["resources"][0]["typed_config"]["rules"]["policies"]["stanch-join-watched"]
+    join["principals"].append({"authenticated": {}})
+    edge.gateway.rules_file.write_text(json.dumps(body))
+    if way == "lifted":
+        gone = [target_of(member) for member in members]
+        done = edge.point.reconcile(adds=[], removes=gone, wanted=[], expected="")
+        assert [item.ok for item in done.results] == [True, True]
+    else:
+        owned = [entry for entry in edge.point.list_owned() if entry.case_id]
+        assert [item.ok for item in edge.point.take_out(owned)] == [True, True]
+    assert policies(edge) == FOREIGN
+    assert edge.status("/users/7", sub="u1") != 403
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -54,6 +54,24 @@ async def test_a_longer_lease_extends_what_stands(yard: Yard, now: Now) -> None:
     await until(lambda: not point.stands)
 
 
+@pytest.mark.parametrize("hours", [0.5, 1.0])
+async def test_who_asks_while_the_block_is_being_written_is_told_too(yard: Yard, now: Now, hours: float) -> None:
+    point = yard.point(f"meanwhile-{hours}")
+    point.gate.clear()
+    first = yard.lease(point, "/a", case="case-1", now=await now())
+    second = first.model_copy(update={"lease_id": f"{first.lease_id}-b", "case_id": "case-2"})
+    second = second.model_copy(update={"expires_at": first.expires_at - timedelta(hours=1 - hours)})
+    await yard.hold(first)
+    await until(lambda: bool(point.calls))
+    await yard.hold(second)
+    point.gate.set()
+    await until(lambda: point.states(second) == [HELD])
+    assert point.told[-1].proof == {"shared": "true"}
+    assert (point.states(first), len(point.writes)) == ([HELD], 1)
+    await yard.release(first, second)
+    await until(lambda: not point.stands)
+
+
 async def test_a_refused_extension_leaves_the_first_holder_its_block(yard: Yard, now: Now) -> None:
     point = yard.point("refused-extension")
     first = yard.lease(point, "/a", case="case-1", now=await now())
