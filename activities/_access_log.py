@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from stanch.errors import Rejected
+
 _CHUNK = 1 << 20
 _LIMIT = 64 << 20
 _SLACK = timedelta(seconds=60)  # lines are in order of completion, times are of the start
@@ -66,6 +68,16 @@ class LogView:
     lines: tuple[Line, ...]
     notes: tuple[str, ...] = ()
     readable: bool = True
+
+    def asked(self) -> LogView:
+        """Itself, for who counts on what it does not show.
+
+        Raises:
+            Rejected: V075, there is no log, in which nothing is found whatever happened.
+        """
+        if not self.readable:
+            raise Rejected("there is no readable access log", code="V075", hint="see `stanch doctor`, and `access_log`")
+        return self
 
     @property
     def coverage(self) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from activities import _siem
 from activities._world import World
-from stanch.leases import BlockSpec, Lease, LeaseState
+from stanch.leases import BlockSpec, Lease, LeaseSpec, LeaseState
 from stanch.records import Entry
 
 MISSING = "point.drift.found"
@@ -16,8 +16,8 @@ MISSING = "point.drift.found"
 def missing(world: World, point: str, held: Sequence[Lease], standing: set[str]) -> int:
     """Name each block that vanished, in its case's ledger and for the SIEM; its writer restores it when it next writes.
 
-    What was lifted while the point was being read is no drift, so the lease is looked up again. Users are left out: one
-    that somebody else had disabled before bears no mark of ours.
+    What was lifted while the point was being read is no drift, so the lease is looked up again. Users and API keys
+    are left out: one that somebody else had disabled before bears no mark of ours.
     """
     now = datetime.now(UTC)
     gone = [lease for lease in held if lease.expires_at > now and lease.target not in standing and _held(world, lease)]
@@ -38,7 +38,11 @@ def _key(lease: Lease) -> str:
 
 def _held(world: World, lease: Lease) -> bool:
     row = world.records.lease(lease.lease_id)
-    return isinstance(lease.spec, BlockSpec) and row is not None and row.state is LeaseState.HELD
+    return _marked(lease.spec) and row is not None and row.state is LeaseState.HELD
+
+
+def _marked(spec: LeaseSpec) -> bool:
+    return isinstance(spec, BlockSpec) and not (spec.principal and spec.principal.api_key)
 
 
 def _line(point: str, lease: Lease, now: datetime) -> Entry:

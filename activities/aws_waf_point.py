@@ -130,7 +130,12 @@ class WafPoint:
         return self._view.usage(spec, window)
 
     def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
-        return []
+        """Requests that WAF sampled are too few to be evidence.
+
+        Raises:
+            Rejected: always; nothing kept must not pass for nothing that happened.
+        """
+        raise Rejected("no log of this web ACL is read", code="V075", hint="ask the gateway behind it, with `at`")
 
     def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int]:
         """What got through is in no log that is read here.
@@ -138,7 +143,8 @@ class WafPoint:
         Raises:
             Rejected: always, since none would be a claim.
         """
-        raise Rejected("no log of this web ACL is read, so nobody knows what got through", hint=_waf_sight.NO_LOG)
+        reason = "no log of this web ACL is read, so nobody knows what got through"
+        raise Rejected(reason, code="V075", hint=_waf_sight.NO_LOG)
 
     def canary(self, target: str) -> Mapping[str, str]:
         """Headers that make a probe match the block of this target, without anybody's credential."""

@@ -162,7 +162,7 @@ class EnvoyPoint:
     def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
         """Recent requests of an endpoint, redacted, newest first."""
         spec = BlockSpec(host=host, path=path)
-        lines = _envoy_traffic.endpoint_lines(spec, log=self._log(window), dialect=self._dialect)
+        lines = _envoy_traffic.endpoint_lines(spec, log=self._log(window).asked(), dialect=self._dialect)
         return [self._redactor.sample(line) for line in islice(lines, limit)]
 
     def doctor(self) -> Sequence[Check]:
@@ -195,7 +195,7 @@ class EnvoyPoint:
     def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int]:
         """Requests that match the specification since a time, by the log: (denied by us, let through)."""
         judge = _envoy_traffic.Judge(spec, dialect=self._dialect)
-        lines = read_log(self._config.access_log, since=since).lines
+        lines = read_log(self._config.access_log, since=since).asked().lines
         hits = [line for line in lines if judge.hits(line) is Truth.YES]
         denied = sum(1 for line in hits if parse_name(line.policy))
         return denied, len(hits) - denied

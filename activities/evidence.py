@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -37,14 +37,13 @@ def _snapshot(world: World, job: Job, params: Snapshot) -> Preserved:
     finding = job.scene.finding
     if finding is None:
         raise Rejected("there is no finding to preserve", code="V022")
-    lines: list[Mapping[str, str]] = []
-    coverage = "no enforcement point serves this host"
+    lines: Sequence[Mapping[str, str]] = ()
+    coverage = "access log"
     try:
         point: PointPort = world.connector("point", world.serving("point", finding.api.host))
-        lines = list(point.samples(host=finding.api.host, path=finding.api.path, window=params.window, limit=MAX_LINES))
-        coverage = "access log"
-    except Rejected:
-        lines = []
+        lines = point.samples(host=finding.api.host, path=finding.api.path, window=params.window, limit=MAX_LINES)
+    except Rejected as error:
+        coverage = f"none: {error.message}"
     body = canonical(
         {
             "case_id": job.scene.case_id,

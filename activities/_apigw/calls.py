@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,9 +97,11 @@ class Gateway:
 
     def used(self, plan: str, *, start: str, end: str) -> dict[str, int]:
         """Requests by key id over whole days."""
-        with outcome("GetUsage", write=False):
-            items = self.client.get_usage(usagePlanId=plan, startDate=start, endDate=end, limit=500)["items"]
-            return {str(key): sum(int(day[0]) for day in days) for key, days in items.items()}
+        asked = {"usagePlanId": plan, "startDate": start, "endDate": end}
+        found: Counter[str] = Counter()
+        for key, days in self._pages("GetUsage", lambda **given: _usage(self.client.get_usage(**given)), **asked):
+            found[key] += sum(days)
+        return found
 
     # -- tags
 
@@ -171,7 +174,7 @@ class Gateway:
     def pages(self, name: str, call: Any, **given: Any) -> Iterator[Mapping[str, Any]]:
         return self._pages(name, call, **given)
 
-    def _pages(self, name: str, call: Any, **given: Any) -> Iterator[Mapping[str, Any]]:
+    def _pages(self, name: str, call: Any, **given: Any) -> Iterator[Any]:
         more: dict[str, Any] = {}
         for _ in range(_PAGES):
             with outcome(name, write=False):
@@ -182,6 +185,12 @@ class Gateway:
                 return
             more = {"position": page["position"]}
         raise RetrySafe(f"{name} has more pages than can be looked through")  # not seen must not pass for not there
+
+
+def _usage(page: Mapping[str, Any]) -> dict[str, Any]:
+    """A page of GetUsage in the form of other pages: by key, the requests of each day."""
+    items = [(str(key), [int(day[0]) for day in days]) for key, days in page["items"].items()]
+    return {**page, "items": items}
 
 
 def replace(path: str, value: str | None) -> Patch:

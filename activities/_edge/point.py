@@ -116,7 +116,7 @@ class EdgePoint:
     def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
         """Recent requests of an endpoint, redacted, newest first."""
         lines = _edge_traffic.endpoint_lines(
-            BlockSpec(host=host, path=path), log=self._log(window), dialect=self._dialect
+            BlockSpec(host=host, path=path), log=self._log(window).asked(), dialect=self._dialect
         )
         return [self._redactor.sample(line) for line in islice(lines, limit)]
 
@@ -145,7 +145,7 @@ class EdgePoint:
 
         The log names nobody, so where the specification does, what got through is unknown (None).
         """
-        log = self._gateway.read(since)
+        log = self._gateway.read(since).asked()
         if spec.principal is not None:
             return sum(1 for line in log.lines if line.policy and self._target(line) == target_of(spec)), None
         lines = list(_edge_traffic.hit_lines(spec, log=log, dialect=self._dialect))

@@ -32,8 +32,12 @@ def _file(rules: NginxRules) -> Check:
 
 
 def _tested(rules: NginxRules) -> Check:
-    ok = rules.tested()
-    return Check("configuration test", ok=ok, fix="" if ok else "run `test` by hand, as the worker's user")
+    fix = "run `test` by hand, as the worker's user"
+    try:
+        ok = rules.tested()
+    except ConnectorError as error:
+        return Check("configuration test", ok=False, detail=error.message, fix=fix)
+    return Check("configuration test", ok=ok, fix="" if ok else fix)
 
 
 def _loaded(rules: NginxRules) -> Check:

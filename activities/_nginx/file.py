@@ -75,15 +75,27 @@ class NginxRules:
         if data == before and self.loaded(data):
             return True
         replace(self.path, data)
-        if not self.tested():
-            return self._refused(before, data)
+        try:
+            if not self.tested():
+                return self._refused(before, data)
+        except RetrySafe:
+            replace(self.path, before)
+            raise
         self._load()
         self._wait(data)
         return True
 
     def tested(self) -> bool:
-        """Nginx accepts its configuration as it lies on disk."""
-        return _succeeds(self._test)
+        """Nginx accepts its configuration as it lies on disk.
+
+        Raises:
+            RetrySafe: it did not say, which speaks for no rule and against none.
+        """
+        passed = _ended_well(self._test)
+        if passed is None:
+            hint = "run `test` by hand, as the worker's user"
+            raise RetrySafe("the test of nginx's configuration cannot be run, or did not end in time", hint=hint)
+        return passed
 
     def loaded(self, data: bytes | None = None) -> bool:
         """The running nginx has exactly this file (default: the one on disk)."""
@@ -102,7 +114,7 @@ class NginxRules:
         """Put the old file back; where nginx refuses it without our new rules, too, the fault is not in them.
 
         Raises:
-            RetrySafe: its configuration is broken elsewhere.
+            RetrySafe: its configuration is broken elsewhere, or its test does not end.
         """
         replace(self.path, before if before != data else b"")
         elsewhere = not self.tested()
@@ -123,7 +135,7 @@ class NginxRules:
             raise Rejected("the ModSecurity rules file cannot be read", hint=hint) from None
 
     def _load(self) -> None:
-        done = _succeeds(self._reload) if self._reload else _hang_up(self._pid_file)
+        done = _ended_well(self._reload) if self._reload else _hang_up(self._pid_file)
         if not done:
             raise Uncertain("nginx could not be told to load the rules", hint="check `reload` or `pid_file`")
 
@@ -140,13 +152,14 @@ class NginxRules:
             time.sleep(_POLL_SECONDS)
 
 
-def _succeeds(command: tuple[str, ...]) -> bool:
+def _ended_well(command: tuple[str, ...]) -> bool | None:
+    """None where it could not be started or did not end in time."""
     try:
         done = subprocess.run(  # noqa: S603 - the operator's own words, no shell, nothing from a finding in it
             command, env=_ENVIRONMENT, capture_output=True, timeout=_COMMAND_SECONDS, check=False
         )
     except (OSError, subprocess.TimeoutExpired):
-        return False
+        return None
     return done.returncode == 0
 
 

@@ -183,6 +183,12 @@ class Step(Authored):
         """The kind keys that are written; a good step has exactly one."""
         return tuple(kind for kind in STEP_KINDS if kind in self.model_fields_set)
 
+    @property
+    def may_fail(self) -> bool:
+        """The run goes on after it has failed."""
+        then = self.on_failure if isinstance(self.on_failure, str) else self.on_failure.then
+        return then == "continue"
+
 
 class Playbook(Authored):
     """A whole file."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from apigw_support import UNTIL, Seed, Town, disabled, kept_out, lease, out_of_plan
@@ -250,5 +250,12 @@ def test_estimate_counts_the_keys_requests_and_says_what_it_cannot_see(town: Tow
     found = town.point.estimate(spec, window=timedelta(hours=3))
     assert (found.requests, found.principals, found.share_of_endpoint) == (3, 1, 0.75)
     assert found.coverage != "complete"
+    standin = town.gateway.keys
+    (plan,) = [plan.id for plan in town.point.gateway.plans_of(town.api.keys["mallory"])]
+    day = datetime.now(UTC).date().isoformat()
+    for number in range(600):  # more than a page
+        standin.members[plan][f"more{number}"] = "API_KEY"
+        standin.used[plan, f"more{number}", day] = 1
+    assert town.point.estimate(spec, window=timedelta(hours=3)).share_of_endpoint == 3 / 604
     with pytest.raises(Rejected, match="no log"):
         town.point.estimate(BlockSpec(host=town.api.host, ips=("192.0.2.1",)), window=timedelta(hours=1))

@@ -19,6 +19,7 @@ from stanch.errors import Rejected
 from stanch.leases import BlockSpec
 
 HERE = "192.0.2.7"
+ANYTHING: Mapping[str, Any] = {"host": HOST, "path": "/**", "window": timedelta(hours=1), "limit": 1}
 
 
 def line(client: str, *, path: str = "/users/7", host: str = HOST, route: str = "") -> str:
@@ -38,8 +39,12 @@ def test_only_what_the_block_means_has_got_through(section: Mapping[str, Any]) -
     block = BlockSpec(host=HOST, path="/users/{id}", ips=(HERE,))
     named = f"stanch-case-a1-1795346843-{lease(block).target}"
     others = [line("192.0.2.8"), line(HERE, path="/orders"), line(HERE, host="www.example.com"), "no request"]
-    Path(section["access_log"]).write_text("\n".join([line(HERE, route=named), *others, ""]), "utf-8")
     since = datetime.now(UTC) - timedelta(minutes=1)
+    point = build("edge", section)
+    for asked in (lambda: point.passed(block, since=since), lambda: point.samples(**ANYTHING)):
+        with pytest.raises(Rejected, match="no readable access log"):
+            asked()
+    Path(section["access_log"]).write_text("\n".join([line(HERE, route=named), *others, ""]), "utf-8")
     assert build("edge", section).passed(block, since=since) == (1, 0)
     with Path(section["access_log"]).open("a", encoding="utf-8") as log:
         log.write(line(HERE) + "\n")

@@ -16,6 +16,7 @@ from edge import HOST, USERS_GET, Edge, edge, stack
 from activities._access_log import Redactor, read_log
 from activities._envoy.traffic import Judge
 from activities.envoy import EnvoyPoint, build
+from stanch.errors import Rejected
 from stanch.estimating import Truth
 from stanch.leases import BlockSpec, Principal
 from stanch.ports import Estimate
@@ -108,6 +109,10 @@ def test_without_a_log_the_answer_is_unknown_and_not_zero(written: Written, tmp_
     point = written()
     (tmp_path / "access.jsonl").unlink()
     assert point.usage(host=HOST, path="/**", method="", window=HOUR).coverage.startswith("unknown")
+    with pytest.raises(Rejected, match="no readable access log"):
+        point.samples(host=HOST, path="/**", window=HOUR, limit=1)
+    with pytest.raises(Rejected, match="no readable access log"):
+        point.passed(USERS_GET, since=NOW)
     assert not next(check for check in point.doctor() if check.name == "access log").ok
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote, unquote
 
 import pytest
 from edge import HOST, USERS_GET, lease, targets
 from real_gateways import Bench, needs_nginx, nginx_bench, shop
-from test_nginx_rules import HOSTILE_PATHS, entry
+from test_nginx_rules import HOSTILE_PATHS, REFUSED
 
 from activities import _probes
 from activities.nginx import build
-from stanch.errors import Rejected, RetrySafe, Uncertain
+from stanch.errors import RetrySafe, Uncertain
 from stanch.leases import BlockSpec, target_of
 from stanch.ports import Mismatch
 
@@ -53,15 +54,7 @@ def test_attacker_is_stopped_and_neighbours_on_the_same_address_are_served_until
 
 
 def test_hostile_paths_are_taken_and_deny_exactly_themselves(bench: Bench) -> None:
-    specs = []
-    for path in HOSTILE_PATHS:
-        spec = BlockSpec(host=HOST, path=path)
-        try:
-            entry(spec)
-        except Rejected:
-            continue
-        specs.append(spec)
-    assert specs
+    specs = [BlockSpec(host=HOST, path=path) for path in HOSTILE_PATHS if path not in REFUSED]
     bench.put(*specs)
     assert bench.send("/products") == 200
     sent = {spec.path: quote(unquote(spec.path)) for spec in specs}
@@ -88,6 +81,20 @@ def test_configuration_broken_by_others_holds_up_and_blames_no_lease(bench: Benc
         point.reconcile(adds=[lease(ORDERS)], removes=[], wanted=None, expected=digest(bench))
     assert bench.point.list_owned() == before
     assert bench.send("/orders", sub="u1") == 200
+
+
+@pytest.mark.parametrize("test", [["sleep", "9"], ["/no/such/program"]])
+def test_a_test_that_says_nothing_blames_no_lease_and_leaves_the_file(
+    bench: Bench, test: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities._nginx.file._COMMAND_SECONDS", 0.3)
+    point = build("edge", {**bench.section, "test": test})
+    file = Path(bench.section["file"])
+    before = file.read_bytes()
+    with pytest.raises(RetrySafe, match="cannot be run, or did not end"):
+        point.reconcile(adds=[lease(ORDERS)], removes=[], wanted=None, expected=digest(bench))
+    assert file.read_bytes() == before
+    assert [check.ok for check in point.doctor() if check.name == "configuration test"] == [False]
 
 
 def test_reload_without_effect_is_uncertain_and_the_next_attempt_settles_it(bench: Bench) -> None:

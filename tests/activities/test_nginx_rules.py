@@ -45,6 +45,7 @@ HOSTILE_PATHS = [
     "/ # x",
     "/" + "a" * 400,
 ]
+REFUSED = {"/a\\", '/a\\"', "/(?:a+)+$", "/\\A.*\\z", "/(?#x)", "/a%22%27%5c", "/ # x"}  # no template, or a backslash
 
 
 def entry(spec: BlockSpec, *, case: str = "case-1", count: bool = False) -> tuple[str, dict[str, object]]:
@@ -79,10 +80,11 @@ def actions(text: str) -> list[str]:
 
 @pytest.mark.parametrize("path", HOSTILE_PATHS)
 def test_hostile_path_changes_nothing_but_what_its_own_rule_matches(path: str) -> None:
-    try:
-        entries, text = written(BlockSpec(host="api.example.com", path=path))
-    except Rejected:
+    if path in REFUSED:
+        with pytest.raises(Rejected, match=r"path template|backslash"):
+            written(BlockSpec(host="api.example.com", path=path))
         return
+    entries, text = written(BlockSpec(host="api.example.com", path=path))
     assert text.isascii()
     assert {words[0] for words in directives(text)} == {"SecAction", "SecRule"}
     rules = [words for words in directives(text) if words[0] == "SecRule"]

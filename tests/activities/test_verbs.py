@@ -573,6 +573,14 @@ def test_evidence_is_a_file_named_by_its_digest(glue: Glue) -> None:
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
+def test_evidence_without_traffic_says_so(glue: Glue) -> None:
+    away = FINDING.model_copy(update={"api": FINDING.api.model_copy(update={"host": "nobody.example.net"})})
+    one = job("evidence.snapshot", {}, scene=scene(finding=away))
+    kept = perform(glue.world, one, evidence.IMPLEMENTATIONS["evidence.snapshot"], nothing).outputs
+    body = json.loads(Path(kept["path"]).read_text())
+    assert (body["coverage"][:5], body["requests"], kept["items"]) == ("none:", [], 1)
+
+
 def test_an_attachment_must_name_its_connector(glue: Glue) -> None:
     for attachment in ("acl/rule", "", "nowhere::acl/rule"):
         with pytest.raises((Rejected, ConfigError)):

@@ -481,6 +481,8 @@ def test_what_nobody_can_know_is_not_claimed(scene: Bed) -> None:
     assert found.coverage.startswith("unknown")
     with pytest.raises(Rejected, match="nobody knows"):
         scene.point.passed(block("/a"), since=datetime.now(UTC))
+    with pytest.raises(Rejected, match="no log of this web ACL"):
+        scene.point.samples(host="api.example.com", path="/a", window=timedelta(hours=1), limit=1)
 
 
 def test_a_point_whose_name_goes_on_where_ours_ends_is_not_ours(aws: AwsStandin, scene: Bed) -> None:

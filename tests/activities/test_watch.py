@@ -17,7 +17,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from activities import _paging, _watch
 from stanch import contract
 from stanch.errors import Rejected, RetrySafe
-from stanch.leases import Applied, Lease, LeaseState
+from stanch.leases import Applied, BlockSpec, Lease, LeaseState, Principal
 from stanch.ports import Owned
 from stanch.records import LeaseRow
 from stanch.web.point_figures import seen as figures
@@ -265,10 +265,11 @@ def test_a_shared_block_is_overdue_only_when_its_last_holder_is(glue: Glue, poin
 
 
 def test_a_block_that_somebody_took_out_is_named_once(glue: Glue, point: Point, temporal: Temporal) -> None:
-    gone, there = lease("gone", 10 * MINUTE), lease("there", 10 * MINUTE)
-    held(glue, gone, there)
+    gone, there, key = lease("gone", 10 * MINUTE), lease("there", 10 * MINUTE), lease("key", 10 * MINUTE)
+    key = key.model_copy(update={"spec": BlockSpec(host="api.example.com", principal=Principal(api_key="k1"))})
+    held(glue, gone, there, key)
     point.put(there)
-    temporal.writers["enforce-edge"] = [gone, there]
+    temporal.writers["enforce-edge"] = [gone, there, key]
     for _ in range(2):
         _watch.look(glue.world)
     (found,) = [item for item in glue.timeline() if item.event == "point.drift.found"]

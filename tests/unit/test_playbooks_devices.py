@@ -100,6 +100,16 @@ def test_validate_takes_the_settings_it_finds(tmp_path: Path, monkeypatch: pytes
         ((BRIDGE.replace("block.scope", "block.count"), REVOKE), False),
         ((f"{{id: both, parallel: [{BRIDGE}, {REVOKE}]}}",), False),
         ((f"{{id: first, parallel: [{BRIDGE}]}}", REVOKE), True),
+        ((f"{{id: first, parallel: [{BRIDGE}], on_failure: continue}}", REVOKE), False),
+        ((BRIDGE.replace("MORE", ", on_failure: continue"), REVOKE), False),
+        (
+            (
+                BRIDGE.replace("MORE", ", on_failure: continue"),
+                REVOKE.replace("MORE", ", when: steps.b.ok"),
+            ),
+            True,
+        ),
+        ((BRIDGE.replace("MORE", ", on_failure: {do: [{id: n, do: chat.post, with: {text: x}}]}"), REVOKE), True),
         ((f"{{id: c, choose: [{{when: finding.count > 1, steps: [{BRIDGE}]}}, {{otherwise: [{REVOKE}]}}]}}",), False),
     ],
 )

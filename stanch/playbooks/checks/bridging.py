@@ -41,13 +41,15 @@ def _wide(with_: dict[str, Any]) -> bool:
 
 
 def _covers(bridge: Placed, place: Placed) -> bool:
-    """The bridge has run whenever this step runs: asked for by name, or before it under no condition of its own."""
+    """The bridge stands whenever this step runs: asked for by name, or before it, under no condition and no pardon."""
     if bridge.step.id in ok_by(place.conditions):
         return True
     first, then = common(bridge, place)
     one_list = first is not then and (first.slot, first.branch) == (then.slot, then.branch) and first.slot != "parallel"
-    joined = all(inner.slot == "parallel" for inner in bridge.chain[: bridge.chain.index(first)])
-    return one_list and joined and bridge.step.foreach is None and _parts(bridge) <= _parts(place)
+    below = bridge.chain.index(first)
+    joined = all(inner.slot == "parallel" for inner in bridge.chain[:below])
+    strict = not any(link.step.may_fail for link in bridge.chain[: below + 1])
+    return one_list and joined and strict and bridge.step.foreach is None and _parts(bridge) <= _parts(place)
 
 
 def _parts(place: Placed) -> set[str]:

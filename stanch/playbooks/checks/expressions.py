@@ -196,7 +196,7 @@ def _own_doubts(link: Placed) -> Iterator[str]:
     step = link.step
     if step.when:
         yield "runs only when its condition is true" if not step.approve else "is asked only under a condition"
-    if step.on_failure == "continue" or (not isinstance(step.on_failure, str) and step.on_failure.then == "continue"):
+    if step.may_fail:
         yield "may fail without ending the run"
 
 

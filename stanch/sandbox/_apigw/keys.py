@@ -128,9 +128,10 @@ class Keys:
     def get_usage(self, p: Params) -> dict[str, Any]:
         plan = self._plan(p["usagePlanId"])["id"]
         days = _days(p["startDate"], p["endDate"])
-        keys = [p["keyId"]] if "keyId" in p else list(self.members[plan])
+        keys, position = page([p["keyId"]] if "keyId" in p else list(self.members[plan]), p)
         items = {key: [[self.used[plan, key, day], 0] for day in days] for key in keys}
-        return {"usagePlanId": plan, "startDate": p["startDate"], "endDate": p["endDate"], "items": items}
+        period = {"startDate": p["startDate"], "endDate": p["endDate"]}
+        return {"usagePlanId": plan, **period, "items": items, **position}
 
     def _plan(self, identity: str) -> dict[str, Any]:
         if identity not in self.plans:
