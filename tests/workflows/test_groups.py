@@ -13,7 +13,7 @@ from stanch import contract
 from stanch.contract import CaseCommand
 from tests.workflows.quiet_town import Group, Resident, Town, group_of
 from tests.workflows.scene import serving
-from tests.workflows.yard import until
+from tests.workflows.yard import at_rest, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 GROUPING = """grouping:
@@ -194,6 +194,7 @@ async def test_a_group_that_is_lost_is_asked_again(world: Town) -> None:
     await case.routed()
     group = await group_of(case)
     await until(lambda: any(note.event == "case.routed" for note in world.ledger(case.id)))
+    await at_rest(group.handle)
     await group.handle.terminate("an operator's mistake")
     await world.later(hours=2)
     view = await case.until("waiting")

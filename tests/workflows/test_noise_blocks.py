@@ -59,7 +59,7 @@ async def test_who_is_asked_is_reminded_of_a_silenced_case_or_silence_would_deci
     case = Case(world, "reminded")
     await case.report("d1", said={"type": "pentest"})
     await case.until("approval")
-    assert len([call for call in world.shown if call.scene.case_id == case.id]) == 1
+    await until(lambda: len([call for call in world.shown if call.scene.case_id == case.id]) == 1)
     assert heard(case) == Counter()
     await world.later(hours=2, minutes=5)
     await until(lambda: any(template == "escalation" for template, _ in heard(case)))

@@ -15,7 +15,7 @@ import workflows
 from stanch import contract
 from stanch.contract import CaseInput
 from stanch.leases import LeaseState
-from tests.workflows.yard import Yard, until
+from tests.workflows.yard import Yard, at_rest, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 FORBIDDEN = {"start_child_workflow", "execute_child_workflow", "signal_with_start_workflow"}
@@ -44,6 +44,7 @@ async def test_a_terminated_case_takes_nothing_back_and_its_block_ends_at_its_ti
     lease = yard.lease(point, "/a", case="case-t", now=await skipping.get_current_time())
     await yard.hold(lease)
     await until(lambda: point.states(lease) == [LeaseState.HELD])
+    await at_rest(case)
     await case.terminate("by mistake")
     await skipping.sleep(timedelta(minutes=50))
     assert (await case.describe()).status is WorkflowExecutionStatus.TERMINATED
@@ -62,8 +63,7 @@ async def test_a_terminated_writer_is_given_its_leases_again_and_keeps_to_their_
     first, second = yard.lease(point, "/a", case="case-1", now=now), yard.lease(point, "/b", case="case-2", now=now)
     handle = await yard.hold(first, second)
     await until(lambda: point.states(second) == [LeaseState.HELD])
-    while (await handle.describe()).raw_description.pending_activities:
-        pass  # the point has answered before its writer hears of it
+    await at_rest(handle)
     await handle.terminate("by mistake")
     await yard.hold(first, second)
     await until(lambda: len(point.states(second)) == 2)

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from temporalio import activity
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import Client, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
@@ -23,6 +24,7 @@ from stanch.leases import EVICTED, BlockSpec, Lease, LeaseOutcome, LeaseSpec, Le
 from stanch.wire_points import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
 from workflows import WORKFLOWS
 
+UNDER_WAY = ("WORKFLOW_EXECUTION", "WORKFLOW_TASK_SCHEDULED", "WORKFLOW_TASK_STARTED", "ACTIVITY_TASK")
 PASSED = SandboxRestrictions.default.with_passthrough_modules(*worker.PASSED_THROUGH)
 
 
@@ -196,6 +198,16 @@ async def until(condition: Callable[[], bool], *, seconds: float = 40.0) -> None
     """Poll until something is so; the assertion after it says what was not."""
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - what is polled are plain values
+            await asyncio.sleep(0.01)
+
+
+async def at_rest(handle: WorkflowHandle[Any, Any], *, seconds: float = 40.0) -> None:
+    """Until nothing of it is under way: ended in the middle of a task, it keeps the test server from skipping time."""
+    async with asyncio.timeout(seconds):
+        while True:
+            *_, last = [EventType.Name(event.event_type) async for event in handle.fetch_history_events()]
+            if not last.removeprefix("EVENT_TYPE_").startswith(UNDER_WAY):
+                return
             await asyncio.sleep(0.01)
 
 
