@@ -30,8 +30,9 @@ types: $(VENV)/.tested
 # What kills processes and watches clocks runs by itself, so that other tests do not make it wait.
 APART := tests/browser tests/faults tests/server/test_stack_demo.py tests/docs/test_tutorial.py
 
+# Three on two cores: much of the time is waiting for servers.
 unit: $(VENV)/.tested
-	$(BIN)/pytest -n 2 --dist loadfile -m "not long" $(APART:%=--ignore=%)
+	$(BIN)/pytest -n 3 --dist loadfile -m "not long" $(APART:%=--ignore=%)
 	$(BIN)/pytest -m "not long" $(APART)
 
 # What every command loads; uv leaves it uncompiled, and where bytecode is never written each start would compile it anew.
