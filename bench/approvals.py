@@ -123,9 +123,19 @@ async def click(
     return took[0], took[1], time.perf_counter() - settled
 
 
-async def clicks_on(services: Services, cases: Sequence[Case], fates: Counter[str]) -> list[tuple[float, float, float]]:
-    asked = {call.request.case_id: call.request for call in cases[0].world.shown}
-    return [await click(services, case, asked[case.id], fates) for case in cases]
+Asked = dict[Case, ApprovalRequest]
+
+
+async def clicks_on(services: Services, asked: Asked, fates: Counter[str]) -> list[tuple[float, float, float]]:
+    return [await click(services, case, request, fates) for case, request in asked.items()]
+
+
+def taken(world: World, cases: Sequence[Case], count: int) -> Asked:
+    """What some of the cases ask; the world forgets all else, which no worker would have in its memory."""
+    asked = {call.request.case_id: call.request for call in world.shown}
+    for heap in (world.calls, world.shown, world.closed, world.lines, world.summaries):
+        heap.clear()
+    return {case: asked[case.id] for case in spread_out(cases, count)}
 
 
 def spread_out(cases: Sequence[Case], count: int) -> Sequence[Case]:
@@ -153,13 +163,14 @@ async def measure(count: int, clicks: int, cached: int) -> dict[str, object]:
             world = World(server.client, Path(folder), cached=cached)
             services = door(world)
             async with serving(world):
-                await clicks_on(services, await waiting(world, "warm", 2), Counter())
-                cases, growth = list[Case](), [looked(0)]
+                await clicks_on(services, taken(world, await waiting(world, "warm", 2), 2), Counter())
+                asked, growth = Asked(), [looked(0)]
                 for part in range(PARTS):
-                    cases += await waiting(world, f"part{part}", count // PARTS)
-                    growth.append(looked(len(cases)))
-                times = await clicks_on(services, spread_out(cases, clicks), fates := Counter[str]())
-                after = looked(len(cases))
+                    cases = await waiting(world, f"part{part}", count // PARTS)
+                    asked |= taken(world, cases, clicks // PARTS)
+                    growth.append(looked(count // PARTS * (part + 1)))
+                times = await clicks_on(services, asked, fates := Counter[str]())
+                after = looked(count)
     votes = [each for first, second, _ in times for each in (first, second)]
     return {
         "cases": count,
