@@ -15,7 +15,7 @@ from test_approvals_consent_machine import Consent
 
 HERE = Path(__file__).parent
 SUITE = ("test_approvals.py", "test_interpreter_approvals.py", "test_approvals_machine.py")
-SUITE += ("test_approvals_consent_machine.py", "test_assigning.py")
+SUITE += ("test_approvals_consent_machine.py", "test_assigning.py", "test_seats.py")
 ENOUGH = settings(
     max_examples=600,
     stateful_step_count=30,
