@@ -18,7 +18,7 @@ from stanch.errors import Rejected, RetrySafe
 from stanch.estimating import Truth, judge
 from stanch.leases import BlockSpec, target_of
 
-LOG_SECONDS = 25.0  # how long a proof waits for its own request to be logged; lines take seconds to minutes
+LOG_SECONDS = 15.0  # how long a proof waits for each of its requests to be logged, within an attempt of a minute
 _CAUGHT_UP_SECONDS = 8.0
 _PAUSE_SECONDS = 2.0
 NO_LOG = "set `log_group` of the connector, or prove it with `probe.expect_blocked`"
@@ -61,13 +61,11 @@ class Told:
         try:
             acls = {self._acl(host).ref.arn for host in self._hosts}
             found = [one for one in self._log.of_agent(agent, since=since) if one.acl in acls]
+            whose = ours() if any(one.action == "BLOCK" for one in found) else None
         except (Rejected, RetrySafe):
             return None
-        if not found:
-            return None
-        whose = ours() if any(one.action == "BLOCK" for one in found) else None
-        by = (whose.target(one.ended, one.request.client) for one in found if whose and one.action == "BLOCK")
-        return next((target for target in by if target), "")
+        by = [whose.target(one.ended, one.request.client) for one in found if whose and one.action == "BLOCK"]
+        return next(filter(None, by), "") if found else None
 
     def _evidence(self, record: Record) -> dict[str, str]:
         """How the API answered what was let through is not in the log."""
@@ -80,16 +78,21 @@ class Told:
         return self._log
 
     def _caught_up(self, log: WafLog, acl: Acl, since: datetime) -> Logged:
-        """What is logged since a time; at least the probe that was sent after it must be there.
+        """What is logged since a time, once something is that happened after this was asked, or a wait is over.
 
         Raises:
             RetrySafe: nothing of that time is in the log yet, which is not nothing that got through.
         """
-        end = time.monotonic() + _CAUGHT_UP_SECONDS
-        while not (logged := log.since(acl, since)).records:
+        asked, end = datetime.now(UTC), time.monotonic() + _CAUGHT_UP_SECONDS
+        while True:
+            logged = log.since(acl, since)
+            if logged.records and logged.records[0].at >= asked:
+                return logged
             if time.monotonic() > end:
-                raise RetrySafe(f"nothing since {since:%H:%M:%S} UTC is in the WAF log yet", retry_after=15.0)
+                break
             time.sleep(_PAUSE_SECONDS)
+        if not logged.records:
+            raise RetrySafe(f"nothing since {since:%H:%M:%S} UTC is in the WAF log yet", retry_after=15.0)
         return logged
 
 

@@ -64,7 +64,7 @@ class View:
         def of(samples: Samples) -> Usage:
             return sees.usage(spec, samples, dialect=self._dialect, window=window)
 
-        return self._best(spec.host, window, of, lambda _: 0.0)
+        return self._best(spec.host, window, of, lambda one: float(one.coverage.startswith("unknown")))
 
     def observed(self, spec: BlockSpec, seen: Seen, prefix: str, window: timedelta) -> Estimate:
         """By WAF's own word."""
@@ -90,15 +90,16 @@ class View:
     def _best(
         self, host: str, window: timedelta, of: Callable[[Samples], _Answer], unknown: Callable[[_Answer], float]
     ) -> _Answer:
-        """The answer from the log, or from samples where these show more: redaction is of the log alone."""
+        """The answer from the log, or from samples where these show more: of what it hides, or before it began."""
         acl = self._acl(host)
         logged = self._logged(acl, window)
         if not isinstance(logged, Logged):
             return of(self._samples(acl, window, logged))
         found = of(logged.samples())
-        if not logged.hides or not unknown(found):
+        if (logged.records and not logged.hides) or not unknown(found):
             return found
-        other = of(self._samples(acl, window, f"the WAF log hides {', '.join(logged.hides)}"))
+        lacks = f"hides {', '.join(logged.hides)}" if logged.records else "has no requests"
+        other = of(self._samples(acl, window, f"the WAF log {lacks}"))
         return other if unknown(other) < unknown(found) else found
 
     def _logged(self, acl: Acl, window: timedelta) -> Logged | str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -43,6 +45,13 @@ def aws(served: AwsStandin) -> Iterator[AwsStandin]:
     served.faults.clear()
     served.logs.lag, served.logs.page, served.logs.gaps = 0.0, 10_000, False
     served.logs.asked.clear()
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for lines that will not come."""
+    monkeypatch.setattr(told, "_CAUGHT_UP_SECONDS", 0.0)
+    monkeypatch.setattr(told, "_PAUSE_SECONDS", 0.0)
 
 
 @pytest.fixture
@@ -192,11 +201,23 @@ def test_an_actor_who_is_stopped_is_proven_stopped(scene: Logged) -> None:
     assert proof.details["actor_let_through"] == "0"
 
 
-def test_nothing_logged_yet_is_not_nothing_that_got_through(
-    aws: AwsStandin, scene: Logged, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(told, "_CAUGHT_UP_SECONDS", 0.0)
-    monkeypatch.setattr(told, "_PAUSE_SECONDS", 0.0)
+def test_the_log_is_given_time_to_catch_up(aws: AwsStandin, scene: Logged, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody else's request is logged already, the actor's is on its way."""
+    visit(scene, ("/login", "else"))
+    aws.logs.lag = 300.0
+    visit(scene, ("/orders/1", KEY))
+
+    def later(_: float) -> None:
+        aws.logs.arrive()
+        aws.logs.lag = 0.0
+        visit(scene, ("/login", "else"))
+
+    monkeypatch.setattr(told, "_CAUGHT_UP_SECONDS", 60.0)
+    monkeypatch.setattr(told, "time", SimpleNamespace(monotonic=time.monotonic, sleep=later))
+    assert scene.point().passed(orders(), since=datetime.now(UTC) - HOUR) == (0, 1)
+
+
+def test_nothing_logged_yet_is_not_nothing_that_got_through(aws: AwsStandin, scene: Logged) -> None:
     aws.logs.lag = 300.0
     visit(scene, ("/orders/1", KEY))
     with pytest.raises(RetrySafe, match="in the WAF log yet"):
@@ -320,6 +341,15 @@ def test_where_the_log_hides_who_asks_samples_that_show_it_are_used(aws: AwsStan
     assert (hidden.requests, hidden.unknown_share) == (0, 1.0)
     assert "it hides header x-api-key" in hidden.coverage
     assert scene.point().estimate(block("/orders/**"), window=HOUR).requests == 2
+
+
+def test_a_log_that_has_just_begun_is_no_reason_to_know_less(scene: Logged) -> None:
+    visit(scene, ("/orders/1", KEY))
+    scene.bed.aws.logs._groups[scene.group].clear()
+    found = scene.point().estimate(orders(), window=HOUR)
+    assert (found.requests, found.unknown_share) == (1, 0.0)
+    assert found.coverage.endswith("the WAF log has no requests")
+    assert scene.point().usage(host=HOST, path="/orders/**", method="", window=HOUR).requests == 1
 
 
 def _unsampled(scene: Logged) -> dict[str, Any]:
