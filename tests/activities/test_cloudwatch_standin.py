@@ -91,7 +91,7 @@ def test_a_line_cannot_be_read_before_it_has_arrived(logs: CloudWatchLogs) -> No
     for pattern, count in (('{ $.webaclId = "a" }', 1), ('{ $.webaclId = "b" }', 0), ('"one"', 1), ('"two"', 0)):
         found = logs.call("FilterLogEvents", {"logGroupName": GROUP, "filterPattern": pattern})["events"]
         assert len(found) == count, pattern
-    millis = round(now * 1000)
+    millis = int(now * 1000)
     span = {"logGroupName": GROUP, "startTime": millis, "endTime": millis}
     assert len(logs.call("FilterLogEvents", span)["events"]) == 1
     assert logs.call("FilterLogEvents", {**span, "startTime": millis + 1, "endTime": millis + 1})["events"] == []

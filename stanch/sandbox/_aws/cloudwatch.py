@@ -73,7 +73,7 @@ class CloudWatchLogs:
 
     def arrive(self) -> None:
         """Whatever is on its way is there now."""
-        now = round(time.time() * 1000)
+        now = int(time.time() * 1000)
         for name, events in self._groups.items():
             self._groups[name] = [replace(one, seen=min(one.seen, now)) for one in events]
 

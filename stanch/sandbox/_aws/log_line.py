@@ -18,7 +18,7 @@ def line(asked: Asked, verdict: Verdict, *, acl: str = "", at: float | None = No
     headers = [{"name": name, "value": _text(value)} for name, value in asked.headers]
     host = next((one["value"] for one in headers if one["name"].lower() == "host"), "")
     return {
-        "timestamp": round((time.time() if at is None else at) * 1000),
+        "timestamp": int((time.time() if at is None else at) * 1000),
         "formatVersion": 1,
         "webaclId": acl,
         "terminatingRuleId": verdict.top or verdict.rule or "Default_Action",
