@@ -79,13 +79,13 @@ def expect_actor_blocked(
 ) -> Proof:
     """As `expect_blocked`, and by the access log nothing of the actor got through since a time (default: this call).
 
-    Where the log of a gateway names nobody, the proof says that what got through is unknown.
+    Where the log does not show who asked, the proof says that what got through is unknown.
     """
     spec = _spec(block)
     start = since or datetime.now(UTC)
     proof = expect_blocked(point, spec, within=within)
     denied, through = point.passed(spec, since=start)
-    told = "unknown: the access log names nobody" if through is None else str(through)
+    told = "unknown: the log does not show who asked" if through is None else str(through)
     details = {**proof.details, "actor_denied": str(denied), "actor_let_through": told}
     if proof.ok and through:
         return Proof(ok=False, reason="requests of the actor still get through", details=details)
@@ -227,7 +227,8 @@ class _Prober:
     def decided(self, seen: _Seen) -> str | None:
         """Target of the block that denied it: "" for none of ours, None where the log does not show the request."""
         left = max(1.0, self._deadline - time.monotonic())
-        deadline = time.monotonic() + min(_LOG_SECONDS, left)
+        late: float = getattr(self._point, "log_seconds", _LOG_SECONDS)
+        deadline = time.monotonic() + min(late, left)
         while True:
             target = self._point.deciding_target(seen.agent, since=self._since)
             if target is not None or time.monotonic() > deadline:

@@ -16,12 +16,15 @@ from activities._waf.acl import WebAcls, protecting
 from activities._waf.attach import attach
 from activities._waf.config import WafPointConfig
 from activities._waf.entry import Dialect, Entry, Tag, compile_lease
+from activities._waf.log_check import examine_log
 from activities._waf.match import Claims, Reading, no_claims
+from activities._waf.ours import Ours
 from activities._waf.plan import Plan
 from activities._waf.shelf import Limits
 from activities._waf.standing import Standing
 from activities._waf.store import WafStore
-from activities._waf.view import View
+from activities._waf.told import LOG_SECONDS
+from activities._waf.view import View, arns_of
 from activities._waf.write import Writer
 from stanch.errors import AuthBlocked, Rejected
 from stanch.fitting import Need
@@ -111,48 +114,54 @@ class WafPoint:
         return [_taken_out(entry, standing) for entry in entries]
 
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
-        """What the block would have hit, from the requests that WAF sampled."""
+        """What the block would have hit, from the log, or from the requests that WAF sampled."""
         return self._view.estimate(spec, window)
 
     def exposure(self, spec: BlockSpec, *, window: timedelta) -> Exposure:
-        """See SeesTraffic; samples are read once for all that is asked within a few seconds."""
+        """See SeesTraffic; log or samples are read once for all that is asked within a few seconds."""
         return self._view.exposure(spec, window)
 
     def observed(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
-        """See Counts: sampled requests that WAF itself says the rule of this target matched."""
-        seen = self._writer.seen()
-        groups = {name: group.arn for name, group in seen.groups.items()}
-        return self._view.observed(spec, seen.standing(self._prefix, withheld={}), groups, window)
+        """See Counts: logged or sampled requests that WAF itself says the rule of this target matched."""
+        return self._view.observed(spec, self._writer.seen(), self._prefix, window)
 
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
-        """Who uses an endpoint; no method means all. Answers are in no sample, so `errors` says nothing."""
+        """Who uses an endpoint; no method means all. WAF knows no answers of the API, so `errors` says nothing."""
         spec = BlockSpec(host=host, path=path, methods=(method,) if method else ())
         return self._view.usage(spec, window)
 
     def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
-        """Requests that WAF sampled are too few to be evidence.
+        """Logged requests of an endpoint, redacted, newest first; what WAF sampled is too little to be evidence.
 
         Raises:
-            Rejected: always; nothing kept must not pass for nothing that happened.
+            Rejected: there is no log; nothing kept must not pass for nothing that happened.
         """
-        raise Rejected("no log of this web ACL is read", code="V075", hint="ask the gateway behind it, with `at`")
+        return self._view.told.samples(BlockSpec(host=host, path=path), window, limit)
 
-    def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int]:
-        """What got through is in no log that is read here.
+    def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int | None]:
+        """Requests since a time, by the log: (denied by us, let through); None where the log cannot tell.
 
         Raises:
-            Rejected: always, since none would be a claim.
+            Rejected: there is no log, or one that leaves requests out, so that none would be a claim.
+            RetrySafe: nothing of that time is in the log yet.
         """
-        reason = "no log of this web ACL is read, so nobody knows what got through"
-        raise Rejected(reason, code="V075", hint=_waf_sight.NO_LOG)
+        return self._view.told.passed(spec, since, self._ours)
 
     def canary(self, target: str) -> Mapping[str, str]:
         """Headers that make a probe match the block of this target, without anybody's credential."""
         return _waf_sight.canary(self._writer.read(), target, self._dialect)
 
     def deciding_target(self, agent: str, *, since: datetime) -> str | None:
-        """No log is read, so nobody knows whose block denied a request."""
-        return None
+        """Whose block denied the request with this user agent: "" for none of ours, None while the log lacks it.
+
+        A rule that leases share is named itself where no address says which of them it was.
+        """
+        return self._view.told.decided(agent, since, self._ours)
+
+    @property
+    def log_seconds(self) -> float:
+        """How long a proof may wait for the log to name who denied it."""
+        return LOG_SECONDS if self._config.log_group else 0.0
 
     def serves(self, host: str) -> bool:
         """The host has a web ACL of ours."""
@@ -160,7 +169,12 @@ class WafPoint:
 
     def doctor(self) -> Sequence[Check]:
         """Every link between Stanch, its rule groups and the web ACLs they stand in."""
-        return _waf_sight.examine(self.name, self._config, self._acls, self._writer, self._prefix)
+        checks = _waf_sight.examine(self.name, self._config, self._acls, self._writer, self._prefix)
+        return [*checks, *examine_log(self.name, self._config, self._acls, self._view.log)]
+
+    def _ours(self) -> Ours:
+        seen = self._writer.seen()
+        return Ours(seen.standing(self._prefix, withheld={}), arns_of(seen))
 
     def _attach(self, groups: Mapping[str, str]) -> None:
         room = (self._config.capacity, self._config.wcu_limit)

@@ -99,6 +99,8 @@ class WafPointConfig(AclsConfig):
         canary_secret: key of the probe headers.
         base_url: where probes send their requests.
         pace: seconds between two updates of one kind; AWS takes one a second per account and region.
+        log_group: of CloudWatch Logs, to which all of `web_acls` log.
+        log_endpoint_url: of CloudWatch Logs, where that is another one than `endpoint_url`.
     """
 
     group: str = Field(default="", pattern=r"^[\w-]{0,60}$")
@@ -116,3 +118,10 @@ class WafPointConfig(AclsConfig):
     canary_secret: SecretStr | None = Field(default=None, min_length=16)
     base_url: str = ""
     pace: float = Field(default=1.05, ge=0, le=10)
+    log_group: str = Field(default="", pattern=r"^(aws-waf-logs-[A-Za-z0-9_./#-]{1,499})?$")
+    log_endpoint_url: str | None = None
+
+    @property
+    def logs(self) -> AwsAccess:
+        """How CloudWatch Logs is reached."""
+        return self.model_copy(update={"endpoint_url": self.log_endpoint_url or self.endpoint_url})

@@ -120,7 +120,7 @@ class Sampler:
     def _asked(self, acl: Acl, metric: str, within: str, window: timedelta) -> Samples | None:
         now = datetime.now(UTC)
         reach = min(window, _REACH)
-        hidden = list(_protected(acl.body))
+        hidden = list(protected(acl.body))
         requests: list[Request] = []
         whole, population = True, 0
         for number in range(_PIECES):
@@ -158,8 +158,8 @@ def _factor(items: Sequence[Mapping[str, Any]], size: int, share: float) -> floa
     return max(float(size), total) / total / share if total else 1.0
 
 
-def _shown(item: Mapping[str, Any], hidden: Sequence[tuple[str, str]], factor: float) -> Request:
-    request = from_sample(item)
+def veiled(request: Request, hidden: Sequence[tuple[str, str]]) -> Request:
+    """Without values that are not what was sent, and open where headers may go on beyond what is recorded."""
     headers = dict(request.headers)
     query = request.query
     for kind, name in hidden:
@@ -171,18 +171,17 @@ def _shown(item: Mapping[str, Any], hidden: Sequence[tuple[str, str]], factor: f
             query = None
     size = sum(len(name) + sum(map(len, values or ())) for name, values in headers.items())
     host = None if headers.get("host", ()) is None else request.host
-    return replace(
-        request,
-        headers=headers,
-        host=host,
-        query=query,
-        headers_whole=size < _HEADER_BYTES,
-        weight=request.weight * factor,
-    )
+    whole = request.headers_whole and size < _HEADER_BYTES
+    return replace(request, headers=headers, host=host, query=query, headers_whole=whole)
 
 
-def _protected(acl: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Fields that the web ACL replaces in samples, by a word or by a hash: neither is what was sent."""
+def _shown(item: Mapping[str, Any], hidden: Sequence[tuple[str, str]], factor: float) -> Request:
+    request = veiled(from_sample(item), hidden)
+    return replace(request, weight=request.weight * factor)
+
+
+def protected(acl: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields that the web ACL replaces in samples and logs, by a word or by a hash: neither is what was sent."""
     for one in acl.get("DataProtectionConfig", {}).get("DataProtections", ()):
         for name in one["Field"].get("FieldKeys") or [""]:
             yield str(one["Field"]["FieldType"]), str(name).lower()

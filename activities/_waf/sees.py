@@ -80,6 +80,20 @@ def usage(spec: BlockSpec, samples: Samples, *, dialect: Dialect, window: timede
     )
 
 
+def hits(spec: BlockSpec, dialect: Dialect) -> Condition:
+    """What a request must be for a block to deny it; our own probes are not meant.
+
+    Raises:
+        Rejected: WAF cannot hold it.
+    """
+    return Every((_condition(endpoint(spec, dialect.reading)), _who(spec, dialect)))
+
+
+def only_probe(request: Request, spec: BlockSpec, dialect: Dialect) -> bool:
+    """Only the probe header of the request can be what a block matched."""
+    return _probes(request, _who(spec, dialect))
+
+
 def _behind(spec: BlockSpec, samples: Samples, dialect: Dialect) -> Exposure:
     """Who is behind addresses, wherever they ask."""
     found = _kept(samples.requests, _addresses(spec, dialect))

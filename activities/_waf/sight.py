@@ -14,8 +14,6 @@ from activities._waf.write import Writer
 from stanch.errors import ConnectorError, Rejected
 from stanch.ports import Check
 
-NO_LOG = "prove it with `probe.expect_blocked`"
-
 
 def canary(standing: Standing, target: str, dialect: Dialect) -> Mapping[str, str]:
     """The header that the rule of this target denies, and no other; a pool has one for all that it holds.

@@ -130,6 +130,7 @@ _WAF = (
     *("wafv2:GetIPSet", "wafv2:ListIPSets", "wafv2:CreateIPSet", "wafv2:UpdateIPSet", "wafv2:DeleteIPSet"),
     *("wafv2:GetWebACL", "wafv2:ListWebACLs", "wafv2:UpdateWebACL", "wafv2:CheckCapacity"),
     "wafv2:GetSampledRequests",  # guards look at traffic right before the call
+    *("wafv2:GetLoggingConfiguration", "logs:FilterLogEvents"),  # where `log_group` is set
 )
 _PERMISSIONS = MappingProxyType(
     {

@@ -63,18 +63,24 @@ def from_sample(item: Mapping[str, Any]) -> Request:
 
 
 def from_waf_log(record: Mapping[str, Any]) -> Request:
-    """A line of a WAF log; a redacted part is unknown."""
+    """A line of a WAF log; a part that is redacted or not there is unknown.
+
+    WAF names what it did not read to its end in `oversizeFields`: then other headers may have been sent.
+    """
     seen: Mapping[str, Any] = record["httpRequest"]
-    headers = _headers((str(one["name"]), str(one["value"])) for one in seen.get("headers", ()))
+    headers = _headers((str(one["name"]), str(one["value"])) for one in seen.get("headers") or ())
+    if "host" not in headers:
+        headers["host"] = (str(seen["host"]),) if seen.get("host") else None
+    beyond = str(record.get("oversizeFields") or "")
     return Request(
         method=_shown(seen.get("httpMethod")),
         host=_first(headers, "host"),
         path=_shown(seen.get("uri")),
         query=_shown(seen.get("args")),
-        client=seen.get("clientIp"),
-        country=seen.get("country"),
+        client=_shown(seen.get("clientIp")),
+        country=_shown(seen.get("country")) if seen.get("country") != "-" else None,
         headers=headers,
-        headers_whole=True,
+        headers_whole="headers" in seen and "HEADERS" not in beyond and "COOKIES" not in beyond,
         at=datetime.fromtimestamp(float(record["timestamp"]) / 1000, UTC) if "timestamp" in record else None,
     )
 

@@ -1,4 +1,4 @@
-"""AWS on a loopback socket: WAFv2 as AWS documents it, everything else by moto behind the same front."""
+"""AWS on a loopback socket: WAFv2 and its logs as AWS documents them, everything else by moto behind the same front."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from stanch.sandbox._aws.asked import Asked, Verdict
+from stanch.sandbox._aws.cloudwatch import CloudWatchLogs
 from stanch.sandbox._aws.edge import AwsEdge
 from stanch.sandbox._aws.moto import Mirror, Moto, Pair, Reply
 from stanch.sandbox._aws.seed import Seeded, seed
@@ -30,7 +31,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 _CODE = "code:"
-_READS = re.compile(r"(Admin)?(Get|List|Describe|Check)\w*|(GET|HEAD) .*|(Admin)?(InitiateAuth|RespondToAuthChallenge)")
+_READS = re.compile(
+    r"(Admin)?(Get|List|Describe|Check|Filter)\w*|(GET|HEAD) .*|(Admin)?(InitiateAuth|RespondToAuthChallenge)"
+)
 _FORM = "application/x-www-form-urlencoded"
 _XML = "<ErrorResponse><Error><Code>{code}</Code><Message>scripted</Message></Error></ErrorResponse>"
 _NOTED = ("Name", "Username", "ResourceArn", "WebACLArn")
@@ -103,6 +106,11 @@ class AwsStandin(Standin):
         with self._lock:
             self.waf.feed(acl_name, requests)
 
+    @property
+    def logs(self) -> CloudWatchLogs:
+        """Where web ACLs log that are told to (`PutLoggingConfiguration`), with lag and page size to set."""
+        return self.waf.logs
+
     def edge(self, acl_name: str) -> AwsEdge:
         """An API behind a web ACL, where requests are really denied."""
 
@@ -135,19 +143,21 @@ class AwsStandin(Standin):
     def _answer(self, call: _Call) -> Reply:
         with self._lock:
             self.calls[f"{call.service}:{call.operation}"] += 1
-        reply = self._wafv2(call) if call.service == "wafv2" else self._other(call)
+        logs = call.service == "logs" and self.waf.logs.has(call.operation)
+        reply = self._own(call) if call.service == "wafv2" or logs else self._other(call)
         if reply.status < 300 and not _READS.fullmatch(call.operation):
             self.ledger.append(call.operation, {"service": call.service, **_noted(call.body)})
         return reply
 
-    def _wafv2(self, call: _Call) -> Reply:
+    def _own(self, call: _Call) -> Reply:
         try:
             if "authorization" not in call.headers:
                 raise AwsError("MissingAuthenticationTokenException", "the request is not signed", status=403)
             request = json.loads(call.body or b"{}")
             with self._lock:
-                answer = json.loads(json.dumps(self.waf.call(call.operation, request)))
-                if self._mirror is not None:
+                state = self.waf if call.service == "wafv2" else self.waf.logs
+                answer = json.loads(json.dumps(state.call(call.operation, request)))
+                if self._mirror is not None and call.service == "wafv2":
                     self._mirror.repeat(call.operation, request, answer)
         except AwsError as error:
             return _json(error.status, error.body)

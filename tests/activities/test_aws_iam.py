@@ -78,6 +78,31 @@ def test_waf_point_needs_exactly_its_policy(aws: AwsStandin) -> None:
     assert all(check.ok for check in checks)
 
 
+def test_reading_the_waf_log_needs_exactly_its_policy(aws: AwsStandin) -> None:
+    seeded = aws.seed("logged.example.com")
+    group = "aws-waf-logs-held"
+    boto(aws, "logs").create_log_group(logGroupName=group)
+    place = f"arn:aws:logs:eu-central-1:123456789012:log-group:{group}"
+    wanted = {"ResourceArn": seeded.web_acl_arn, "LogDestinationConfigs": [place]}
+    boto(aws).put_logging_configuration(LoggingConfiguration=wanted)
+    more = {"web_acls": {seeded.host: seeded.web_acl_name}, "log_group": group}
+    point = aws_waf_point.CONNECTOR.build("edge", aws.section(**more))
+    spec, since = BlockSpec(host=seeded.host, path="/a"), datetime.now(UTC)
+
+    def ask() -> None:
+        point.estimate(spec, window=timedelta(hours=1))
+        point.samples(host=seeded.host, path="/a", window=timedelta(hours=1), limit=1)
+        point.deciding_target("stanch-probe/1", since=since)
+        point.observed(spec.counting, window=timedelta(hours=1))
+
+    used = called(aws, ask)[0]
+    assert used >= allowed("block.scope.aws_waf.log")
+    assert used <= allowed("block.scope.aws_waf.log") | allowed("block.scope.aws_waf")
+    used, checks = called(aws, point.doctor)
+    assert used <= allowed("doctor") | allowed("block.scope.aws_waf.log")
+    assert [check.ok for check in checks if "log group" in check.name] == [True]
+
+
 def test_association_and_logging_need_exactly_their_policies(aws: AwsStandin) -> None:
     seeded = aws.seed("flips.example.com")
     boto(aws).disassociate_web_acl(ResourceArn=seeded.stage_arn)

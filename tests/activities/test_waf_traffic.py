@@ -86,7 +86,11 @@ def test_the_answer_names_the_case_and_the_log_the_rule(aws: AwsStandin) -> None
     assert (status, headers["x-stanch-case"]) == (403, "case-42")
     (group,) = line["ruleGroupList"]
     assert group["terminatingRule"]["ruleId"] == scene.point.list_owned()[0].name
-    labels = [label["name"].partition(f"{group['ruleGroupId']}:")[2] for label in line["labels"]]
+    assert group["ruleGroupId"].startswith("arn:aws:wafv2:")
+    assert line["terminatingRuleType"] == "GROUP"
+    assert line["terminatingRuleId"] in [rule["Name"] for rule in scene.customer.rules()], "our reference to the group"
+    name = group["ruleGroupId"].split("/")[-2]
+    labels = [label["name"].partition(f"{name}:")[2] for label in line["labels"]]
     assert "stanch:case:case-42" in labels
     assert f"stanch:exp:{int(held.expires_at.timestamp())}" in labels
     assert "stanch:pb:contain_attacker" in labels
@@ -168,7 +172,9 @@ def test_a_counting_block_only_counts(aws: AwsStandin) -> None:
     scene.hold(lease(block("/orders/**"), mode="count"))
     with aws.edge(scene.customer.name) as edge:
         assert ask(edge, "/orders/7")[0] == 200
-        assert edge.log[0]["nonTerminatingMatchingRules"][0]["ruleId"].startswith("stanch-case-one")
+        (group,) = edge.log[0]["ruleGroupList"]
+    assert group["nonTerminatingMatchingRules"][0]["ruleId"].startswith("stanch-case-one")
+    assert (group["terminatingRule"], edge.log[0]["nonTerminatingMatchingRules"]) == (None, [])
 
 
 @pytest.mark.parametrize("ips", [(), ("192.0.2.7",)])

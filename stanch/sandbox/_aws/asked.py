@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,20 @@ class Verdict:
     """What a web ACL says.
 
     Args:
-        rule: that ended it, "" for the default action; `group` where that is one of a group.
-        counted: rules that matched and only counted.
+        rule: that ended it, "" for the default action; `group` and `top`, the rule that refers to it, where it is one
+            of a group.
+        counted: rules that matched and only counted; `over` those that are the web ACL's own.
+        groups: rule groups that were asked, as log lines have them.
     """
 
     action: str
     rule: str = ""
     group: str = ""
+    top: str = ""
     status: int = 403
     headers: dict[str, str] = field(default_factory=dict[str, str])
     labels: list[str] = field(default_factory=list[str])
     counted: list[str] = field(default_factory=list[str])
+    over: list[str] = field(default_factory=list[str])
+    groups: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     matched: list[Match] = field(default_factory=list[Match])

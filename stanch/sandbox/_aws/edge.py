@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from stanch.sandbox._aws.asked import Asked, Verdict
+from stanch.sandbox._aws.log_line import line
 
 Decide = Callable[[Asked], Verdict]
 
@@ -48,7 +47,7 @@ class AwsEdge:
     def _answer(self, handler: BaseHTTPRequestHandler, decide: Decide) -> None:
         asked = _asked(handler)
         verdict = decide(asked)
-        self.log.append(_line(asked, verdict))
+        self.log.append(line(asked, verdict))
         blocked = verdict.action == "BLOCK"
         body = b"" if handler.command == "HEAD" else b'{"blocked": true}' if blocked else b'{"ok": true}'
         handler.send_response(verdict.status if blocked else 200)
@@ -71,25 +70,3 @@ def _asked(handler: BaseHTTPRequestHandler) -> Asked:
         body=handler.rfile.read(size) if size else b"",
         peer=str(handler.client_address[0]),
     )
-
-
-def _line(asked: Asked, verdict: Verdict) -> dict[str, Any]:
-    """The members of a log line that a reader of logs needs (AWS WAF log fields)."""
-    in_group = {"ruleGroupId": verdict.group, "terminatingRule": {"ruleId": verdict.rule, "action": verdict.action}}
-    request = {
-        "clientIp": asked.peer,
-        "uri": asked.path.decode("latin-1"),
-        "httpMethod": asked.method,
-        "headers": [{"name": name, "value": value.decode("latin-1")} for name, value in asked.headers],
-    }
-    line: dict[str, Any] = {
-        "timestamp": round(time.time() * 1000),
-        "action": verdict.action,
-        "terminatingRuleId": verdict.group or verdict.rule or "Default_Action",
-        "ruleGroupList": [in_group] if verdict.group else [],
-        "nonTerminatingMatchingRules": [{"ruleId": name, "action": "COUNT"} for name in verdict.counted],
-        "labels": [{"name": label} for label in verdict.labels[:100]],
-        "httpRequest": request,
-    }
-    decoded: dict[str, Any] = json.loads(json.dumps(line))
-    return decoded

@@ -16,6 +16,7 @@ from typing import Any, cast
 from urllib.parse import unquote_to_bytes
 
 from stanch.sandbox._aws.asked import Asked, Match, Verdict
+from stanch.sandbox._aws.log_line import group as line_group
 from stanch.shapes import is_list
 
 Body = Mapping[str, Any]
@@ -43,14 +44,20 @@ class Judge:
         return verdict
 
     def _group(self, group: Body, top: Body, asked: Asked, resolve: Resolve, verdict: Verdict, *, silent: bool) -> bool:
-        for rule in _ordered(group["Rules"]):
-            if self._rule(group, rule, asked, resolve, verdict, top):
-                verdict.group = str(group["Name"])
-                if not silent:
-                    return True
-                verdict.counted.append(str(top["Name"]))
-                return False
-        return False
+        """Whether the group ends it; one whose reference counts goes on as if nothing had matched."""
+        before, counted = Verdict(verdict.action), len(verdict.counted)
+        rules = _ordered(group["Rules"])
+        ended = next((rule for rule in rules if self._rule(group, rule, asked, resolve, verdict, top)), None)
+        name, action = (str(ended["Name"]), verdict.action) if ended else ("", "")
+        inside = tuple(verdict.counted[counted:])
+        verdict.groups.append(line_group(str(group["ARN"]), ended=name, action=action, counted=inside))
+        if ended is not None and silent:
+            verdict.counted.append(str(top["Name"]))
+            verdict.over.append(str(top["Name"]))
+            verdict.action, verdict.rule, verdict.status, verdict.headers = before.action, "", before.status, {}
+        elif ended is not None:
+            verdict.group, verdict.top = str(group["Name"]), str(top["Name"])
+        return ended is not None and not silent
 
     def _rule(
         self, owner: Body, rule: Body, asked: Asked, resolve: Resolve, verdict: Verdict, top: Body | None = None
@@ -63,6 +70,7 @@ class Judge:
         verdict.matched.append(_match(owner, rule, action, top))
         if action == "Count":
             verdict.counted.append(str(rule["Name"]))
+            verdict.over += [] if top else [str(rule["Name"])]
             return False
         verdict.action, verdict.rule = action.upper(), str(rule["Name"])
         response = rule["Action"][action].get("CustomResponse", {})

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from stanch.sandbox._aws import rules
+from stanch.sandbox._aws import log_line, rules
 from stanch.sandbox._aws.asked import Asked, Verdict
+from stanch.sandbox._aws.cloudwatch import CloudWatchLogs
 from stanch.sandbox._aws.judge import Judge
 from stanch.sandbox._aws.managed import GROUPS
 from stanch.sandbox._aws.shapes import AwsError, check, invalid, service
@@ -33,6 +34,7 @@ class WafV2:
         self._exists = exists
         self._last_write: dict[str, float] = {}
         self._judge = Judge()
+        self.logs = CloudWatchLogs()
         self.writes_per_second: float | None = None
         self.propagation = 0.0
         self._special: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
@@ -88,7 +90,18 @@ class WafV2:
             return Verdict("ALLOW")
         verdict = self._judge.decide(acl, asked, lambda _, arn: past[arn])
         self._traffic.passed(acl, asked, verdict)
+        self._log(acl, asked, verdict)
         return verdict
+
+    def _log(self, acl: Mapping[str, Any], asked: Asked, verdict: Verdict) -> None:
+        wanted = self._store.logged.get(str(acl["ARN"]))
+        if wanted is None:
+            return
+        now = time.time()
+        shown = log_line.shown(log_line.line(asked, verdict, acl=str(acl["ARN"]), at=now), acl, wanted)
+        if shown is not None:
+            group = str(wanted["LogDestinationConfigs"][0]).partition(":log-group:")[2].removesuffix(":*")
+            self.logs.put(group, shown, at=now)
 
     def _acl(self, name: str, scope: str) -> Entity:
         for entity in self._store.all("WebACL", scope):

@@ -1,0 +1,111 @@
+"""What the log of a web ACL proves: evidence, what got through beside a block, and whose block denied a request."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from activities._access_log import Redactor
+from activities._waf import sees
+from activities._waf.acl import Acl
+from activities._waf.entry import Dialect
+from activities._waf.logged import Logged, WafLog
+from activities._waf.ours import Ours
+from activities._waf.record import STOPPED, Record
+from stanch.errors import Rejected, RetrySafe
+from stanch.estimating import Truth, judge
+from stanch.leases import BlockSpec, target_of
+
+LOG_SECONDS = 15.0  # how long a proof waits for each of its requests to be logged, within an attempt of a minute
+_CAUGHT_UP_SECONDS = 8.0
+_PAUSE_SECONDS = 2.0
+NO_LOG = "set `log_group` of the connector, or prove it with `probe.expect_blocked`"
+
+
+class Told:
+    """Answers from the log; each raises Rejected (V075) where there is none."""
+
+    def __init__(
+        self,
+        log: WafLog | None,
+        *,
+        acl: Callable[[str], Acl],
+        hosts: Sequence[str],
+        dialect: Dialect,
+        redactor: Redactor,
+    ) -> None:
+        self._log, self._acl, self._hosts = log, acl, hosts
+        self._dialect, self._redactor = dialect, redactor
+
+    def samples(self, spec: BlockSpec, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+        """Lines of an endpoint, redacted, newest first."""
+        log = self._needed("no log of this web ACL is read", "ask the gateway behind it, with `at`, or set `log_group`")
+        logged = log.since(self._acl(spec.host), datetime.now(UTC) - window)
+        there = sees.hits(spec, self._dialect)
+        lines = (one for one in logged.records if judge(there, one.request) is not Truth.NO)
+        return [self._evidence(one) for one in islice(lines, limit)]
+
+    def passed(self, spec: BlockSpec, since: datetime, ours: Callable[[], Ours]) -> tuple[int, int | None]:
+        """Requests since a time: (denied by us, let through all the same); None where the log cannot tell."""
+        log = self._needed("no log of this web ACL is read, so nobody knows what got through", NO_LOG)
+        acl = self._acl(spec.host)
+        log.refuse_filtered(acl)
+        return passed(spec, self._caught_up(log, acl, since), ours(), self._dialect)
+
+    def decided(self, agent: str, since: datetime, ours: Callable[[], Ours]) -> str | None:
+        """Whose block denied the request with this user agent: "" for none of ours, None while the log lacks it."""
+        if self._log is None:
+            return None
+        try:
+            acls = {self._acl(host).ref.arn for host in self._hosts}
+            found = [one for one in self._log.of_agent(agent, since=since) if one.acl in acls]
+            whose = ours() if any(one.action == "BLOCK" for one in found) else None
+        except (Rejected, RetrySafe):
+            return None
+        by = [whose.target(one.ended, one.request.client) for one in found if whose and one.action == "BLOCK"]
+        return next(filter(None, by), "") if found else None
+
+    def _evidence(self, record: Record) -> dict[str, str]:
+        """How the API answered what was let through is not in the log."""
+        shown = self._redactor.sample(record.line())
+        return {**shown, "status": str(record.status or ""), "action": record.action[:16]}
+
+    def _needed(self, reason: str, hint: str) -> WafLog:
+        if self._log is None:
+            raise Rejected(reason, code="V075", hint=hint)
+        return self._log
+
+    def _caught_up(self, log: WafLog, acl: Acl, since: datetime) -> Logged:
+        """What is logged since a time, once something is that happened after this was asked, or a wait is over.
+
+        Raises:
+            RetrySafe: nothing of that time is in the log yet, which is not nothing that got through.
+        """
+        asked, end = datetime.now(UTC), time.monotonic() + _CAUGHT_UP_SECONDS
+        while True:
+            logged = log.since(acl, since)
+            if logged.records and logged.records[0].at >= asked:
+                return logged
+            if time.monotonic() > end:
+                break
+            time.sleep(_PAUSE_SECONDS)
+        if not logged.records:
+            raise RetrySafe(f"nothing since {since:%H:%M:%S} UTC is in the WAF log yet", retry_after=15.0)
+        return logged
+
+
+def passed(spec: BlockSpec, logged: Logged, ours: Ours, dialect: Dialect) -> tuple[int, int | None]:
+    """What the log says of a block: requests that our rules denied, and those that the web ACL let through."""
+    meant, target = sees.hits(spec, dialect), target_of(spec)
+    denied = through = unknown = 0
+    for record in logged.records:
+        verdict = judge(meant, record.request)
+        by = ours.target(record.ended, record.request.client) if record.action == "BLOCK" else ""
+        if by:
+            denied += verdict is Truth.YES or (by == target and not sees.only_probe(record.request, spec, dialect))
+        elif record.action not in STOPPED:
+            through += verdict is Truth.YES
+            unknown += verdict is Truth.UNKNOWN
+    return denied, through if through or (logged.whole and not unknown) else None
