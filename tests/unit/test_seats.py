@@ -63,3 +63,17 @@ def test_a_proof_in_which_one_seat_speaks_twice_proves_nothing() -> None:
     votes = ((LEA, "approve"), (MARIA, "approve"))
     twice = ApprovalProof.model_validate(honest.model_dump() | {"votes": votes})
     assert [problem.code for problem in check_proof(asked, twice)] == ["A203"]
+
+
+def test_the_excluded_are_in_no_line_and_among_no_approvers() -> None:
+    asked = request(needs=(Need(from_=(MARIA, "user:req"), label="business", count=2),))
+    assert asked.lines() == (("business", frozenset({MARIA})),) * 2
+    assert asked.approvers() == {MARIA}
+
+
+def test_a_proof_says_that_somebody_signed_in_again_only_of_who_approved() -> None:
+    asked = request(needs=(Need(from_=(MARIA, ANA), names=(MARIA, ANA)),), high_impact=True)
+    for step_up in (True, False):
+        proof = proof_of(cast(asked, vote(asked, MARIA), vote(asked, ANA, step_up=step_up))[0])
+        assert proof is not None
+        assert proof.step_up is step_up
