@@ -83,8 +83,8 @@ def _absent(people: People, needs: Iterable[Need], principal: str, now: datetime
     """Those of the lines who are away and whose stand-in this is."""
     for need in needs:
         for person in need.from_:
-            away = person != principal and people.away(person, now) is not None
-            if away and _own(people, need, person) and people.present(person, now) == principal:
+            sits_in = person != principal and people.present(person, now) == principal
+            if sits_in and _own(people, need, person):
                 yield person
 
 
