@@ -21,7 +21,15 @@ from stanch.errors import AuthBlocked, ConnectorError, Gone, Rejected, RetrySafe
 
 THROTTLE_SECONDS = 2.0
 
-_CONFLICT = frozenset({"WAFOptimisticLockException", "ConcurrentModificationException", "ConflictException"})
+_CONFLICT = frozenset(
+    {
+        "ConcurrentModification",  # as IAM spells it
+        "ConcurrentModificationException",
+        "ConflictException",
+        "EntityTemporarilyUnmodifiable",
+        "WAFOptimisticLockException",
+    }
+)
 _TRANSIENT = frozenset(
     {
         "Throttling",
@@ -79,6 +87,11 @@ class NotThere(Gone):
     """The object named in the request does not exist."""
 
 
+class Taken(Rejected):
+    """There is an object of that name already."""
+
+
+_TAKEN = frozenset({"WAFDuplicateItemException"})
 _MISSING = frozenset(
     {"NoSuchEntity", "ResourceNotFoundException", "UserNotFoundException", "WAFNonexistentItemException"}
 )
@@ -212,6 +225,8 @@ def _from_answer(operation: str, write: bool, error: boto.ClientError) -> Connec
         return AuthBlocked(words, hint="check the credentials and the policy in deploy/iam")
     if code in _UNSUPPORTED:
         return Rejected(f"{operation} is unsupported at this endpoint ({code})", hint="check endpoint_url and region")
+    if code in _TAKEN:
+        return Taken(words, hint="somebody else has made it; look at it there")
     if code in _MISSING or status == 404:
         return NotThere(words, hint="check the names in stanch.toml; somebody may have deleted the object")
     return _by_status(words, write=write, status=status)

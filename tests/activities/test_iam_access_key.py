@@ -116,6 +116,8 @@ def test_own_key_is_never_made_inactive(account: Account) -> None:
     [
         ("ListAccessKeys", DENIED, AuthBlocked),
         ("UpdateAccessKey", answer_with("Throttling"), RetrySafe),
+        ("UpdateAccessKey", answer_with("EntityTemporarilyUnmodifiable", status=409), RetrySafe),
+        ("TagUser", answer_with("ConcurrentModification", status=409), RetrySafe),
         ("UpdateAccessKey", Fault("drop_after"), Uncertain),
         ("TagUser", Fault("drop_after"), Uncertain),
     ],
