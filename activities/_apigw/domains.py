@@ -33,6 +33,11 @@ class Way:
     def leads(self, place: Place) -> bool:
         return self.api == place.api and self.stage in ("", place.stage)
 
+    def of_host(self, host: str) -> bool:
+        """The name is the host, or of the domain where the host is `*.domain`."""
+        host = host.lower()
+        return self.domain == host or (host.startswith("*.") and self.domain.endswith(host[1:]))
+
     def prefix(self, place: Place) -> str:
         """What a path begins with before that of the API, without slashes at its ends."""
         return "/".join(part for part in (self.base, "" if self.stage else place.stage) if part)
@@ -51,7 +56,7 @@ class Domains:
         Raises:
             Rejected: V072, one does, and what is done for one host would be done to all.
         """
-        others = sorted({way.domain for way in self._ways() if way.leads(place) and way.domain != host.lower()})
+        others = sorted({way.domain for way in self._ways() if way.leads(place) and not way.of_host(host)})
         if others:
             message = f"this would hit {', '.join(others[:5])} as well: it leads to stage {place.stage}, too"
             hint = "give the host a stage of its own, or block it at the WAF or gateway"
@@ -63,7 +68,7 @@ class Domains:
         Raises:
             Rejected: V072, the host leads to the API below another path only.
         """
-        ways = [way for way in self._ways() if way.leads(place) and way.domain == host.lower()]
+        ways = [way for way in self._ways() if way.leads(place) and way.of_host(host)]
         prefixes = {way.prefix(place) for way in ways}
         if path == "/**" or not prefixes or "" in prefixes:
             return path

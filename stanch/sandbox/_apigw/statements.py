@@ -20,6 +20,9 @@ _OPERATOR = re.compile(
     r"|Numeric\w+|Date\w+|Arn(Not)?(Equals|Like)|BinaryEquals)(IfExists)?"
 )
 _ADDRESSES = ("aws:SourceIp", "aws:VpcSourceIp")
+_KEYS = {*_ADDRESSES, "aws:CurrentTime", "aws:EpochTime", "aws:Referer", "aws:SecureTransport", "aws:SourceAccount"}
+_KEYS |= {"aws:SourceArn", "aws:SourceVpc", "aws:SourceVpce", "aws:UserAgent", "aws:userid", "aws:username"}
+_KEYS |= {f"aws:Principal{rest}" for rest in ("Account", "Arn", "OrgID", "OrgPaths", "Type")}
 
 
 def expanded(text: str, where: str) -> str:
@@ -57,7 +60,7 @@ def _check(one: Mapping[str, Any]) -> None:
     if not all(action == "*" or action.startswith("execute-api:") for action in _actions(one)):
         raise ValueError
     for operator, keys in one.get("Condition", {}).items():
-        if not _OPERATOR.fullmatch(operator):
+        if not _OPERATOR.fullmatch(operator) or set(keys) - _KEYS:
             raise ValueError
         for value in [item for name in _ADDRESSES for item in _list(keys.get(name, []))]:
             ipaddress.ip_network(value)
