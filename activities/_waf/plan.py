@@ -43,7 +43,6 @@ def plan(
     gone: Callable[[Tag], bool],
     limits: Limits,
     new_group: tuple[str, int],
-    overdue: Callable[[Tag], bool] = lambda _: False,
 ) -> Plan:
     """Take out what is `gone`, put in the goal; what else stands stays unless it must make room.
 
@@ -53,9 +52,8 @@ def plan(
         gone: true of what is to go.
         limits: quotas.
         new_group: beginning of the name and capacity of groups to come.
-        overdue: true of what is well past its end and is let go of first, whatever its risk, where there is no room.
     """
-    desk = _Desk(standing, limits, new_group, overdue)
+    desk = _Desk(standing, limits, new_group)
     desk.shelves = [shelf.without(gone) for shelf in desk.shelves]
     wanted = sorted(goal, key=lambda entry: entry.tag, reverse=True)
     for batch in _batches(wanted):
@@ -66,12 +64,10 @@ def plan(
 class _Desk:
     """The groups while they are planned."""
 
-    def __init__(
-        self, standing: Standing, limits: Limits, new_group: tuple[str, int], overdue: Callable[[Tag], bool]
-    ) -> None:
+    def __init__(self, standing: Standing, limits: Limits, new_group: tuple[str, int]) -> None:
         self.shelves = standing.shelves()
         self._listed = _listed(standing, self.shelves)
-        self._standing, self._limits, self._new, self._overdue = standing, limits, new_group, overdue
+        self._standing, self._limits, self._new = standing, limits, new_group
         self._refused: dict[str, str] = {}
         self._evicted: dict[str, Tag] = {}
 
@@ -145,9 +141,7 @@ class _Desk:
     def _make_room(self, change: Callable[[Shelf], Shelf], tag: Tag, pool: Pool | None, lacking: str) -> str:
         """Let go of rules of less risk, the least first, on the one group where that is enough."""
         for index, shelf in enumerate(self.shelves):
-            over = sorted({one for one in shelf.tags() if self._overdue(one)})
-            own = (one for one in map(tag_of, shelf.own.values()) if one is not None and one not in over)
-            lesser = [*over, *sorted(one for one in own if one.risk < tag.risk)]
+            lesser = sorted(own for own in map(tag_of, shelf.own.values()) if own is not None and own.risk < tag.risk)
             for count in range(1, len(lesser) + 1):
                 going = frozenset(lesser[:count])
                 tried = change(shelf.without(going.__contains__))
@@ -165,7 +159,7 @@ class _Desk:
             if not self._short(change(shelf.without(fewer.__contains__)), index, pool):
                 going = fewer
         self.shelves[index] = change(shelf.without(going.__contains__))
-        self._evicted |= {one.target: one for one in going if not self._overdue(one)}
+        self._evicted |= {one.target: one for one in going}
 
     def _short(self, shelf: Shelf, index: int, pool: Pool | None) -> str:
         if pool is not None:

@@ -145,9 +145,7 @@ class WafStore:
             if not page.get("NextMarker"):
                 return
             marker = {"NextMarker": page["NextMarker"]}
-        raise RetrySafe(
-            f"List{kind}s has more pages than can be looked through"
-        )  # not seen must not pass for not there
+        raise RetrySafe(f"List{kind}s has more pages than we look through")  # not seen must not pass for not there
 
     def _get(self, kind: str, summary: Mapping[str, Any]) -> Thing:
         known = self._known.get(summary["ARN"])

@@ -26,7 +26,6 @@ Rule = Mapping[str, Any]
 Attach = Callable[[Mapping[str, str], Collection[Entry]], None]
 Made = tuple[Plan, Standing]
 _WEIGHINGS = 4
-_OVERDUE = 300.0  # seconds past its end; until then whoever holds it is still at lifting or renewing it
 _BUDGET = 35.0  # seconds; an attempt has 60
 
 
@@ -111,10 +110,7 @@ class Writer:
     ) -> Plan:
         standing = seen.standing(self._prefix, withheld=withheld)
         new = (self._prefix, self._capacity)
-        end = time.time() - _OVERDUE
-        return plan(
-            standing, goal=goal, gone=gone, limits=self._limits, new_group=new, overdue=lambda tag: tag.expires < end
-        )
+        return plan(standing, goal=goal, gone=gone, limits=self._limits, new_group=new)
 
     def _shrunk(self, seen: Seen, made: Plan) -> Seen:
         """Addresses that are to go leave at once, while the list still says whose they were."""

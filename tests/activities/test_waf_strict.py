@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,7 +11,6 @@ from aws_support import HOST, boto, managed_rule
 from botocore.exceptions import ClientError
 from waf_support import Bed, bed, block, lease
 
-from activities._waf import write
 from activities.aws_waf_point import CONNECTOR
 from stanch.errors import ConfigError, Rejected
 from stanch.leases import Lease
@@ -179,20 +176,3 @@ def test_what_stands_and_stops_nothing_is_told(scene: Bed) -> None:
     scene.customer.put_rules([rule for rule in scene.customer.rules() if "RuleGroupReference" not in str(rule)])
     assert scene.point.without_effect([pooled, plain]) == {pooled.target, plain.target}
     assert scene.point.without_effect([]) == set()
-
-
-# -- no room -----------------------------------------------------------------------------------------------------------
-
-
-def test_what_is_long_over_makes_room_whatever_its_risk(aws: AwsStandin, monkeypatch: pytest.MonkeyPatch) -> None:
-    scene = bed(aws, capacity=100, max_groups=1)
-    old = [lease(block(f"/p{n}/{{id}}"), f"p{n}", severity="critical") for n in range(2)]
-    scene.hold(*old)
-    new = lease(block("/new/{id}"), "new", severity="info", hours=9)
-    assert [result.code for result in scene.hold(new).results] == ["L018"]
-    later = SimpleNamespace(time=lambda: time.time() + 7200, monotonic=time.monotonic)
-    monkeypatch.setattr(write, "time", later)
-    (result,) = scene.hold(new).results
-    assert result.ok
-    assert len(scene.owned()) == 2
-    assert new.target in scene.owned()

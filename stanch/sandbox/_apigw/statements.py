@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from stanch.sandbox._apigw.protocol import bad
-from stanch.shapes import is_list
+from stanch.shapes import is_dict, is_list
 
 MOST_CHARACTERS = 8192
 _SID = re.compile(r"[A-Za-z0-9]{0,1000}")
@@ -20,9 +20,12 @@ _OPERATOR = re.compile(
     r"|Numeric\w+|Date\w+|Arn(Not)?(Equals|Like)|BinaryEquals)(IfExists)?"
 )
 _ADDRESSES = ("aws:SourceIp", "aws:VpcSourceIp")
-_KEYS = {*_ADDRESSES, "aws:CurrentTime", "aws:EpochTime", "aws:Referer", "aws:SecureTransport", "aws:SourceAccount"}
-_KEYS |= {"aws:SourceArn", "aws:SourceVpc", "aws:SourceVpce", "aws:UserAgent", "aws:userid", "aws:username"}
-_KEYS |= {f"aws:Principal{rest}" for rest in ("Account", "Arn", "OrgID", "OrgPaths", "Type")}
+_KEYS = {
+    *_ADDRESSES,
+    *("aws:CurrentTime", "aws:EpochTime", "aws:Referer", "aws:SecureTransport", "aws:SourceAccount", "aws:SourceArn"),
+    *("aws:SourceVpc", "aws:SourceVpce", "aws:UserAgent", "aws:userid", "aws:username"),
+    *(f"aws:Principal{rest}" for rest in ("Account", "Arn", "OrgID", "OrgPaths", "Type")),
+}
 
 
 def expanded(text: str, where: str) -> str:
@@ -92,7 +95,7 @@ def permits(policy: str, *, resource: str, ip: str, headers: Mapping[str, str], 
 
 def _applies(one: Mapping[str, Any], resource: str, values: Mapping[str, str]) -> bool:
     who = one.get("Principal")
-    everybody = who == "*" or (isinstance(who, dict) and "*" in _list(who.get("AWS", [])))
+    everybody = who == "*" or (is_dict(who) and "*" in _list(who.get("AWS", [])))
     meant = {"*", "execute-api:*", "execute-api:Invoke"} & set(_actions(one))
     covered = _covers(one.get("Resource", one.get("NotResource")), resource)
     return (
