@@ -17,49 +17,12 @@ from botocore.loaders import Loader, create_loader
 from botocore.parsers import ResponseParserError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from activities._aws_codes import AUTH, CONFLICT, MISSING, TAKEN, TRANSIENT, UNSUPPORTED
 from stanch.errors import AuthBlocked, ConnectorError, Gone, Rejected, RetrySafe, Uncertain
 
 THROTTLE_SECONDS = 2.0
 
-_CONFLICT = frozenset({"WAFOptimisticLockException", "ConcurrentModificationException", "ConflictException"})
-_TRANSIENT = frozenset(
-    {
-        "Throttling",
-        "ThrottlingException",
-        "ThrottledException",
-        "RequestThrottled",
-        "RequestThrottledException",
-        "RequestLimitExceeded",
-        "TooManyRequestsException",
-        "SlowDown",
-        "WAFUnavailableEntityException",
-        "WAFTagOperationException",
-        "WAFTagOperationInternalErrorException",
-    }
-)
-_AUTH = frozenset(
-    {
-        "AccessDenied",
-        "AccessDeniedException",
-        "AuthFailure",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "IncompleteSignature",
-        "IncompleteSignatureException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidSignatureException",
-        "MissingAuthenticationToken",
-        "MissingAuthenticationTokenException",
-        "NotAuthorizedException",
-        "OptInRequired",
-        "SignatureDoesNotMatch",
-        "UnauthorizedOperation",
-        "UnrecognizedClientException",
-    }
-)
 _FULL = "LimitExceededException"  # API Gateway answers it with 429 as well
-_UNSUPPORTED = frozenset({"InvalidAction", "NotImplemented", "UnknownOperationException"})
 _NOT_SENT = (boto.ConnectTimeoutError, boto.EndpointConnectionError, boto.ProxyConnectionError)
 _NO_CREDENTIALS = (
     boto.NoCredentialsError,
@@ -79,9 +42,8 @@ class NotThere(Gone):
     """The object named in the request does not exist."""
 
 
-_MISSING = frozenset(
-    {"NoSuchEntity", "ResourceNotFoundException", "UserNotFoundException", "WAFNonexistentItemException"}
-)
+class Taken(Rejected):
+    """There is an object of that name already."""
 
 
 class AwsAccess(BaseModel):
@@ -202,17 +164,19 @@ def _from_answer(operation: str, write: bool, error: boto.ClientError) -> Connec
     meta: Mapping[str, Any] = response.get("ResponseMetadata", {})
     status = int(meta.get("HTTPStatusCode", 0) or 0)
     words = f"AWS answered {operation} with {code} (status {status})"
-    if code in _CONFLICT:
+    if code in CONFLICT:
         return LockConflict(words, retry_after=1.0, hint="it is read and computed again")
     if code == _FULL:
         return Rejected(words, hint="a quota of the account is used up; repeating the same call cannot help")
-    if code in _TRANSIENT or status == 429:
+    if code in TRANSIENT or status == 429:
         return RetrySafe(words, retry_after=_retry_after(meta), hint="AWS asks for fewer calls")
-    if code in _AUTH or status in (401, 403):
+    if code in AUTH or status in (401, 403):
         return AuthBlocked(words, hint="check the credentials and the policy in deploy/iam")
-    if code in _UNSUPPORTED:
+    if code in UNSUPPORTED:
         return Rejected(f"{operation} is unsupported at this endpoint ({code})", hint="check endpoint_url and region")
-    if code in _MISSING or status == 404:
+    if code in TAKEN:
+        return Taken(words, hint="somebody else has made it; look at it there")
+    if code in MISSING or status == 404:
         return NotThere(words, hint="check the names in stanch.toml; somebody may have deleted the object")
     return _by_status(words, write=write, status=status)
 

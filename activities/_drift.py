@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from activities import _siem
 from activities._world import World
+from stanch.errors import StanchError
 from stanch.leases import BlockSpec, Lease, LeaseSpec, LeaseState
+from stanch.ports_traffic import TellsEffect
 from stanch.records import Entry
 
 MISSING = "point.drift.found"
+
+
+def idle(world: World, point: str, held: Sequence[Lease]) -> frozenset[str]:
+    """What a point lists and does not stop, where it can tell; where it does not answer, the next look asks again."""
+    connector = world.connector("point", point)
+    if not held or not isinstance(connector, TellsEffect):
+        return frozenset()
+    with contextlib.suppress(StanchError):
+        return connector.without_effect(held)
+    return frozenset()
 
 
 def missing(world: World, point: str, held: Sequence[Lease], standing: set[str]) -> int:

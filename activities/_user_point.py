@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 
 from activities._directory import Directory, SessionDirectory
-from activities._user_note import Note, User
+from activities._user_note import Note, User, refuse_alias
 from stanch.errors import ConnectorError, Gone, Rejected, Uncertain
 from stanch.leases import Applied, BlockSpec, Lease, SuspendSpec
 from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
 
 MAX_NAME = 256
+PAUSES = (0.2, 0.5, 1.3)  # seconds between looks
+OUT = "kept out by somebody else meanwhile"
 
 
 class SignsOut:
@@ -125,8 +128,10 @@ class UserPoint:
     def _suspend(self, user: User, note: Note) -> dict[str, str]:
         if user.foreign_note:
             raise Rejected("the place of our note on the user holds something else", hint="clear it by hand")
-        if not user.enabled and user.note is None:
+        if user.out or (not user.enabled and user.note is None):
             return {"ours": "false", "state": "disabled by somebody else before"}
+        if not user.enabled:
+            refuse_alias(user, note)
         if user.note != note:
             self._users.mark(user.name, note)
             self._settled(user.name, note, enabled=user.enabled)  # a suspended user without a note is nobody's
@@ -144,16 +149,24 @@ class UserPoint:
             raise
 
     def _settled(self, name: str, note: Note | None, *, enabled: bool) -> None:
-        now = self._users.user(name)
-        if (now.note, now.enabled) != (note, enabled):
-            message = f"{self._users.vendor} accepted the change, but a read does not show it"
-            raise Uncertain(message, hint="look at the user there")
+        """Providers answer from copies that are a moment behind, so that one look is not enough to doubt."""
+        for pause in (*PAUSES, None):
+            now = self._users.user(name)
+            if (now.note, now.enabled) == (note, enabled):
+                return
+            if pause is not None:
+                time.sleep(pause)
+        message = f"{self._users.vendor} accepted the change, but a read does not show it"
+        raise Uncertain(message, hint="look at the user there")
 
     def _lift(self, target: str, before: Mapping[str, User]) -> Applied:
         user = before.get(target)
         if user is None or user.note is None:
             self._names.pop(target, None)
             return Applied(target=target, ok=True, proof={"ours": "false", "state": "nothing of ours"})
+        if user.out:
+            self._names.pop(target, None)
+            return Applied(target=target, ok=True, proof={"ours": "false", "user": user.name, "state": OUT})
         if not user.enabled:
             self._users.resume(user.name)
             self._settled(user.name, user.note, enabled=True)  # without the note nobody would try again

@@ -63,7 +63,9 @@ def look(world: World) -> PointsSeen:
         _revive(world, sight, now, may_hold=not halted & {"all", f"point:{sight.point}"})
     orphaned = {sight.point: _orphans(world, sight) for sight in sights if sight.owned is not None}
     drifted = {
-        sight.point: _drift.missing(world, sight.point, sight.held, sight.standing)
+        sight.point: _drift.missing(
+            world, sight.point, sight.held, sight.standing - _drift.idle(world, sight.point, sight.held)
+        )
         for sight in sights
         if sight.owned is not None
     }

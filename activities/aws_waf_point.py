@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any
@@ -12,23 +12,24 @@ from activities._aws import make_client
 from activities._envoy.policy import PREFIX, parse_name
 from activities._section import read_section
 from activities._waf import sight as _waf_sight
-from activities._waf.acl import WebAcls, protecting
-from activities._waf.attach import attach
-from activities._waf.config import WafPointConfig
-from activities._waf.entry import Dialect, Entry, Tag, compile_lease
+from activities._waf.acl import AclRef, WebAcls, protecting
+from activities._waf.attach import Closed, attach
+from activities._waf.config import WafPointConfig, WebAclTarget
+from activities._waf.effect import idle
+from activities._waf.entry import Dialect, Entry, compile_lease
 from activities._waf.log_check import examine_log
 from activities._waf.match import Claims, Reading, no_claims
 from activities._waf.ours import Ours
-from activities._waf.plan import Plan
+from activities._waf.results import owned, results, taken_out
 from activities._waf.shelf import Limits
 from activities._waf.standing import Standing
 from activities._waf.store import WafStore
 from activities._waf.told import LOG_SECONDS
 from activities._waf.view import View, arns_of
-from activities._waf.write import Writer
+from activities._waf.write import Made, Writer
 from stanch.errors import AuthBlocked, Rejected
 from stanch.fitting import Need
-from stanch.leases import EVICTED, Applied, BlockSpec, Lease
+from stanch.leases import Applied, BlockSpec, Lease
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
 from stanch.ports_traffic import Exposure
 
@@ -87,31 +88,47 @@ class WafPoint:
         entries, refused = self._compiled(goal.values())
         gone = set(removes) - goal.keys()  # what else stands may be a lease not yet told, or somebody else's
         if not gone:
-            made, after = self._writer.change(entries, lambda _: False, check)
+            made, after = self._put(entries, refused, check)
         else:
             made, after = self._writer.change([], lambda tag: tag.target in gone, check)
             try:  # what cannot be put in holds up no lift
-                made, after = (
-                    self._writer.change(entries, lambda _: False, lambda _: None) if entries else (made, after)
-                )
+                made, after = self._put(entries, refused, lambda _: None) if entries else (made, after)
             except (Rejected, AuthBlocked) as error:
                 refused |= {entry.tag.target: error.message for entry in entries}
-        return Reconciled(digest=after.digest(), results=tuple(_results(goal, gone, refused, made, after)))
+        return Reconciled(digest=after.digest(), results=tuple(results(goal, gone, refused, made, after)))
+
+    def _put(self, entries: list[Entry], refused: dict[str, str], check: Callable[[Standing], None]) -> Made:
+        """In they go, without those whose web ACL lets none of ours work: it must not keep other hosts' blocks out."""
+        while True:
+            try:
+                return self._writer.change(entries, lambda _: False, check)
+            except Closed as closed:
+                shut = [entry for entry in entries if self._config.target(entry.host) in closed.targets]
+                if len(shut) == len(entries):
+                    raise
+                refused |= {entry.tag.target: f"{closed.message}; {closed.hint}" for entry in shut}
+                entries = [entry for entry in entries if entry not in shut]
 
     def list_owned(self) -> Sequence[Owned]:
         """Our entries, from AWS alone; what bears our name and cannot be read has no end."""
         standing = self._writer.read()
-        tags = {tag.name: _owned(tag) for shelf in standing.shelves() for tag in shelf.tags()}
+        tags = {tag.name: owned(tag) for shelf in standing.shelves() for tag in shelf.tags()}
         rules = (str(rule["Name"]) for group in standing.groups for rule in group.rules)
         unread = (found for name in rules if name not in tags and (found := parse_name(name)) is not None)
         return [*tags.values(), *unread]
+
+    def without_effect(self, leases: Sequence[Lease]) -> frozenset[str]:
+        """See TellsEffect: an address is not in its set any more, or a web ACL does not ask our group."""
+        seen = self._writer.seen()
+        arns = {name: group.arn for name, group in seen.groups.items()}
+        return idle(seen.standing(self._prefix, withheld={}), arns, leases, acls=self._acls, config=self._config)
 
     def take_out(self, entries: Sequence[Owned]) -> Sequence[Applied]:
         """See PointPort; an entry that was renewed has another name, and stays."""
         names = {entry.name for entry in entries}
         _, after = self._writer.change([], lambda tag: tag.name in names, lambda _: None)
         standing = {tag.name: tag.target for shelf in after.shelves() for tag in shelf.tags()}
-        return [_taken_out(entry, standing) for entry in entries]
+        return [taken_out(entry, standing) for entry in entries]
 
     def estimate(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
         """What the block would have hit, from the log, or from the requests that WAF sampled."""
@@ -176,11 +193,25 @@ class WafPoint:
         seen = self._writer.seen()
         return Ours(seen.standing(self._prefix, withheld={}), arns_of(seen))
 
-    def _attach(self, groups: Mapping[str, str]) -> None:
+    def _attach(self, groups: Mapping[str, str], goal: Collection[Entry]) -> None:
+        """Everywhere; where that does not go, it is told if one of the goal needs it, else by `doctor`."""
+        needed = {self._config.target(entry.host) for entry in goal}
+        closed: dict[WebAclTarget, Rejected] = {}
+        done: set[str] = set()
+        for target in dict.fromkeys(self._config.web_acls.values()):
+            try:
+                ref = protecting(self._acls, target)
+                if ref.arn not in done:
+                    self._attach_to(ref, groups)
+                done.add(ref.arn)
+            except Rejected as error:
+                closed[target] = error
+        if closed.keys() & needed:
+            raise Closed(frozenset(closed), next(closed[target] for target in closed if target in needed))
+
+    def _attach_to(self, ref: AclRef, groups: Mapping[str, str]) -> None:
         room = (self._config.capacity, self._config.wcu_limit)
-        refs = {ref.arn: ref for ref in (protecting(self._acls, one) for one in self._config.web_acls.values())}
-        for ref in refs.values():
-            attach(self._acls, ref, groups, behind=self._config.behind, room=room)
+        attach(self._acls, ref, groups, behind=self._config.behind, room=room)
 
     def _compiled(self, leases: Iterable[Lease]) -> tuple[list[Entry], dict[str, str]]:
         """Entries, and the reason for each target that cannot become one."""
@@ -196,39 +227,6 @@ class WafPoint:
             except Rejected as error:
                 refused[lease.target] = f"{error.message}; {error.hint}" if error.hint else error.message
         return ready, refused
-
-
-def _results(
-    goal: Mapping[str, Lease], gone: set[str], refused: Mapping[str, str], made: Plan, after: Standing
-) -> Iterable[Applied]:
-    standing = {tag.target: tag for shelf in after.shelves() for tag in shelf.tags()}
-    for target in sorted(gone):
-        yield Applied(target=target, ok=target not in standing)
-    for target, lease in goal.items():
-        tag = standing.get(target)
-        if target in refused:
-            yield Applied(target=target, ok=False, code=Rejected.default_code, reason=refused[target])
-        elif target in made.refused:
-            yield Applied(target=target, ok=False, code=EVICTED, reason=made.refused[target])
-        elif tag is None or tag.expires != int(lease.expires_at.timestamp()) or not after.inside(target):
-            yield Applied(target=target, ok=False, code=Rejected.default_code, reason="it is not in what was read back")
-        else:
-            yield Applied(target=target, ok=True, proof={"rule": tag.name})
-    for target, tag in made.evicted.items():
-        if target not in goal:
-            reason = f"it made room for a block of higher risk (its own was {tag.risk} of 9)"
-            yield Applied(target=target, ok=False, code=EVICTED, reason=reason, proof={"state": "evicted"})
-
-
-def _owned(tag: Tag) -> Owned:
-    return Owned(tag.name, tag.case_id, datetime.fromtimestamp(tag.expires, UTC), tag.target)
-
-
-def _taken_out(entry: Owned, standing: Mapping[str, str]) -> Applied:
-    if entry.name in standing:
-        return Applied(target=entry.name, ok=False)
-    proof = {"state": "renewed"} if entry.target and entry.target in standing.values() else {}
-    return Applied(target=entry.name, ok=True, proof=proof)
 
 
 def build(name: str, section: Mapping[str, Any]) -> WafPoint:

@@ -92,7 +92,10 @@ class EntraUsers:
         path = "/users"
         for _ in range(PAGES):
             page = self._rest.send("GET", path, call=call, params=asked).mapping(call)
-            yield from (_read(item, call) for item in page.get("value") or [] if item.get("accountEnabled") is False)
+            listed = page.get("value")
+            if not isinstance(listed, list) or not all(isinstance(item, dict) for item in listed):
+                raise unusable(call)  # an error in a 200 is not an empty list
+            yield from (_read(item, call) for item in listed if item.get("accountEnabled") is False)
             following = page.get("@odata.nextLink")
             if not following:
                 return

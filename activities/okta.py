@@ -127,7 +127,9 @@ class OktaUsers:
         if not re.fullmatch(r"[\w-]{1,100}", name) or not isinstance(status, str):
             raise unusable(call)
         profile = item.get("profile") or {}
-        return User.read(name, enabled=status not in _OUT, text=str(profile.get(self._attribute) or ""))
+        text = str(profile.get(self._attribute) or "")
+        # Only an administrator brings a deactivated user back, and until then nobody may write their profile.
+        return User.read(name, enabled=status not in _OUT, text=text, out=status == "DEPROVISIONED")
 
 
 def _build_identity(name: str, section: Mapping[str, Any]) -> SignsOut:

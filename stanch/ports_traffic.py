@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
-from stanch.leases import BlockSpec
+from stanch.leases import BlockSpec, Lease
 from stanch.ports import Estimate
 
 
@@ -40,4 +41,13 @@ class Counts(Protocol):
 
     def observed(self, spec: BlockSpec, *, window: timedelta) -> Estimate:
         """What a counted block would have denied in the window, by the point's own verdict."""
+        ...
+
+
+@runtime_checkable
+class TellsEffect(Protocol):
+    """A point where a block can be listed and stop nothing, because somebody has taken apart what it hangs on."""
+
+    def without_effect(self, leases: Sequence[Lease]) -> frozenset[str]:
+        """Targets among these leases that stop nothing."""
         ...

@@ -116,6 +116,22 @@ class Gateway:
         with outcome("UntagResource", write=True):
             self.client.untag_resource(resourceArn=self.arn(path), tagKeys=list(names))
 
+    # -- names
+
+    def domains(self) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Custom domain names, each with what else names it in a call (private ones have an id)."""
+        for item in self._pages("GetDomainNames", self.client.get_domain_names):
+            identity = item.get("domainNameId")
+            yield str(item["domainName"]), {"domainNameId": str(identity)} if identity else {}
+
+    def mappings(self, domain: str, more: Mapping[str, str]) -> list[Mapping[str, Any]]:
+        """Empty where the name has gone meanwhile."""
+        call = self.client.get_base_path_mappings
+        try:
+            return list(self._pages("GetBasePathMappings", call, domainName=domain, **more))
+        except NotThere:
+            return []
+
     # -- APIs and stages
 
     def api(self, identity: str) -> Mapping[str, Any]:

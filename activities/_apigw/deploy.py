@@ -48,12 +48,26 @@ class Deployments:
 
     def done(self, place: Place, mark: str) -> bool:
         """True where the stage runs the deployment that we made under this mark."""
-        return self._current(place) == f"{OURS} {mark}"
+        return self._made_for(place, mark)
 
     def behind(self, place: Place, kind: str, mark: str) -> bool:
         """True where the stage runs a deployment that we made for an older mark of a kind."""
-        current = self._current(place)
-        return current.startswith(f"{OURS} {kind} ") and current != f"{OURS} {mark}"
+        return self._current(place).startswith(f"{OURS} {kind} ") and not self._made_for(place, mark)
+
+    def check_beside(self, place: Place, kind: str, beside: str) -> None:
+        """Where the last deployment was ours: whether what others have beside ours is still what went out with it.
+
+        Raises:
+            Rejected: V070, it is not, so that a deployment would publish what nobody has deployed.
+        """
+        ours, _, rest = self._current(place).partition(" ")
+        words = rest.split(" ")
+        if self._mode == "checked" and ours == OURS and len(words) == 3 and words[0] == kind and words[2] != beside:
+            message = f"deploying stage {place.stage} would publish a change of the {kind} that nobody has deployed yet"
+            raise Rejected(message, code="V070", hint="deploy or revert it, or set deploy = 'always'")
+
+    def _made_for(self, place: Place, mark: str) -> bool:
+        return f"{self._current(place)} ".startswith(f"{OURS} {mark} ")
 
     def _current(self, place: Place) -> str:
         stage = self._gateway.stage(place.api, place.stage)
@@ -67,9 +81,12 @@ class Deployments:
         method = ((found.get("apiSummary") or {}).get(spot["path"]) or {}).get(spot["method"]) or {}
         return _told(method) == (state["type"], state["key"])
 
-    def make(self, place: Place, mark: str) -> str:
-        """Deploy the stage; the mark in its description says what for, so that a second attempt can tell."""
-        return self._gateway.deploy(place.api, place.stage, f"{OURS} {mark}")
+    def make(self, place: Place, mark: str, *, beside: str = "") -> str:
+        """Deploy the stage; the mark in its description says what for, so that a second attempt can tell.
+
+        `beside` is a digest of what of others goes out with it, for `check_beside`.
+        """
+        return self._gateway.deploy(place.api, place.stage, f"{OURS} {mark} {beside}".strip())
 
 
 def _differing(deployed: Mapping[str, Any], resources: Iterable[Mapping[str, Any]]) -> set[Spot]:

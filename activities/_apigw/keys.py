@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from activities._apigw.calls import Gateway, Key
+from activities._apigw.domains import Domains
 from activities._apigw.notes import FLAG, PREFIX, KeyNote, claimed, notes_of
 from activities._apigw.places import Places
 from stanch.errors import Gone, Rejected, Uncertain
@@ -21,9 +22,10 @@ class KeyItems:
     remembers. Two holds may want the same plan; the key goes back when the last of them ends.
     """
 
-    def __init__(self, gateway: Gateway, places: Places) -> None:
+    def __init__(self, gateway: Gateway, places: Places, domains: Domains) -> None:
         self._gateway = gateway
         self._places = places
+        self._domains = domains
         self._ids: dict[str, str] = {}  # target to key; spares a search
 
     def hold(self, lease: Lease) -> dict[str, str]:
@@ -99,6 +101,7 @@ class KeyItems:
         assert isinstance(spec, BlockSpec)
         place = self._places.alone(spec.host)
         _refuse_narrower(spec)
+        self._domains.alone(spec.host, place)
         plans = {plan.id: plan for plan in self._gateway.plans_of(key.id)}
         plans |= {name: self._gateway.plan(name) for name in ours - set(plans) - {FLAG}}
         serving = [plan for plan in plans.values() if (place.api, place.stage) in plan.stages]

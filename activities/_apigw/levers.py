@@ -17,6 +17,8 @@ _REST = {
     "cachingEnabled": "caching/enabled",
     "cacheTtlInSeconds": "caching/ttlInSeconds",
     "cacheDataEncrypted": "caching/dataEncrypted",
+    "requireAuthorizationForCacheControl": "caching/requireAuthorizationForCacheControl",
+    "unauthorizedCacheControlHeaderStrategy": "caching/unauthorizedCacheControlHeaderStrategy",
 }
 
 

@@ -11,6 +11,7 @@ from activities._apigw.calls import Gateway
 from activities._apigw.changes import Changes
 from activities._apigw.deploy import Deployments
 from activities._apigw.doctor import checks
+from activities._apigw.domains import Domains
 from activities._apigw.keys import KeyItems, key_of
 from activities._apigw.notes import notes_of
 from activities._apigw.places import ApiGatewayConfig, Places
@@ -38,8 +39,9 @@ class GatewayPoint:
         self.places = Places(config.apis, name=name)
         self.deployments = Deployments(self.gateway, config.deploy)
         self.changes = Changes(self.gateway, self.deployments)
-        self._keys = KeyItems(self.gateway, self.places)
-        self._policies = PolicySet(self.gateway, self.places, self.deployments, canary=self._canary)
+        domains = Domains(self.gateway)
+        self._keys = KeyItems(self.gateway, self.places, domains)
+        self._policies = PolicySet(self.gateway, self.places, self.deployments, domains, canary=self._canary)
 
     def reconcile(
         self,

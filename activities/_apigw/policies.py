@@ -7,6 +7,7 @@ from typing import Any
 
 from activities._apigw.calls import Gateway
 from activities._apigw.deploy import Deployments
+from activities._apigw.domains import Domains
 from activities._apigw.places import Place, Places
 from activities._apigw.statements import Policy, Statement, compiled, owned_of
 from stanch.errors import Rejected, RetrySafe, Uncertain
@@ -20,11 +21,18 @@ class PolicySet:
     """Our statements in the policies of all configured APIs."""
 
     def __init__(
-        self, gateway: Gateway, places: Places, deployments: Deployments, *, canary: Callable[[str], str]
+        self,
+        gateway: Gateway,
+        places: Places,
+        deployments: Deployments,
+        domains: Domains,
+        *,
+        canary: Callable[[str], str],
     ) -> None:
         self._gateway = gateway
         self._places = places
         self._deployments = deployments
+        self._domains = domains
         self._canary = canary
 
     def read(self) -> dict[str, Policy]:
@@ -43,7 +51,9 @@ class PolicySet:
             try:
                 assert isinstance(lease.spec, BlockSpec)
                 place = self._places.alone(lease.spec.host)
-                by_api.setdefault(place.api, []).append((lease, place))
+                self._domains.alone(lease.spec.host, place)
+                inner = self._domains.inner(lease.spec.host, place, lease.spec.path)
+                by_api.setdefault(place.api, []).append((_at(lease, inner), place))
             except Rejected as error:
                 results[lease.target] = _refused(lease.target, error)
         for api in self._places.stages():
@@ -61,7 +71,8 @@ class PolicySet:
             self._caught_up(api, policy)
             return {}
         resources = self._gateway.resources(api)
-        blocks, results = self._compiled(policy, adds, [str(one["path"]) for one in resources])
+        paths = [str(one["path"]) for one in resources]
+        blocks, results = self._compiled(policy, adds, paths, private="PRIVATE" in _kinds(about))
         try:
             wanted = policy.with_blocks(blocks, without=leaving)
             if blocks and not policy.statements:
@@ -72,14 +83,14 @@ class PolicySet:
         return results | {target: Applied(target=target, ok=True, proof=done) for target in {*blocks, *leaving}}
 
     def _compiled(
-        self, policy: Policy, adds: Sequence[tuple[Lease, Place]], paths: Sequence[str]
+        self, policy: Policy, adds: Sequence[tuple[Lease, Place]], paths: Sequence[str], *, private: bool
     ) -> tuple[dict[str, list[Statement]], dict[str, Applied]]:
         """What can be said and still has room, and what was refused."""
         blocks: dict[str, list[Statement]] = {}
         refused: dict[str, Applied] = {}
         for lease, place in adds:
             try:
-                made = compiled(lease, place, canary=self._canary(lease.target), paths=paths)
+                made = compiled(lease, place, canary=self._canary(lease.target), paths=paths, private=private)
                 str(policy.with_blocks({**blocks, lease.target: made}, without=set()))
                 blocks[lease.target] = made
             except Rejected as error:
@@ -93,14 +104,14 @@ class PolicySet:
         changes = not policy.same(wanted)
         waiting = [place for place in stages if changes or not self._deployments.done(place, mark)]
         for place in waiting:
-            self._deployments.check(place, resources)  # before anything is changed
+            self._may_deploy(place, policy, resources)  # before anything is changed
         if changes:
             if self._policy(api)[0] != policy:
                 raise RetrySafe("somebody else writes the resource policy at this moment", retry_after=2.0)
             self._gateway.set_policy(api, text)  # without a lock: API Gateway has none
             if not self._policy(api)[0].stands_as(wanted):
                 raise Uncertain("the resource policy is not what was written", hint="somebody else writes it as well")
-        made = [self._deployments.make(place, mark) for place in waiting]
+        made = [self._deployments.make(place, mark, beside=wanted.beside) for place in waiting]
         return {"ours": "true", "api": api, "deployments": " ".join(made) or "stands"}
 
     def _caught_up(self, api: str, policy: Policy) -> None:
@@ -109,8 +120,12 @@ class PolicySet:
         if late:
             resources = self._gateway.resources(api)
             for place in late:
-                self._deployments.check(place, resources)
-                self._deployments.make(place, _mark(policy))
+                self._may_deploy(place, policy, resources)
+                self._deployments.make(place, _mark(policy), beside=policy.beside)
+
+    def _may_deploy(self, place: Place, policy: Policy, resources: Sequence[Mapping[str, Any]]) -> None:
+        self._deployments.check(place, resources)
+        self._deployments.check_beside(place, KIND, policy.beside)
 
     def _policy(self, api: str) -> tuple[Policy, Mapping[str, Any]]:
         about = self._gateway.api(api)
@@ -123,12 +138,21 @@ def _mark(policy: Policy) -> str:
 
 def _refuse_opening(about: Mapping[str, Any], resources: Sequence[Mapping[str, Any]]) -> None:
     """Our Allow keeps an API open that had no policy; where IAM or a VPC decides, it would let in who was kept out."""
-    kinds = (about.get("endpointConfiguration") or {}).get("types") or []
     methods = [method for one in resources for method in (one.get("resourceMethods") or {}).values()]
     signed = any(method.get("authorizationType") == "AWS_IAM" for method in methods)
-    if "PRIVATE" in kinds or signed:
+    if "PRIVATE" in _kinds(about) or signed:
         message = "this API has no resource policy and is closed by IAM or its VPC; ours would have to allow everybody"
         raise Rejected(message, code="V072", hint="give it a resource policy of its own first, or block at the WAF")
+
+
+def _at(lease: Lease, path: str) -> Lease:
+    """The lease with the path that the API knows; its target stays."""
+    return lease.model_copy(update={"spec": lease.spec.model_copy(update={"path": path})})
+
+
+def _kinds(about: Mapping[str, Any]) -> Sequence[str]:
+    """Of endpoints that the API has."""
+    return (about.get("endpointConfiguration") or {}).get("types") or []
 
 
 def _refused(target: str, error: Rejected) -> Applied:

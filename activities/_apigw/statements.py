@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import ipaddress
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from typing import Any, Self, cast
 from activities._apigw.globs import globs_of
 from activities._apigw.places import Place
 from activities._user_note import Note
+from activities._waf.networks import networks_of
 from stanch.errors import Rejected
 from stanch.leases import BlockSpec, Lease
 from stanch.ports import Owned
@@ -42,7 +42,7 @@ class Policy:
         if not text:
             return cls({"Version": "2012-10-17"}, ())
         try:
-            document = _exactly(text if text.lstrip().startswith('{"') else json.loads(f'"{text}"'))
+            document = _exactly(text if re.match(r'\s*\{\s*"', text) else json.loads(f'"{text}"'))
             given = document.pop("Statement")
             statements = tuple(given) if is_list(given) else (cast("Statement", given),)
             if not all(is_dict(one) for one in statements):
@@ -88,14 +88,22 @@ class Policy:
         return text
 
     def same(self, other: Policy) -> bool:
-        return _canonical(self.statements) == _canonical(other.statements)
+        """In whatever order, which says nothing."""
+        return sorted(_canonical([one]) for one in self.statements) == sorted(
+            _canonical([one]) for one in other.statements
+        )
 
     def stands_as(self, wanted: Policy) -> bool:
         """True where the same blocks are in it and the same foreign statements, however AWS spells and orders them."""
         return self.owned == wanted.owned and self._others() == wanted._others()
 
     def _others(self) -> list[str]:
-        return sorted(_canonical([one]) for one in self.foreign)
+        return sorted(_canonical([_sorted(one)]) for one in self.foreign)
+
+    @property
+    def beside(self) -> str:
+        """A short digest of what others have in it."""
+        return hashlib.sha256("\n".join(self._others()).encode()).hexdigest()[:12]
 
     def digest(self) -> str:
         """Of our own statements only."""
@@ -130,7 +138,9 @@ def owned_of(policy: Policy, place: Place) -> list[Owned]:
     ]
 
 
-def compiled(lease: Lease, place: Place, *, canary: str, paths: Sequence[str]) -> list[Statement]:
+def compiled(
+    lease: Lease, place: Place, *, canary: str, paths: Sequence[str], private: bool = False
+) -> list[Statement]:
     """The statements that deny what a lease names, and its probe on the same endpoint.
 
     Args:
@@ -138,6 +148,7 @@ def compiled(lease: Lease, place: Place, *, canary: str, paths: Sequence[str]) -
         place: the stage that serves its host.
         canary: what the probe sends as its Referer; a resource policy can compare no other header but the user agent.
         paths: of the API's resources, to see that no other one is hit.
+        private: it is reached through a VPC only, where another key has the caller's address.
 
     Raises:
         Rejected: V072, a resource policy cannot say it, or would deny more.
@@ -149,11 +160,9 @@ def compiled(lease: Lease, place: Place, *, canary: str, paths: Sequence[str]) -
     resources = _resources(spec, place, paths)
     if not spec.ips:
         return [_deny(lease, resources, {})]
-    try:
-        networks = [str(ipaddress.ip_network(ip, strict=False)) for ip in spec.ips]
-    except ValueError:
-        raise Rejected("an address to block is not an IP address or CIDR block") from None
-    statements = [_deny(lease, resources, {"IpAddress": {"aws:SourceIp": networks}})]
+    networks = list(networks_of(spec.ips))
+    address = "aws:VpcSourceIp" if private else "aws:SourceIp"
+    statements = [_deny(lease, resources, {"IpAddress": {address: networks}})]
     if canary:
         statements.append(_deny(lease, resources, {"StringEquals": {"aws:Referer": canary}}, probe="P"))
     return statements
@@ -210,6 +219,13 @@ def _canonical(statements: Sequence[Statement]) -> str:
     """Without the account and API that AWS writes into resources; one item and a list of it are the same."""
     text = json.dumps([_plain(one) for one in statements], sort_keys=True)
     return re.sub(r"arn:aws[\w-]*:execute-api:[^:\"]*:\d*:[a-z0-9]+/", "execute-api:/", text)
+
+
+def _sorted(value: Any) -> Any:
+    """Every list of a statement is a set, which AWS may give in another order."""
+    if is_list(value):
+        return sorted((_sorted(item) for item in value), key=json.dumps)
+    return {name: _sorted(item) for name, item in value.items()} if is_dict(value) else value
 
 
 def _plain(value: Any) -> Any:

@@ -6,20 +6,16 @@ import hashlib
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
-
 from activities._aws import LockConflict, NotThere, outcome
 from activities._waf.config import WebAclTarget
+from activities._waf.members import UNKNOWN, carried, watch_unknown_members
 from activities._waf.rules import Rule
 from stanch.errors import Rejected, RetrySafe, Uncertain
 
-UNKNOWN = "StanchUnknownMembers"
-# moto repeats the token there; it is no setting that could be lost
-_HARMLESS = frozenset({"WebACL.LockToken", "RuleGroup.LockToken", "IPSet.LockToken"})
 _LONGEST_PAUSE = 2.0
 _PAGE = 100
 _PAGES = 50
@@ -48,55 +44,17 @@ class Acl:
         return list(self.body.get("Rules", []))
 
     @property
+    def ahead(self) -> list[Rule]:
+        """Rule groups that Firewall Manager has put before all rules, in the form of rules."""
+        groups = self.body.get("PreProcessFirewallManagerRuleGroups") or ()
+        return [{**one, "Statement": one["FirewallManagerStatement"]} for one in groups]
+
+    @property
     def capacity(self) -> int:
         return int(self.body.get("Capacity", 0))
 
 
 Change = Callable[[Acl], Sequence[Rule] | None]
-
-
-def watch_unknown_members(client: Any, operation: str = "GetWebACL") -> None:
-    """Make answers of a read name the members that this botocore does not know, which its parser would drop."""
-
-    def compare(
-        operation_model: OperationModel,
-        response_dict: dict[str, Any],
-        customized_response_dict: dict[str, Any],
-        **_: Any,
-    ) -> None:
-        if response_dict["status_code"] != 200:
-            return
-        try:
-            raw = json.loads(response_dict["body"])
-        except ValueError:
-            return  # the parser reports it
-        found = unknown_members(raw, operation_model.output_shape)
-        customized_response_dict[UNKNOWN] = tuple(place for place in found if place not in _HARMLESS)
-
-    client.meta.events.register(f"before-parse.wafv2.{operation}", compare)
-
-
-def carried(client: Any, kind: str) -> list[str]:
-    """Members of a kind of object that an update must send back: all that can be both read and written."""
-    model = client.meta.service_model
-    written = set(model.operation_model(f"Update{kind}").input_shape.members)
-    return sorted(written & set(model.shape_for(kind).members))
-
-
-def unknown_members(value: Any, shape: Shape | None, place: str = "") -> Iterator[str]:
-    """Paths in a raw answer that the service model does not describe."""
-    if isinstance(shape, StructureShape) and isinstance(value, dict):
-        for name, item in value.items():
-            if name in shape.members:
-                yield from unknown_members(item, shape.members[name], f"{place}.{name}" if place else name)
-            else:
-                yield f"{place}.{name}" if place else name
-    elif isinstance(shape, ListShape) and isinstance(value, list):
-        for item in value:
-            yield from unknown_members(item, shape.member, f"{place}[]")
-    elif isinstance(shape, MapShape) and isinstance(value, dict):
-        for item in value.values():
-            yield from unknown_members(item, shape.value, f"{place}{{}}")
 
 
 def digest(acl: Acl, rules: Sequence[Rule]) -> str:
@@ -157,9 +115,12 @@ class WebAcls:
             RetrySafe: others kept writing; Uncertain: a write got no answer twice, or had no effect.
         """
         last: Uncertain | None = None
-        token = ""
+        token, replaced = "", set[str]()
         for attempt in range(self._attempts):
             acl = self.read(ref)
+            if acl.lock_token in replaced:  # this read is behind our own write
+                pause(attempt)
+                continue
             rules = change(acl)
             if rules is None:
                 return acl
@@ -169,6 +130,7 @@ class WebAcls:
                 )
             try:
                 token = self._write(acl, rules)
+                replaced |= {acl.lock_token} - {token}
             except LockConflict:
                 pause(attempt)
             except Uncertain as error:
@@ -176,7 +138,8 @@ class WebAcls:
                 if last is not None:
                     raise
                 last = error
-        raise RetrySafe(f"web ACL {ref.name} was changed by others in each of {self._attempts} tries", retry_after=2.0)
+        why = "does not show yet what was written" if replaced else f"was changed by others in {self._attempts} tries"
+        raise RetrySafe(f"web ACL {ref.name} {why}", retry_after=2.0)
 
     def _write(self, acl: Acl, rules: Sequence[Rule]) -> str:
         refuse_unwritable(acl)

@@ -7,9 +7,18 @@ from typing import Any
 
 from activities._envoy.policy import PREFIX
 from activities._waf.acl import Acl, AclRef, WebAcls, refuse_unwritable
+from activities._waf.config import WebAclTarget
 from stanch.errors import Rejected
 
 Rule = Mapping[str, Any]
+
+
+class Closed(Rejected):
+    """Some web ACLs let our groups not work, and a block needs one of them."""
+
+    def __init__(self, targets: Collection[WebAclTarget], why: Rejected) -> None:
+        super().__init__(why.message, code=why.code, hint=why.hint)
+        self.targets = targets
 
 
 def reference(name: str, arn: str, priority: int) -> dict[str, Any]:
@@ -42,11 +51,10 @@ def attach(
     def change(acl: Acl) -> Sequence[Rule] | None:
         missing = {name: arn for name, arn in groups.items() if not referring(acl.rules, arn)}
         if not missing:
-            problem = weakness(acl.rules, groups.values(), behind=behind)
-            if problem:
-                raise Rejected(f"web ACL {acl.ref.name}: {problem}", hint="see docs/waf.md, Attaching")
+            _refuse(acl, weakness(acl.rules, groups.values(), behind=behind, ahead=acl.ahead))
             return None
         refuse_unwritable(acl)
+        _refuse(acl, _early(acl.ahead, behind))
         if acl.capacity + room[0] * len(missing) > room[1]:
             raise Rejected(
                 f"web ACL {acl.ref.name} uses {acl.capacity} WCU and has no room for a rule group of {room[0]}",
@@ -65,8 +73,15 @@ def referring(rules: Sequence[Rule], arn: str) -> Rule | None:
     return next((rule for rule in rules if _referred(rule) == arn), None)
 
 
-def weakness(rules: Sequence[Rule], arns: Collection[str], *, behind: Collection[str]) -> str:
-    """Why our groups would not stop everything they should, "" where they do."""
+def _refuse(acl: Acl, problem: str) -> None:
+    if problem:
+        raise Rejected(f"web ACL {acl.ref.name}: {problem}", hint="see docs/waf.md, Attaching")
+
+
+def weakness(
+    rules: Sequence[Rule], arns: Collection[str], *, behind: Collection[str], ahead: Sequence[Rule] = ()
+) -> str:
+    """Why our groups would not stop everything they should, "" where they do; `ahead` comes before all rules."""
     for arn in arns:
         rule = referring(rules, arn)
         if rule is None:
@@ -74,12 +89,15 @@ def weakness(rules: Sequence[Rule], arns: Collection[str], *, behind: Collection
         body = rule["Statement"]["RuleGroupReferenceStatement"]
         if "Count" in rule.get("OverrideAction", {}) or body.get("ExcludedRules") or body.get("RuleActionOverrides"):
             return f"rule {rule['Name']} takes the effect off our rule group"
-        earlier = [one for one in rules if int(one["Priority"]) < int(rule["Priority"])]
-        known = {*behind, *_names(rules, arns)}
-        letting = [str(one["Name"]) for one in earlier if _lets_in(one) and one["Name"] not in known]
-        if letting:
-            return f"rule {letting[0]} lets requests in before our rule group is asked"
+        earlier = [*ahead, *(one for one in rules if int(one["Priority"]) < int(rule["Priority"]))]
+        if problem := _early(earlier, [*behind, *_names(rules, arns)]):
+            return problem
     return ""
+
+
+def _early(earlier: Sequence[Rule], known: Collection[str]) -> str:
+    letting = (str(one["Name"]) for one in earlier if _lets_in(one) and one["Name"] not in known)
+    return next((f"rule {name} lets requests in before our rule group is asked" for name in letting), "")
 
 
 def _lets_in(rule: Rule) -> bool:

@@ -62,12 +62,16 @@ class AclsConfig(AwsAccess):
     def _cloudfront_is_global(self) -> AclsConfig:
         if self.scope == "CLOUDFRONT" and self.region != "us-east-1":
             raise ValueError("web ACLs for CloudFront live in us-east-1")
+        if self.scope == "CLOUDFRONT" and any(one.resource for one in self.web_acls.values()):
+            raise ValueError("WAF does not tell the web ACL of a distribution; leave `resource` out")
         return self
 
     def target(self, host: str) -> WebAclTarget | None:
         """The web ACL of a host: by its own name first, then by `*.domain`, the longest first."""
+        host = host.lower().rstrip(".")
         parents = (f"*.{host.split('.', cut)[cut]}" for cut in range(1, host.count(".") + 1))
-        return next((self.web_acls[word] for word in (host, *parents) if word in self.web_acls), None)
+        known = {word.lower(): target for word, target in self.web_acls.items()}
+        return next((known[word] for word in (host, *parents) if word in known), None)
 
 
 class WafConfig(AclsConfig):

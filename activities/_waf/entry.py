@@ -9,7 +9,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -77,12 +77,14 @@ class Entry:
         rule: without its priority; in a pool, the pool's rule as it must be, with `set:4` and `set:6` for its sets.
         pool: digest of the scope that the pool's leases share, "" for a rule of its own.
         networks: of the pool, in canonical form.
+        host: whose requests it denies.
     """
 
     tag: Tag
     rule: Rule
     pool: str = ""
     networks: tuple[str, ...] = ()
+    host: str = ""
 
 
 def compile_lease(lease: Lease, dialect: Dialect, *, now: datetime) -> Entry:
@@ -99,6 +101,10 @@ def compile_lease(lease: Lease, dialect: Dialect, *, now: datetime) -> Entry:
     if lease.expires_at <= now:
         raise Rejected("the lease has already expired")
     tag = Tag(risk_of(lease), int(lease.expires_at.timestamp()), lease.target, lease.case_id)
+    return replace(_compiled(spec, lease, tag, dialect), host=spec.host)
+
+
+def _compiled(spec: BlockSpec | LimitSpec, lease: Lease, tag: Tag, dialect: Dialect) -> Entry:
     if isinstance(spec, LimitSpec):
         return Entry(tag, _limit_rule(spec, lease, tag, dialect))
     if spec.ips:

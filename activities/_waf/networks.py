@@ -15,6 +15,16 @@ def family(network: str) -> int:
     return 6 if ":" in network else 4
 
 
+def plainly(address: str) -> str:
+    """An address of a set in our spelling: AWS gives IPv6 written out in full, whatever it was sent."""
+    if ":" not in address:
+        return address
+    try:
+        return str(ipaddress.ip_network(address, strict=False))
+    except ValueError:
+        return address
+
+
 def networks_of(ips: Sequence[str]) -> tuple[str, ...]:
     """Addresses as AWS wants them: blocks, without host bits.
 

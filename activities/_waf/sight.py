@@ -88,7 +88,7 @@ def _of_acl(
         refuse_unwritable(acl)
     except ConnectorError as error:
         return Check(title, ok=False, detail=error.message, fix=error.hint)
-    problem = weakness(acl.rules, arns, behind=config.behind)
+    problem = weakness(acl.rules, arns, behind=config.behind, ahead=acl.ahead)
     if problem:
         return Check(title, ok=False, detail=problem, fix="see docs/waf.md, Attaching")
     return Check(title, ok=True, detail=f"{acl.ref.name}, {len(acl.rules)} rules, {acl.capacity} WCU")

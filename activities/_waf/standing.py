@@ -51,10 +51,10 @@ class Standing:
     def shelves(self) -> list[Shelf]:
         return [read_shelf(group.name, group.capacity, group.rules, self.families) for group in self.groups]
 
-    def inside(self, target: str) -> bool:
-        """Every address that is listed for a target is in its set."""
-        pools = [pool for shelf in self.shelves() for pool in shelf.pools.values()]
-        return all(self.has(pool, held) for pool in pools for held in pool.held if held.tag.target == target)
+    def emptied(self) -> frozenset[str]:
+        """Targets of which an address is listed and not in its set."""
+        pools = (pool for shelf in self.shelves() for pool in shelf.pools.values())
+        return frozenset(held.tag.target for pool in pools for held in pool.held if not self.has(pool, held))
 
     def has(self, pool: Pool, held: Held) -> bool:
         """The address is in the pool's set."""

@@ -6,10 +6,13 @@ import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from activities._aws import NotThere, outcome
-from activities._waf.acl import UNKNOWN, carried, watch_unknown_members
+from activities._aws import LockConflict, NotThere, Taken, outcome
+from activities._waf.lag import Recent
+from activities._waf.members import UNKNOWN, carried, watch_unknown_members
+from activities._waf.networks import plainly
 from activities._waf.standing import Group, Standing
 from stanch.errors import ConnectorError, Rejected, RetrySafe
 
@@ -33,6 +36,11 @@ class Thing:
     lock_token: str
     unknown: tuple[str, ...] = ()
 
+    @cached_property
+    def addresses(self) -> Mapping[str, str]:
+        """Of a set: our spelling of each address to the one that stands there."""
+        return {plainly(text): text for text in self.body.get("Addresses", ())}
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -48,7 +56,7 @@ class Seen:
             Group(name, int(one.body["Capacity"]) - withheld.get(name, 0), tuple(one.body.get("Rules", ())))
             for name, one in sorted(self.groups.items())
         )
-        sets = {name: frozenset(one.body["Addresses"]) for name, one in self.sets.items()}
+        sets = {name: frozenset(one.addresses) for name, one in self.sets.items()}
         arns = {name: one.arn for name, one in self.sets.items()}
         return Standing(prefix, tuple(groups), sets, arns, self.others)
 
@@ -63,11 +71,25 @@ class WafStore:
         self._pace = pace
         self._last: dict[str, float] = {}
         self._known: dict[str, Thing] = {}
+        self._recent = Recent()
         self._carried = {kind: carried(client, kind) for kind in _GETS}
         for kind in _GETS:
             watch_unknown_members(client, f"Get{kind}")
 
     def read(self) -> Seen:
+        """What stands, our own last writes with it.
+
+        Raises:
+            RetrySafe: AWS goes on showing what stood before them.
+        """
+        for _ in self._recent.tries():
+            seen = self._read()
+            every = [*seen.groups.values(), *seen.sets.values()]
+            if self._recent.shown({one.arn: one.lock_token for one in every}):
+                return seen
+        raise RetrySafe("AWS does not show yet what was written last", retry_after=2.0)
+
+    def _read(self) -> Seen:
         """Both lists, groups last since most is written there; what has a known lock token is not read again."""
         sets = list(self._list("IPSet"))
         ours = {one["Name"]: self._get("IPSet", one) for one in sets if self._mine("IPSet", one)}
@@ -93,7 +115,8 @@ class WafStore:
         return self._update(group, {"Rules": list(rules)})
 
     def write_addresses(self, one: Thing, addresses: frozenset[str]) -> Thing:
-        return self._update(one, {"Addresses": sorted(addresses)})
+        """What stands already stays as it is spelled."""
+        return self._update(one, {"Addresses": [one.addresses.get(text, text) for text in sorted(addresses)]})
 
     def delete_set(self, one: Thing) -> None:
         """Best effort: a set that nothing refers to does nothing, and the next turn tries again."""
@@ -103,6 +126,8 @@ class WafStore:
                 self._client.delete_ip_set(**request)
         except ConnectorError:
             return
+        finally:
+            self._recent.forget(one.arn)
 
     def weigh(self, rules: Sequence[Rule]) -> int:
         """Capacity units (WCU) of rules, by AWS itself."""
@@ -120,6 +145,7 @@ class WafStore:
             if not page.get("NextMarker"):
                 return
             marker = {"NextMarker": page["NextMarker"]}
+        raise RetrySafe(f"List{kind}s has more pages than we look through")  # not seen must not pass for not there
 
     def _get(self, kind: str, summary: Mapping[str, Any]) -> Thing:
         known = self._known.get(summary["ARN"])
@@ -139,10 +165,15 @@ class WafStore:
     def _create(self, kind: str, request: Mapping[str, Any]) -> Thing:
         self._wait(f"Create{kind}")
         call = {"RuleGroup": "create_rule_group", "IPSet": "create_ip_set"}[kind]
-        with outcome(f"Create{kind}", write=True):
-            made = getattr(self._client, call)(Scope=self._scope, **request)["Summary"]
-            summary = {name: str(made[name]) for name in ("Name", "Id", "ARN", "LockToken")}
-        return self._get(kind, summary)
+        try:
+            with outcome(f"Create{kind}", write=True):
+                made = getattr(self._client, call)(Scope=self._scope, **request)["Summary"]
+                summary = {name: str(made[name]) for name in ("Name", "Id", "ARN", "LockToken")}
+        except Taken:
+            raise LockConflict(f"somebody else made {kind} {request['Name']} at the same time") from None
+        self._recent.made(summary["ARN"])
+        body = {**request, **{name: summary[name] for name in ("Name", "Id", "ARN")}}
+        return Thing(kind, summary["Name"], summary["Id"], summary["ARN"], body, summary["LockToken"])
 
     def _update(self, thing: Thing, change: Mapping[str, Any]) -> Thing:
         if thing.unknown:
@@ -155,8 +186,12 @@ class WafStore:
         if not request.get("Description"):
             request.pop("Description", None)  # an empty one is returned by reads and refused by writes
         request |= {**change, "Scope": self._scope, "Id": thing.id, "Name": thing.name, "LockToken": thing.lock_token}
-        with outcome(f"Update{thing.kind}", write=True):
-            token = str(getattr(self._client, _UPDATES[thing.kind])(**request)["NextLockToken"])
+        try:
+            with outcome(f"Update{thing.kind}", write=True):
+                token = str(getattr(self._client, _UPDATES[thing.kind])(**request)["NextLockToken"])
+        except NotThere:
+            raise LockConflict(f"{thing.kind} {thing.name}, or what it refers to, went away") from None
+        self._recent.replaced(thing.lock_token, token)
         return Thing(thing.kind, thing.name, thing.id, thing.arn, {**thing.body, **change}, token)
 
     def ready(self) -> None:

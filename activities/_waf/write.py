@@ -23,7 +23,7 @@ from activities._waf.store import Seen, Thing, WafStore
 from stanch.errors import Rejected, RetrySafe
 
 Rule = Mapping[str, Any]
-Attach = Callable[[Mapping[str, str]], None]
+Attach = Callable[[Mapping[str, str], Collection[Entry]], None]
 Made = tuple[Plan, Standing]
 _WEIGHINGS = 4
 _BUDGET = 35.0  # seconds; an attempt has 60
@@ -37,7 +37,7 @@ class Writer:
         prefix: how our names begin.
         limits: quotas.
         capacity: of a group to come.
-        attach: puts groups (name to ARN) in front of what they protect.
+        attach: puts groups (name to ARN) in front of what they protect, before the goal goes into them.
         attempts: turns while others write the same objects.
     """
 
@@ -79,7 +79,7 @@ class Writer:
         seen = self._store.read()
         check(seen.standing(self._prefix, withheld={}))
         if goal and seen.groups:
-            self._attach({name: group.arn for name, group in sorted(seen.groups.items())})
+            self._attach({name: group.arn for name, group in sorted(seen.groups.items())}, goal)
         for attempt in range(self._attempts):
             self._store.ready()
             seen = self._store.read()
@@ -97,7 +97,7 @@ class Writer:
         for _ in range(_WEIGHINGS):
             made = self._planned(seen, goal, gone, withheld)
             seen = self._shrunk(seen, made)
-            seen = self._prepared(seen, made)
+            seen = self._prepared(seen, made, goal)
             over = self._overweight(seen, made)
             if not over:
                 self._fill(seen, made)
@@ -116,17 +116,17 @@ class Writer:
         """Addresses that are to go leave at once, while the list still says whose they were."""
         for name, content in made.sets.items():
             one = seen.sets.get(name)
-            if one is not None and not content >= set(one.body["Addresses"]):
-                kept = self._store.write_addresses(one, content & frozenset(one.body["Addresses"]))
+            if one is not None and not content >= frozenset(one.addresses):
+                kept = self._store.write_addresses(one, content & frozenset(one.addresses))
                 seen = replace(seen, sets={**seen.sets, name: kept})
         return seen
 
-    def _prepared(self, seen: Seen, made: Plan) -> Seen:
+    def _prepared(self, seen: Seen, made: Plan, goal: Collection[Entry]) -> Seen:
         """Groups that are asked first and hold nothing yet, and sets without addresses."""
         new = [name for name in made.groups if name not in seen.groups]
         groups = {**seen.groups, **{name: self._store.create_group(name, self._capacity) for name in new}}
         if new:
-            self._attach({name: groups[name].arn for name in sorted(groups)})
+            self._attach({name: groups[name].arn for name in sorted(groups)}, goal)
         missing = [name for name in made.sets if name not in seen.sets]
         sets = {**seen.sets, **{name: self._store.create_set(name, int(name[-1])) for name in missing}}
         return Seen(groups, sets, seen.others)
@@ -151,7 +151,7 @@ class Writer:
             if _by_priority(group.body.get("Rules", ())) != wanted:
                 self._store.write_rules(group, wanted)
         for name, content in made.sets.items():
-            if content != frozenset(seen.sets[name].body["Addresses"]):
+            if content != frozenset(seen.sets[name].addresses):
                 self._store.write_addresses(seen.sets[name], content)
         for name in made.spare:
             self._store.delete_set(seen.sets[name])

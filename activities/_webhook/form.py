@@ -117,7 +117,10 @@ def _as_boolean(value: Value) -> bool:
 def _as_address(value: Value) -> str:
     import ipaddress
 
-    return str(ipaddress.ip_network(_as_text(value), strict=True)).removesuffix("/32").removesuffix("/128")
+    network = ipaddress.ip_network(_as_text(value), strict=True)
+    if network.prefixlen == 0:
+        raise ValueError  # everybody
+    return str(network).removesuffix("/32").removesuffix("/128")
 
 
 def _as_host(value: Value) -> str:

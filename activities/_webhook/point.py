@@ -15,6 +15,7 @@ from pydantic import model_validator
 
 from activities._envoy.policy import PREFIX, parse_name, policy_name
 from activities._outcomes import Call, unusable
+from activities._waf.networks import networks_of
 from activities._webhook.form import fill
 from activities._webhook.send import Sender
 from activities._webhook.settings import Ask, Device, Listing
@@ -136,6 +137,7 @@ class WebhookPoint:
             raise Rejected("this device can only block requests")
         if lease.target != target_of(spec):
             raise Rejected("the lease's target does not belong to its specification")
+        networks_of(spec.ips)  # refuses what is no address, and everybody
         who = spec.principal.model_dump(exclude_none=True) if spec.principal else {}
         given: dict[str, Any] = {"host": spec.host, "path": spec.path, **who}
         given |= {"methods": list(spec.methods)} if spec.methods else {}

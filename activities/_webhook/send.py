@@ -77,6 +77,8 @@ class Sender:
                 break
             except _NOT_SENT:
                 continue  # nothing has gone out, so the next address may be tried
+            except _TooLargeError:
+                _no_answer(call, f"; it is larger than max_bytes ({self._device.max_bytes})", hint="raise `max_bytes`")
             except (httpx.HTTPError, httpx.InvalidURL, OSError):
                 _no_answer(call)
         else:
@@ -126,7 +128,7 @@ class Sender:
             for piece in answer.iter_raw():
                 body += piece
                 if len(body) > device.max_bytes:
-                    raise httpx.ReadError("too large")
+                    raise _TooLargeError
             return answer.status_code, answer.headers, body
 
     def _read(self, body: bytes, call: Call) -> Any:
@@ -173,9 +175,13 @@ class _Cut:
                 return  # it had ended by itself
 
 
-def _no_answer(call: Call) -> NoReturn:
-    message = f"{call.system} gave no usable answer"
-    raise (Uncertain if call.write else RetrySafe)(message)
+class _TooLargeError(Exception):
+    """Nobody has to read so much."""
+
+
+def _no_answer(call: Call, why: str = "", *, hint: str = "") -> NoReturn:
+    message = f"{call.system} gave no usable answer{why}"
+    raise (Uncertain if call.write else RetrySafe)(message, hint=hint)
 
 
 def _covers(pattern: str, host: str) -> bool:

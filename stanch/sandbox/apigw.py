@@ -20,6 +20,7 @@ from starlette.routing import Route
 
 from stanch.sandbox._apigw import protocol
 from stanch.sandbox._apigw.apis import Apis
+from stanch.sandbox._apigw.domains import Domains
 from stanch.sandbox._apigw.keys import Keys
 from stanch.sandbox._apigw.protocol import ApigwError
 from stanch.sandbox._apigw.traffic import Answer, Buckets, Request, Traffic
@@ -52,6 +53,7 @@ class ApiGatewayStandin(Standin):
         self.calls: Counter[str] = Counter()
         self.verbs: set[tuple[str, str]] = set()
         self.apis = Apis(account=self.account, region=region)
+        self.domains = Domains(self.apis)
         self.keys = Keys(self.apis.stage, self.apis.api)
         self.traffic = Traffic(self.apis, self.keys, account=self.account, region=region)
         self._lock = threading.RLock()
@@ -74,7 +76,7 @@ class ApiGatewayStandin(Standin):
     def state(self) -> dict[str, Any]:
         """A copy of everything that is kept, for `reset`."""
         with self._lock:
-            kept = {"apis": self.apis.apis, "hosts": self.traffic.hosts}
+            kept = {"apis": self.apis.apis, "hosts": self.traffic.hosts, "names": self.domains.names}
             return deepcopy({**kept, "keys": self.keys.keys, "plans": self.keys.plans, "members": self.keys.members})
 
     def reset(self, state: Mapping[str, Any]) -> None:
@@ -82,6 +84,7 @@ class ApiGatewayStandin(Standin):
         with self._lock:
             given = deepcopy(dict(state))
             self.apis.apis, self.traffic.hosts = given["apis"], given["hosts"]
+            self.domains.names = given["names"]
             self.keys.keys, self.keys.plans, self.keys.members = given["keys"], given["plans"], given["members"]
             self.keys.used.clear()
             self.traffic.buckets = Buckets()
@@ -139,7 +142,7 @@ class ApiGatewayStandin(Standin):
 
     def _handler(self, operation: str) -> Any:
         name = xform_name(operation)
-        for part in (self.keys, self.apis):
+        for part in (self.keys, self.apis, self.domains):
             found = getattr(part, name, None)
             if found is not None:
                 return found

@@ -16,6 +16,7 @@ from stanch.sandbox._operations import Handler
 _ERRORS = {
     400: ("E0000001", "Api validation failed: Cannot perform this operation"),
     401: ("E0000011", "Invalid token provided"),
+    403: ("E0000038", "This operation is not allowed in the user's current status."),
     404: ("E0000007", "Not found: Resource not found: (User)"),
 }
 SINCE = "2026-01-01T00:00:00.000Z"
@@ -90,6 +91,8 @@ class OktaStandin(IdpStandin):
             return _error(404)
         if set(profile) - set(self.attributes):
             return _error(400)
+        if self.status(person) == "DEPROVISIONED":
+            return _error(403)
         with self.lock:
             person.notes |= profile
             self.ledger.append("okta.profile", {"user": person.login, "names": sorted(profile)})

@@ -189,6 +189,8 @@ def test_block_that_a_person_took_out_is_noticed(town: Town) -> None:
         {"path": "/{any}"},  # its * would run over /users/1 as well
         {"principal": {"user_id": "mallory"}},
         {"ips": ("not an address",)},
+        {"ips": ("0.0.0.0/0",)},
+        {"ips": ("::ffff:0:0/96",)},
         {"methods": ("GET/*",)},
     ],
     ids=str,

@@ -11,6 +11,7 @@ import pytest
 from aws_support import boto
 from botocore.exceptions import ClientError
 
+from activities import _user_point
 from activities._user_point import SignsOut, UserPoint
 from activities.cognito import CONNECTORS
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
@@ -66,6 +67,12 @@ class Tenant:
     def note(self, name: str) -> str:
         listed = self.idp.admin_get_user(UserPoolId=self.pool, Username=name)["UserAttributes"]
         return next((item["Value"] for item in listed if item["Name"] == "custom:stanch_lease"), "")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes between looks at a user."""
+    monkeypatch.setattr(_user_point, "PAUSES", (0.0,))
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from aws_support import boto
 
+from activities import _user_point
 from activities._user_point import UserPoint
 from activities.iam_access_key import CONNECTOR
 from stanch.errors import AuthBlocked, RetrySafe, Uncertain
@@ -41,6 +42,12 @@ class Account:
     def point(self, **more: Any) -> UserPoint:
         made: UserPoint = CONNECTOR.build("keys", self.aws.section(**more))
         return made
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes between looks at a user."""
+    monkeypatch.setattr(_user_point, "PAUSES", (0.0,))
 
 
 @pytest.fixture
@@ -116,6 +123,8 @@ def test_own_key_is_never_made_inactive(account: Account) -> None:
     [
         ("ListAccessKeys", DENIED, AuthBlocked),
         ("UpdateAccessKey", answer_with("Throttling"), RetrySafe),
+        ("UpdateAccessKey", answer_with("EntityTemporarilyUnmodifiable", status=409), RetrySafe),
+        ("TagUser", answer_with("ConcurrentModification", status=409), RetrySafe),
         ("UpdateAccessKey", Fault("drop_after"), Uncertain),
         ("TagUser", Fault("drop_after"), Uncertain),
     ],

@@ -13,6 +13,7 @@ import httpx
 import pytest
 from spec_contract import OKTA, Contract
 
+from activities import _user_point
 from activities._user_note import Note
 from activities._user_point import SignsOut, UserPoint
 from activities._world import connectors
@@ -75,6 +76,12 @@ class Tenant:
 
     def noted(self, login: str) -> bool:
         return "case=case-1" in str(self.idp.by_login(login).notes)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes between looks at a user."""
+    monkeypatch.setattr(_user_point, "PAUSES", (0.0,))
 
 
 @pytest.fixture(params=VENDORS)

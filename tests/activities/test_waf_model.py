@@ -10,8 +10,8 @@ import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
 from activities._aws import make_client
-from activities._waf.acl import carried, unknown_members
 from activities._waf.config import AclsConfig
+from activities._waf.members import carried, unknown_members
 from stanch.sandbox._aws.shapes import members, service
 
 KINDS = ("WebACL", "RuleGroup", "IPSet")

@@ -278,3 +278,27 @@ def test_a_block_that_somebody_took_out_is_named_once(glue: Glue, point: Point, 
     point.put(gone)
     _watch.look(glue.world)
     assert glue.records.setting(SEEN)["drifted"] == {"edge": 0}
+
+
+def test_a_block_that_is_listed_and_stops_nothing_is_named(glue: Glue, temporal: Temporal) -> None:
+    there, idle = lease("there", 10 * MINUTE), lease("idle", 10 * MINUTE)
+
+    class Telling(Point):
+        def without_effect(self, leases: Sequence[Lease]) -> frozenset[str]:
+            if self.stuck:
+                raise RetrySafe("no answer")
+            return frozenset(one.target for one in leases if one.lease_id == "idle")
+
+    point = standing_in(glue, Telling())
+    held(glue, there, idle)
+    point.put(there)
+    point.put(idle)
+    temporal.writers["enforce-edge"] = [there, idle]
+    point.stuck = True
+    _watch.look(glue.world)
+    assert glue.records.setting(SEEN)["drifted"] == {"edge": 0}, "nobody knows, so nothing is claimed"
+    point.stuck = False
+    _watch.look(glue.world)
+    (found,) = [item for item in glue.timeline() if item.event == "point.drift.found"]
+    assert found.data["target"] == idle.target
+    assert glue.records.setting(SEEN)["drifted"] == {"edge": 1}

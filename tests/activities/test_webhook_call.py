@@ -177,6 +177,8 @@ def test_each_status_has_its_outcome_and_redirects_are_not_followed(
     "given",
     [
         {"ip": "203.0.113.7/0"},
+        {"ip": "0.0.0.0/0"},
+        {"ip": "::/0"},
         {"ip": "203.0.113.9/24"},
         {"ip": "no address"},
         {"zone": 3},

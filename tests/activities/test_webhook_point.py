@@ -123,3 +123,19 @@ def test_a_renewed_block_stands_though_its_old_entry_will_not_go(device: DeviceS
     assert len(device.denies) == 2
     hold(made, removes=[lease().target])
     assert not device.denies
+
+
+def test_a_list_that_is_too_long_to_read_says_what_to_do(device: DeviceStandin) -> None:
+    for number in range(40):
+        device.put(f"foreign-{number:040}")
+    with pytest.raises(RetrySafe) as caught:
+        hold(point(device, max_bytes=1024), lease())
+    assert "larger than max_bytes (1024)" in caught.value.message
+    assert "max_bytes" in caught.value.hint
+
+
+@pytest.mark.parametrize("ip", ["0.0.0.0/0", "::/0", "::ffff:0:0/96", "nowhere"])
+def test_everybody_is_nobody_to_block(device: DeviceStandin, ip: str) -> None:
+    done = hold(point(device), lease(SPEC.model_copy(update={"ips": (ip,)})), lease())
+    assert sorted(item.ok for item in done.results) == [False, True]
+    assert len(device.denies) == 1

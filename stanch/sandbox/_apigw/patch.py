@@ -105,6 +105,8 @@ _SETTINGS: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "caching/enabled": ("cachingEnabled", boolean),
     "caching/ttlInSeconds": ("cacheTtlInSeconds", whole),
     "caching/dataEncrypted": ("cacheDataEncrypted", boolean),
+    "caching/requireAuthorizationForCacheControl": ("requireAuthorizationForCacheControl", boolean),
+    "caching/unauthorizedCacheControlHeaderStrategy": ("unauthorizedCacheControlHeaderStrategy", str),
 }
 FRESH_SETTING: Mapping[str, Any] = {
     "metricsEnabled": False,
@@ -115,6 +117,8 @@ FRESH_SETTING: Mapping[str, Any] = {
     "cachingEnabled": False,
     "cacheTtlInSeconds": 300,
     "cacheDataEncrypted": False,
+    "requireAuthorizationForCacheControl": True,
+    "unauthorizedCacheControlHeaderStrategy": "SUCCEED_WITH_RESPONSE_HEADER",
 }
 
 

@@ -36,6 +36,8 @@ def seed_api(gateway: ApiGatewayStandin, host: str = "api.example.com") -> Seede
     api, authorizer = rest_api(client("apigateway", gateway.url, gateway.region), host)
     gateway.traffic.hosts[host] = (api, "prod")
     boto = client("apigateway", gateway.url, gateway.region)
+    boto.create_domain_name(domainName=host)
+    boto.create_base_path_mapping(domainName=host, restApiId=api, stage="prod")
     plan = boto.create_usage_plan(
         name=f"{host} clients",
         apiStages=[{"apiId": api, "stage": "prod"}],

@@ -82,7 +82,9 @@ class Traffic:
             return Answer(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
         path, method = found
         where = f"{self._arn}{api}/{stage_name}/{request.method}{request.path}"
-        if permits(deployed["policy"], resource=where, ip=request.ip, headers=request.headers) != "allow":
+        private = "PRIVATE" in deployed["endpoint"]["types"]
+        asked = permits(deployed["policy"], resource=where, ip=request.ip, headers=request.headers, private=private)
+        if asked != "allow":
             return Answer(403, "AccessDeniedException", "not authorized to perform: execute-api:Invoke")
         steps: tuple[Callable[[], Answer | None], ...] = (
             lambda: _authorized(method, request),

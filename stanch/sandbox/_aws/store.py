@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stanch.sandbox._aws import rules
@@ -21,6 +21,7 @@ ADDRESSES = 10_000
 STATES = 200  # so many are kept for what has not arrived everywhere yet
 GROUP_REFERENCES = 50
 GROUP_RATES = 4
+_FIREWALL_MANAGERS = ("PreProcessFirewallManagerRuleGroups", "PostProcessFirewallManagerRuleGroups")
 _NEVER_STORED = frozenset({"Scope", "LockToken", "Tags"})
 
 
@@ -42,6 +43,9 @@ class Entity:
         return shown | {"Description": str(self.body.get("Description", ""))}
 
 
+Kept = tuple[Mapping[str, Any], str]  # body and lock token
+
+
 class Store:
     """All entities of one account and region. Not safe for threads; the front holds a lock around each call."""
 
@@ -51,7 +55,7 @@ class Store:
         self._entities: list[Entity] = []
         self.protected: dict[str, Entity] = {}  # resource ARN -> web ACL
         self.logged: dict[str, dict[str, Any]] = {}  # web ACL ARN -> logging configuration
-        self._states: list[tuple[float, dict[str, Mapping[str, Any]]]] = []
+        self._states: list[tuple[float, dict[str, Kept]]] = []
 
     def all(self, kind: str, scope: str) -> list[Entity]:
         found = [entity for entity in self._entities if (entity.kind, entity.scope) == (kind, scope)]
@@ -102,16 +106,25 @@ class Store:
         if entity in self.protected.values() or entity.arn in self._referenced():
             raise AwsError("WAFAssociatedItemException", f"the {kind} is in use")
         self._entities.remove(entity)
+        self._keep()
         return entity
 
     def past(self, moment: float) -> Mapping[str, Mapping[str, Any]]:
         """Every object by ARN as it was at a moment of the monotonic clock."""
+        return {arn: body for arn, (body, _) in self._at(moment).items()}
+
+    def was(self, entity: Entity, moment: float) -> Entity | None:
+        """An object as a read that lags behind shows it; None where it was not there yet."""
+        known = self._at(moment).get(entity.arn)
+        return None if known is None else replace(entity, body=dict(known[0]), lock_token=known[1])
+
+    def _at(self, moment: float) -> Mapping[str, Kept]:
         known = [state for at, state in self._states if at <= moment]
         return known[-1] if known else {}
 
     def _keep(self) -> None:
         """An update never changes a body, it makes a new one, so that the bodies themselves may be kept."""
-        state: dict[str, Mapping[str, Any]] = {entity.arn: entity.body for entity in self._entities}
+        state: dict[str, Kept] = {entity.arn: (entity.body, entity.lock_token) for entity in self._entities}
         self._states = [*self._states[-STATES:], (time.monotonic(), state)]
 
     def resolve(self, kind: str, arn: str) -> Mapping[str, Any]:
@@ -158,6 +171,7 @@ class Store:
         body["LabelNamespace"] = f"awswaf:{self._account}:{KINDS[entity.kind]}:{entity.name}:"
         if not in_group:
             body["ManagedByFirewallManager"] = entity.body.get("ManagedByFirewallManager", False)
+            body |= {name: entity.body[name] for name in _FIREWALL_MANAGERS if name in entity.body}
 
     def _referenced(self) -> set[str]:
         return {arn for entity in self._entities for arn in _references(entity.body)}
@@ -179,18 +193,21 @@ def _check_quotas(given: list[Mapping[str, Any]]) -> None:
         raise AwsError("WAFLimitsExceededException", "a rule group has 4 rate-based rules at most")
 
 
-def _check_addresses(body: Mapping[str, Any]) -> None:
+def _check_addresses(body: dict[str, Any]) -> None:
+    """IPv6 is kept written out in full, however it was sent."""
     if len(body["Addresses"]) > ADDRESSES:
         raise AwsError("WAFLimitsExceededException", "an IP set holds 10,000 addresses")
     version = 4 if body["IPAddressVersion"] == "IPV4" else 6
     for text in body["Addresses"]:
         if not _is_block(str(text), version):
             raise invalid("not an address block of that version", "IP_ADDRESS")
+    if version == 6:
+        body["Addresses"] = list(dict.fromkeys(ipaddress.ip_network(text).exploded for text in body["Addresses"]))
 
 
 def _is_block(text: str, version: int) -> bool:
     try:
-        network = ipaddress.ip_network(text, strict=False)
+        network = ipaddress.ip_network(text)  # one with host bits is refused
     except ValueError:
         return False
     return "/" in text and network.version == version and network.prefixlen > 0

@@ -37,6 +37,7 @@ class WafV2:
         self.logs = CloudWatchLogs()
         self.writes_per_second: float | None = None
         self.propagation = 0.0
+        self.read_lag = 0.0  # seconds by which reads are behind writes
         self._special: dict[str, Callable[[Mapping[str, Any]], Answer]] = {
             "CheckCapacity": self._check_capacity,
             "AssociateWebACL": self._associate,
@@ -121,7 +122,9 @@ class WafV2:
         if verb == "Create":
             return {"Summary": self._store.create(kind, request).summary()}
         if verb == "Get":
-            entity = self._store.get(kind, request)
+            entity = self._shown(self._store.get(kind, request))
+            if entity is None:
+                raise AwsError("WAFNonexistentItemException", f"no such {kind}")
             return {kind: entity.body, "LockToken": entity.lock_token}
         if verb == "Update":
             return {"NextLockToken": self._store.update(kind, request).lock_token}
@@ -132,10 +135,15 @@ class WafV2:
 
     def _page(self, kind: str, request: Mapping[str, Any]) -> Answer:
         after = str(request.get("NextMarker", ""))
-        rest = [entity for entity in self._store.all(kind, str(request["Scope"])) if entity.name > after]
+        every = (self._shown(entity) for entity in self._store.all(kind, str(request["Scope"])))
+        rest = [entity for entity in every if entity is not None and entity.name > after]
         shown = rest[: int(request.get("Limit", 100))]
         answer: Answer = {f"{kind}s": [entity.summary() for entity in shown]}
         return answer | ({"NextMarker": shown[-1].name} if len(shown) < len(rest) else {})
+
+    def _shown(self, entity: Entity) -> Entity | None:
+        """As a read sees it."""
+        return self._store.was(entity, time.monotonic() - self.read_lag) if self.read_lag else entity
 
     def _check_capacity(self, request: Mapping[str, Any]) -> Answer:
         rules.validate(request["Rules"], resolve=self._store.resolve, in_group=False, bodies={})
