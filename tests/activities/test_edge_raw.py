@@ -1,14 +1,17 @@
-"""Ways around a block that take a client which writes its own bytes: none reaches the API as who is blocked."""
+"""Ways around a block that take a client which writes its own bytes, or HTTP/2: none gets through."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Iterator, Mapping
 
+import h2_client
 import pytest
+from edge import HOST as NAME
 from edge import USERS_GET
 from real_gateways import BENCHES, HAS, Bench, shop
 
+OTHER = "shop.example.com"
 KINDS = [pytest.param(name, marks=HAS[name]) for name in ("caddy", "envoy", "nginx")]
 START = b"GET /users/7 HTTP/1.1\r\n"
 HOST = b"Host: api.example.com\r\n"
@@ -73,3 +76,27 @@ def test_no_writing_of_a_request_gets_through(bench: Bench) -> None:
 
 def test_every_usual_writing_is_served_for_the_neighbour(bench: Bench) -> None:
     assert [name for name, request in SERVED.items() if not reached(bench, request, sub="u2")] == []
+
+
+def reached_by_h2(bench: Bench, path: str, *more: tuple[str, str], sub: str = "u1", authority: str = NAME) -> int:
+    """How often the API saw who sent this."""
+    token = bench.issuer.mint(sub)
+    host = [(":authority", authority)] if authority else []
+    fields = [(":method", "GET"), (":scheme", "http"), (":path", path), *host]
+    before = bench.api.reached(caller=sub)
+    h2_client.send(bench.h2_port, [*fields, ("authorization", f"Bearer {token}"), *more])
+    return bench.api.reached(caller=sub) - before
+
+
+def test_host_path_and_token_are_the_same_over_http_2(bench: Bench) -> None:
+    assert reached_by_h2(bench, "/users/7", sub="u2") == 1
+    assert reached_by_h2(bench, "/users/7", authority=OTHER) == 1
+    blocked = ["/users/7", "/users/7?x=1", "//users/7", "/%75sers/7", "/x/../users/7", "/users%2f7", "/x/..;/users/7"]
+    assert [path for path in blocked if reached_by_h2(bench, path)] == []
+    names = ["API.example.com:443", "api.example.com.", "api.example.com:"]
+    assert [name for name in names if reached_by_h2(bench, "/users/7", authority=name)] == []
+    assert reached_by_h2(bench, "/users/7", ("host", OTHER)) == 0
+    assert reached_by_h2(bench, "/users/7", ("host", NAME), authority="") == 0
+    if bench.name != "caddy":  # to which it is a path of the other host
+        assert reached_by_h2(bench, f"http://{NAME}/users/7", authority=OTHER) == 0
+    assert reached_by_h2(bench, "/users/7", ("authorization", f"Bearer {bench.issuer.mint('u2')}")) == 0
