@@ -10,6 +10,7 @@ from urllib.parse import unquote, unquote_to_bytes
 from stanch.errors import Rejected
 
 MAX_TEMPLATE = 512
+_WINDOW = 60  # characters of an expression; its size is a little less than its length
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,62})(\.[a-z0-9_]([a-z0-9_-]{0,62}))*")
 _PARAMETER = re.compile(r"\{[^{}/]+\}|\*")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
@@ -79,6 +80,22 @@ def path_regex(template: str, *, ignore_case: bool = False, spelling: Spelling |
     tail = f"(?:{form.slash}.*)?" if subtree else f"(?:{end})?"
     matched = body + tail if body else "/.*" if subtree else end
     return ("(?i)" if ignore_case else "") + (f"(?:{form.odd}|{matched})" if form.odd else matched)
+
+
+def windows(template: str) -> list[str]:
+    """Templates that together match what this one does, each small enough for an engine with a limit (Envoy: 100)."""
+    head, end = (template[:-3], "/**") if template.endswith("/**") else (template, "")
+    segments = [segment for segment in head.split("/") if segment]
+    groups: list[list[int]] = []
+    size = _WINDOW
+    for place, segment in enumerate(segments):
+        size += len(_segment(segment, ENCODED))
+        if size > _WINDOW:
+            groups.append([])
+            size = len(_segment(segment, ENCODED))
+        groups[-1].append(place)
+    shown = ["/".join(text if place in group else "*" for place, text in enumerate(segments)) for group in groups]
+    return [f"/{text}{end}" for text in shown] if len(groups) > 1 else [template]
 
 
 def _segment(segment: str, form: Spelling) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from activities._envoy.paths import ENCODED, ODD, Spelling, host_regex, path_regex
+from activities._envoy.paths import ENCODED, ODD, Spelling, host_regex, path_regex, windows
 from activities._envoy.tokens import Policy, header, unverified
 from stanch.errors import Rejected
 from stanch.leases import NAMED_CLAIMS, BlockSpec, Principal, claim_path
@@ -96,15 +96,25 @@ def compile_policy(spec: BlockSpec, *, canary: str, dialect: Dialect) -> Policy:
 
 def permission_of(spec: BlockSpec, dialect: Dialect) -> Policy:
     """What is asked for: host, path, methods. No host, or several that Envoy has joined, may be any to the API."""
-    host = rf"(?:{host_regex(spec.host)})?|.*,.*"
-    rules: list[Policy] = [header(":authority", {"safe_regex": {"regex": host}})]
+    hosts = [header(":authority", {"safe_regex": {"regex": regex}}) for regex in (host_regex(spec.host), "|.*,.*")]
+    rules: list[Policy] = [{"or_rules": {"rules": hosts}}]
     if spec.path != "/**":
-        plain = path_regex(spec.path, ignore_case=dialect.ignore_case, spelling=replace(ENCODED, odd=""))
-        each = [{"url_path": {"path": {"safe_regex": {"regex": regex}}}} for regex in (plain, ODD)]
-        rules.append({"or_rules": {"rules": each}})  # apart, since Envoy limits the size of one expression
+        rules.append({"or_rules": {"rules": [_path(spec.path, dialect), _path_like(ODD)]}})
     if spec.methods:
         rules.append({"or_rules": {"rules": _asked_by(methods_of(spec.methods))}})
     return {"and_rules": {"rules": rules}}
+
+
+def _path(template: str, dialect: Dialect) -> Policy:
+    """In parts, since Envoy limits the size of one expression."""
+    path_regex(template)  # it is one
+    form = replace(ENCODED, odd="")
+    each = [path_regex(part, ignore_case=dialect.ignore_case, spelling=form) for part in windows(template)]
+    return {"and_rules": {"rules": [_path_like(regex) for regex in each]}}
+
+
+def _path_like(regex: str) -> Policy:
+    return {"url_path": {"path": {"safe_regex": {"regex": regex}}}}
 
 
 def claims_of(principal: Principal | None) -> Mapping[str, str]:
@@ -203,9 +213,9 @@ def _address(network: Network, dialect: Dialect) -> Policy:
 
 def _asked_by(methods: Sequence[str]) -> list[Policy]:
     """The method itself, or one that the request asks to be taken for: values of several headers come joined."""
-    instead = rf"(?i)(?:.*,)?[ \t]*(?:{'|'.join(methods)})[ \t]*(?:,.*)?"
     named = [header(":method", {"exact": name}) for name in methods]
-    return [*named, *(header(name, {"safe_regex": {"regex": instead}}) for name in OVERRIDES)]
+    each = [rf"(?i)(?:.*,)?[ \t]*{name}[ \t]*(?:,.*)?" for name in methods]
+    return [*named, *(header(name, {"safe_regex": {"regex": regex}}) for name in OVERRIDES for regex in each)]
 
 
 def _method(name: str) -> str:
