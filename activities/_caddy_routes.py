@@ -11,13 +11,13 @@ from activities._caddy_admin import CaddyAdmin
 from activities._edge.gateway import Block
 from activities._edge.rules import Entries, Entry
 from activities._envoy.paths import DECODED_TEXT, host_body, loose, path_regex
-from activities._envoy.policy import CANARY_HEADER, PREFIX, Hops, methods_of, networks_of
+from activities._envoy.policy import CANARY_HEADER, OVERRIDES, PREFIX, Hops, methods_of, networks_of, spelt
 from activities._jwt_text import claim_patterns, claims_named
 from stanch.errors import Rejected, Uncertain
 
 CASE_HEADER, BLOCK_HEADER = "X-Stanch-Case", "X-Stanch-Block"
 _GROUP = "stanch-blocks"
-_ESCAPED_SLASH = r"^[^?]*%(?:2[Ff]|5[Cc])"
+_MAYBE_SLASH = r"^[^?]*(?:\x5c|%(?:2[Ff]|5[Cc]))"
 
 Condition = dict[str, Any]  # a matcher set
 
@@ -32,9 +32,7 @@ def compile_block(block: Block, *, hops: Hops, token_header: str, ignore_case: b
         raise Rejected("Caddy cannot count a block without denying", hint="use an estimate, or block at once")
     spec = block.spec
     host = _variable("{http.request.hostport}", rf"^(?i:{host_body(spec.host)})?$")
-    methods = (
-        [_variable("{http.request.method}", f"^(?i:{'|'.join(methods_of(spec.methods))})$")] if spec.methods else []
-    )
+    methods = [_asked_by(methods_of(spec.methods))] if spec.methods else []
     who = [*_addresses(spec.ips, hops), *_claims(block, token_header)]
     callers = [who, [{"header": {CANARY_HEADER: [block.canary]}}]] if who else [[]]
     matches = [
@@ -135,26 +133,43 @@ def _all(conditions: Sequence[Condition]) -> Condition:
     return {"not": [{"not": [condition]} for condition in conditions]}
 
 
+def _any(conditions: Sequence[Condition]) -> Condition:
+    """One of them."""
+    return {"not": [{"not": list(conditions)}]}
+
+
+def _asked_by(methods: Sequence[str]) -> Condition:
+    """The method itself, or one that the request asks to be taken for."""
+    pattern = rf"^\s*(?i:{'|'.join(methods)})\s*$"
+    instead = [{"header_regexp": {name: {"pattern": pattern}}} for name in OVERRIDES]
+    return _any([_variable("{http.request.method}", pattern), *instead])
+
+
 def _variable(name: str, pattern: str) -> Condition:
     return {"vars_regexp": {name: {"pattern": pattern}}}
 
 
 def _paths(template: str, *, ignore_case: bool) -> list[list[Condition]]:
-    """Caddy matches the path decoded and cleaned; one with escaped slashes may be another one to the API."""
+    """Caddy matches the path decoded and cleaned; with escaped slashes or backslashes it may be another to the API."""
     if template == "/**":
         return [[]]
     flags = "(?is)" if ignore_case else "(?s)"
     strict = {"path_regexp": {"pattern": f"{flags}^(?:{path_regex(template, spelling=DECODED_TEXT)})$"}}
     mixed = {"path_regexp": {"pattern": f"{flags}^(?:{path_regex(template, spelling=loose(DECODED_TEXT))})$"}}
-    return [[strict], [mixed, _variable("{http.request.uri}", _ESCAPED_SLASH)]]
+    return [[strict], [mixed, _variable("{http.request.uri}", _MAYBE_SLASH)]]
 
 
 def _addresses(ips: Sequence[str], hops: Hops) -> Iterator[Condition]:
     if ips:
         kind = "remote_ip" if hops is Hops.DIRECT else "client_ip"
-        yield {kind: {"ranges": [str(network) for network in networks_of(tuple(ips))]}}
+        yield {kind: {"ranges": [str(one) for network in networks_of(tuple(ips)) for one in spelt(network)]}}
 
 
 def _claims(block: Block, token_header: str) -> Iterator[Condition]:
-    for pattern in claim_patterns(claims_named(block.spec.principal, gateway="Caddy")):
-        yield {"header_regexp": {token_header: {"pattern": pattern}}}
+    """A token wherever APIs look for one; queries and cookies may be escaped."""
+    claims = claims_named(block.spec.principal, gateway="Caddy")
+    headers = dict.fromkeys((token_header.title(), "Authorization"))
+    for plain, escaped in zip(claim_patterns(claims), claim_patterns(claims, escaped=True), strict=True):
+        in_header = [{"header_regexp": {name: {"pattern": plain}}} for name in headers]
+        in_cookie = {"header_regexp": {"Cookie": {"pattern": escaped}}}
+        yield _any([*in_header, in_cookie, _variable("{http.request.uri.query}", escaped)])

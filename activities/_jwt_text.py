@@ -16,7 +16,7 @@ from stanch.leases import Principal
 
 _ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _VALUE = re.compile(r"[ !#-.0-;=?-\[\]-~]{1,128}")  # what every JSON writer spells alike: no quote, \, /, <, > or &
-_NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")  # of 64 bits
 _BYTE, _DIGIT = 8, 6  # bits
 
 
@@ -41,7 +41,7 @@ def claims_named(principal: Principal | None, *, gateway: str) -> Mapping[str, s
     if not claims:
         raise Rejected("the block names a principal without saying who", hint="give token_id, user_id or client_id")
     for name, value in claims.items():
-        if not _VALUE.fullmatch(value):
+        if not readable(value):
             raise Rejected(
                 f"{gateway} cannot find the claim {name} in a token's text: issuers may spell its value differently",
                 hint="name the token by its id (jti), or block at a gateway that verifies tokens (Envoy)",
@@ -49,12 +49,21 @@ def claims_named(principal: Principal | None, *, gateway: str) -> Mapping[str, s
     return claims
 
 
-def claim_patterns(claims: Mapping[str, str]) -> list[str]:
-    """Expressions (PCRE, RE2 and Rust alike) that each find one claim in a header with a token; all must match."""
+def readable(value: str) -> bool:
+    """Every issuer spells it alike, so that a text that does not hold it is a token of somebody else."""
+    return _VALUE.fullmatch(value) is not None
+
+
+def claim_patterns(claims: Mapping[str, str], *, escaped: bool = False) -> list[str]:
+    """Expressions (PCRE, RE2 and Rust alike) that each find one claim in a text with a token; all must match.
+
+    Where the text may be `escaped`, any character may be percent-encoded, as APIs read queries and cookies.
+    """
     found: list[str] = []
     for name, value in sorted(claims.items()):
         texts = [*_quoted(name, value, ends=("",)), *_bare(name, value)]
-        found.append(f"(?:{'|'.join(_placed(text.encode(), offset) for text in texts for offset in range(3))})")
+        each = (_placed(text.encode(), offset, escaped=escaped) for text in texts for offset in range(3))
+        found.append(f"(?:{'|'.join(each)})")
     return found
 
 
@@ -85,16 +94,24 @@ def _needle(text: bytes, offset: int) -> str:
     return encoded[first : (offset + len(text)) * _BYTE // _DIGIT]
 
 
-def _placed(text: bytes, offset: int) -> str:
+def _placed(text: bytes, offset: int, *, escaped: bool) -> str:
     """The text after `offset` unknown bytes of a group of three; digits at its edges are known in part."""
     known = [None] * (offset * _BYTE) + [(byte >> bit) & 1 for byte in text for bit in range(7, -1, -1)]
     known += [None] * (-len(known) % _DIGIT)
     digits = [known[place : place + _DIGIT] for place in range(0, len(known), _DIGIT)]
-    return "".join(_digit(digit) for digit in digits if any(bit is not None for bit in digit))
+    spelled = _escapable if escaped else _one_of
+    return "".join(spelled(_fitting(digit)) for digit in digits if any(bit is not None for bit in digit))
 
 
-def _digit(bits: list[int | None]) -> str:
-    fit = [char for number, char in enumerate(_ALPHABET) if _fits(number, bits)]
+def _fitting(bits: list[int | None]) -> list[str]:
+    return [char for number, char in enumerate(_ALPHABET) if _fits(number, bits)]
+
+
+def _escapable(fit: list[str]) -> str:
+    return f"(?:{_one_of(fit)}|%(?i:{'|'.join(f'{ord(char):02x}' for char in fit)}))"
+
+
+def _one_of(fit: list[str]) -> str:
     return fit[0] if len(fit) == 1 else "[" + "".join(sorted(fit, key=lambda char: char == "-")) + "]"
 
 

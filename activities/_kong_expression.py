@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from activities._edge.gateway import Block
 from activities._edge.rules import Entry
 from activities._envoy.paths import ESCAPED_SLASHES, host_body, path_regex
-from activities._envoy.policy import CANARY_HEADER, methods_of, networks_of
+from activities._envoy.policy import CANARY_HEADER, OVERRIDES, methods_of, networks_of
 from activities._jwt_text import claim_patterns, claims_named
 from stanch.errors import Rejected
 
 FIRST = 2**46 - 1  # the highest priority that Kong's schema allows
-_CLIMBING = r"(?i)(?:%2f|%5c).*\.\.|\.\..*(?:%2f|%5c)"
+_CLIMBING = r"(?i)(?:%2f|%5c|\x5c).*\.\.|\.\..*(?:%2f|%5c|\x5c)"
 
 
 def compile_block(block: Block, *, token_header: str, ignore_case: bool) -> Entry:
@@ -32,7 +32,7 @@ def compile_block(block: Block, *, token_header: str, ignore_case: bool) -> Entr
     who = [*_addresses(spec.ips), *_claims(block, token_header)]
     parts = [f"http.host ~ {_raw(f'^(?i:{host_body(spec.host)})$')}"]
     if spec.methods:
-        parts.append(_any_of([f'http.method == "{name}"' for name in methods_of(spec.methods)]))
+        parts.append(_asked_by(methods_of(spec.methods)))
     if spec.path != "/**":
         parts.append(_path(spec.path, ignore_case=ignore_case, narrow=bool(who)))
     if who:
@@ -56,8 +56,21 @@ def _addresses(ips: Sequence[str]) -> list[str]:
 
 
 def _claims(block: Block, token_header: str) -> list[str]:
+    """A token in a header or cookie; the router of 3.4 looks into no query."""
     claims = claims_named(block.spec.principal, gateway="Kong")
-    return [f"any({_field(token_header)}) ~ {_raw(pattern)}" for pattern in claim_patterns(claims)]
+    headers = dict.fromkeys((_field(token_header), _field("authorization")))
+    found: list[str] = []
+    for plain, escaped in zip(claim_patterns(claims), claim_patterns(claims, escaped=True), strict=True):
+        in_header = [f"any({name}) ~ {_raw(plain)}" for name in headers]
+        found.append(_any_of([*in_header, f"any({_field('cookie')}) ~ {_raw(escaped)}"]))
+    return found
+
+
+def _asked_by(methods: Sequence[str]) -> str:
+    """The method itself, or one that the request asks to be taken for."""
+    pattern = _raw(rf"^\s*(?i:{'|'.join(methods)})\s*$")
+    instead = [f"any({_field(name)}) ~ {pattern}" for name in OVERRIDES]
+    return _any_of([*(f'http.method == "{name}"' for name in methods), *instead])
 
 
 def _field(header: str) -> str:

@@ -17,7 +17,7 @@ from activities._caddy_routes import BLOCK_HEADER, CaddyRoutes, compile_block
 from activities._edge.gateway import EdgeSection, Gateway
 from activities._edge.point import EdgePoint
 from activities._envoy.paths import DECODED_TEXT
-from activities._envoy.policy import Hops
+from activities._envoy.policy import Dialect, Hops
 from activities._section import read_section
 from stanch.errors import ConnectorError
 from stanch.ports import Check, Connector
@@ -52,7 +52,7 @@ def build(name: str, section: Mapping[str, Any]) -> EdgePoint:
         compile_block=compiled,
         read=lambda since: read_log(config.access_log, since=since, parse=parse_line),
         checks=lambda: _checks(routes),
-        spelling=DECODED_TEXT,
+        dialect=Dialect(hops=config.hops, ignore_case=config.ignore_case, spelling=DECODED_TEXT),
     )
     return EdgePoint(name, config, gateway)
 
@@ -66,9 +66,10 @@ def parse_line(raw: bytes) -> Line | None:
             at=datetime.fromtimestamp(float(body["ts"]), tz=UTC),
             method=str(request["method"]),
             host=str(request["host"]),
-            path=unquote(str(request["uri"]).split("?", 1)[0]),
+            path=_cleaned(unquote(str(request["uri"]).split("?", 1)[0])),
             status=int(body["status"]),
             client=str(request.get("client_ip") or request.get("remote_ip") or ""),
+            peer=str(request.get("remote_ip") or ""),
             claims={},
             policy=_first(body.get("resp_headers"), BLOCK_HEADER),
             agent=_first(request.get("headers"), "User-Agent"),
@@ -76,6 +77,14 @@ def parse_line(raw: bytes) -> Line | None:
         )
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, OSError):
         return None
+
+
+def _cleaned(path: str) -> str:
+    """As Caddy compares it, which is not as it is in the log: slashes merged, dots resolved."""
+    kept: list[str] = []
+    for part in path.split("/"):
+        kept = kept[:-1] if part == ".." else [*kept, part] if part not in ("", ".") else kept
+    return "/" + "/".join(kept) + ("/" if kept and path.endswith("/") else "")
 
 
 def _first(headers: Mapping[str, Sequence[str]] | None, name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -14,14 +15,15 @@ from activities._access_log import Line, read_log
 from activities._addresses import https_address
 from activities._edge.gateway import EdgeSection, Gateway
 from activities._edge.point import EdgePoint
-from activities._envoy.paths import ESCAPED_SLASHES
-from activities._envoy.policy import PREFIX
+from activities._envoy.policy import PREFIX, Dialect
 from activities._kong_admin import KongRoutes
 from activities._kong_expression import compile_block
 from activities._rest import Rest
 from activities._section import read_section
 from stanch.errors import ConnectorError
 from stanch.ports import Check, Connector
+
+_SLASHES = re.compile(r"(?:[/\\]|%2f|%5c)+", re.IGNORECASE)  # all that the rules take for one
 
 
 class KongConfig(EdgeSection):
@@ -57,7 +59,7 @@ def build(name: str, section: Mapping[str, Any]) -> EdgePoint:
         compile_block=partial(compile_block, token_header=config.token_header, ignore_case=config.ignore_case),
         read=lambda since: read_log(config.access_log, since=since, parse=parse_line),
         checks=lambda: _checks(routes),
-        spelling=ESCAPED_SLASHES,
+        dialect=Dialect(ignore_case=config.ignore_case),
     )
     return EdgePoint(name, config, gateway)
 
@@ -72,7 +74,7 @@ def parse_line(raw: bytes) -> Line | None:
             at=datetime.fromtimestamp(float(body["started_at"]) / 1000, tz=UTC),
             method=str(request["method"]),
             host=str(headers["host"]),
-            path=str(request["uri"]).split("?", 1)[0],
+            path=_SLASHES.sub("/", str(request["uri"]).split("?", 1)[0]),
             status=int(body["response"]["status"]),
             client=str(body.get("client_ip") or ""),
             claims={},

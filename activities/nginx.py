@@ -12,6 +12,7 @@ from pydantic import Field, model_validator
 from activities._edge.gateway import EdgeSection, Gateway
 from activities._edge.point import EdgePoint
 from activities._envoy.paths import DECODED_TEXT
+from activities._envoy.policy import Dialect
 from activities._nginx import doctor as _nginx_doctor
 from activities._nginx.file import NginxRules
 from activities._nginx.log import read_requests
@@ -77,7 +78,7 @@ def build(name: str, section: Mapping[str, Any]) -> EdgePoint:
         compile_block=partial(compile_block, token_header=config.token_header, ignore_case=config.ignore_case),
         read=lambda since: read_requests(config.access_log, config.error_log, secret=config.secret, since=since),
         checks=checks,
-        spelling=DECODED_TEXT,
+        dialect=Dialect(ignore_case=config.ignore_case, spelling=DECODED_TEXT),
     )
     return EdgePoint(name, config, gateway)
 

@@ -11,21 +11,21 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from activities._access_log import LogView
 from activities._edge.rules import Entry, Rules
-from activities._envoy.paths import Spelling
+from activities._envoy.policy import Dialect
 from stanch.leases import BlockSpec
 from stanch.ports import Check
 
 
-class EdgeSection(BaseModel):
-    """What the sections of all such gateways have.
+class GatewaySection(BaseModel):
+    """What the sections of all gateways have.
 
     Args:
         hosts: patterns of the hosts it serves (`*.example.com`); blocks for others are refused.
         base_url: where probes send their requests.
         access_log: its access log, one JSON object a line.
         canary_secret: key of the probe headers and of the digests in samples.
-        token_header: request header that carries the token.
         ignore_case: the API behind it routes paths without regard to case.
+        max_entries: most blocks.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,13 +34,22 @@ class EdgeSection(BaseModel):
     base_url: str
     access_log: Path
     canary_secret: SecretStr = Field(min_length=16)
-    token_header: str = Field(default="authorization", pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
     ignore_case: bool = False
     max_entries: int = Field(default=200, ge=1, le=2000)
 
     @property
     def secret(self) -> bytes:
         return self.canary_secret.get_secret_value().encode()
+
+
+class EdgeSection(GatewaySection):
+    """What the sections of gateways have that find claims in the text of a token.
+
+    Args:
+        token_header: request header that carries the token.
+    """
+
+    token_header: str = Field(default="authorization", pattern=r"^[A-Za-z][A-Za-z0-9-]{0,63}$")
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class Gateway:
         compile_block: the entry that denies what a block names; raises Rejected where it cannot.
         read: requests since a time, newest first.
         checks: its own lines of `stanch doctor`.
-        spelling: how its log writes paths.
+        dialect: how its log is read: addresses, paths.
     """
 
     title: str
@@ -72,4 +81,4 @@ class Gateway:
     compile_block: Callable[[Block], Entry]
     read: Callable[[datetime], LogView]
     checks: Callable[[], Sequence[Check]]
-    spelling: Spelling
+    dialect: Dialect

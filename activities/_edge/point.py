@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from activities._access_log import Line, LogView, Redactor
 from activities._edge import traffic as _edge_traffic
-from activities._edge.gateway import Block, EdgeSection, Gateway
+from activities._edge.gateway import Block, Gateway, GatewaySection
 from activities._edge.rules import (
     Changed,
     Entries,
@@ -27,7 +27,7 @@ from activities._edge.rules import (
     target_in,
     targets_of,
 )
-from activities._envoy.policy import CANARY_HEADER, Dialect, canary_value, parse_name, policy_name
+from activities._envoy.policy import CANARY_HEADER, canary_value, parse_name, policy_name
 from stanch.errors import Rejected, RetrySafe
 from stanch.leases import COUNT, Applied, BlockSpec, Lease, target_of
 from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
@@ -39,7 +39,7 @@ _Answer = TypeVar("_Answer")
 class EdgePoint:
     """Implements PointPort. Only rules named `stanch-*` are ever changed; everything else is carried over."""
 
-    def __init__(self, name: str, section: EdgeSection, gateway: Gateway) -> None:
+    def __init__(self, name: str, section: GatewaySection, gateway: Gateway) -> None:
         self.name = name
         self.base_url = section.base_url
         self._section = section
@@ -47,7 +47,7 @@ class EdgePoint:
         self._rules = gateway.rules
         self._secret = section.secret
         self._redactor = Redactor(hashlib.sha256(b"redact:" + self._secret).digest())
-        self._dialect = Dialect(ignore_case=section.ignore_case, spelling=gateway.spelling)
+        self._dialect = gateway.dialect
 
     def reconcile(
         self,
@@ -202,16 +202,10 @@ class EdgePoint:
         return ready, refused
 
     def _entry(self, lease: Lease) -> tuple[str, Entry]:
-        spec, target, title = lease.spec, lease.target, self._gateway.title
+        spec, target = lease.spec, lease.target
         if not isinstance(spec, BlockSpec):
-            raise Rejected(f"{title} can only block requests")
-        if target != target_of(spec):
-            raise Rejected("the lease's target does not belong to its specification")
-        if lease.expires_at <= datetime.now(UTC):
-            raise Rejected("the lease has already expired")
-        if not self.serves(spec.host):
-            raise Rejected(f"{title} does not serve that host", hint="see `hosts` of the connector")
-        name = policy_name(case_id=lease.case_id, expires_at=lease.expires_at, target=target)
+            raise Rejected(f"{self._gateway.title} can only block requests")
+        name = self._name(lease, host=spec.host)
         block = Block(
             spec=spec,
             name=name,
@@ -221,6 +215,16 @@ class EdgePoint:
             count=spec.effect == COUNT,
         )
         return name, self._gateway.compile_block(block)
+
+    def _name(self, lease: Lease, *, host: str) -> str:
+        """Of the entry for a lease that may have one here; no host is every host of the gateway."""
+        if lease.target != target_of(lease.spec):
+            raise Rejected("the lease's target does not belong to its specification")
+        if lease.expires_at <= datetime.now(UTC):
+            raise Rejected("the lease has already expired")
+        if host and not self.serves(host):
+            raise Rejected(f"{self._gateway.title} does not serve that host", hint="see `hosts` of the connector")
+        return policy_name(case_id=lease.case_id, expires_at=lease.expires_at, target=lease.target)
 
     def _log(self, window: timedelta) -> LogView:
         return self._gateway.read(datetime.now(UTC) - window)

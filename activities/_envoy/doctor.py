@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import httpx
 
-from activities._access_log import read_log
 from activities._envoy.admin import EnvoyAdmin
 from activities._envoy.file import Document, RulesFile
 from activities._envoy.policy import JWT_FILTER
@@ -24,9 +21,9 @@ _LOOSE = {
 }
 
 
-def examine(file: RulesFile, admin: EnvoyAdmin, *, access_log: Path, base_url: str) -> Sequence[Check]:
+def examine(file: RulesFile, admin: EnvoyAdmin, *, base_url: str) -> Sequence[Check]:
     """One line for each link, in the order in which they depend on each other."""
-    return [_rules(file), *_running(file, admin), _log(access_log), _reachable(base_url)]
+    return [_rules(file), *_running(file, admin), _reachable(base_url)]
 
 
 def _rules(file: RulesFile) -> Check:
@@ -76,12 +73,6 @@ def _ordered(managers: Sequence[Mapping[str, Any]]) -> Check:
 
 def _place(chain: Sequence[str]) -> int:
     return next((index for index, name in enumerate(chain) if "rbac" in name), len(chain))
-
-
-def _log(path: Path) -> Check:
-    view = read_log(path, since=datetime.now(UTC) - timedelta(days=1))
-    fix = "" if view.readable else f"let Envoy write its JSON access log to {path}"
-    return Check("access log", ok=view.readable, detail=view.coverage, fix=fix)
 
 
 def _reachable(base_url: str) -> Check:

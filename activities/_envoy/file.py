@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from activities._envoy.join import collapse, entries_of
-from activities._envoy.policy import PREFIX, Policy
+from activities._envoy.policy import PREFIX
+from activities._envoy.tokens import Policy
 from activities._own_file import locked, replace
 from stanch.errors import Rejected
 
@@ -60,13 +61,6 @@ class Document:
         """Exactly these entries of ours stand, in every filter of the file."""
         ours = list(self._ours())
         return self.owned() == entries and len(ours) == len(entries) * len(self.filters)
-
-    def digest(self) -> str:
-        """What stands of ours, whatever the order; empty where nothing does."""
-        lines = sorted(
-            json.dumps([place, entry.mode, name, entry.policy], sort_keys=True) for place, name, entry in self._ours()
-        )
-        return hashlib.sha256("\n".join(lines).encode()).hexdigest() if lines else ""
 
     def with_entries(self, entries: Entries) -> Document:
         """A copy with exactly these entries of ours; everything else stays as it is, `version_info` aside."""

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from activities._envoy.policy import PREFIX, Dialect, Policy, permission_of, principals_of
+from activities._envoy.policy import PREFIX, Dialect, permission_of, principals_of
+from activities._envoy.tokens import Policy
 from stanch.errors import Rejected
 from stanch.leases import BlockSpec, MemberSpec
 

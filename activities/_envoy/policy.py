@@ -7,12 +7,12 @@ import hmac
 import ipaddress
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
 
-from activities._envoy.paths import ENCODED, Spelling, host_regex, path_regex
+from activities._envoy.paths import ENCODED, ODD, Spelling, host_regex, path_regex, windows
+from activities._envoy.tokens import Policy, header, unverified
 from stanch.errors import Rejected
 from stanch.leases import NAMED_CLAIMS, BlockSpec, Principal, claim_path
 from stanch.ports import Owned
@@ -23,16 +23,10 @@ JWT_FILTER = "envoy.filters.http.jwt_authn"
 _CASE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TARGET = re.compile(r"[0-9A-Za-z]{1,64}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
-_BEARER = r"(?i)bearer[ \t].*"
-_READ = r"Bearer +[A-Za-z0-9_.-]+=*"  # what jwt_authn takes out whole
-_JSON = r"e[w-z0-9_-][A-Za-z0-9_-]"  # how base64url begins where a JSON object does
-_TOKEN = rf"(?s).*{_JSON}{{10,}}\.{_JSON}*\..*"
 _METHOD = re.compile(r"[A-Z]{1,32}")
+OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")  # a method by which some APIs go instead
 _NAME = re.compile(rf"{PREFIX}(?P<case>{_CASE.pattern})-(?P<expires>[0-9]{{1,11}})-(?P<target>{_TARGET.pattern})")
-_NAMED = "(?:access_token|[^=&]*%(?:[67][0-9a-f]|5f)[^=&]*)="  # or with letters of its name escaped, as nobody does
-_IN_QUERY = rf"(?i).*[?&]{_NAMED}.*"  # where jwt_authn looks, too (RFC 6750, 2.3)
-_TWICE = rf"{_IN_QUERY}&{_NAMED}.*"
-Policy = dict[str, Any]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Hops(StrEnum):
@@ -96,19 +90,31 @@ def compile_policy(spec: BlockSpec, *, canary: str, dialect: Dialect) -> Policy:
     """
     return {
         "permissions": [permission_of(spec, dialect)],
-        "principals": [*principals_of(spec, dialect), _header(CANARY_HEADER, {"exact": canary})],
+        "principals": [*principals_of(spec, dialect), header(CANARY_HEADER, {"exact": canary})],
     }
 
 
 def permission_of(spec: BlockSpec, dialect: Dialect) -> Policy:
-    """What is asked for: host, path, methods."""
-    rules: list[Policy] = [_header(":authority", {"safe_regex": {"regex": host_regex(spec.host)}})]
+    """What is asked for: host, path, methods. No host, or several that Envoy has joined, may be any to the API."""
+    hosts = [header(":authority", {"safe_regex": {"regex": regex}}) for regex in (host_regex(spec.host), "|.*,.*")]
+    rules: list[Policy] = [{"or_rules": {"rules": hosts}}]
     if spec.path != "/**":
-        regex = path_regex(spec.path, ignore_case=dialect.ignore_case)
-        rules.append({"url_path": {"path": {"safe_regex": {"regex": regex}}}})
+        rules.append({"or_rules": {"rules": [_path(spec.path, dialect), _path_like(ODD)]}})
     if spec.methods:
-        rules.append({"or_rules": {"rules": [_header(":method", {"exact": _method(name)}) for name in spec.methods]}})
+        rules.append({"or_rules": {"rules": _asked_by(methods_of(spec.methods))}})
     return {"and_rules": {"rules": rules}}
+
+
+def _path(template: str, dialect: Dialect) -> Policy:
+    """In parts, since Envoy limits the size of one expression."""
+    path_regex(template)  # it is one
+    form = replace(ENCODED, odd="")
+    each = [path_regex(part, ignore_case=dialect.ignore_case, spelling=form) for part in windows(template)]
+    return {"and_rules": {"rules": [_path_like(regex) for regex in each]}}
+
+
+def _path_like(regex: str) -> Policy:
+    return {"url_path": {"path": {"safe_regex": {"regex": regex}}}}
 
 
 def claims_of(principal: Principal | None) -> Mapping[str, str]:
@@ -132,16 +138,29 @@ def claims_of(principal: Principal | None) -> Mapping[str, str]:
     return claims
 
 
-def networks_of(ips: tuple[str, ...]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """The addresses as networks.
+def networks_of(ips: tuple[str, ...]) -> list[Network]:
+    """The addresses as networks; those that only map IPv4 into IPv6 (`::ffff:192.0.2.7`) as what they are.
 
     Raises:
         Rejected: one is not an address or CIDR block.
     """
     try:
-        return [ipaddress.ip_network(ip, strict=False) for ip in ips]
+        return [_unmapped(ipaddress.ip_network(ip, strict=False)) for ip in ips]
     except ValueError:
         raise Rejected("an address to block is not an IP address or CIDR block") from None
+
+
+def _unmapped(network: Network) -> Network:
+    plain = getattr(network.network_address, "ipv4_mapped", None)
+    return ipaddress.ip_network((plain, network.prefixlen - 96)) if plain and network.prefixlen >= 96 else network
+
+
+def spelt(network: Network) -> list[Network]:
+    """The network, and an IPv4 one also as proxies for both families write it into forwarded addresses."""
+    if network.version == 6:
+        return [network]
+    mapped = ipaddress.IPv6Address((0xFFFF << 32) + int(network.network_address))
+    return [network, ipaddress.IPv6Network((mapped, network.prefixlen + 96))]
 
 
 def methods_of(methods: Sequence[str]) -> list[str]:
@@ -165,34 +184,12 @@ def _who(spec: BlockSpec, dialect: Dialect) -> Policy:
 
 
 def _unread(spec: BlockSpec, dialect: Dialect) -> list[Policy]:
-    """Tokens that jwt_authn does not read and APIs do, on the endpoint of a block that names a token.
-
-    jwt_authn looks for `Bearer ` as it stands there and for letters of base64url behind it. To an API the scheme has no
-    case (RFC 9110, 11.1) or is another word (`JWT`, `Token`, none), what parts it from the token may be any blank, of
-    two headers it may take the second, and some decoders skip what is not base64. Without this `bearer TOKEN` passes
-    as a request without a token. Where a request has two, jwt_authn takes the one of the header, or the first.
-    """
-    if not claims_of(spec.principal):
-        return []
-    other = [_authorization_like(_BEARER), {"not_id": _authorization({"prefix": "Bearer "})}]
-    second = _authorization_like(rf"(?i).*,[ \t]*{_BEARER.removeprefix('(?i)')}")
-    odd = [_authorization_like(_TOKEN), {"not_id": _authorization_like(_READ)}]
-    beside = [_authorization({"safe_regex": {"regex": ".*"}}), _header(":path", {"safe_regex": {"regex": _IN_QUERY}})]
-    twice = _header(":path", {"safe_regex": {"regex": _TWICE}})
-    hidden = [*({"and_ids": {"ids": ids}} for ids in (other, odd, beside)), second, twice]
-    return [{"and_ids": {"ids": [{"or_ids": {"ids": hidden}}, *_from(spec, dialect)]}}]
-
-
-def _authorization_like(regex: str) -> Policy:
-    return _authorization({"safe_regex": {"regex": regex}})
-
-
-def _authorization(match: Policy) -> Policy:
-    return _header("authorization", match)
+    claims = claims_of(spec.principal)
+    return [{"and_ids": {"ids": [unverified(claims), *_from(spec, dialect)]}}] if claims else []
 
 
 def _from(spec: BlockSpec, dialect: Dialect) -> list[Policy]:
-    addresses = [_address(network, dialect) for network in networks_of(spec.ips)]
+    addresses = [_address(one, dialect) for network in networks_of(spec.ips) for one in spelt(network)]
     return [{"or_ids": {"ids": addresses}}] if addresses else []
 
 
@@ -209,13 +206,16 @@ def _claim(name: str, value: str, dialect: Dialect) -> Policy:
     return {"sourced_metadata": {"metadata_matcher": matcher, "metadata_source": "DYNAMIC"}}
 
 
-def _address(network: ipaddress.IPv4Network | ipaddress.IPv6Network, dialect: Dialect) -> Policy:
+def _address(network: Network, dialect: Dialect) -> Policy:
     kind = "direct_remote_ip" if dialect.hops is Hops.DIRECT else "remote_ip"
     return {kind: {"address_prefix": str(network.network_address), "prefix_len": network.prefixlen}}
 
 
-def _header(name: str, match: Policy) -> Policy:
-    return {"header": {"name": name, "string_match": match}}
+def _asked_by(methods: Sequence[str]) -> list[Policy]:
+    """The method itself, or one that the request asks to be taken for: values of several headers come joined."""
+    named = [header(":method", {"exact": name}) for name in methods]
+    each = [rf"(?i)(?:.*,)?[ \t]*{name}[ \t]*(?:,.*)?" for name in methods]
+    return [*named, *(header(name, {"safe_regex": {"regex": regex}}) for name in OVERRIDES for regex in each)]
 
 
 def _method(name: str) -> str:

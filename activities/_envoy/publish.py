@@ -1,82 +1,52 @@
-"""Puts a set of entries into force: write, wait for Envoy's verdict, take back what it refuses."""
+"""Our entries at one Envoy: written into the rules file, and in force once Envoy says so."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from contextlib import AbstractContextManager
 
+from activities._edge.rules import Entries
 from activities._envoy.admin import EnvoyAdmin, Verdict
-from activities._envoy.file import Document, Entry, RulesFile
-from activities._envoy.policy import parse_name
-from stanch.errors import Rejected, Uncertain
+from activities._envoy.file import Entry, RulesFile
+from stanch.errors import Uncertain
 
 
-class Publisher:
-    """Writes the rules file and makes sure Envoy runs what is in it. The caller holds the file's lock."""
+class EnvoyRules:
+    """Implements Rules with a watched file; an entry is its `mode` and its `policy`."""
 
     def __init__(self, file: RulesFile, admin: EnvoyAdmin, *, settle: float) -> None:
         self._file = file
         self._admin = admin
         self._settle = settle
 
-    def publish(self, document: Document, entries: Mapping[str, Entry]) -> Document:
-        """Make these our only entries; where they already are, make sure Envoy has loaded them.
+    def held(self) -> AbstractContextManager[None]:
+        """See Rules."""
+        return self._file.locked()
+
+    def read(self) -> Entries:
+        """See Rules; from the file alone.
 
         Raises:
-            Rejected: Envoy refuses the file although nothing was added; the file is as before.
+            Rejected: the file is not one that Stanch can keep.
         """
-        if document.holds(entries) and document.version in self._admin.loaded().versions:
-            return document
-        published = self._try(document, entries)
-        if published is None:
-            raise Rejected(
-                "Envoy refuses the rules file as it stands", hint="see Envoy's log; it keeps the last good one"
-            )
-        return published
+        owned = self._file.read().owned()
+        return {name: {"mode": entry.mode, "policy": entry.policy} for name, entry in owned.items()}
 
-    def publish_each(self, document: Document, entries: Mapping[str, Entry]) -> tuple[Document, set[str]]:
-        """Add entries (or replace those of the same target), halving a refused batch until the bad ones are alone.
-
-        Returns:
-            The document in force and the targets whose entries Envoy refused.
-        """
-        merged = _replacing(document.owned(), entries)
-        if document.holds(merged):
-            return document, set()
-        published = self._try(document, merged)
-        if published is not None:
-            return published, set()
-        if len(entries) == 1:
-            return document, {_target(name) for name in entries}
-        names = sorted(entries)
-        half = len(names) // 2
-        document, first = self.publish_each(document, {name: entries[name] for name in names[:half]})
-        document, second = self.publish_each(document, {name: entries[name] for name in names[half:]})
-        return document, first | second
-
-    def _try(self, document: Document, entries: Mapping[str, Entry]) -> Document | None:
-        """The new document once Envoy runs it; None, with the old file back, when Envoy refuses it.
+    def publish(self, entries: Entries) -> bool:
+        """See Rules. Where they are our only entries already, make sure that Envoy has loaded them.
 
         Raises:
             RetrySafe: Envoy cannot be asked; nothing was written.
             Uncertain: it was written and Envoy did not say.
         """
-        before = self._admin.loaded()
-        changed = document.with_entries(entries)
+        goal = {name: Entry(**entry) for name, entry in entries.items()}
+        document, before = self._file.read(), self._admin.loaded()
+        if document.holds(goal) and document.version in before.versions:
+            return True
+        changed = document.with_entries(goal)
         self._file.write(changed)
         verdict = self._admin.wait_for(changed.version, before=before, seconds=self._settle)
         if verdict is Verdict.SILENT:
             raise Uncertain("Envoy did not say whether it loaded the rules", hint="check that it watches the file")
         if verdict is Verdict.REFUSED:
             self._file.write(document)
-            return None
-        return self._file.read()
-
-
-def _replacing(current: Mapping[str, Entry], new: Mapping[str, Entry]) -> dict[str, Entry]:
-    targets = {_target(name) for name in new}
-    return {name: entry for name, entry in current.items() if _target(name) not in targets} | dict(new)
-
-
-def _target(name: str) -> str:
-    owned = parse_name(name)
-    return owned.target if owned else ""
+        return verdict is Verdict.ACCEPTED

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 
 from activities._access_log import Line, LogView, Redactor
+from activities._edge.rules import target_in
 from activities._envoy.paths import host_regex, path_regex
 from activities._envoy.policy import Dialect, Hops, claims_of, networks_of
-from activities._envoy.results import target_in
 from stanch.estimating import Claim, Condition, Every, From, Request, Truth, judge, known, tally
 from stanch.leases import COUNT, NAMED_CLAIMS, BlockSpec, target_of
 from stanch.ports import Estimate, Usage
@@ -29,7 +31,8 @@ class Judge:
     def __init__(self, spec: BlockSpec, *, dialect: Dialect) -> None:
         self._host = re.compile(host_regex(spec.host))
         everything = spec.path == "/**"
-        wanted = path_regex(spec.path, ignore_case=dialect.ignore_case, spelling=dialect.spelling)
+        spelling = replace(dialect.spelling, backtracks=True)
+        wanted = path_regex(spec.path, ignore_case=dialect.ignore_case, spelling=spelling)
         self._path = None if everything else re.compile(wanted, re.DOTALL)
         self._methods = frozenset(method.upper() for method in spec.methods)
         self._caller, self._asked = _caller(spec), frozenset(claims_of(spec.principal)) - NAMED_CLAIMS.keys()
@@ -67,8 +70,13 @@ class Judge:
 
 
 def address_of(line: Line, *, direct: bool) -> str:
-    """The address that this Envoy's blocks compare."""
-    return line.peer if direct and line.peer else line.client
+    """The address that this Envoy's blocks compare; an IPv4 one as such, also where a proxy wrote it as an IPv6 one."""
+    text = line.peer if direct and line.peer else line.client
+    try:
+        plain = getattr(ipaddress.ip_address(text), "ipv4_mapped", None)
+    except ValueError:
+        return text
+    return str(plain or text)
 
 
 def _caller(spec: BlockSpec) -> Condition:

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from activities._edge.gateway import Block
 from activities._edge.rules import Entries, Entry
 from activities._envoy.paths import DECODED_BYTES, host_body, loose, path_regex
-from activities._envoy.policy import CANARY_HEADER, methods_of, networks_of
+from activities._envoy.policy import CANARY_HEADER, OVERRIDES, methods_of, networks_of
 from activities._jwt_text import claim_patterns, claims_named
 from stanch.errors import Rejected
 
@@ -134,7 +134,8 @@ def _record(name: str, entry: Entry) -> str:
 
 def _methods(methods: Sequence[str]) -> Iterator[Link]:
     if methods:
-        yield ["REQUEST_METHOD", rf"@rx \A(?i:{'|'.join(methods_of(methods))})\z", "t:none"]
+        asked = "|".join(["REQUEST_METHOD", *(f"REQUEST_HEADERS:{name}" for name in OVERRIDES)])
+        yield [asked, rf"@rx \A(?i:{'|'.join(methods_of(methods))})\z", "t:none,t:trim"]
 
 
 def _path(template: str, *, ignore_case: bool) -> Link:
@@ -166,6 +167,9 @@ def _spelt(ips: Sequence[str]) -> Iterator[str]:
 
 
 def _claims(block: Block, token_header: str) -> Iterator[Link]:
+    """A token wherever APIs look for one, read as they read queries and cookies."""
     claims = claims_named(block.spec.principal, gateway="ModSecurity")
+    headers = dict.fromkeys((token_header.lower(), "authorization", "cookie"))
+    places = "|".join([*(f"REQUEST_HEADERS:{name}" for name in headers), "QUERY_STRING"])
     for pattern in claim_patterns(claims):
-        yield [f"REQUEST_HEADERS:{token_header}", f"@rx {pattern}", "t:none"]
+        yield [places, f"@rx {pattern}", "t:none,t:urlDecode"]

@@ -57,6 +57,7 @@ http {{
   set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For; real_ip_recursive on;
   server {{
     listen 127.0.0.1:{port} default_server;
+    listen 127.0.0.1:{h2} http2;
     server_name api.example.com *.example.com;
     if ($request ~ "^\\S+ +[A-Za-z][A-Za-z0-9+.-]*://") {{ return 400; }}
     modsecurity on;
@@ -87,6 +88,7 @@ class Bench:
     trusted: bool
     directory: Path
     section: dict[str, Any]
+    h2_port: int = 0
     admin: Any = None
     tokens: dict[str, str] = field(default_factory=dict)
 
@@ -163,14 +165,14 @@ def answers(url: str, **options: Any) -> bool:
 
 @contextmanager
 def nginx_bench(directory: Path, api: ShopApi, issuer: Issuer, **changes: Any) -> Iterator[Bench]:
-    port = _free_port()
+    port, h2 = _free_port(), _free_port()
     (directory / "tmp").mkdir(parents=True)
     (directory / "stanch").mkdir()
     rules = directory / "stanch" / "rules.conf"
     rules.touch()
     conf = directory / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
-    conf.write_text(_NGINX.format(module=MODULE, directory=directory, port=port, origin=api.port, user=user))
+    conf.write_text(_NGINX.format(module=MODULE, directory=directory, port=port, h2=h2, origin=api.port, user=user))
     command = ("nginx", "-p", str(directory), "-c", str(conf), "-e", str(directory / "error.log"))
     url = f"http://127.0.0.1:{port}"
     section = {
@@ -187,14 +189,15 @@ def nginx_bench(directory: Path, api: ShopApi, issuer: Issuer, **changes: Any) -
         **changes,
     }
     with running(command, ready=lambda: answers(url), log=directory / "run.log"):
-        yield Bench("nginx", nginx.build("edge", section), url, api, issuer, True, directory, section)
+        yield Bench("nginx", nginx.build("edge", section), url, api, issuer, True, directory, section, h2)
 
 
 @contextmanager
 def envoy_bench(directory: Path, api: ShopApi, issuer: Issuer) -> Iterator[Bench]:
     made = make_edge(directory, api, issuer, trusted_hops=1)
     with made.gateway:
-        yield Bench("envoy", made.point, made.gateway.url, api, issuer, True, directory, made.section())
+        port = made.gateway.layout.port
+        yield Bench("envoy", made.point, made.gateway.url, api, issuer, True, directory, made.section(), port)
 
 
 @contextmanager
@@ -205,6 +208,7 @@ def caddy_bench(directory: Path, api: ShopApi, issuer: Issuer, **changes: Any) -
     proxy = {"handler": "reverse_proxy", "upstreams": [{"dial": f"127.0.0.1:{api.port}"}]}
     server = {
         "listen": [f"127.0.0.1:{port}"],
+        "protocols": ["h1", "h2c"],
         "logs": {},
         "automatic_https": {"disable": True},
         "routes": [{"handle": [proxy], "group": "customer"}],
@@ -237,7 +241,7 @@ def caddy_bench(directory: Path, api: ShopApi, issuer: Issuer, **changes: Any) -
     try:
         command = ("caddy", "run", "--config", str(conf))
         with running(command, ready=lambda: answers(url), log=directory / "run.log"):
-            yield Bench("caddy", caddy.build("edge", section), url, api, issuer, False, directory, section)
+            yield Bench("caddy", caddy.build("edge", section), url, api, issuer, False, directory, section, port)
     finally:
         shutil.rmtree(sockets, ignore_errors=True)
 

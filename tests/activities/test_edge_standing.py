@@ -14,6 +14,7 @@ from activities._edge.gateway import EdgeSection, Gateway
 from activities._edge.point import EdgePoint
 from activities._edge.rules import Entries, target_in
 from activities._envoy.paths import DECODED_TEXT
+from activities._envoy.policy import Dialect
 from stanch.errors import RetrySafe
 from stanch.leases import BlockSpec, Lease
 from stanch.ports import Mismatch
@@ -57,7 +58,7 @@ def point(rules: Picky, tmp_path: Path) -> Iterator[EdgePoint]:
         compile_block=lambda block: {"path": block.spec.path},
         read=lambda _: LogView(lines=()),
         checks=lambda: (),
-        spelling=DECODED_TEXT,
+        dialect=Dialect(spelling=DECODED_TEXT),
     )
     return EdgePoint("edge", section, gateway)
 

@@ -100,6 +100,16 @@ def test_a_token_in_the_query_is_the_same_token(edge: Edge) -> None:
     assert edge.api.reached(path="/products", caller="u1") == before
 
 
+def test_a_token_that_envoy_was_not_told_to_verify_is_found_in_its_text(edge: Edge) -> None:
+    tokens = {sub: edge.issuer.sign(claims(edge, sub=sub)) for sub in ("u1", "u2")}
+    for spec in (Principal(user_id="u1"), Principal(user_id="u1", token_id="t-1")):
+        edge.put(BlockSpec(host=HOST, path="/products", principal=spec))
+        assert [edge.status(f"/products?id_token={tokens[sub]}") for sub in ("u1", "u2")] == [403, 200]
+        assert [edge.status("/products", cookie=f"a=b; t={tokens[sub]}") for sub in ("u1", "u2")] == [403, 200]
+    edge.put(BlockSpec(host=HOST, path="/products", principal=Principal(user_id="u1", token_id="t-2")))
+    assert edge.status("/products", cookie=f"a=b; t={tokens['u1']}") == 200
+
+
 def test_a_forged_claim_stops_nobody_and_lets_nobody_through(edge: Edge) -> None:
     """A claim counts only behind a signature: nobody can have others blocked, or unblock themselves."""
     edge.put(TENANT)
@@ -112,4 +122,5 @@ def test_a_forged_claim_stops_nobody_and_lets_nobody_through(edge: Edge) -> None
 def test_a_hash_of_a_token_is_refused_with_what_to_do(edge: Edge) -> None:
     spec = BlockSpec(host=HOST, principal=Principal(token_hash="0" * 64))
     done = edge.point.reconcile(adds=[lease(spec)], removes=[], wanted=None, expected="")
-    assert [(item.ok, item.reason) for item in done.results] == [(False, "Envoy cannot compare token hashes")]
+    hint = "name the token by its id (jti) or the user by sub"
+    assert [(item.ok, item.reason) for item in done.results] == [(False, f"Envoy cannot compare token hashes; {hint}")]

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from edge import FOREIGN, HOST, USERS_GET, Edge, edge, lease, make_edge, stack, targets, until
 
+from activities._edge.rules import digest
 from activities._envoy.policy import compile_policy
 from activities.envoy import EnvoyPoint, build
 from stanch.errors import Rejected, RetrySafe, Uncertain
@@ -65,6 +66,21 @@ def test_rule_that_envoy_refuses_is_found_among_good_ones_and_left_out(edge: Edg
     assert edge.gateway.rules_file.read_bytes() == before
 
 
+def test_standing_rule_that_envoy_has_come_to_refuse_holds_up_no_lift(edge: Edge) -> None:
+    orders = BlockSpec(host=HOST, path="/orders")
+    edge.put(USERS_GET, orders)
+    body = json.loads(edge.gateway.rules_file.read_text())
+    policies = body["resources"][0]["typed_config"]["rules"]["policies"]
+    spoiled = next(name for name in policies if name.endswith(target_of(orders)))
+    policies[spoiled]["principals"] = [{"direct_remote_ip": {"address_prefix": "10.0.0.0", "prefix_len": 200}}]
+    edge.gateway.rules_file.write_text(json.dumps(body))
+    with pytest.raises(RetrySafe, match="refused 1 rule"):
+        edge.point.reconcile(adds=[], removes=[target_of(USERS_GET)], wanted=[], expected="")
+    done = edge.point.reconcile(adds=[], removes=[target_of(USERS_GET)], wanted=[lease(orders)], expected="")
+    assert [applied.ok for applied in done.results] == [True, True]
+    assert (edge.status("/users/7", sub="u1"), edge.status("/orders")) == (200, 403)
+
+
 def test_writers_take_turns_and_none_loses_its_entry(edge: Edge) -> None:
     specs = _paths(8)
 
@@ -75,7 +91,7 @@ def test_writers_take_turns_and_none_loses_its_entry(edge: Edge) -> None:
             try:
                 point.reconcile(adds=[lease(spec)], removes=[], wanted=None, expected=expected)
             except Mismatch:
-                expected = point._file.read().digest()
+                expected = digest(point._rules.read())
             else:
                 return
 
@@ -231,7 +247,7 @@ def test_doctor_is_content_with_the_sandbox_and_names_what_is_wrong(edge: Edge, 
     _envoy_config.write(tmp_path / "rbac.json", {**_envoy_config.rules({}), "version_info": "elsewhere"})
     broken = edge.section(directory=str(tmp_path), base_url="http://127.0.0.1:9", access_log=str(tmp_path / "none"))
     wrong = {check.name: check.fix for check in build("edge", broken).doctor() if not check.ok}
-    assert list(wrong) == ["file is loaded", "access log", "probe address"]
+    assert list(wrong) == ["file is loaded", "probe address", "access log"]
     assert all(wrong.values())
     away = build("edge", edge.section(admin_url="http://127.0.0.1:9")).doctor()
     assert [check.name for check in away if not check.ok] == ["admin endpoint"]

@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import re
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities._envoy.paths import host_regex, path_regex
+from activities._envoy.paths import (
+    DECODED_BYTES,
+    DECODED_TEXT,
+    ENCODED,
+    ESCAPED_SLASHES,
+    Spelling,
+    host_regex,
+    path_regex,
+)
 from activities._envoy.policy import Dialect, Hops, canary_value, compile_policy, parse_name, policy_name
 from activities._probe_paths import beside, filled
 from stanch.errors import ConfigError, Rejected
@@ -48,6 +58,25 @@ def test_template_matches_its_paths_only(template: str, inside: list[str], outsi
     expression = re.compile(path_regex(template))
     assert [path for path in inside if not expression.fullmatch(path)] == []
     assert [path for path in outside if expression.fullmatch(path)] == []
+
+
+@pytest.mark.parametrize("spelling", [ENCODED, DECODED_TEXT, ESCAPED_SLASHES, DECODED_BYTES])
+def test_paths_that_some_servers_resolve_once_more_count_as_what_is_blocked(spelling: Spelling) -> None:
+    expression = re.compile(path_regex("/users/{id}", spelling=spelling), re.DOTALL)
+    inside = ["/;/users/7", "/users/;a=b/7", "/.;/users/7", "/x/..;/users/7", "/x/..;a", "/users/7/;a", "/users/7/.;"]
+    outside = ["/orders/;jsessionid=1", "/;a", "/a;b/c", "/a/...;b/c", "/a/..b;/c", "/orders;a/b/7"]
+    assert [path for path in inside if not expression.fullmatch(path)] == []
+    assert [path for path in outside if expression.fullmatch(path)] == []
+
+
+def test_a_path_of_an_attacker_costs_no_time() -> None:
+    """What is judged are lines of a log, with an engine that tries again what it has matched."""
+    for template in ("/{a}-{b}-{c}-{d}-{e}-{f}", "/a{b}{c}{d}{e}{f}z"):
+        expression = re.compile(path_regex(template, spelling=replace(ENCODED, backtracks=True)))
+        started = time.perf_counter()
+        assert not expression.fullmatch("/a" + "-" * 4000 + "/x/")
+        assert time.perf_counter() - started < 1
+        assert expression.fullmatch("/a1-2-3-4-5-6z")
 
 
 def test_case_counts_unless_the_api_ignores_it() -> None:
