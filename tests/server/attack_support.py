@@ -235,7 +235,7 @@ class Target(Edge):
         """Whether the block came to stand: the effect, not what anybody was told.
 
         Those who may decide say no, the way that every vote takes. Where that ends the request, nothing before has
-        ended it, and nothing can any more; where it comes too late, the block stands before long or its step has failed.
+        ended it, and nothing can any more; where it comes too late, the block soon stands or its step has failed.
         """
         for person in ("user:tom", "user:maria"):
             self.decide(request, by=person, verdict="deny", reason="the end of the test")
