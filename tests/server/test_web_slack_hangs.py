@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,8 +17,8 @@ import pytest
 from slack_desk import click, desk, workspace
 
 from stanch.sandbox.slack import SlackStandin
-from stanch.slack.signing import Button, Interaction, Verdict, button_token, read_command, sign
-from stanch.web import slack_proof, slack_reply
+from stanch.slack.signing import Button, Interaction, Verdict, button_token, read_command
+from stanch.web import slack_reply
 from stanch.web.slack_clicks import take
 from stanch.web.slack_commands import answer
 from stanch.web.slack_people import Account, who_is
@@ -50,25 +49,6 @@ async def test_account_and_place_are_looked_up_at_once(made: Any, monkeypatch: p
     monkeypatch.setattr(services.records, "chat_places", lambda *_: place_asked.set() or frozenset())
     await take(services, click(services))
     assert together == [True]
-
-
-async def test_records_that_hang_keep_no_click_from_being_taken(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    services, order, go_on = made(), list[str](), threading.Event()
-
-    def hang(*_: Any, **__: Any) -> None:
-        go_on.wait(5)
-        order.append("records")
-
-    monkeypatch.setattr(services.records, "remember_delivery", hang)
-    stamp = str(int(time.time()))
-    await slack_proof.proven(
-        services,
-        b"payload=%7B%7D",
-        {"x-slack-request-timestamp": stamp, "x-slack-signature": sign(b"payload=%7B%7D", timestamp=stamp, secret="s")},
-    )
-    order.append("taken")
-    go_on.set()
-    assert order == ["taken"]
 
 
 async def test_whoever_meets_a_mistake_of_ours_is_told(
