@@ -20,7 +20,7 @@ from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
 from stanch.approvals.facts import request_facts
 from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
-from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
+from stanch.errors import AuthBlocked, ConnectorError, DependencyError, Rejected, RetrySafe, Uncertain
 from stanch.ports import Message, Posted
 from stanch.slack.signing import KEY_ID, Button, Verdict, button_token
 
@@ -49,10 +49,17 @@ def show(world: World, call: ApprovalCall) -> ApprovalShown:
 def close(world: World, call: ApprovalCall) -> ApprovalShown:
     """Take the buttons off every card and say who decided what, when and why; by mail it is said anew."""
     _settle(world, call)
-    cards = [Posted(*card) for card in call.cards]
+    cards = [Posted(*card) for card in dict.fromkeys((*call.cards, *_remembered(world, call.request)))]
     cards = [card for card in cards if world.first(MAIL if is_by_mail(card.channel) else CHAT)]
     _each(cards, lambda card: _end(world, card, _ended(world, call, card.channel)))
     return ApprovalShown(cards=call.cards if cards else ())
+
+
+def _remembered(world: World, request: ApprovalRequest) -> list[tuple[str, str]]:
+    """Cards that were posted, also where showing them failed at the end: the case then knows of none."""
+    with contextlib.suppress(DependencyError):
+        return world.records.chat_cards(request.case_id, request.approval_id)
+    return []
 
 
 def _shown(world: World, call: ApprovalCall, way: Way) -> Posted:

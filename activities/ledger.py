@@ -43,6 +43,8 @@ def record(world: World, recording: Recording) -> None:
     lines = outbox(recording.scene)
     if lines:
         world.records.append(lines)
+    for state in recording.approvals:
+        world.records.put_approval(state)
     if recording.summary is not None:
         world.records.put_case(_row(recording.summary))
         put_away(world.records, recording.summary)

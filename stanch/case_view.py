@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stanch.approvals import open_lines
+from stanch.approvals import ApprovalState, open_lines
 from stanch.cases import CaseState, summary_of, waiting_approvals
 from stanch.contract import ApprovalView, CaseView
 from stanch.noise.words import Noise
@@ -27,6 +27,14 @@ def view_of(state: CaseState) -> CaseView | None:
         links=resolved.links if resolved else (),
         requested_by=state.requested_by,
         noise=_noise(state),
+    )
+
+
+def voted(state: CaseState) -> tuple[ApprovalState, ...]:
+    """What is open and has votes, as those need it who look up whose say is left while the case is not asked."""
+    open_ones = (state.core.approvals[path] for path in waiting_approvals(state.core))
+    return tuple(
+        approval.model_copy(update={"refusals": (), "decided": ()}) for approval in open_ones if approval.votes
     )
 
 

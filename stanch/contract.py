@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from stanch.approvals import ApprovalRequest, Vote
+from stanch.approvals import ApprovalRequest, ApprovalState, Vote
 from stanch.leases import ApprovalProof, Wire
 from stanch.noise.words import Noise
 from stanch.plan import Mode, Plan
@@ -208,7 +208,8 @@ class Resolved(Wire):
         calls_off: cases whose runs must end before this one begins.
         noise: how much people hear of it.
         texts: digest of the templates of that moment; later messages of the run use the same words.
-        asks: which form requests have: 1 names targets and who each line means; 0 is that of runs before it was there.
+        asks: which form requests have: 1 names targets and who each line means; 2 keeps facts whole, and what is filled
+            in on its line, and waits for clicks in time to arrive; 0 is that of runs before it was there.
     """
 
     route: RouteView
@@ -340,10 +341,11 @@ class CaseSummary(Wire):
 
 
 class Recording(Wire):
-    """Lines for the ledger and the newest summary."""
+    """Lines for the ledger, the newest summary, and open approvals with the votes that they have so far."""
 
     scene: Scene
     summary: CaseSummary | None = None
+    approvals: tuple[ApprovalState, ...] = ()
 
 
 class ApprovalCall(Wire):

@@ -60,7 +60,7 @@ def resolve(
         links=story.links,
         calls_off=turn.calls_off,
         noise=_noise(policy, records, scene, plan),
-        asks=1,
+        asks=2,
     )
 
 

@@ -26,6 +26,7 @@ from stanch.endings import end_as, may_attest, put_away, taken_back
 from stanch.interpreter.core import judge_vote
 from stanch.interpreter.messages import Happened, Voted
 from stanch.interpreter.state import ChangeState, CoreState
+from stanch.late_votes import refused
 from stanch.leases import LeaseOutcome
 from stanch.life import Means, begin_again, first_report, next_report
 from stanch.noise import words
@@ -343,13 +344,15 @@ class CaseWorkflow:
 
     @workflow.signal(name=contract.DECIDE_LATER)
     def decide_later(self, decision: Decision) -> None:
-        """The same decision, stored while no worker could answer; it counts once."""
-        self._vote(decision)
+        """The same decision, stored while no worker could answer; it counts once, and a refusal is told."""
+        verdict = self._vote(decision)
+        if not verdict.accepted and workflow.patched("stored-vote-told"):
+            self._run.commands += refused(self._state, decision.vote, verdict)
 
     def _vote(self, decision: Decision) -> Verdict:
         now = workflow.now()
         verdict = judge_vote(self._state.core, decision.vote, now)
-        if verdict.fresh:
+        if verdict.fresh and (not self._state.core.status.final or workflow.patched("vote-after-run")):
             self._run.feed(Voted(now=now, vote=decision.vote))
         return verdict
 

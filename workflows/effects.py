@@ -33,6 +33,8 @@ from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
 from workflows.opened import take_opened
 
+LINGERS = 2  # the form of requests from which on (`Resolved.asks`)
+LINGER = timedelta(seconds=3)  # longer than an edge takes to bring a click, or to leave it as a signal
 ANSWERS = (LeaseState.HELD, LeaseState.REFUSED)
 
 
@@ -128,7 +130,14 @@ class Effects:
     @property
     def _due(self) -> datetime | None:
         own = self.hush.due if self.hush is not None else None
-        return min((*self._state.core.timers.values(), *((own,) if own is not None else ())), default=None)
+        timers = (self._rings_at(ref, when) for ref, when in self._state.core.timers.items())
+        return min((*timers, *((own,) if own is not None else ())), default=None)
+
+    def _rings_at(self, ref: str, when: datetime) -> datetime:
+        """The end of a request is rung once whoever has clicked before it has been heard."""
+        resolved = self._state.resolved
+        lingers = ref.endswith("|expire") and resolved is not None and resolved.asks >= LINGERS
+        return when + LINGER if lingers else when
 
     async def _ring(self, due: datetime) -> None:
         left = due - workflow.now()
@@ -136,7 +145,8 @@ class Effects:
             await workflow.sleep(left, summary="next timer")
         self._armed = self._alarm = None
         now = workflow.now()
-        late = sorted((when, ref) for ref, when in self._state.core.timers.items() if when <= now)
+        timers = self._state.core.timers.items()
+        late = sorted((when, ref) for ref, when in timers if self._rings_at(ref, when) <= now)
         for _, ref in late:
             self._feed(TimerFired(now=now, ref=ref))
         if self.hush is not None:

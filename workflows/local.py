@@ -7,6 +7,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 from stanch import contract
+from stanch.case_view import voted
 from stanch.cases import CaseState, CaseStatus, summary_of
 from stanch.contract import Recording, Resolve, Resolved
 from stanch.views import FindingView
@@ -67,7 +68,7 @@ class Keeper:
         await workflow.wait_condition(lambda: not self.flushing)
         self.flushing = self._listed = True
         scene = self._state.scene()
-        recording = Recording(scene=scene, summary=summary_of(self._state))
+        recording = Recording(scene=scene, summary=summary_of(self._state), approvals=voted(self._state))
         try:
             await workflow.execute_local_activity(contract.RECORD, recording, start_to_close_timeout=LOCAL_ATTEMPT)
             self._state.written(scene.outbox[-1].number if scene.outbox else 0)

@@ -7,7 +7,8 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -45,6 +46,19 @@ class _Client(SocketModeClient):
         return self._line.address()
 
 
+@dataclass
+class _Envelope:
+    """What was heard once.
+
+    Args:
+        answer: what Slack was given for it; None while that is not known.
+        owed: how often it has come again in the meantime.
+    """
+
+    answer: Mapping[str, Any] | None = None
+    owed: int = 0
+
+
 class SocketLine:
     """`stanch.chat_surface.Line`; connecting again after a loss is the library's work, the first time it is ours."""
 
@@ -53,7 +67,7 @@ class SocketLine:
         self._app_token = app_token
         self._heard = heard
         self._state = LineState()
-        self._seen: OrderedDict[str, None] = OrderedDict()
+        self._seen: OrderedDict[str, _Envelope] = OrderedDict()
         self._overlap = 0
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -125,25 +139,33 @@ class SocketLine:
                 self._give_up(_OFF, _TURN_ON)
 
     def _take(self, _client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        envelope = request.envelope_id
-
-        def acknowledge(payload: Mapping[str, Any]) -> None:
-            with contextlib.suppress(OSError, SlackClientError):  # Slack sends it again over the next connection
-                self._client.send_socket_mode_response(SocketModeResponse(envelope, dict(payload) or None))
-
-        if self._is_new(envelope):
-            self._heard(Heard(kind=request.type, payload=request.payload), acknowledge)
-        else:
-            acknowledge({})
-
-    def _is_new(self, envelope: str) -> bool:
+        """Hear it once. What comes again has the first one's answer: another would close a dialog without a word."""
+        name = request.envelope_id
         with self._lock:
-            if envelope in self._seen:
-                return False
-            self._seen[envelope] = None
-            while len(self._seen) > REMEMBERED:
-                self._seen.popitem(last=False)
-            return True
+            known = self._seen.get(name)
+            envelope = known or self._remembered(name)
+            answer = envelope.answer
+            envelope.owed += known is not None and answer is None
+        if known is None:
+            self._heard(Heard(kind=request.type, payload=request.payload), partial(self._answer, name, envelope))
+        elif answer is not None:
+            self._send(name, answer)
+
+    def _answer(self, name: str, envelope: _Envelope, payload: Mapping[str, Any]) -> None:
+        with self._lock:
+            envelope.answer, times = payload, 1 + envelope.owed
+        for _ in range(times):
+            self._send(name, payload)
+
+    def _send(self, name: str, payload: Mapping[str, Any]) -> None:
+        with contextlib.suppress(OSError, SlackClientError):  # Slack sends it again over the next connection
+            self._client.send_socket_mode_response(SocketModeResponse(name, dict(payload) or None))
+
+    def _remembered(self, name: str) -> _Envelope:
+        found = self._seen[name] = _Envelope()
+        while len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+        return found
 
 
 def _is_here(url: str) -> bool:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from stanch.approvals.facts import NameOf, request_facts
 from stanch.approvals.model import ApprovalRequest
 from stanch.canonical import digest
 
+BESIDE = ("Targets", "Answer until")  # stand in each line anyway, or differ without meaning anything
 MIN_ALIKE = 3
 MAX_ALIKE = 40
 
@@ -41,6 +43,13 @@ def group_id(request: ApprovalRequest, owner: str) -> str:
     terms = [list(request.excluded), list(request.options), list(request.reason_for), request.on_timeout]
     step = request.step.partition("#")[0]
     return digest([request.playbook, request.plan_digest, step, owner, actions, needs, terms, alone])[:16]
+
+
+def differences(requests: Sequence[ApprovalRequest], name_of: NameOf) -> list[tuple[tuple[str, str], ...]]:
+    """Of each request the facts that are not those of all: what must be seen before one answer is given to several."""
+    facts = [request_facts(request, name_of) for request in requests]
+    common = set(facts[0]).intersection(*facts[1:]) if facts else set[tuple[str, str]]()
+    return [tuple(fact for fact in own if fact not in common and fact[0] not in BESIDE) for own in facts]
 
 
 def grouped(requests: Iterable[ApprovalRequest], owner_of: Callable[[str], str]) -> tuple[Group, ...]:

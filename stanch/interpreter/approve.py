@@ -165,7 +165,7 @@ def withdraw(run: Run, path: str, reason: str) -> None:
 def remind(run: Run, path: str) -> None:
     """Ask again those who have not answered."""
     spec, state = spec_of(run, path), run.state.approvals.get(path)
-    if spec is None or state is None or state.settled is not None:
+    if spec is None or state is None or state.settled is not None or run.now >= state.request.expires_at:
         return
     _nudge(run, path, state.request, tuple(name for line in spec.need for name in line.from_), "reminder")
     if spec.remind_every:

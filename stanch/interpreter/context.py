@@ -39,7 +39,7 @@ class RunContext:
     mode: Mode = Mode.AUTO
     round: int = 0
     requested_by: str = ""
-    asks: int = 1
+    asks: int = 2
 
     def key(self, path: str, occurrence: int) -> str:
         """Idempotency key of an effect: case, episode, plan, step and how often it has run."""

@@ -59,9 +59,11 @@ def advance(context: RunContext, state: CoreState, event: Event) -> tuple[CoreSt
 
 
 def _afterwards(run: Run, event: Event) -> None:
-    """After the run only the end of a block that was left standing is still news."""
+    """After the run the end of a block that was left standing is still news, and a late vote has its refusal."""
     if isinstance(event, Happened) and event.event == "lease.ended":
         _lease_ended(run, event)
+    elif isinstance(event, Voted):
+        approve.on_vote(run, event.vote)
     elif isinstance(event, ActionDone | ActionFailed):
         run.state.inflight.pop(event.ref, None)
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from stanch.approvals import ApprovalRequest, Bound, Need
 from stanch.catalog import Effect, catalog
 from stanch.interpreter.run import Run, ValueProblem
 from stanch.plan import Approve
 from stanch.plan import Need as NeedLine
-from stanch.shapes import is_mapping
+from stanch.shapes import is_dict, is_items, is_mapping
 
+FACT = 200  # characters of a fact in the older forms of requests, which must come out the same when replayed
+WHOLE_FACT = 4000  # a card that gets too long for it loses its Approve button and is read page by page
 TOUCHED = ("host", "method", "path", "ips", "principal", "user_id", "client_id", "key_id", "api", "stage", "group")
 
 
@@ -21,7 +24,7 @@ def request_of(run: Run, path: str, spec: Approve, targets: tuple[Bound, ...]) -
         case_id=run.context.case_id,
         episode=run.context.episode,
         step=path,
-        question=str(run.render(spec.ask)),
+        question=_question(run, spec.ask),
         action=targets[0].action if targets else "",
         params=targets[0].params if targets else {},
         also=targets[1:],
@@ -41,6 +44,20 @@ def request_of(run: Run, path: str, spec: Approve, targets: tuple[Bound, ...]) -
         playbook=run.context.plan.playbook,
         plan_digest=run.context.plan.digest,
     )
+
+
+def _question(run: Run, ask: Any) -> str:
+    """The playbook's words as they are; what is filled in stays on its line, or it could look like facts of ours."""
+    if run.context.asks < 2 or not is_dict(ask):
+        return str(run.render(ask))
+    parts = ask.get("$t")
+    if not is_items(parts):
+        return _on_one_line(str(run.render(ask)))
+    return "".join(part if isinstance(part, str) else _on_one_line(run.render({"$t": [part]})) for part in parts)
+
+
+def _on_one_line(text: str) -> str:
+    return " ↵ ".join(text.splitlines())
 
 
 def _touched(target: Bound) -> str:
@@ -84,5 +101,14 @@ def _facts(run: Run, source: str) -> list[tuple[str, str]]:
     if not value:
         return [(label, "not available")]
     if is_mapping(value):
-        return [(f"{label} {name.replace('_', ' ')}", str(item)[:200]) for name, item in value.items()]
-    return [(label, str(value)[:200])]
+        return [(f"{label} {name.replace('_', ' ')}", _fact(run, item)) for name, item in value.items()]
+    return [(label, _fact(run, value))]
+
+
+def _fact(run: Run, value: object) -> str:
+    """As it is; where it has to be cut, people see that there is more, and how much."""
+    text = str(value)
+    if run.context.asks < 2:
+        return text[:FACT]
+    left = len(text) - WHOLE_FACT
+    return text if left <= 0 else f"{text[:WHOLE_FACT]} [cut: {left} more characters]"

@@ -38,6 +38,13 @@ class ChatMessages(Database):
         with self._read() as db:
             return frozenset(db.execute(which).scalars())
 
+    def chat_cards(self, case_id: str, key: str) -> list[tuple[str, str]]:
+        """Channel and reference of every message with this key, oldest first."""
+        table = chat_messages
+        which = select(table.c.channel, table.c.ref).where(table.c.case_id == case_id, table.c.key == key)
+        with self._read() as db:
+            return [(row.channel, row.ref) for row in db.execute(which.order_by(table.c.at, table.c.ref))]
+
     def forget_chat_messages(self, now: datetime, *, keep: timedelta = KEEP_MESSAGES) -> int:
         """Forget where old messages of cases are that are over, or that records no longer have; gives how many."""
         table, still = chat_messages, cases.alias()

@@ -13,6 +13,7 @@ from stanch.shapes import is_dict, is_list
 
 LENGTH = 22  # characters of base64: 128 bits
 ENTITIES = 3
+SAYS = ("confirm", "accessibility_label")  # what a button of ours never has: a question to it, other words aloud
 FRAMES = ("header", "section", "context", "actions")
 
 
@@ -41,7 +42,8 @@ def _read(block: Any) -> Iterator[Any]:
 
 def _button(button: Mapping[str, Any]) -> list[str]:
     names = ("action_id", "style", "url")
-    return [_words(button.get("text")), *(_encodable(button.get(name) or "") for name in names)]
+    said = [_words(button.get("text")), *(_encodable(button.get(name) or "") for name in names)]
+    return [*said, "?"] if any(button.get(name) for name in SAYS) else said
 
 
 def _words(text: Any) -> str:

@@ -17,10 +17,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from stanch import contract
 from stanch.approvals import Code, Settled, Verdict, Vote
+from stanch.approvals.judge import UNRECORDED
 from stanch.approvals.model import Via
 from stanch.contract import Decision
 from stanch.errors import DependencyError
 from stanch.seats import Seat, active, seat_of
+from stanch.web.refusals import Turned, note
 from stanch.web.services import Services, now
 
 PATIENCE = timedelta(milliseconds=1000)  # with what follows and who it is looked up, less than `ACK_SECONDS`
@@ -42,12 +44,17 @@ class Fate(StrEnum):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the person is told."""
+    """What the person is told.
+
+    Args:
+        unheard: a refusal that the case has not taken down, or had no case to take it down.
+    """
 
     fate: Fate
     code: str
     message: str
     settled: Settled | None = None
+    unheard: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,7 @@ class Ballot:
     Args:
         click: unique per click.
         step_up: the person has proven just now, and for this, who they are.
+        at: when the click came in; None for this moment.
     """
 
     case_id: str
@@ -67,6 +75,7 @@ class Ballot:
     click: str
     reason: str = ""
     step_up: bool = False
+    at: datetime | None = None
 
 
 def decision_id(ballot: Ballot, principal: str) -> str:
@@ -76,7 +85,27 @@ def decision_id(ballot: Ballot, principal: str) -> str:
 
 
 async def cast(services: Services, ballot: Ballot, *, principal: str) -> Answer:
-    """Give the vote to its case; never raises for what the person can be told."""
+    """Give the vote to its case; never raises for what the person can be told. Every refusal gets into the ledger."""
+    answer = await _cast(services, ballot, principal=principal)
+    if answer.unheard:
+        await note(
+            services,
+            Turned(
+                who=principal,
+                actor=principal,
+                code=answer.code,
+                reason=answer.message,
+                case_id=ballot.case_id,
+                about=ballot.approval_id,
+                verdict=ballot.verdict,
+                proven=False,
+            ),
+        )
+    return answer
+
+
+async def _cast(services: Services, ballot: Ballot, *, principal: str) -> Answer:
+    at = ballot.at or now()
     client, seat = services.client, await _seat(services, ballot, principal)
     vote = Vote(
         approval_id=ballot.approval_id,
@@ -86,7 +115,7 @@ async def cast(services: Services, ballot: Ballot, *, principal: str) -> Answer:
         reason=ballot.reason[:2000],
         via=ballot.via,
         decision_id=decision_id(ballot, principal),
-        at=now(),
+        at=at,
         step_up=ballot.step_up,
         for_=seat.for_,
         lapsed=seat.lapsed,
@@ -135,12 +164,13 @@ def _turned_away(error: WorkflowUpdateFailedError) -> Answer:
     """The validator's word; anything else that failed was not ours to say and is not shown."""
     cause = error.cause
     if isinstance(cause, ApplicationError) and cause.type in _CODES:
-        return Answer(Fate.REFUSED, cause.type, cause.message)
+        return Answer(Fate.REFUSED, cause.type, cause.message, unheard=cause.type in UNRECORDED)
     return Answer(Fate.LOST, "A012", "the case could not take this decision; open it and try again")
 
 
 def _over() -> Answer:
-    return Answer(Fate.REFUSED, Code.SETTLED.value, "the case is over; there is nothing left to decide")
+    message = "the case is over; there is nothing left to decide"
+    return Answer(Fate.REFUSED, Code.SETTLED.value, message, unheard=True)
 
 
 async def _store(services: Services, case_id: str, vote: Vote) -> Answer:

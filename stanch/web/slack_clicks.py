@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,18 +15,26 @@ from stanch.slack.signing import Verdict as Pressed
 from stanch.slack.views import PAGE, REVIEW, told
 from stanch.web.decisions import Answer, Ballot, cast
 from stanch.web.people import sentence
+from stanch.web.refusals import note_refusal
 from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, Who, who_is
 from stanch.web.slack_places import NOT_HERE, misplaced
-from stanch.web.slack_refusals import note_refusal
 from stanch.web.slack_review import CHANGED, GONE, Asked, open_review, send_review, turn_page, where_of
 
 ACK_SECONDS = 2.6  # Slack waits three, and then shows the person a warning
 OURS = "stanch."
 ALTERED = "I433"
 NOT_AS_SENT = "Nothing was decided: this card does not read as it was sent."
+WENT_WRONG = "Something went wrong here, so this may not be recorded. Try again, or open the case in the console."
 SEE = "What is really asked is in the dialog."
+# What is over or has changed loses its card's words anyway, mostly just before the click.
+OVER = {
+    GONE: Who(code=Code.SETTLED.value, refusal=GONE),
+    CHANGED: Who(code=Code.STALE.value, refusal=CHANGED),
+}
 LINKS = "stanch.open"  # buttons that only open a page; Slack tells us of them too
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,11 @@ class Taken:
 
 async def take(services: Services, deed: Interaction) -> Taken:
     """Do what was asked, or say why not; raises nothing that the person could be told."""
-    taken = await _take(services, deed)
+    try:
+        taken = await _take(services, deed)
+    except Exception as error:  # its text may be somebody else's, and silence would look as if it had worked
+        _log.error("slack: unexpected %s", type(error).__name__)
+        taken = Taken(WENT_WRONG)
     if deed.kind == "view_submission" and taken.text:
         return Taken(answer={"response_action": "update", "view": told("Decision", taken.text)})
     return taken
@@ -47,21 +61,22 @@ async def _take(services: Services, deed: Interaction) -> Taken:
     if not deed.action_id.startswith(OURS) or deed.action_id.startswith(LINKS):
         return Taken()
     is_dialog = deed.kind == "view_submission" or deed.action_id.startswith(PAGE)
-    account = Account(deed.user_id, deed.team_id, deed.enterprise_id, deed.api_app_id)
+    account, at = Account(deed.user_id, deed.team_id, deed.enterprise_id, deed.api_app_id), now()
     try:
         button = read_button_token(
-            deed.metadata if is_dialog else deed.value, secrets={KEY_ID: services.keys.buttons}, now=now()
+            deed.metadata if is_dialog else deed.value, secrets={KEY_ID: services.keys.buttons}, now=at
         )
     except IntakeError as error:
         await note_refusal(services, account, Who(code=error.code, refusal=error.message), button=None)
         return Taken(f"{_capital(error.message)}. {_capital(error.hint)}.")
-    who = await who_is(services, account)
-    if not who.refusal and await misplaced(services, deed, button):
+    # Both at once: the time that Slack gives is for the vote.
+    who, elsewhere = await asyncio.gather(who_is(services, account), misplaced(services, deed, button))
+    if not who.refusal and elsewhere:
         who = NOT_HERE
     if who.refusal:
         await note_refusal(services, account, who, button=button)
         return Taken(who.refusal)
-    return await _done(services, Asked(deed, button, who.principal))
+    return await _done(services, Asked(deed, button, who.principal, at))
 
 
 async def _done(services: Services, asked: Asked) -> Taken:
@@ -90,13 +105,10 @@ def as_sent(deed: Interaction, button: Button) -> bool:
 
 async def _shown_instead(services: Services, asked: Asked) -> str:
     """The dialog, which shows what the case itself asks; what is over or has changed anyway is told as ever."""
-    told = await open_review(services, asked)
-    if told in (GONE, CHANGED):
-        return told
-    deed = asked.deed
-    account = Account(deed.user_id, deed.team_id, deed.enterprise_id)
-    await note_refusal(services, account, Who(code=ALTERED, refusal=NOT_AS_SENT), button=asked.button)
-    return f"{NOT_AS_SENT} {told or SEE}"
+    told, deed = await open_review(services, asked), asked.deed
+    who = OVER.get(told) or Who(code=ALTERED, refusal=NOT_AS_SENT)
+    await note_refusal(services, Account(deed.user_id, deed.team_id, deed.enterprise_id), who, button=asked.button)
+    return told if told in OVER else f"{NOT_AS_SENT} {told or SEE}"
 
 
 async def _vote(services: Services, asked: Asked) -> str:
@@ -108,6 +120,7 @@ async def _vote(services: Services, asked: Asked) -> str:
         verdict=verdict_of(button),
         via="slack",
         click=f"{deed.user_id}:{deed.message_ts or deed.view_id}:{deed.action_ts}",
+        at=asked.at,
     )
     answer = await cast(services, ballot, principal=asked.principal)
     if answer.code == Code.NEEDS_REASON:  # the dialog asks for it

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request
 from stanch.errors import StanchError
 from stanch.sinks.slack import escape
 from stanch.slack.signing import SlashCommand, parse_command
+from stanch.web.refusals import note_refusal
 from stanch.web.services import Given, Services
 from stanch.web.slack_people import Account, who_is
 from stanch.web.slack_proof import proven
@@ -33,8 +34,10 @@ async def answer(services: Services, given: SlashCommand) -> dict[str, Any]:
 
 
 async def _words(services: Services, given: SlashCommand) -> str:
-    who = await who_is(services, Account(given.user_id, given.team_id, given.enterprise_id, given.app_id))
+    account = Account(given.user_id, given.team_id, given.enterprise_id, given.app_id)
+    who = await who_is(services, account)
     if who.refusal:
+        await note_refusal(services, account, who, button=None)
         return who.refusal
     try:
         return await carry_out(services, given, who.principal)

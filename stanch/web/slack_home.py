@@ -12,6 +12,7 @@ from stanch.seats import may_vote
 from stanch.slack.signing import KEY_ID, Button, button_token
 from stanch.slack.signing import Verdict as Pressed
 from stanch.slack.views import ASKED, OWN, Item, View, home
+from stanch.web.chat_calls import chat_call
 from stanch.web.services import Services, now
 from stanch.web.slack_people import Account, who_is
 from stanch.web.slack_review import case_url, surface_of
@@ -30,7 +31,7 @@ async def show_home(services: Services, account: Account) -> None:
     except StanchError as error:
         view = home([], [], note=f"This cannot be shown right now: {error.message}.")
     try:
-        await asyncio.to_thread(surface.publish_home, account.user_id, view)
+        await chat_call(lambda: surface.publish_home(account.user_id, view))
     except StanchError:
         return  # it is shown when it is opened again
 

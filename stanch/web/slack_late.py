@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from stanch.chat_surface import ChatSurface
 from stanch.errors import StanchError
 from stanch.slack.views import View, told
+from stanch.web.chat_calls import chat_call
 from stanch.web.services import Services
 
 TITLE = "Decision"
@@ -33,7 +33,7 @@ async def follow(services: Services, view_id: str, answer: Mapping[str, Any]) ->
     if not view_id or not isinstance(surface, ChatSurface):
         return
     with contextlib.suppress(StanchError):
-        await asyncio.to_thread(surface.change_view, view_id, _view(answer), seen="")
+        await chat_call(lambda: surface.change_view(view_id, _view(answer), seen=""))
 
 
 def _view(answer: Mapping[str, Any]) -> View:

@@ -9,6 +9,7 @@ from typing import Any
 from stanch.chat_surface import ChatSurface
 from stanch.errors import StanchError
 from stanch.ports import ChatPort, ChatUser
+from stanch.web.chat_calls import chat_call
 from stanch.web.services import Services
 
 LOOKUP_SECONDS = 0.8  # of the three that Slack gives; the vote needs most of the others
@@ -60,8 +61,8 @@ async def who_is(services: Services, account: Account) -> Who:
     try:
         async with asyncio.timeout(LOOKUP_SECONDS):
             user, in_group = await asyncio.gather(
-                asyncio.to_thread(port.user, account.user_id),
-                asyncio.to_thread(_in_group, port, str(section.get("deciders", "")), account.user_id),
+                chat_call(lambda: port.user(account.user_id)),
+                chat_call(lambda: _in_group(port, str(section.get("deciders", "")), account.user_id)),
             )
     except (TimeoutError, StanchError):
         return UNCLEAR

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import Mapping
 from typing import Any
@@ -15,11 +14,13 @@ from stanch.errors import StanchError
 from stanch.sinks.slack import escape
 from stanch.slack.signing import Interaction
 from stanch.slack.views import told
+from stanch.web.chat_calls import chat_call
 from stanch.web.services import Services
 
 SLACK_HOST = "hooks.slack.com"
 TIMEOUT_SECONDS = 10.0
 TRIES = 2
+BUSY, FAILED = 429, 500
 
 
 def said(text: str) -> dict[str, Any]:
@@ -35,7 +36,7 @@ async def tell(services: Services, deed: Interaction, text: str) -> None:
         await reply(address, said(escape(text)))
     elif deed.view_id and isinstance(port, ChatSurface):
         with contextlib.suppress(StanchError):
-            await asyncio.to_thread(port.open_view, deed.trigger_id, told("Stanch", text))
+            await chat_call(lambda: port.open_view(deed.trigger_id, told("Stanch", text)))
 
 
 def allowed(address: str, section: Mapping[str, Any]) -> str:
@@ -60,7 +61,8 @@ async def reply(address: str, answer: Mapping[str, Any]) -> None:
     for _ in range(TRIES):
         try:
             async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, follow_redirects=False) as client:
-                await client.post(address, json=dict(answer))
+                response = await client.post(address, json=dict(answer))
         except httpx.HTTPError:
             continue
-        return
+        if response.status_code < FAILED and response.status_code != BUSY:
+            return

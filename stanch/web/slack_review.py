@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from stanch.approvals import Code
@@ -16,6 +17,7 @@ from stanch.ports import ChatPort
 from stanch.slack.signing import KEY_ID, Button, Interaction, button_token
 from stanch.slack.signing import Verdict as Pressed
 from stanch.slack.views import PAGE, REASON, VERDICT, request_pages, review, told
+from stanch.web.chat_calls import chat_call
 from stanch.web.decisions import Answer, Ballot, Fate, cast
 from stanch.web.looking import pending
 from stanch.web.people import sentence, shown_name
@@ -33,11 +35,12 @@ STALE_PAGE = "This page is not the newest. Close it and press Review again."
 
 @dataclass(frozen=True)
 class Asked:
-    """A person's deed about an approval, once button and person are proven."""
+    """A person's deed about an approval, once button and person are proven; it came in at `at`."""
 
     deed: Interaction
     button: Button
     principal: str
+    at: datetime | None = None
 
 
 async def open_review(services: Services, asked: Asked) -> str:
@@ -49,7 +52,7 @@ async def open_review(services: Services, asked: Asked) -> str:
     if surface is not None:
         view = _page(services, item, asked.button, number=1)
         try:
-            await asyncio.to_thread(surface.open_view, asked.deed.trigger_id, view)
+            await chat_call(lambda: surface.open_view(asked.deed.trigger_id, view))
         except StanchError:
             pass
         else:
@@ -66,7 +69,7 @@ async def turn_page(services: Services, asked: Asked) -> str:
     item = await _current(services, asked.button)
     view = told("Review", item) if isinstance(item, str) else _page(services, item, asked.button, number=int(wanted))
     try:
-        await asyncio.to_thread(surface.change_view, asked.deed.view_id, view, seen=asked.deed.view_hash)
+        await chat_call(lambda: surface.change_view(asked.deed.view_id, view, seen=asked.deed.view_hash))
     except StanchError:
         return STALE_PAGE
     return ""
@@ -91,6 +94,7 @@ async def send_review(services: Services, asked: Asked) -> Mapping[str, Any]:
         via="slack",
         click=f"{deed.user_id}:{deed.view_id or deed.trigger_id}:{about}",
         reason=reason,
+        at=asked.at,
     )
     return _said(services, await cast(services, ballot, principal=asked.principal), button)
 

@@ -88,6 +88,18 @@ def test_an_envelope_that_comes_again_is_heard_once_and_acknowledged_each_time(
     assert len(ear.heard) == 1
 
 
+def test_what_comes_again_before_it_is_answered_has_the_same_answer(slack: SlackStandin, ear: Ear, line: Line) -> None:
+    """An empty one would be the first that Slack hears, and close a dialog before anybody is told of a refusal."""
+    ear.waits, ear.answer = 0.3, {"response_action": "errors", "errors": {"verdict": "no"}}
+    slack.link.twice = 1
+    envelope = slack.link.send("interactive", {"type": "view_submission"})
+    assert envelope.answer == ear.answer
+    until(lambda: envelope.acks == 2)
+    slack.link.send_again(envelope)
+    until(lambda: envelope.acks == 3)
+    assert (len(ear.heard), envelope.answer) == (1, ear.answer)
+
+
 def test_who_answers_late_is_seen(slack: SlackStandin, ear: Ear, line: Line) -> None:
     ear.waits = 3.1
     assert slack.link.send("interactive", {}).seconds is None

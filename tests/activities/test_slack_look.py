@@ -52,6 +52,8 @@ EDITS: dict[str, Callable[[list[Any]], Any]] = {
     "a label": worded("3.elements.0.text.text"),
     "what a button does": worded("3.elements.0.action_id"),
     "where a button leads": worded("3.elements.0.url"),
+    "what a button asks": lambda shown: shown[3]["elements"][0].update(confirm={"title": {"type": "plain_text"}}),
+    "what a button says aloud": lambda shown: shown[3]["elements"][0].update(accessibility_label="Deny"),
     "small print": worded("4.elements.0.text"),
     "a block more": lambda shown: shown.insert(1, {"type": "section", "text": {"type": "plain_text", "text": "Fine"}}),
     "a block less": lambda shown: shown.pop(2),

@@ -533,6 +533,17 @@ def test_one_place_that_is_refused_keeps_nobody_else_waiting(glue: Glue, slack: 
     assert card(slack, "U01ANA")[1] == []
 
 
+def test_a_card_loses_its_buttons_also_where_another_could_never_be_shown(glue: Glue, slack: SlackStandin) -> None:
+    """The case knows of no card then; a live one would go on asking for what is decided."""
+    slack.fail_next("chat.postMessage", "internal_error")
+    with pytest.raises(Uncertain):
+        approvals.show(glue.world, ApprovalCall(scene=scene(), request=asking()))
+    assert card(slack, "U01ANA")[1] != []
+    approvals.close(glue.world, ApprovalCall(scene=scene(), request=asking(), outcome="approved", by=("user:ana",)))
+    text, buttons = card(slack, "U01ANA")
+    assert (buttons, "Approved by Ana" in text) == ([], True)
+
+
 def test_a_chat_that_refuses_everything_says_so(glue: Glue, slack: SlackStandin) -> None:
     for _ in range(2):
         slack.fail_next("chat.postMessage", "channel_not_found")

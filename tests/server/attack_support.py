@@ -19,7 +19,9 @@ import web_support
 from web_support import Edge, FakeChat, FixedPolicy, Rules, eventually, finding, fixed_policy
 
 from activities._slack.cards import Card, card
+from stanch.approvals import Outcome
 from stanch.contract import CASE_WORKFLOW, REPORT, CaseInput, FindingReport, queue
+from stanch.leases import LeaseState
 from stanch.ports import Message
 from stanch.routing import load_routes
 from stanch.sinks.slack_look import look_of
@@ -114,10 +116,12 @@ class Target(Edge):
         return str(self.in_loop(look))
 
     @contextmanager
-    def directory(self, old: str = "", new: str = "") -> Iterator[None]:
-        """The ownership file as the edge has it, changed for a while."""
-        before, routes = self.services.policy, ROUTES.replace(old, new)
-        assert not old or routes != ROUTES
+    def directory(self, *changes: str) -> Iterator[None]:
+        """The ownership file as the edge has it, changed for a while: what it says and what it is to say, in turn."""
+        before, routes = self.services.policy, ROUTES
+        for old, new in zip(changes[::2], changes[1::2], strict=True):
+            assert old in routes
+            routes = routes.replace(old, new)
         known = fixed_policy().current
         self.services.policy = FixedPolicy(Rules(known.sources, load_routes(routes), known.inventory))
         try:
@@ -227,13 +231,39 @@ class Target(Edge):
             if line.event == "approval.vote" and line.data["accepted"]
         ]
 
-    def is_approved(self, request: Mapping[str, Any], *, within: float = 1.5) -> bool:
-        """Whether the block stands: the effect, not what anybody was told."""
-        try:
-            eventually(lambda: self.records.leases(case_id=str(request["case_id"])), seconds=within)
-        except AssertionError:
+    def is_approved(self, request: Mapping[str, Any]) -> bool:
+        """Whether the block came to stand: the effect, not what anybody was told.
+
+        Those who may decide say no, the way that every vote takes. Where that ends the request, nothing before has
+        ended it, and nothing can any more; where it comes too late, the block soon stands or its step has failed.
+        """
+        for person in ("user:tom", "user:maria"):
+            self.decide(request, by=person, verdict="deny", reason="the end of the test")
+        approval_id = str(request["approval_id"])
+        settled = eventually(lambda: (found := self.records.approval(approval_id)) and found.settled)
+        if settled.outcome is not Outcome.APPROVED:
             return False
-        return True
+        return eventually(lambda: self._end_of_block(str(request["case_id"]))) == "held"
+
+    def _end_of_block(self, case_id: str) -> str:
+        """`held`, how its step ended without, or nothing yet."""
+        if any(row.state is LeaseState.HELD for row in self.records.leases(case_id=case_id)):
+            return "held"
+        ends = (line.event for line in self.records.timeline(case_id) if line.step == "block")
+        return next((event for event in ends if event in ("step.failed", "step.skipped")), "")
+
+    def has_ended(self, case_id: str, activity: str) -> bool:
+        """Whether an activity of a case has ended, for good or for bad, and the case has looked at that."""
+
+        async def look(client: Any) -> bool:
+            events = (await client.get_workflow_handle(case_id).fetch_history()).events
+            scheduled = [one for one in events if one.activity_task_scheduled_event_attributes.activity_type.name]
+            begun = {one.event_id for one in scheduled if _name_of(one) == activity}
+            ended = [one.event_id for one in events if begun & {_ended(one)}]
+            seen = [one.event_id for one in events if one.HasField("workflow_task_completed_event_attributes")]
+            return bool(ended) and max(seen) > max(ended)
+
+        return bool(self.in_loop(look))
 
     def still_asks(self, request: Mapping[str, Any]) -> bool:
         """Whether the case has taken no vote at all."""
@@ -245,6 +275,17 @@ class Target(Edge):
             return len((await client.get_workflow_handle(case_id).fetch_history()).events)
 
         return int(self.in_loop(count))
+
+
+def _name_of(event: Any) -> str:
+    return str(event.activity_task_scheduled_event_attributes.activity_type.name)
+
+
+def _ended(event: Any) -> int:
+    """The event with which the activity began that has ended by this one; 0 for every other event."""
+    ways = ("completed", "failed", "timed_out")
+    ends = (getattr(event, f"activity_task_{way}_event_attributes") for way in ways)
+    return max(int(end.scheduled_event_id) for end in ends)
 
 
 def card_of(target: Target, request: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:

@@ -6,92 +6,33 @@ import asyncio
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from web_support import Ports, fixed_policy
+from slack_desk import click, desk, workspace
 
-from activities.slack import CONNECTOR
-from stanch.keys import Keys
-from stanch.records import Records
-from stanch.sandbox._slack.workspace import App
-from stanch.sandbox.slack import Person, SlackStandin
-from stanch.settings import Settings
-from stanch.slack.signing import Button, Interaction, Verdict, button_token, read_command
-from stanch.web import slack_refusals
+from stanch.sandbox.slack import SlackStandin
+from stanch.slack.signing import Button, Interaction, Verdict, read_command
+from stanch.web import refusals
 from stanch.web.app import Services, create_app
 from stanch.web.slack_clicks import Taken, take
 from stanch.web.slack_commands import answer
 from stanch.web.slack_people import ELSEWHERE, Account, who_is
 from stanch.web.slack_socket import Socket
 
-APP = App(token="xoxb-1", signing_secret="s", team_id="T0HOME", app_token="xapp-1", enterprise_id="E0ORG")
-GRID = Person("U01TOM", "Tom", team_id="T0SISTER", enterprise_id="E0ORG", teams=("T0SISTER", "T0HOME"))
-
-
-class Away:
-    """A Temporal client whose server is not there."""
-
-    def get_workflow_handle(self, _case_id: str) -> Away:
-        return self
-
-    async def _lost(self, *_given: Any, **_more: Any) -> None:
-        await asyncio.sleep(60)
-
-    execute_update = signal = query = _lost
-
 
 @pytest.fixture
 def slack() -> Iterator[SlackStandin]:
-    with SlackStandin(app=APP, people=[Person("U01MARIA", "Maria"), GRID]) as made:
-        made.workspace.groups["S0PM"] = ("U01TOM",)
+    with workspace() as made:
         yield made
 
 
 @pytest.fixture
 def made(slack: SlackStandin, tmp_path: Path) -> Iterator[Any]:
-    opened: list[Records] = []
-
-    def build(**more: Any) -> Services:
-        given = {"token": APP.token, "team_id": APP.team_id, "base_url": slack.url + "/api/", "signing_secrets": ["s"]}
-        given |= more
-        settings = Settings(data_dir=tmp_path, chat={"slack": {"kind": "slack", **given}})
-        keys = Keys(settings)
-        opened.append(Records(settings.url_of_records, keys.ledger))
-        return Services(
-            settings=settings,
-            records=opened[-1],
-            policy=fixed_policy(),
-            keys=keys,
-            client=Away(),  # type: ignore[arg-type]
-            registry=Ports(chat_port=CONNECTOR.build("slack", given)),
-        )
-
-    slack_refusals._told.clear()
-    yield build
-    for records in opened:
-        records.close()
-
-
-def click(services: Services, *, user: str = "U01MARIA", verdict: Verdict = Verdict.APPROVE) -> Interaction:
-    end = datetime.now(UTC) + timedelta(hours=1)
-    button = Button(approval_id="a", verdict=verdict, case_id="case-1", expires_at=end, digest="0" * 64)
-    return Interaction(
-        kind="block_actions",
-        user_id=user,
-        team_id="T0HOME",
-        enterprise_id="E0ORG",
-        user_team_id="T0HOME",
-        api_app_id="A0",
-        action_id=f"stanch.{verdict.value}",
-        value=button_token(button, key_id="1", secret=services.keys.buttons),
-        channel="D01MARIA",
-        message_ts="1.1",
-        action_ts="2.2",
-        trigger_id="1.2.a",
-    )
+    with desk(slack, tmp_path) as build:
+        yield build
 
 
 async def test_without_temporal_the_person_reads_that_it_was_not_recorded(made: Any) -> None:
@@ -186,12 +127,12 @@ async def test_a_command_and_the_home_of_another_app_are_refused(made: Any) -> N
 
 async def test_a_crowd_of_outsiders_fills_no_ledger(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     services = made()
-    monkeypatch.setattr(slack_refusals, "MOST", 5)
+    monkeypatch.setattr(refusals, "MOST", 5)
     for number in range(12):
         account = Account(f"U{number:04}", "T0ELSE")
         end = datetime.now(UTC)
         button = Button(approval_id="a", verdict=Verdict.DENY, case_id="case-1", expires_at=end)
-        await slack_refusals.note_refusal(services, account, ELSEWHERE, button=button)
+        await refusals.note_refusal(services, account, ELSEWHERE, button=button)
     assert len(services.records.timeline("case-1")) == 5
     assert services.records.verify().ok
 
@@ -200,12 +141,12 @@ async def test_who_is_turned_away_is_told_in_time_however_slow_records_are(
     made: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     services = made()
-    monkeypatch.setattr(slack_refusals, "_write", lambda *_: time.sleep(1.0))
+    monkeypatch.setattr(refusals, "_write", lambda *_: time.sleep(1.0))
     begun = time.monotonic()
     forged = Interaction(**{**vars(click(services)), "value": "s1.1.e30.forged"})
     assert (await take(services, forged)).text.startswith("This button is not one of ours")
     assert time.monotonic() - begun < 0.8
-    await asyncio.wait(slack_refusals._work)
+    await asyncio.wait(refusals._work)
 
 
 async def test_links_and_others_buttons_are_none_of_ours(made: Any) -> None:

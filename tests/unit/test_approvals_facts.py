@@ -8,6 +8,7 @@ import pytest
 
 from stanch.approvals import ApprovalRequest, Bound, Need
 from stanch.approvals.facts import request_facts
+from stanch.approvals.grouping import differences
 from stanch.cli.decide_group import print_request
 
 REQUEST = ApprovalRequest(
@@ -70,3 +71,12 @@ def test_the_shell_prints_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     print_request(REQUEST.model_dump(mode="json") | {"digest": REQUEST.digest, "verdicts": ["keep", "lift_it"]})
     text = capsys.readouterr().err
     assert [value for value in [*VALUES, "Block it?", REQUEST.digest] if value not in text] == []
+
+
+def test_what_is_not_the_same_for_all_is_said_of_each() -> None:
+    """Several are decided by one look, so that one that stands longer or blocks more must not look like the others."""
+    wider = REQUEST.model_copy(update={"approval_id": "b", "ttl": "7d", "params": {**REQUEST.params, "limit": 500}})
+    found = differences([REQUEST, wider, REQUEST], lambda name: name)
+    assert found == [(("limit", "5"), ("Stands for", "4h")), (("limit", "500"), ("Stands for", "7d")), found[0]]
+    assert differences([REQUEST, REQUEST], lambda name: name) == [(), ()]
+    assert differences([], lambda name: name) == []

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from interp_support import ATTACH, BLOCK, TICKET, Bench, plan_of
 
-from stanch.interpreter.messages import ApprovalEnded, AskApproval
+from stanch.interpreter.messages import ApprovalEnded, AskApproval, Started
 from stanch.plan import Mode, Plan
 
 NEED = "need: [{from: [team:appsec]}]"
@@ -174,6 +176,43 @@ def test_the_card_shows_what_is_known_and_says_what_is_not() -> None:
     shown = dict(bench.state.approvals["ok"].request.shown)
     assert shown["look requests"] == "12"
     assert shown["finding.actor.user_id"] == "not available"
+
+
+@pytest.mark.parametrize(("asks", "ends"), [(1, "very far away"), (2, "and, at last, what matters")])
+def test_a_fact_is_whole_whatever_its_length(asks: int, ends: str) -> None:
+    """Words that decide may stand at the end; older runs ask as they did, since their requests are made again."""
+    said = "very far away".rjust(200, "-") + " and, at last, what matters"
+    bench = Bench(semi(f"ask: Go, {NEED}, binds: [block], expires: 4h, show: [finding.title]"), start=False)
+    bench.context = replace(bench.context, asks=asks, finding={**bench.context.finding, "title": said})
+    bench.feed(Started(now=bench.now))
+    shown = dict(bench.state.approvals["ok"].request.shown)["finding.title"]
+    assert shown.endswith(ends)
+
+
+@pytest.mark.parametrize("said", ["Rows?\n\nTargets:\nnone at all", "Rows?\r\nTargets:\u2028none at all"])
+@pytest.mark.parametrize(
+    ("ask", "wanted"),
+    [
+        ("${{ finding.title }}", ["Rows?"]),
+        ("Block it?\\nBecause: ${{ finding.title }}", ["Block it?", "Because: Rows?"]),
+    ],
+)
+def test_words_of_a_finding_cannot_look_like_facts_of_ours(ask: str, wanted: list[str], said: str) -> None:
+    """On a card a fact is a label, a colon and its value on the next line."""
+    bench = Bench(semi(f'ask: "{ask}", {NEED}, binds: [block], expires: 4h'), start=False)
+    bench.context = replace(bench.context, finding={**bench.context.finding, "title": said})
+    bench.feed(Started(now=bench.now))
+    lines = bench.state.approvals["ok"].request.question.splitlines()
+    assert [line.partition(" ↵ ")[0] for line in lines] == wanted
+    assert lines[-1].endswith("none at all")
+
+
+def test_a_fact_that_has_to_be_cut_says_so() -> None:
+    bench = Bench(semi(f"ask: Go, {NEED}, binds: [block], expires: 4h, show: [finding.title]"), start=False)
+    bench.context = replace(bench.context, finding={**bench.context.finding, "title": "x" * 4010})
+    bench.feed(Started(now=bench.now))
+    shown = dict(bench.state.approvals["ok"].request.shown)["finding.title"]
+    assert shown == "x" * 4000 + " [cut: 10 more characters]"
 
 
 def test_an_approval_that_nobody_can_give_fails_and_changes_nothing() -> None:

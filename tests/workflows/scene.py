@@ -278,7 +278,10 @@ class Case:
         self, person: str, verdict: str = "approve", *, again: str = "", at: CaseView | None = None
     ) -> Verdict:
         """Press a button; `again` makes it another click of the same person."""
-        vote = self.ballot(at or await self.view(), person, verdict, again=again)
+        return await self.give(self.ballot(at or await self.view(), person, verdict, again=again))
+
+    async def give(self, vote: Vote) -> Verdict:
+        """The same with a vote of the test's own making."""
         answer: Verdict = await self.handle.execute_update(
             contract.DECIDE, Decision(vote=vote), id=vote.decision_id.replace(":", "-"), result_type=Verdict
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from pathlib import Path
@@ -14,7 +14,8 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from stanch.approvals.facts import request_facts
+from stanch.approvals.facts import NameOf, request_facts
+from stanch.approvals.grouping import differences
 from stanch.errors import StanchError
 from stanch.routing import People
 from stanch.seats import Open, may_vote
@@ -83,6 +84,10 @@ def _words(name: str) -> str:
     return clean(name).replace("_", " ")
 
 
+def _differences(items: Sequence[Open], name_of: NameOf) -> list[tuple[tuple[str, str], ...]]:
+    return differences([item.request for item in items], name_of)
+
+
 _engine = Environment(
     loader=FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -100,6 +105,7 @@ _FILTERS: dict[str, Callable[..., Any]] = {
     "words": _words,
     "clean": clean,
     "facts": request_facts,
+    "differences": _differences,
 }
 _engine.filters.update(_FILTERS)
 

@@ -1,0 +1,124 @@
+"""Refusals that no case takes down: they are in the ledger all the same, once, and under what is known."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from stanch.approvals import ApprovalRequest, ApprovalState, Need
+from stanch.keys import Keys
+from stanch.records import Records
+from stanch.routing import load_routes
+from stanch.settings import Settings
+from stanch.web import refusals
+from stanch.web.actions import CONTROL
+from stanch.web.decisions import Answer, Ballot, Fate
+from stanch.web.decisions import cast as cast_vote
+from stanch.web.services import Services
+
+ROUTES = """
+version: routing/v1
+namespace: test
+directory:
+  users: {user:ana: {name: Ana}, user:bo: {name: Bo}}
+  teams: {team:shop: {lead: user:ana, members: [user:ana, user:bo]}}
+sla: {standard: {critical: {fix: 3d}, high: {fix: 7d}, medium: {fix: 30d}, low: {fix: 90d}, info: {fix: none}}}
+default: {id: fallback, owner: team:shop, sla: standard}
+"""
+BALLOT = Ballot("case-1", "ap-1", "0" * 64, "approve", "api", "c1")
+NOW = datetime.now(UTC)
+ASKED = ApprovalRequest(
+    approval_id="ap-1",
+    case_id="case-1",
+    episode="e1",
+    step="ok",
+    question="Block it?",
+    needs=(Need(from_=("user:ana", "user:bo"), names=("team:shop",)),),
+    created_at=NOW,
+    expires_at=NOW + timedelta(hours=1),
+)
+
+
+class Refusing:
+    """Cases that refuse every vote for one reason, or are over."""
+
+    def __init__(self, records: Records) -> None:
+        self.error: Exception = RPCError("no such workflow", RPCStatusCode.NOT_FOUND, b"")
+        routes = load_routes(ROUTES)
+        self.services = cast(
+            Services,
+            SimpleNamespace(
+                client=SimpleNamespace(get_workflow_handle=lambda _case: self),
+                records=records,
+                policy=SimpleNamespace(current=SimpleNamespace(routes=routes)),
+                stored_votes={},
+            ),
+        )
+
+    async def execute_update(self, *_: Any, **__: Any) -> Any:
+        raise self.error
+
+    def refuse(self, code: str) -> None:
+        self.error = WorkflowUpdateFailedError(ApplicationError("refused, for a reason", type=code))
+
+    def vote(self, ballot: Ballot = BALLOT, principal: str = "user:ana") -> Answer:
+        return asyncio.run(cast_vote(self.services, ballot, principal=principal))
+
+
+@pytest.fixture
+def records(tmp_path: Path) -> Iterator[Records]:
+    settings = Settings(data_dir=tmp_path)
+    made = Records(settings.url_of_records, Keys(settings).ledger)
+    made.put_approval(ApprovalState(request=ASKED))
+    refusals._told.clear()
+    yield made
+    made.close()
+
+
+def lines(records: Records, case_id: str) -> list[tuple[str, str, str]]:
+    found = records.timeline(case_id)
+    return [(line.actor, str(line.data["code"]), str(line.data["reason"])) for line in found]
+
+
+@pytest.mark.parametrize("code", ["A001", "A002", "A011"])
+def test_what_the_validator_turns_away_for_good_is_in_the_cases_ledger_once(records: Records, code: str) -> None:
+    case = Refusing(records)
+    case.refuse(code)
+    answers = [case.vote(replace(BALLOT, click=str(number))) for number in range(3)]
+    assert {(answer.fate, answer.code) for answer in answers} == {(Fate.REFUSED, code)}
+    case.vote(principal="user:bo")
+    reason = "refused, for a reason"
+    assert lines(records, "case-1") == [("user:ana", code, reason), ("user:bo", code, reason)]
+    assert records.verify().ok
+
+
+def test_a_vote_about_a_case_that_is_over_is_in_its_ledger(records: Records) -> None:
+    answer = Refusing(records).vote()
+    assert (answer.fate, answer.code) == (Fate.REFUSED, "A003")
+    assert lines(records, "case-1") == [("user:ana", "A003", "the case is over; there is nothing left to decide")]
+
+
+def test_a_refusal_that_the_case_has_taken_down_is_not_written_twice(records: Records) -> None:
+    case = Refusing(records)
+    case.refuse("A006")
+    assert case.vote().code == "A006"
+    assert lines(records, "case-1") == []
+
+
+def test_names_of_a_callers_own_making_get_no_ledger_of_their_own(records: Records) -> None:
+    case = Refusing(records)
+    for number in range(5):
+        case.vote(replace(BALLOT, approval_id=f"made-up-{number}"))
+        case.vote(replace(BALLOT, case_id=f"case-made-up-{number}"))
+    assert [line[:2] for line in lines(records, CONTROL)] == [("user:ana", "A003")]
+    assert all(lines(records, f"case-made-up-{number}") == [] for number in range(5))
