@@ -67,7 +67,7 @@ class Publisher:
         if verdict is Verdict.SILENT:
             raise Uncertain("Envoy did not say whether it loaded the rules", hint="check that it watches the file")
         if verdict is Verdict.REFUSED:
-            self._file.write(document)
+            self._file.put_back(document)
             return None
         return self._file.read()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from activities._fence import checked, overtaken
 from activities._webhook.point import WebhookPoint
 from activities.webhook_point import build
 from stanch.errors import ConfigError, RetrySafe
@@ -123,3 +124,13 @@ def test_a_renewed_block_stands_though_its_old_entry_will_not_go(device: DeviceS
     assert len(device.denies) == 2
     hold(made, removes=[lease().target])
     assert not device.denies
+
+
+def test_an_attempt_that_was_given_up_reaches_the_device_with_no_change(device: DeviceStandin) -> None:
+    def never() -> None:
+        raise overtaken("this attempt was given up")
+
+    made = point(device)
+    with checked(never), pytest.raises(RetrySafe) as caught:
+        hold(made, lease())
+    assert (caught.value.code, device.denies) == ("T004", {})
