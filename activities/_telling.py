@@ -29,8 +29,9 @@ def tell(world: World, outcomes: Sequence[LeaseOutcome], results: Sequence[Appli
     told: list[LeaseOutcome] = []
     for outcome in outcomes:
         lease = leases.get(outcome.lease_id)
-        item = by_target.get(lease.target) if lease else None
-        if lease is None:
+        target = lease.target if lease else outcome.target  # who waits beside the lease that is written has only that
+        item = by_target.get(target)
+        if not target:
             told.append(outcome)
         elif item is not None and item.ok:
             told.append(outcome.model_copy(update={"proof": {**outcome.proof, **item.proof}}))

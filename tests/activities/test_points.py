@@ -292,6 +292,19 @@ def test_a_lease_whose_consent_makes_no_sense_holds_up_no_other(
     assert [one.lease_id for one in point.held.values()] == ["good"]
 
 
+def test_who_waits_for_the_same_block_is_not_told_that_it_stands_when_it_was_refused(
+    glue: Glue, point: Point, temporal: FakeTemporal
+) -> None:
+    one = lease("one")
+    beside = outcome(one).model_copy(update={"lease_id": "two", "case_id": "case-two", "target": one.target})
+    point.bad.add(one.target)
+    points.reconcile(glue.world, adding(point, one, outcomes=(outcome(one), beside)))
+    assert temporal.signals == []
+    point.bad.clear()
+    points.reconcile(glue.world, adding(point, one, outcomes=(outcome(one), beside)))
+    assert [case_id for case_id, _, _ in temporal.signals] == [CASE, "case-two"]
+
+
 class Picky(FakeTemporal):
     """Some cases take no word: one because it has had too many, one because its server is away."""
 
