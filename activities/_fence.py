@@ -17,7 +17,7 @@ from activities._doubt import Doubt
 from activities._world import World
 from stanch.errors import DependencyError, RetrySafe
 
-ASK_SECONDS = 2.0
+ASK_SECONDS = 4.0  # below the five seconds that a heartbeat may be late
 Check = Callable[[], None]
 _checks: ContextVar[tuple[Check, ...]] = ContextVar("_checks", default=())
 
