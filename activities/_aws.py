@@ -18,6 +18,7 @@ from botocore.parsers import ResponseParserError
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from activities._aws_codes import AUTH, CONFLICT, MISSING, TAKEN, TRANSIENT, UNSUPPORTED
+from activities._fence import before_write
 from stanch.errors import AuthBlocked, ConnectorError, Gone, Rejected, RetrySafe, Uncertain
 
 THROTTLE_SECONDS = 2.0
@@ -139,6 +140,8 @@ def outcome(operation: str, *, write: bool) -> Iterator[None]:
     Raises:
         Rejected, AuthBlocked, RetrySafe, Uncertain: by error code and kind of failure; the vendor's text is not kept.
     """
+    if write:
+        before_write()
     try:
         yield
     except boto.ClientError as error:

@@ -14,6 +14,7 @@ from typing import Any
 import h11
 
 from activities._edge.rules import Changed
+from activities._fence import before_write
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 
 ADDRESS = re.compile(r"unix//[!-~]{1,107}|(?:127\.[0-9.]{5,11}|localhost|\[::1\]):[0-9]{1,5}")
@@ -63,6 +64,7 @@ class CaddyAdmin:
             Uncertain: it was sent and no usable answer came back.
         """
         body = b"" if value is None else json.dumps(value).encode()
+        before_write()
         try:
             answer = self._ask(method, path, body=body, version=version)
         except ConnectorError:

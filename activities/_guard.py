@@ -200,14 +200,6 @@ def _own_limit(world: World, playbook: str, pinned: tuple[int, float] | None) ->
     return [Budget(f"changes:{playbook}", limit[0], timedelta(seconds=limit[1]))] if limit is not None else []
 
 
-def generation(world: World) -> int | None:
-    """Which halts and protected targets hold; None where they cannot be read."""
-    try:
-        return world.records.guard_view().generation
-    except DependencyError:
-        return None
-
-
 def guard_state(world: World, *, key: str, budgets: Sequence[Budget] = ()) -> GuardState:
     """Halts, never-block additions and room in budgets as of now; what cannot be read refuses everything new."""
     try:

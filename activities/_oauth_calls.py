@@ -11,6 +11,7 @@ from typing import Any
 import requests
 
 from activities._client_auth import ClientAuth
+from activities._fence import before_write
 from activities._outcomes import Call, no_answer, status_error, unusable
 from activities._token_evidence import PROVEN, Token
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, Uncertain
@@ -110,6 +111,8 @@ class RevocationEndpoint:
     def _post(self, address: str, token: Token, call: Call) -> Answer:
         form, headers = self._auth.proof(address)
         form |= {"token": token.text} | ({"token_type_hint": self._hint} if self._hint else {})
+        if call.write:
+            before_write()
         try:
             with requests.Session() as session:
                 session.trust_env = False

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from activities._fence import before_write
 from stanch.errors import RetrySafe
 
 _LOCK = ".stanch.lock"
@@ -32,6 +33,12 @@ def locked(path: Path, *, what: str, seconds: float) -> Iterator[None]:
 
 def replace(path: Path, data: bytes) -> None:
     """Replace a file by rename, durably and under the lock; its mode is kept: what it holds may be secret."""
+    before_write()
+    put_back(path, data)
+
+
+def put_back(path: Path, data: bytes) -> None:
+    """The same with what stood before, while the lock is still held: a refused file must not stay."""
     temporary = path.with_name(f".{path.name}.tmp")
     mode = path.stat().st_mode & 0o777 if path.exists() else 0o600
     with temporary.open("wb") as file:

@@ -34,7 +34,7 @@ def page(world: World, paging: Paging) -> None:
 
 
 def _tell(world: World, item: Overdue) -> None:
-    if any(line.event == PAGED and _about(line.data) == item.lease_id for line in _lines(world, item)):
+    if any(line.event == PAGED and _about(line.data) == (item.lease_id, _kind(item)) for line in _lines(world, item)):
         return
     with contextlib.suppress(Rejected):  # asking again cannot help, and the line is what the console shows
         _post(world, item)
@@ -45,8 +45,13 @@ def _lines(world: World, item: Overdue) -> list[TimelineItem]:
     return world.records.timeline(item.case_id)
 
 
-def _about(data: dict[str, Any] | None) -> str:
-    return str((data or {}).get("lease", ""))
+def _about(data: dict[str, Any] | None) -> tuple[str, str]:
+    return str((data or {}).get("lease", "")), str((data or {}).get("incident", ""))
+
+
+def _kind(item: Overdue) -> str:
+    """What a freeze has kept may, after its end, be kept by its point: those are two pieces of news."""
+    return "frozen" if item.frozen else "overdue"
 
 
 def _post(world: World, item: Overdue) -> None:
@@ -59,7 +64,7 @@ def _post(world: World, item: Overdue) -> None:
         world,
         way,
         Message(
-            key=hashlib.sha256(f"overdue/{item.lease_id}".encode()).hexdigest()[:32],
+            key=hashlib.sha256(f"{_kind(item)}/{item.lease_id}".encode()).hexdigest()[:32],
             channel=way.place,
             title=title,
             text=text,
@@ -83,7 +88,7 @@ def _line(item: Overdue) -> Entry:
     return Entry(
         case_id=item.case_id,
         episode="overdue",
-        key=f"paged:{item.lease_id}",
+        key=f"paged:{item.lease_id}" + (":frozen" if item.frozen else ""),
         time=datetime.now(UTC),
         actor="stanch",
         event=PAGED,
@@ -91,6 +96,6 @@ def _line(item: Overdue) -> Entry:
             "point": item.point,
             "lease": item.lease_id,
             "ended": item.ended.isoformat(),
-            "incident": "frozen" if item.frozen else "overdue",
+            "incident": _kind(item),
         },
     )

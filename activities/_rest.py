@@ -10,6 +10,7 @@ from urllib.parse import quote, urljoin, urlsplit
 
 import requests
 
+from activities._fence import before_write
 from activities._outcomes import Call, no_answer, status_error, unusable
 from stanch.errors import ConnectorError, Gone, Rejected, RetrySafe
 
@@ -127,6 +128,8 @@ class Rest:
     ) -> requests.Response:
         headers = {"Accept": "application/json", **self._headers(renew)}
         address = path if "://" in path else f"{self.base}{path}"
+        if call.write:
+            before_write()
         try:
             with requests.Session() as session:
                 session.trust_env = False

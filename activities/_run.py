@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import threading
 from collections.abc import Callable
@@ -14,9 +15,11 @@ from temporalio import activity
 from temporalio.exceptions import FailureError
 
 from activities import _breaker, _siem, _spool
+from activities._as_guarded import as_guarded, generation
 from activities._defining import defined
 from activities._doubt import Doubt
 from activities._errors import outcome_of, to_temporal, unexpected
+from activities._fence import fenced
 from activities._world import World
 from stanch.canonical import canonical, digest
 from stanch.catalog import ActionSpec, Effect, Outputs, Params, Queue, catalog
@@ -76,7 +79,8 @@ def bind(
         since = doubt.since if doubt is not None else None
         job = Job(call=call, spec=spec, attempt=info.attempt, since=info.scheduled_time, uncertain_since=since)
         unsure = spec.effect.mutates and since is not None
-        with heartbeats(doubt):
+        fence = fenced(world, doubt) if spec.effect.mutates else contextlib.nullcontext()
+        with heartbeats(doubt), fence:
             return reported(lambda: _doing(doubt, world, job, implementation, before), unsure=unsure)
 
     return run
@@ -113,11 +117,13 @@ def perform(world: World, job: Job, implementation: Implementation, before: Befo
     """Carry out one action and leave its trace: intent before, outcome after."""
     params = _params(job)
     mutates = job.spec.effect.mutates
+    seen = generation(world) if mutates else None
     if mutates:
         _checked(world, job, params, before)
     _record(world, job, "intent", {"params": params.model_dump(mode="json", exclude_none=True), "attempt": job.attempt})
     try:
-        outputs = implementation(world, job, params).model_dump(mode="json")
+        with as_guarded(world, seen) if mutates and job.spec.name not in REMOVES else contextlib.nullcontext():
+            outputs = implementation(world, job, params).model_dump(mode="json")
         _fits(job, outputs)
     except StanchError as error:
         _breaker.action_ended(world, job.call, error, changes=mutates, leased=job.spec.leased)

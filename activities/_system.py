@@ -7,6 +7,7 @@ from typing import Any
 
 from activities import _breaker_news, _paging, _watch, approvals, groups, intake, ledger, points, turns
 from activities._defining import defined
+from activities._fence import fenced
 from activities._run import heartbeats, reported
 from activities._texts import keep_texts
 from activities._ticket import reconcile as _ticket_reconcile
@@ -150,7 +151,7 @@ def point_activities(world: World) -> list[Callable[..., Any]]:
 
     @defined(contract.RECONCILE)
     def reconcile(call: Reconcile) -> ReconcileReply:
-        with heartbeats():
+        with heartbeats(), fenced(world):
             return reported(lambda: points.reconcile(world, call))
 
     @defined(contract.ANNOUNCE)
@@ -160,7 +161,7 @@ def point_activities(world: World) -> list[Callable[..., Any]]:
 
     @defined(contract.LOOK)
     def look() -> PointsSeen:
-        with heartbeats():
+        with heartbeats(), fenced(world):
             return reported(lambda: _watch.look(world))
 
     return [reconcile, announce, look]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from temporalio.client import Client
@@ -16,6 +17,8 @@ from stanch.leases import Applied, Lease, LeaseOutcome, LeaseState
 from stanch.records import LeaseRow
 from stanch.wire_points import Reconcile
 
+AT_ONCE = 16
+DEAF = (RPCStatusCode.NOT_FOUND, RPCStatusCode.INVALID_ARGUMENT)  # it is over, or has had as many signals as it may
 TOLD = (LeaseState.HELD, LeaseState.LIFTED)  # lifted: a repeat of what was told says the same
 
 
@@ -26,8 +29,9 @@ def tell(world: World, outcomes: Sequence[LeaseOutcome], results: Sequence[Appli
     told: list[LeaseOutcome] = []
     for outcome in outcomes:
         lease = leases.get(outcome.lease_id)
-        item = by_target.get(lease.target) if lease else None
-        if lease is None:
+        target = lease.target if lease else outcome.target  # who waits beside the lease that is written has only that
+        item = by_target.get(target)
+        if not target:
             told.append(outcome)
         elif item is not None and item.ok:
             told.append(outcome.model_copy(update={"proof": {**outcome.proof, **item.proof}}))
@@ -40,15 +44,32 @@ def announced(world: World, outcomes: Sequence[LeaseOutcome], leases: dict[str, 
     _remember(world, outcomes, leases)
 
     async def send(client: Client) -> None:
-        for outcome in outcomes:
-            try:
-                await client.get_workflow_handle(outcome.case_id).signal(contract.LEASE_OUTCOME, outcome)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
+        turns = asyncio.Semaphore(AT_ONCE)
+        ends = await asyncio.gather(*(_tell_case(client, turns, told) for told in _by_case(outcomes)))
+        for error in ends:
+            if error is not None:
+                raise error  # all that could be told were told
 
     if outcomes:
         world.call(send)
+
+
+def _by_case(outcomes: Sequence[LeaseOutcome]) -> Iterable[list[LeaseOutcome]]:
+    found: dict[str, list[LeaseOutcome]] = {}
+    for outcome in outcomes:
+        found.setdefault(outcome.case_id, []).append(outcome)
+    return found.values()
+
+
+async def _tell_case(client: Client, turns: asyncio.Semaphore, outcomes: Iterable[LeaseOutcome]) -> RPCError | None:
+    """Tell one case, in order; one that takes no word any more must not hold up the blocks of others."""
+    async with turns:
+        try:
+            for outcome in outcomes:
+                await client.get_workflow_handle(outcome.case_id).signal(contract.LEASE_OUTCOME, outcome)
+        except RPCError as error:
+            return None if error.status in DEAF else error
+    return None
 
 
 def _as_known(world: World, outcome: LeaseOutcome) -> LeaseOutcome:

@@ -21,6 +21,7 @@ from stanch.errors import StanchError
 from stanch.leases import Lease, LeaseState
 from stanch.ports import Owned
 from stanch.records import Entry
+from stanch.records.effects import LIVE
 from stanch.wire_points import Release
 from stanch.wire_watch import INCIDENT, SEEN, Overdue, PointsSeen
 
@@ -162,16 +163,31 @@ def _is_running(world: World, point: str, shard: str) -> bool:
 
 
 def _orphans(world: World, sight: _Sight) -> int:
-    """Entries of ours whose lease neither records nor the point's writer know: named once, lifted at their end.
+    """Entries of ours that neither live leases nor the point's writer know: named once, lifted at their end.
 
-    They are not lifted before: another deployment may share the point, and an empty database must not unblock.
+    They are not lifted before: another deployment may share the point, and an empty database must not unblock. Where
+    our own records say that the lease is over, a write has come late, and the point's writer is told to lift.
     """
     known = {lease.target for lease in sight.held}
     strays = [item for item in sight.owned or () if item.target not in known]
     strays = [item for item in strays if not _has_writer(world, sight.point, item.target)]
     if strays:
         world.records.append([_named(sight.point, item) for item in strays])
+    late = [lease for item in strays for lease in _ended(world, sight.point, item)]
+    frozen = frozen_targets(sight.point, late, freezes(world))
+    for lease in late:
+        if lease.target not in frozen:
+            blocks.signal_point(world, lease, contract.RELEASE, Release(lease=lease, reason="found by the sweep"))
     return len(strays)
+
+
+def _ended(world: World, point: str, item: Owned) -> list[Lease]:
+    """The newest lease of this entry's case and target, where all of them are over."""
+    if not item.case_id:
+        return []
+    rows = world.records.leases(live=False, case_id=item.case_id, point=point)
+    ours = [row for row in rows if row.lease.target == item.target]
+    return [ours[-1].lease] if ours and not any(row.state in LIVE for row in ours) else []
 
 
 def _has_writer(world: World, point: str, target: str) -> bool:

@@ -11,6 +11,7 @@ from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 
 from activities import _siem
 from activities._asked import end_of, spec_of
+from activities._fence import before_write
 from activities._membership import join_of, joined
 from activities._run import Job
 from activities._world import World
@@ -90,6 +91,7 @@ def shard_of(world: World, lease: Lease) -> str:
 def signal_point(world: World, lease: Lease, signal: str, message: Any) -> None:
     """Reach the point's single writer, starting it where nothing was held."""
     shard = shard_of(world, lease)
+    before_write()  # an attempt that comes late would ask anew for what was given back since
 
     async def send(client: Client) -> None:
         await client.start_workflow(
@@ -108,7 +110,8 @@ def signal_point(world: World, lease: Lease, signal: str, message: Any) -> None:
 
 def _hold(world: World, job: Job, params: Any) -> Held:
     lease = lease_of(world, job, params)
-    world.records.put_lease(LeaseRow(lease=lease, state=LeaseState.REQUESTED, updated=datetime.now(UTC)))
+    if world.records.lease(lease.lease_id) is None:  # else a second attempt would hide what became of the first
+        world.records.put_lease(LeaseRow(lease=lease, state=LeaseState.REQUESTED, updated=datetime.now(UTC)))
     signal_point(world, lease, contract.HOLD, lease)
     return Held(
         lease_id=lease.lease_id,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from activities import _breaker, _siem, _spool
+from activities._as_guarded import as_guarded, generation
 from activities._freeze import held_back, with_lateness, without
-from activities._guard import check_lease, generation
+from activities._guard import check_lease
 from activities._telling import announced, tell
 from activities._world import World
 from stanch.canonical import digest
@@ -43,17 +45,19 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     kept, restored = (None, []) if call.wanted is None else _whole(world, point, owned, call)
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
     dropped: list[Lease] = []
-    if (allowed or restored) and generation(world) != seen:  # such as a halt that came while leases were looked at
+    now = generation(world) if allowed or restored else seen
+    if now != seen:  # such as a halt that came while leases were looked at
         allowed, late = _guarded(world, point, allowed)
         refused = [*refused, *late]
-        kept_up = _still(world, point, restored)
-        restored, dropped = kept_up, [lease for lease in restored if lease not in kept_up]
+        restored, dropped = _still(world, point, restored)
+    unchanged = as_guarded(world, now) if allowed or restored else contextlib.nullcontext()
     allowed = [*landed, *allowed]
     wanted = None if kept is None else [*kept, *restored, *allowed]
     try:
-        done = point.reconcile(
-            adds=allowed, removes=call.removes, wanted=wanted, expected=call.expected, known=call.holders
-        )
+        with unchanged:
+            done = point.reconcile(
+                adds=allowed, removes=call.removes, wanted=wanted, expected=call.expected, known=call.holders
+            )
     except Mismatch:
         return ReconcileReply(mismatch=True)
     except StanchError as error:
@@ -62,9 +66,7 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     _breaker.point_answered(world, call.point, allowed, {item.target for item in done.results if item.ok})
     results = [*with_lateness(done.results, call.removes, call.holders), *refused]
     ends = [*_outcomes(call.holders, "lift", results), *_outcomes(call.adds, "hold", results)]
-    stopped = [Applied(target=one.target, ok=False, code="G103", reason="stopped before that") for one in dropped]
-    ends += [*_outcomes(restored, "restore", results), *_outcomes(dropped, "restore", stopped)]
-    _write(world, call, ends)
+    _write(world, call, [*ends, *_outcomes(restored, "restore", results), *_not_restored(dropped)])
     _siem.reconciled(world, results, held=[*call.adds, *restored], gone=call.holders, outcomes=call.outcomes)
     _told_of_room(world, call, results)
     tell(world, call.outcomes, results, call)
@@ -114,12 +116,12 @@ def _restorable(world: World, point: PointPort, vanished: Sequence[Lease]) -> li
     return restored
 
 
-def _still(world: World, point: PointPort, restored: Sequence[Lease]) -> list[Lease]:
-    """What may still be put back; nothing where that cannot be read, since a lift may be in the same write."""
-    try:
-        return _guarded(world, point, restored)[0]
-    except DependencyError:
-        return []
+def _still(world: World, point: PointPort, restored: Sequence[Lease]) -> tuple[list[Lease], list[Lease]]:
+    """What may still be put back, and what not: nothing where that cannot be read, as a lift may be in the write."""
+    kept: list[Lease] = []
+    with contextlib.suppress(DependencyError):
+        kept = _guarded(world, point, restored)[0]
+    return kept, [lease for lease in restored if lease not in kept]
 
 
 def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[list[Lease], list[Applied]]:
@@ -128,12 +130,19 @@ def _guarded(world: World, point: PointPort, adds: Sequence[Lease]) -> tuple[lis
     refused: list[Applied] = []
     for lease in adds:
         try:
+            _refuse_ended(lease)
             refuse_unfit(point, lease.spec)
             check_lease(world, lease)
             allowed.append(lease)
         except (Refused, ConnectorError) as error:
             refused.append(Applied(target=lease.target, ok=False, code=error.code, reason=error.message))
     return allowed, refused
+
+
+def _refuse_ended(lease: Lease) -> None:
+    """An attempt may have waited for a worker for longer than the lease was to last."""
+    if lease.expires_at <= datetime.now(UTC):
+        raise Refused("the block ended before it was confirmed", code="L004", hint="see the timeline")
 
 
 def _entries(leases: Sequence[Lease], verb: str, what: str) -> list[Entry]:
@@ -152,6 +161,11 @@ def _outcomes(leases: Sequence[Lease], verb: str, results: Sequence[Applied]) ->
             data = {"outcome": "CONFIRMED" if item.ok else "REJECTED", "code": item.code, "reason": item.reason}
             lines.append(_entry(lease, verb, "outcome", {**data, **item.proof}))
     return lines
+
+
+def _not_restored(leases: Sequence[Lease]) -> list[Entry]:
+    stopped = [Applied(target=one.target, ok=False, code="G103", reason="stopped before that") for one in leases]
+    return _outcomes(leases, "restore", stopped)
 
 
 def _entry(lease: Lease, verb: str, what: str, data: dict[str, str]) -> Entry:

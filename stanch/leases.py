@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
 MAX_TTL_SECONDS = 7 * 24 * 3600
 MAX_CLAIM = 256
@@ -229,7 +229,7 @@ class Lease(Wire):
     point: str
     target: str
     spec: LeaseSpec
-    expires_at: datetime
+    expires_at: AwareDatetime
     playbook: str = ""
     plan_digest: str = ""
     mode: str = "auto"
@@ -251,7 +251,11 @@ class LeaseState(StrEnum):
 
 
 class LeaseOutcome(Wire):
-    """What a point tells the case that holds a lease, at least once."""
+    """What a point tells the case that holds a lease, at least once.
+
+    Args:
+        target: what must stand for this to be true, where that is still open.
+    """
 
     lease_id: str
     case_id: str
@@ -261,6 +265,7 @@ class LeaseOutcome(Wire):
     code: str = ""
     reason: str = ""
     proof: dict[str, str] = {}
+    target: str = ""
 
 
 class Applied(Wire):

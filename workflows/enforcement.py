@@ -14,13 +14,13 @@ from stanch import contract
 from stanch.catalog import Queue
 from stanch.leases import EVICTED, Lease, LeaseOutcome, LeaseState
 from stanch.wire_points import Announce, EnforcementInput, Reconcile, ReconcileReply, Release
-from workflows.holding import UNKNOWN, Held, PointState, outcome_of
+from workflows.holding import MAX_LEASES, UNKNOWN, Held, PointState, outcome_of
 
 ATTEMPT = timedelta(seconds=60)
 HEARTBEAT = timedelta(seconds=5)
 GIVE_UP_ADDS = timedelta(minutes=15)
 BACKOFF_FIRST, BACKOFF_MAX = 1.0, 30.0
-MAX_LEASES = 1000
+MAX_TOLD = 200  # outcomes that one activity takes along: what it is given has a limit
 IDLE = timedelta(seconds=30)
 
 
@@ -38,6 +38,7 @@ class EnforcementWorkflow:
         self._suspect: frozenset[str] = frozenset()
         self._stuck: frozenset[str] = frozenset()  # targets that could not be lifted at the last failure
         self._doubtful: dict[str, None] = {}  # leases that failed alone, the next to be tried first
+        self._lifting: frozenset[str] = frozenset()  # targets that an attempt under way takes out
 
     @workflow.run
     async def run(self, start: EnforcementInput) -> None:
@@ -71,7 +72,8 @@ class EnforcementWorkflow:
         try:
             await workflow.wait_condition(lambda: bool(self._state.leases or self._state.pending), timeout=IDLE)
         except TimeoutError:
-            return workflow.all_handlers_finished() and not self._state.leases
+            owed = bool(self._state.pending) and workflow.patched("rest-tells")  # it came with the end of the rest
+            return workflow.all_handlers_finished() and not self._state.leases and not owed
         return False
 
     def _continue_if_suggested(self) -> None:
@@ -104,23 +106,15 @@ class EnforcementWorkflow:
             outcomes=self._promised(adds, removes),
         )
         try:
-            reply: ReconcileReply = await workflow.execute_activity(
-                contract.RECONCILE,
-                call,
-                result_type=ReconcileReply,
-                task_queue=contract.queue(Queue.CONTAIN),
-                start_to_close_timeout=ATTEMPT,
-                heartbeat_timeout=HEARTBEAT,
-                retry_policy=RetryPolicy(maximum_attempts=1),
-                summary=f"+{len(adds)} -{len(removes)}",
-            )
+            reply = await self._asked(call)
         except ActivityError as error:
-            await self._failed(adds, busy=said_wait(error) and workflow.patched("busy-point"))
+            await self._failed(adds, removes, busy=said_wait(error) and workflow.patched("busy-point"))
             return
         if reply.mismatch and full:
-            await self._failed(adds)
+            await self._failed(adds, removes)
         elif reply.mismatch:
-            await self._attempt(adds=adds, removes=removes, full=True)
+            if not (self._is_over(adds, removes) and workflow.patched("over-meanwhile")):
+                await self._attempt(adds=adds, removes=removes, full=True)
         else:
             self._take(reply, adds, removes, call.outcomes)
             if any(target in self._state.applied for target in removes):
@@ -128,17 +122,44 @@ class EnforcementWorkflow:
             else:
                 self._state.failures = 0
 
+    async def _asked(self, call: Reconcile) -> ReconcileReply:
+        """The attempt's answer, awaited also when the writer is cancelled, or two attempts would write at once."""
+        asking = workflow.start_activity(
+            contract.RECONCILE,
+            call,
+            result_type=ReconcileReply,
+            task_queue=contract.queue(Queue.CONTAIN),
+            start_to_close_timeout=ATTEMPT,
+            heartbeat_timeout=HEARTBEAT,
+            retry_policy=RetryPolicy(maximum_attempts=1),
+            summary=f"+{len(call.adds)} -{len(call.removes)}",
+        )
+        self._lifting = frozenset(call.removes)
+        try:
+            reply: ReconcileReply = await asyncio.shield(asking)
+        except asyncio.CancelledError:
+            if not workflow.patched("attempt-outlives-cancel"):
+                asking.cancel()
+            reply = await asking
+        finally:
+            self._lifting = frozenset()
+        return reply
+
     def _whole(self, adds: list[Lease]) -> tuple[Lease, ...]:
-        """What stands and what this attempt adds; other leases wait for an attempt of their own."""
-        trying = {lease.target for lease in adds}
-        known = {target for target, end in self._state.applied.items() if end != UNKNOWN}
-        return tuple(lease for target, lease in self._state.wanted().items() if target in known | trying)
+        """What stands and what this attempt adds; who waits for more than stands is guarded in its own attempt."""
+        return tuple({**self._state.standing(), **{lease.target: lease for lease in adds}}.values())
+
+    def _is_over(self, adds: list[Lease], removes: list[str]) -> bool:
+        """What the attempt is about has changed while it was under way: given back, over, or wanted anew."""
+        state, now = self._state, workflow.now()
+        wanted = {lease.lease_id: lease.target for lease in state.wanted().values() if lease.expires_at > now}
+        return any(lease.lease_id not in wanted for lease in adds) or not {*wanted.values()}.isdisjoint(removes)
 
     def _promised(self, adds: list[Lease], removes: list[str]) -> tuple[LeaseOutcome, ...]:
         """What cases are told by the same activity, when it goes well: no second activity, no lost word."""
         now = workflow.now()
         held = [
-            outcome_of(item.lease, LeaseState.HELD, now)
+            outcome_of(item.lease, LeaseState.HELD, now).model_copy(update={"target": item.lease.target})
             for item in self._state.untold({lease.target for lease in adds})
         ]
         gone = [
@@ -146,7 +167,12 @@ class EnforcementWorkflow:
             for name, state in self._state.leaving.items()
             if self._state.leases[name].lease.target in removes
         ]
-        return tuple(self._state.pending + held + gone)
+        return tuple(self._due() + held + gone)
+
+    def _due(self) -> list[LeaseOutcome]:
+        """What cases must still be told, as much of it as one activity takes."""
+        pending = self._state.pending
+        return pending[:MAX_TOLD] if len(pending) > MAX_TOLD and workflow.patched("told-in-parts") else pending
 
     def _take(
         self, reply: ReconcileReply, adds: list[Lease], removes: list[str], told: tuple[LeaseOutcome, ...]
@@ -160,8 +186,9 @@ class EnforcementWorkflow:
             state.applied.pop(target, None)
         state.applied |= {lease.target: lease.expires_at for lease in adds if lease.target in done}
         self._settle_told({outcome.lease_id: outcome for outcome in told}, done)
-        for target in {lease.target: None for lease in adds if lease.target not in done}:
-            self._state.refuse(target, results.get(target, (False, "L001", "the point gave no answer")), now)
+        for lease in adds:
+            if lease.target not in done:
+                self._refused(lease, results.get(lease.target, (False, "L001", "the point gave no answer")))
         for target in results.keys() - {*removes, *(lease.target for lease in adds)}:
             if results[target][1] == EVICTED:
                 self._state.evict(target, results[target][2], now)
@@ -172,6 +199,21 @@ class EnforcementWorkflow:
         self._suspect = frozenset()
         if any(lease.lease_id in self._doubtful for lease in adds):
             self._doubtful.clear()  # it was the point that failed, not these leases
+
+    def _refused(self, lease: Lease, result: tuple[bool, str, str]) -> None:
+        """Turn away who asked; others who wait for the same target have consent of their own, and are tried next.
+
+        Who was told that it stands keeps what stands, which ends with its lease whatever end is written there: a halt
+        that forbids to write another is not asked again and again.
+        """
+        state, now = self._state, workflow.now()
+        waiting = [held.lease for held in state.untold({lease.target})]
+        alone = [one for one in waiting if one.lease_id == lease.lease_id]
+        if alone != waiting and workflow.patched("refused-alone"):
+            waiting = alone
+        state.refuse(waiting, result, now)
+        if not waiting and state.overlong(lease) and workflow.patched("overlong-stays"):
+            state.applied[lease.target] = lease.expires_at
 
     def _settle_told(self, told: dict[str, LeaseOutcome], done: set[str]) -> None:
         state = self._state
@@ -186,7 +228,7 @@ class EnforcementWorkflow:
                 del state.leases[lease_id]
                 state.leaving.pop(lease_id, None)
 
-    async def _failed(self, adds: list[Lease], *, busy: bool = False) -> None:
+    async def _failed(self, adds: list[Lease], removes: list[str], *, busy: bool = False) -> None:
         """An attempt gave no answer: back off by a timer, look for the bad lease, give up adds after 15 minutes.
 
         A point that is busy or away says nothing about its leases: they stay together, which takes the fewest writes.
@@ -195,12 +237,14 @@ class EnforcementWorkflow:
         state.digest = ""  # what the point has is unknown: the next attempt sends the full set
         for lease in adds:
             state.applied.setdefault(lease.target, UNKNOWN)  # it may have landed: then it must be lifted, too
+        if removes and workflow.patched("lift-in-doubt"):
+            state.applied |= dict.fromkeys(removes, UNKNOWN)  # it may be gone: nobody new is told that it stands
         if not busy:
             self._doubt(adds)
         for lease in adds:
             held = state.leases.get(lease.lease_id)
             if held is not None and held.since is not None and now - held.since > GIVE_UP_ADDS:
-                self._state.refuse(lease.target, (False, "L002", "the enforcement point cannot be reached"), now)
+                self._refused(lease, (False, "L002", "the enforcement point cannot be reached"))
         await self._back_off()
 
     def _doubt(self, adds: list[Lease]) -> None:
@@ -223,7 +267,7 @@ class EnforcementWorkflow:
 
     async def _announce(self) -> None:
         """Tell cases; one that cannot be told must not hold up the blocks of others."""
-        told = tuple(self._state.pending)
+        told = tuple(self._due())
         try:
             await workflow.execute_activity(
                 contract.ANNOUNCE,
@@ -262,14 +306,17 @@ class EnforcementWorkflow:
         state, now = self._state, workflow.now()
         if lease.lease_id in state.leases or lease.lease_id in state.ended:
             return
+        if lease.lease_id in state.turned_away and workflow.patched("turned-away-stays"):
+            return
         if len(state.leases) >= MAX_LEASES:
             reason = f"the point already holds {MAX_LEASES} leases"
-            state.pending.append(outcome_of(lease, LeaseState.REFUSED, now, code="L005", reason=reason))
+            state.turn_away(lease, "L005", reason, now)
         elif lease.expires_at <= now:
             state.pending.append(outcome_of(lease, LeaseState.EXPIRED, now))
         else:
             state.leases[lease.lease_id] = held = Held(lease=lease, since=now)
-            if held in state.sharers():
+            lifted = lease.target in self._lifting and workflow.patched("no-share-of-a-lift")
+            if held in state.sharers() and not lifted:
                 state.share(held, now)
 
     @workflow.signal(name=contract.RELEASE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from pydantic import Field
 from stanch.interpreter.state import Mutable
 from stanch.leases import EVICTED, Lease, LeaseOutcome, LeaseState
 
+MAX_LEASES = 1000
 UNKNOWN = datetime(1970, 1, 1, tzinfo=UTC)  # written, perhaps, with an expiry nobody knows
 
 
@@ -28,6 +30,7 @@ class PointState(Mutable):
     leaving: dict[str, LeaseState] = Field(default_factory=dict)  # lease id -> why it goes
     pending: list[LeaseOutcome] = Field(default_factory=list[LeaseOutcome])
     ended: list[str] = Field(default_factory=list)  # a hold that arrives after its own end must not start again
+    turned_away: list[str] = Field(default_factory=list)  # nor may one whose case has heard that it came to nothing
     digest: str = ""
     failures: int = 0
 
@@ -41,6 +44,16 @@ class PointState(Mutable):
             if lease.target not in wanted or lease.expires_at > wanted[lease.target].expires_at:
                 wanted[lease.target] = lease
         return wanted
+
+    def standing(self) -> dict[str, Lease]:
+        """Whose block stands at each target, as far as cases know; who only waits for one is none of them."""
+        found: dict[str, Lease] = {}
+        for lease_id, held in self.leases.items():
+            lease = held.lease
+            stands = held.told and lease_id not in self.leaving and self.applied.get(lease.target, UNKNOWN) != UNKNOWN
+            if stands and (lease.target not in found or lease.expires_at > found[lease.target].expires_at):
+                found[lease.target] = lease
+        return found
 
     def removes(self) -> list[str]:
         """Targets that stand, or may stand, and that nobody wants."""
@@ -81,27 +94,36 @@ class PointState(Mutable):
             if held.lease.target in targets and not held.told and name not in self.leaving
         ]
 
-    def refuse(self, target: str, result: tuple[bool, str, str], now: datetime) -> None:
-        """Turn away who waits for a target; who already holds it keeps it."""
+    def refuse(self, waiting: Iterable[Lease], result: tuple[bool, str, str], now: datetime) -> None:
+        """Turn these away."""
         _, code, reason = result
-        waiting = [held.lease.lease_id for held in self.untold({target})]
-        for lease_id in waiting:
-            lease = self.leases.pop(lease_id).lease
-            self.leaving.pop(lease_id, None)
-            self.pending.append(outcome_of(lease, LeaseState.REFUSED, now, code=code, reason=reason))
+        for lease in waiting:
+            self.turn_away(lease, code, reason, now)
+
+    def turn_away(
+        self, lease: Lease, code: str, reason: str, now: datetime, *, state: LeaseState = LeaseState.REFUSED
+    ) -> None:
+        """It is held no more, or never was; its case is told, and asking again with the same name changes nothing."""
+        self.leases.pop(lease.lease_id, None)
+        self.leaving.pop(lease.lease_id, None)
+        self.turned_away = [*self.turned_away, lease.lease_id][-MAX_LEASES:]
+        self.pending.append(outcome_of(lease, state, now, code=code, reason=reason))
 
     def evict(self, target: str, reason: str, now: datetime) -> None:
         """The point let go of it to make room; all who hold it are told, and it is not put back."""
         self.applied.pop(target, None)
-        for lease_id in [name for name, held in self.leases.items() if held.lease.target == target]:
-            lease = self.leases.pop(lease_id).lease
-            self.leaving.pop(lease_id, None)
-            self.pending.append(outcome_of(lease, LeaseState.LIFTED, now, code=EVICTED, reason=reason))
+        for lease in [held.lease for held in self.leases.values() if held.lease.target == target]:
+            self.turn_away(lease, EVICTED, reason, now, state=LeaseState.LIFTED)
 
     def sharers(self) -> list[Held]:
         """Who asked for a block while it was being written for somebody else, for at least as long."""
         ends = self.applied
         return [held for held in self.untold(set(ends)) if ends[held.lease.target] >= held.lease.expires_at]
+
+    def overlong(self, lease: Lease) -> bool:
+        """It stands for this one, who was told so, and would stand longer."""
+        held = self.leases.get(lease.lease_id)
+        return held is not None and held.told and self.applied.get(lease.target, UNKNOWN) > lease.expires_at
 
     def share(self, held: Held, now: datetime) -> None:
         """Tell it that the block it wants stands already."""

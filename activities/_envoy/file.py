@@ -15,7 +15,7 @@ from typing import Any
 from activities._envoy.join import collapse, entries_of
 from activities._envoy.policy import PREFIX
 from activities._envoy.tokens import Policy
-from activities._own_file import locked, replace
+from activities._own_file import locked, put_back, replace
 from stanch.errors import Rejected
 
 _RBAC_TYPE = "type.googleapis.com/envoy.extensions.filters.http.rbac.v3.RBAC"
@@ -105,7 +105,11 @@ class RulesFile:
 
     def write(self, document: Document) -> None:
         """Replace the file by rename, durably and under the lock; its mode is kept: the policies hold probe secrets."""
-        replace(self.path, json.dumps(document.body, indent=1, ensure_ascii=True).encode())
+        replace(self.path, _bytes(document))
+
+    def put_back(self, document: Document) -> None:
+        """The same with the document that stood before, under the same lock."""
+        put_back(self.path, _bytes(document))
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -116,6 +120,10 @@ class RulesFile:
         """
         with locked(self.path, what="the Envoy rules file", seconds=self._lock_seconds):
             yield
+
+
+def _bytes(document: Document) -> bytes:
+    return json.dumps(document.body, indent=1, ensure_ascii=True).encode()
 
 
 def _filters(node: Any) -> Iterator[dict[str, Any]]:

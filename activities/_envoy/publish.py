@@ -48,5 +48,5 @@ class EnvoyRules:
         if verdict is Verdict.SILENT:
             raise Uncertain("Envoy did not say whether it loaded the rules", hint="check that it watches the file")
         if verdict is Verdict.REFUSED:
-            self._file.write(document)
+            self._file.put_back(document)
         return verdict is Verdict.ACCEPTED

@@ -14,7 +14,7 @@ import httpx
 from activities._edge.rules import Entries
 from activities._http import http_client
 from activities._nginx.rules import GENERATION_HEADER, GENERATION_STATUS, generation_of, parse, render
-from activities._own_file import locked, replace
+from activities._own_file import locked, put_back, replace
 from stanch.errors import Rejected, RetrySafe, Uncertain
 
 _LOCK_SECONDS = 20.0
@@ -79,7 +79,7 @@ class NginxRules:
             if not self.tested():
                 return self._refused(before, data)
         except RetrySafe:
-            replace(self.path, before)
+            put_back(self.path, before)
             raise
         self._load()
         self._wait(data)
@@ -116,9 +116,9 @@ class NginxRules:
         Raises:
             RetrySafe: its configuration is broken elsewhere, or its test does not end.
         """
-        replace(self.path, before if before != data else b"")
+        put_back(self.path, before if before != data else b"")
         elsewhere = not self.tested()
-        replace(self.path, before)
+        put_back(self.path, before)
         if elsewhere:
             hint = "see what `nginx -t` says; it runs the last good configuration"
             raise RetrySafe("nginx refuses its configuration as it stands", hint=hint)

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from activities._fence import before_write
 from activities._outcomes import Call, status_error, unusable
 from activities._scan_address import allowed_addresses
 from activities._webhook.form import Filled, Values, host_of
@@ -72,6 +73,8 @@ class Sender:
         for address in allowed_addresses(host, port, self._device.networks)[:MAX_ADDRESSES]:
             shown = f"[{address}]" if ":" in address else address
             url = f"{parts.scheme}://{shown}:{port}{filled.target}"
+            if call.write:
+                before_write()
             try:
                 status, head, body = self._exchange(filled, url, headers, host)
                 break

@@ -143,13 +143,22 @@ class _Export:
         found = below or following
         if found in self._workflow:
             self._workflow[found].setdefault("step_extensions", {self._extension: particulars_of(step)})
+            self._when_failed(found, step)
         return found
+
+    def _when_failed(self, name: str, step: PlanStep) -> None:
+        """Where one of several steps inside fails."""
+        if step.failure_steps:
+            words = self._workflow[name]
+            words["on_success"] = words.pop("on_completion")
+            words["on_failure"] = self._branch(step.failure_steps, step.id, "failed")
 
     def _parallel(self, step: PlanStep, following: str) -> str:
         made = object_id("parallel", self._plan.playbook, step.id)
         branches = [self._branch((child,), step.id, child.id) for child in step.steps]
         words: Object = {"type": "parallel", "name": step.id, "next_steps": branches, "on_completion": following}
         self._workflow[made] = words | {"step_extensions": {self._extension: particulars_of(step)}}
+        self._when_failed(made, step)
         return made
 
     def _action(self, step: PlanStep, following: str) -> str:

@@ -94,6 +94,9 @@ class _Import:
     def _step(self, name: str, step: Mapping[str, Any], kind: str, depth: int) -> list[Words]:
         if depth > _DEEPEST:
             raise ConfigError(f"its branches are nested deeper than {_DEEPEST}", code="P503", hint="flatten it")
+        return self._kind(name, step, kind, depth) + self._failure(name, step, depth)
+
+    def _kind(self, name: str, step: Mapping[str, Any], kind: str, depth: int) -> list[Words]:
         if kind == "if-condition":
             return self._decision(name, str(step.get("condition", "")), _ways(step), depth)
         if kind == "switch-condition":
@@ -102,19 +105,21 @@ class _Import:
             return self._loop(name, step, depth)
         if kind == "parallel":
             return self._parallel(name, step, depth)
-        return self._action(name, step, kind, depth)
+        return self._action(name, step, kind)
 
-    def _action(self, name: str, step: Mapping[str, Any], kind: str, depth: int) -> list[Words]:
+    def _failure(self, name: str, step: Mapping[str, Any], depth: int) -> list[Words]:
+        """What is to be done where it has failed, whatever its kind."""
+        failed = str(step.get("on_failure") or "")
+        if not failed or self._foreign.workflow[failed].get("type") == "end":
+            return []
+        return self._decision(name, f"{self._title(name)} has failed", {"yes": failed, "no": ""}, depth)
+
+    def _action(self, name: str, step: Mapping[str, Any], kind: str) -> list[Words]:
         if kind not in ("action", "playbook-action"):
             self.notes.append(f"{self._title(name)}: a step of the kind {one_line(kind, limit=40) or 'none'}")
         text, notes = instruction_of(step, self._foreign.names)
         self.notes += [f"{self._title(name)}: {note}" for note in notes]
-        found = self._task(f"{self._title(name)}: {text}", name)
-        failed = str(step.get("on_failure") or "")
-        if failed and self._foreign.workflow[failed].get("type") != "end":
-            ways = {"yes": failed, "no": ""}
-            found += self._decision(name, f"{self._title(name)} has failed", ways, depth)
-        return found
+        return self._task(f"{self._title(name)}: {text}", name)
 
     def _decision(self, name: str, condition: str, ways: Mapping[str, str], depth: int) -> list[Words]:
         """People say what CACAO would have computed."""

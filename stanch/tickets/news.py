@@ -74,7 +74,9 @@ def _of_change(entry: TimelineItem) -> str:
 
 
 def _of_probe(entry: TimelineItem, title: str) -> str:
-    ok = entry.data.get("ok")
+    ok, outcome = entry.data.get("ok"), str(entry.data.get("outcome", ""))
+    if outcome and outcome != CONFIRMED:
+        return f"{title}: not shown, {entry.data.get('reason') or 'without a reason'} ({entry.step})"
     if not isinstance(ok, bool):
         return ""
     return f"{title}: {'as it should be' if ok else 'not as it should be'} ({entry.step})"

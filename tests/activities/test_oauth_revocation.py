@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from glue import CASE, Glue, job, scene
 
+from activities._fence import checked, overtaken
 from activities._oauth_calls import RevocationEndpoint
 from activities._run import perform
 from activities._token_evidence import Token, claims_of
@@ -264,3 +265,13 @@ def test_doctor_tells_of_a_server_that_cannot_be_asked(server: RevocationStandin
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/introspect"
     (check,) = endpoint(server, introspection_url=nobody).doctor()
     assert (check.ok, "cannot be reached" in check.detail) == (False, True)
+
+
+def test_an_attempt_that_was_given_up_revokes_nothing(server: RevocationStandin) -> None:
+    def never() -> None:
+        raise overtaken("this attempt was given up")
+
+    token = minted(server)
+    with checked(never), pytest.raises(RetrySafe) as caught:
+        endpoint(server).revoke(token)
+    assert (caught.value.code, server.active(token.text)) == ("T004", True)

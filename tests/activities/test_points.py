@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -165,6 +167,20 @@ def test_a_second_attempt_asks_for_the_same_lease(glue: Glue, temporal: FakeTemp
     assert first == second
 
 
+def test_a_second_attempt_does_not_hide_that_the_block_stands(glue: Glue, temporal: FakeTemporal) -> None:
+    """The worker may die after the writer was asked; by the next attempt the writer may have said what came of it."""
+    one = job("block.scope", block())
+    perform(glue.world, one, blocks.IMPLEMENTATIONS["block.scope"], lambda *_: None)
+    row = glue.records.lease("0f" * 16)
+    assert row is not None
+    glue.records.put_lease(replace(row, state=LeaseState.HELD, updated=datetime.now(UTC)))
+    again = job("block.scope", block(), attempt=2)
+    perform(glue.world, again, blocks.IMPLEMENTATIONS["block.scope"], lambda *_: None)
+    row = glue.records.lease("0f" * 16)
+    assert row is not None
+    assert row.state is LeaseState.HELD
+
+
 def test_every_user_has_a_writer_of_their_own(glue: Glue, temporal: FakeTemporal) -> None:
     for user in ("mallory", "trudy"):
         one = job("user.suspend", {"user_id": user}, key=hashlib.md5(user.encode()).hexdigest())
@@ -223,6 +239,17 @@ def test_an_estimate_is_read_at_the_point(glue: Glue, point: Point) -> None:
     assert (found["requests"], found["share_of_endpoint"]) == (12, 0.1235)
 
 
+def test_what_was_over_before_a_worker_was_there_is_not_written(glue: Glue, point: Point) -> None:
+    over, fresh = lease("over", expires_at=datetime.now(UTC) - timedelta(seconds=1)), lease("fresh")
+    with reachable(glue.world, FakeTemporal()):
+        reply = points.reconcile(glue.world, adding(point, over, fresh))
+    assert {target: (ok, code) for target, ok, code, _ in reply.results} == {
+        over.target: (False, "L004"),
+        fresh.target: (True, ""),
+    }
+    assert point.calls[-1]["adds"] == ["fresh"]
+
+
 # -- one attempt -------------------------------------------------------------------------------------------------------
 
 
@@ -263,6 +290,43 @@ def test_a_lease_whose_consent_makes_no_sense_holds_up_no_other(
     strange = lease("strange", approval=proof(asked, "user:ana"), mode="semi")
     points.reconcile(glue.world, adding(point, strange, lease("good")))
     assert [one.lease_id for one in point.held.values()] == ["good"]
+
+
+def test_who_waits_for_the_same_block_is_not_told_that_it_stands_when_it_was_refused(
+    glue: Glue, point: Point, temporal: FakeTemporal
+) -> None:
+    one = lease("one")
+    beside = outcome(one).model_copy(update={"lease_id": "two", "case_id": "case-two", "target": one.target})
+    point.bad.add(one.target)
+    points.reconcile(glue.world, adding(point, one, outcomes=(outcome(one), beside)))
+    assert temporal.signals == []
+    point.bad.clear()
+    points.reconcile(glue.world, adding(point, one, outcomes=(outcome(one), beside)))
+    assert [case_id for case_id, _, _ in temporal.signals] == [CASE, "case-two"]
+
+
+class Picky(FakeTemporal):
+    """Some cases take no word: one because it has had too many, one because its server is away."""
+
+    def get_workflow_handle(self, workflow_id: str) -> Any:
+        ends = {"case-full": RPCStatusCode.INVALID_ARGUMENT, "case-away": RPCStatusCode.UNAVAILABLE}
+        if workflow_id not in ends:
+            return super().get_workflow_handle(workflow_id)
+
+        async def signal(_name: str, _argument: Any) -> None:
+            raise RPCError("no", ends[workflow_id], b"")
+
+        return SimpleNamespace(signal=signal)
+
+
+def test_a_case_that_takes_no_word_keeps_none_from_others(glue: Glue, point: Point) -> None:
+    full, away, last = (lease(name, case_id=f"case-{name}") for name in ("full", "away", "last"))
+    with reachable(glue.world, Picky()) as temporal:
+        points.reconcile(glue.world, adding(point, full, last))
+        assert [case_id for case_id, _, _ in temporal.signals] == ["case-last"]
+        with pytest.raises(DependencyError):
+            points.announce(glue.world, Announce(point="edge", outcomes=tuple(outcome(one) for one in (away, last))))
+        assert [case_id for case_id, _, _ in temporal.signals] == ["case-last", "case-last"]
 
 
 def test_what_the_point_refuses_is_not_told_as_held(glue: Glue, point: Point, temporal: FakeTemporal) -> None:

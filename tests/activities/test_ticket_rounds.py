@@ -147,10 +147,12 @@ def test_several_lines_are_one_note_and_each_is_written_once(round_: Round) -> N
     round_.line("approval.vote", step="ok", accepted=False, principal="user:eve", verdict="approve")
     round_.line("point.hold.outcome", step="block", effect="l1:hold", outcome="CONFIRMED", point="edge")
     round_.line("probe.expect_blocked.outcome", step="block", ok=True, outcome="CONFIRMED")
+    round_.line("probe.expect_blocked.outcome", step="deny", outcome="REJECTED", reason="it got 200")
     assert _ticket_rounds.tell_tickets(round_.world) == 1
     (text,) = round_.tracker.written.values()
     assert "GET api.example.com/orders/** until" in text
     assert "as it should be" in text
+    assert "not shown, it got 200 (deny)" in text
     assert "user:eve" not in text
     assert round_.tracker.linked == [f"{round_.world.settings.public_url}/cases/{CASE}"]
     assert _ticket_rounds.tell_tickets(round_.world) == 0

@@ -302,3 +302,56 @@ def test_a_block_that_is_listed_and_stops_nothing_is_named(glue: Glue, temporal:
     (found,) = [item for item in glue.timeline() if item.event == "point.drift.found"]
     assert found.data["target"] == idle.target
     assert glue.records.setting(SEEN)["drifted"] == {"edge": 1}
+
+
+def ended(glue: Glue, *leases: Lease, state: LeaseState = LeaseState.REFUSED) -> None:
+    """Records say that these are over."""
+    for one in leases:
+        glue.records.put_lease(LeaseRow(lease=one, state=state, updated=datetime.now(UTC)))
+
+
+@pytest.mark.parametrize("state", [LeaseState.REFUSED, LeaseState.LIFTED, LeaseState.EXPIRED])
+def test_a_write_that_came_after_its_lease_was_over_is_lifted_by_the_writer(
+    glue: Glue, point: Point, temporal: Temporal, state: LeaseState
+) -> None:
+    late = lease("late", 10 * MINUTE)
+    ended(glue, late, state=state)
+    point.put(late)
+    _watch.look(glue.world)
+    assert temporal.told == [(contract.RELEASE, "late")]
+    assert glue.events() == ["point.orphan.found"]
+
+
+def test_what_a_writer_still_knows_another_case_holds_or_a_freeze_keeps_is_not_lifted(
+    glue: Glue, point: Point, temporal: Temporal
+) -> None:
+    known, frozen = lease("known", 10 * MINUTE), lease("frozen", 10 * MINUTE)
+    shared = lease("shared", 10 * MINUTE)
+    ended(glue, known, frozen, shared)
+    held(glue, shared.model_copy(update={"lease_id": "other", "case_id": "case-other"}))
+    for one in (known, frozen, shared):
+        point.put(one)
+    temporal.writers["enforce-edge"] = [known, shared]
+    glue.records.halt("all", by="user:ana", reason="drill", at=datetime.now(UTC), freeze=True)
+    _watch.look(glue.world)
+    assert temporal.told == []
+    glue.records.resume("all")
+    _watch.look(glue.world)
+    assert temporal.told == [(contract.RELEASE, "frozen")]
+
+
+def test_after_a_freeze_its_owner_hears_that_the_point_keeps_the_block(
+    glue: Glue, point: Point, temporal: Temporal
+) -> None:
+    over = lease("over", -2 * MINUTE)
+    held(glue, over)
+    point.put(over)
+    temporal.writers["enforce-edge"] = [over]
+    glue.records.halt("all", by="user:ana", reason="drill", at=datetime.now(UTC), freeze=True)
+    _paging.page(glue.world, Paging(overdue=_watch.look(glue.world).overdue))
+    glue.records.resume("all")
+    point.stuck = True
+    for _ in range(2):
+        _paging.page(glue.world, Paging(overdue=_watch.look(glue.world).overdue))
+    kinds = [(line.data or {})["incident"] for line in glue.timeline() if line.event == _paging.PAGED]
+    assert kinds == ["frozen", "overdue"]

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from activities._fence import checked, overtaken
 from activities._webhook.point import WebhookPoint
 from activities.webhook_point import build
 from stanch.errors import ConfigError, RetrySafe
@@ -139,3 +140,13 @@ def test_everybody_is_nobody_to_block(device: DeviceStandin, ip: str) -> None:
     done = hold(point(device), lease(SPEC.model_copy(update={"ips": (ip,)})), lease())
     assert sorted(item.ok for item in done.results) == [False, True]
     assert len(device.denies) == 1
+
+
+def test_an_attempt_that_was_given_up_reaches_the_device_with_no_change(device: DeviceStandin) -> None:
+    def never() -> None:
+        raise overtaken("this attempt was given up")
+
+    made = point(device)
+    with checked(never), pytest.raises(RetrySafe) as caught:
+        hold(made, lease())
+    assert (caught.value.code, device.denies) == ("T004", {})

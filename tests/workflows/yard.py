@@ -37,10 +37,10 @@ class Point:
     """What stands at the point, what it was asked, and how it misbehaves.
 
     Args:
-        poison: targets that make the whole attempt fail. refused: targets it turns away.
+        poison: targets that make the whole attempt fail. refused: targets it turns away. denied: leases it turns away.
         makes_room: targets that go when something is added.
         clinging: targets it does not let go. down: every attempt fails. busy: so many attempts are put off.
-        silent: cases cannot be told.
+        mute: what it does is done, and its answer is lost. silent: cases cannot be told.
     """
 
     name: str
@@ -50,10 +50,12 @@ class Point:
     told: list[LeaseOutcome] = field(default_factory=list)
     poison: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    denied: set[str] = field(default_factory=set)
     clinging: set[str] = field(default_factory=set)
     makes_room: set[str] = field(default_factory=set)
     down: bool = False
     busy: int = 0
+    mute: bool = False
     silent: bool = False
     gate: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -84,9 +86,11 @@ class Point:
         if call.wanted is None and call.expected != self.digest:
             return ReconcileReply(mismatch=True)
         results = self._apply(call)
+        if self.mute:
+            raise ApplicationError("no answer", type="UNCERTAIN")
         done = {target for target, ok, _, _ in results if ok}
         targets = {lease.lease_id: lease.target for lease in (*call.adds, *call.holders, *(call.wanted or ()))}
-        self.told += [item for item in call.outcomes if targets.get(item.lease_id, "") in {*done, ""}]
+        self.told += [item for item in call.outcomes if targets.get(item.lease_id, item.target) in {*done, ""}]
         return ReconcileReply(digest=self.digest, results=tuple(results))
 
     def _apply(self, call: Reconcile) -> list[tuple[str, bool, str, str]]:
@@ -101,7 +105,7 @@ class Point:
             del self.stands[target]
             results.append((target, False, EVICTED, "it made room"))
         for lease in call.adds:
-            ok = lease.target not in self.refused
+            ok = lease.target not in self.refused and lease.lease_id not in self.denied
             if ok:
                 self.stands[lease.target] = lease.expires_at
             elif call.wanted is not None:
