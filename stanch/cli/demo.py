@@ -189,6 +189,8 @@ def _hold(stack: Stack) -> None:
             time.sleep(0.5)
             try:
                 stack.revive()
+                if said:
+                    _say("", "it runs again")
                 said = ""
             except StanchError as error:  # with a broken policy none starts; it is tried until that is mended
                 words = f"{error.code} {error.message} ({error.hint}); it is tried again"

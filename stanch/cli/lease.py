@@ -40,7 +40,7 @@ def _row(row: dict[str, Any]) -> list[object]:
     return [
         lease["lease_id"],
         row["state"],
-        left(lease),
+        _left(row),
         lease["point"],
         words_of_json(lease["spec"]),
         lease["case_id"],
@@ -51,6 +51,11 @@ def left(lease: dict[str, Any]) -> str:
     """The time until the end, such as `1h59m`; `over` after it."""
     remaining = datetime.fromisoformat(lease["expires_at"]) - datetime.now(UTC)
     return format_duration(remaining) if remaining.total_seconds() > 0 else "over"
+
+
+def _left(row: dict[str, Any]) -> str:
+    """The same of a block that stands; one that is lifted or was refused has no time left."""
+    return left(row["lease"]) if row["state"] in ("requested", "held") else ""
 
 
 @app.command()
@@ -64,7 +69,7 @@ def show(lease_id: LeaseId, url: Url = "", as_json: Json = False) -> None:
         ("lease", lease_id),
         ("state", answer["state"]),
         ("what", words_of_json(lease["spec"])),
-        ("left", left(lease)),
+        ("left", _left(answer)),
     ]
     names = ("expires_at", "point", "target", "case_id", "step", "playbook", "requested_by")
     return show_facts([*facts, *((name, lease.get(name)) for name in names), ("proof", answer.get("proof"))])

@@ -36,7 +36,7 @@ def _fellows(services: Services, lease: Lease) -> list[Lease]:
 
 def _frozen(lease: Lease, halts: Sequence[Halt]) -> list[str]:
     attempt = Attempt(
-        action=catalog()[verb_of(lease.spec)].inverse,
+        action=catalog()[verb_of(lease.spec)].inverse or "",
         mode="manual",
         removing=True,
         environment=lease.environment,

@@ -142,6 +142,7 @@ def test_a_lift_says_what_keeps_the_block_standing(whole: Edge, run: Run) -> Non
     run(decide.resume, "point:edge")
     none = eventually(lambda: run(lease.app, "list", "--case", case_id).stderr)
     assert "no block of that case or at that point stands" in none
+    assert "left" not in run(lease.app, "show", lease_id).stdout, "it has no time left"
     again = run(lease.app, "lift", lease_id, "--as", "user:tom")
     assert (again.exit_code, "it is lifted already" in again.stderr) == (0, True)
 
