@@ -8,7 +8,7 @@ import os
 import pkgutil
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -118,8 +118,8 @@ def web_services(client: Client, *, login_token: str) -> Services:
     )
 
 
-def checks() -> list[Check]:
-    """Every link of this deployment, tried now."""
+def checks() -> Iterator[Check]:
+    """Every link of this deployment, tried now, each told as soon as it is known."""
     from activities._doctor import examine, not_started
     from stanch.errors import StanchError
     from stanch.settings import load_settings
@@ -128,8 +128,9 @@ def checks() -> list[Check]:
     try:
         world = make_world()
     except StanchError as error:
-        return not_started(error, settings)
-    return examine(world)
+        yield from not_started(error, settings)
+        return
+    yield from examine(world)
 
 
 def reap(*, at: str, dry_run: bool, actor: str) -> dict[str, Any]:
@@ -217,23 +218,23 @@ def main(arguments: Sequence[str]) -> int:
     import asyncio
 
     from stanch.catalog import Queue
-    from stanch.errors import ConfigError, StanchError
+    from stanch.cli.app import explain
+    from stanch.errors import StanchError
 
     parser = argparse.ArgumentParser(description="Run Temporal workers for Stanch.")
     every = ",".join(queue.value for queue in Queue)
     parser.add_argument("--queues", default=os.environ.get("STANCH_QUEUES", every), help=f"of {every}")
     parser.add_argument("--verify", action="store_true", help="only check that every action has one implementation")
     given = parser.parse_args(arguments)
+    queues = list(dict.fromkeys(name.strip() for name in given.queues.split(",")))
+    if unknown := [name for name in queues if name not in every.split(",")]:
+        parser.error(f"there is no queue {', '.join(map(repr, unknown))}; there are {every.replace(',', ', ')}")
     try:
-        queues = [Queue(name).value for name in given.queues.split(",")]
         implementations()
         if not given.verify:
             asyncio.run(serve(queues))
-    except ValueError as error:
-        parser.error(str(error))
     except StanchError as error:
-        print(f"{error.code} {error.message} ({error.hint})", file=sys.stderr)  # noqa: T201
-        return 3 if isinstance(error, ConfigError) else 4
+        return explain(error)
     return 0
 
 

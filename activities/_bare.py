@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
-
 from activities._world import World
-from stanch.errors import DependencyError, StanchError
+from stanch.errors import ConfigError, DependencyError, StanchError
 from stanch.keys import Keys
-from stanch.records import Records
-from stanch.settings import Settings
+from stanch.records import Records, is_missing
+from stanch.settings import FILE_VARIABLE, Settings, file_of_settings
 
 
 class NoRecords:
@@ -38,6 +34,22 @@ def bare_world(settings: Settings) -> World:
     return World(settings=settings, records=_records(settings), policy=cast("Any", None), keys=keys)
 
 
+def points_here(world: World, at: str) -> tuple[str, ...]:
+    """The one point that is asked for, or all of them.
+
+    Raises:
+        ConfigError: C032, there is no such point, or none at all: in another folder, "nothing is late" would be wrong.
+    """
+    if at:
+        world.connector("point", at)
+        return (at,)
+    points = tuple(world.sections("point"))
+    if not points:
+        hint = f"run this where stanch.toml is, or set {FILE_VARIABLE}; now it is {file_of_settings().absolute()}"
+        raise ConfigError("no enforcement point is configured here", code="C032", hint=hint)
+    return points
+
+
 def has_records(world: World) -> bool:
     """Whether lines can be written where they belong now."""
     try:
@@ -49,17 +61,9 @@ def has_records(world: World) -> bool:
 
 def _records(settings: Settings) -> Records:
     """Never made anew: records that were lost would come back beside what an empty database says."""
-    if _is_missing(settings):
+    if is_missing(settings.url_of_records):
         return cast("Records", NoRecords("the records database is not there"))
     try:
         return Records(settings.url_of_records, Keys(settings).ledger)
     except StanchError as error:
         return cast("Records", NoRecords(error.message))
-
-
-def _is_missing(settings: Settings) -> bool:
-    try:
-        url = make_url(settings.url_of_records)
-    except ArgumentError:
-        return True
-    return url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file()

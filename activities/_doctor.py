@@ -20,28 +20,63 @@ from stanch import contract
 from stanch.catalog import Queue
 from stanch.contract import SEARCH_ATTRIBUTES
 from stanch.errors import StanchError
+from stanch.guards.breaker import open_scopes
 from stanch.intake.doctor import examine_sources
 from stanch.keys import Keys
 from stanch.policy_state import PolicyUse
 from stanch.ports import Check
 from stanch.records import Records
 from stanch.secrets import resolve
-from stanch.settings import Settings
+from stanch.settings import Settings, file_of_settings
 from stanch.temporal import connect, search_attributes
 from stanch.views import TicketTarget
 
 
-def examine(world: World) -> list[Check]:
-    """All checks, none of which changes anything."""
-    return [*_temporal(), *_records(world), *_policy(world), *_sources(world), *join_checks(world), *_connectors(world)]
+def examine(world: World) -> Iterator[Check]:
+    """All checks, each given as soon as it is made; none of them changes anything."""
+    yield _settings_file()
+    yield from _temporal()
+    yield from _records(world)
+    yield from _halts(world)
+    yield from _policy(world)
+    yield from _sources(world)
+    yield from join_checks(world)
+    yield from _connectors(world)
 
 
-def not_started(error: StanchError, settings: Settings) -> list[Check]:
+def not_started(error: StanchError, settings: Settings) -> Iterator[Check]:
     """What can be said where records or policy keep everything else from starting, here and in those that run."""
     problems = getattr(error, "problems", ())
     detail = "; ".join(str(problem) for problem in problems[:5]) or error.message
-    start = Check("start", ok=False, detail=detail, fix=error.hint or "`stanch validate`")
-    return [start, *_running(settings), *_temporal()]
+    yield _settings_file()
+    yield Check("start", ok=False, detail=detail, fix=error.hint or "`stanch validate`")
+    yield from _running(settings)
+    yield from _temporal()
+
+
+def _settings_file() -> Check:
+    """Which settings all of this is about: in another folder they are others, or none."""
+    path = file_of_settings().absolute()
+    if path.is_file():
+        return Check("settings", ok=True, detail=f"{path}")
+    return Check("settings", ok=True, detail=f"there is no {path}: defaults and STANCH_ variables only")
+
+
+def _halts(world: World) -> Iterator[Check]:
+    """What keeps changes from being made although every link is there."""
+    try:
+        view = world.records.guard_view()
+    except StanchError:
+        return  # said by the check of records
+    for halt in view.halts:
+        what = "changes and lifts are stopped" if halt.freeze else "new changes are stopped"
+        why = f": {halt.reason}" if halt.reason else ""
+        detail = f"{what} by {halt.by} since {halt.at:%Y-%m-%d %H:%M} UTC{why}"
+        fix = f"`stanch resume {halt.scope}` when it is safe"
+        yield Check(f"halt of {halt.scope}", ok=False, detail=detail, fix=fix)
+    for scope in open_scopes(view.breakers, datetime.now(UTC)):
+        fix = "see the timelines of its last cases; changes are tried again by themselves"
+        yield Check(f"breaker of {scope}", ok=False, detail="too many changes failed: people are asked first", fix=fix)
 
 
 def _running(settings: Settings) -> Iterator[Check]:
@@ -152,6 +187,9 @@ def _connector(world: World, port: str, name: str) -> Iterator[Check]:
         found = _examined(world, port, name, connector)
     except StanchError as error:
         found = [Check(name="settings", ok=False, detail=error.message, fix=error.hint)]
+    except Exception as error:  # one connector that fails in its own way leaves the others to be looked at
+        detail = f"looking at it failed ({type(error).__name__})"
+        found = [Check(name="doctor", ok=False, detail=detail, fix="report it; the others are looked at all the same")]
     for check in found:
         title = f"{name}: {check.name.removeprefix(f'{name}: ')}"
         yield Check(title, ok=check.ok, detail=check.detail, fix=check.fix)

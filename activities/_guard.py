@@ -9,6 +9,7 @@ from typing import Any
 from activities._asked import spec_of, ttl_of
 from activities._blast import blast_of
 from activities._membership import judge_member, member_of
+from activities._place import place_of
 from activities._run import Job
 from activities._world import World
 from activities.blocks import point_of
@@ -53,7 +54,7 @@ def check_action(world: World, job: Job, params: Params) -> None:
         playbook=scene.playbook,
         source=scene.source,
         host=host,
-        point=point,
+        point=point or place_of(world, call.action, params),
         share=share,
         blast=blast,
         rated=_rated(world, host),

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 from activities import _siem, _spool
-from activities._bare import bare_world, has_records
+from activities._bare import bare_world, has_records, points_here
 from activities._freeze import freezes, frozen_targets, why_frozen
 from activities._world import World
 from stanch.canonical import digest
@@ -91,12 +91,10 @@ def reap_now(*, at: str, dry_run: bool, actor: str) -> dict[str, Any]:
     """The command `stanch lease reap`.
 
     Raises:
-        ConfigError: C032, there is no such point.
+        ConfigError: C032, there is no such point, or none at all.
     """
     world = bare_world(load_settings())
-    points = (at,) if at else tuple(world.sections("point"))
-    if at:
-        world.connector("point", at)
+    points = points_here(world, at)
     try:
         return told(world, points, reap(world, points=points, dry_run=dry_run, actor=actor))
     finally:

@@ -23,6 +23,7 @@ from pydantic_settings import (
 from stanch.durations import Duration
 from stanch.errors import ConfigError, Problem
 from stanch.secrets import resolve
+from stanch.settings_places import line_of, meant
 from stanch.shapes import is_list, is_mapping
 
 FILE_VARIABLE = "STANCH_CONFIG"
@@ -168,7 +169,8 @@ def load_settings() -> Settings:
 
 def _wrong(problems: list[Problem]) -> ConfigError:
     text = "; ".join(problem.message for problem in problems)
-    return ConfigError(f"settings: {text}", problems=problems, code="C011", hint="`stanch config show --origin`")
+    hint = "docs/configuration.md lists every setting, docs/connectors.md the keys of each connector"
+    return ConfigError(f"settings: {text}", problems=problems, code="C011", hint=hint)
 
 
 def _no_toml(path: Path, words: str) -> ConfigError:
@@ -191,8 +193,13 @@ def _problem(item: Any) -> Problem:
     where = origin_of(path)
     # A validator's own words may quote the value; pydantic's name the type only.
     text = "not a valid value" if item["type"] == "value_error" else item["msg"]
-    file = "" if where.startswith(PREFIX) else str(file_of_settings())
-    return Problem("C011", f"{'.'.join(path)}: {text}" + (f" (from {where})" if not file else ""), file=file)
+    hint = ""
+    if item["type"] == "extra_forbidden":
+        text, hint = "there is no such setting", meant(Settings, path)
+    if where.startswith(PREFIX):
+        return Problem("C011", f"{'.'.join(path)}: {text} (from {where})", hint=hint)
+    line = line_of(_text_of_file(), path)
+    return Problem("C011", f"{'.'.join(path)}: {text}", str(file_of_settings()), line or 1, 1, hint=hint)
 
 
 def origin_of(path: Sequence[str]) -> str:
@@ -212,9 +219,16 @@ def origin_of(path: Sequence[str]) -> str:
 
 def _file_values() -> Mapping[str, Any]:
     try:
-        return tomllib.loads(file_of_settings().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return tomllib.loads(_text_of_file())
+    except ValueError:
         return {}
+
+
+def _text_of_file() -> str:
+    try:
+        return file_of_settings().read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
 
 
 def with_secrets(section: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import (
     Client,
     Schedule,
@@ -28,6 +29,8 @@ DEFAULT_ADDRESS = "127.0.0.1:7233"
 CONNECT_TRIES = 20
 SWEEP_EVERY = timedelta(hours=1)
 CONNECT_PAUSE = timedelta(milliseconds=500)
+
+_NOT_FOR_US = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED)
 
 _TYPES = {
     "Keyword": IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD,
@@ -56,14 +59,16 @@ async def connect(*, tries: int = CONNECT_TRIES) -> Client:
     """Connect as Temporal's own configuration says (`TEMPORAL_ADDRESS`, `TEMPORAL_NAMESPACE`, profile, TLS, API key).
 
     Raises:
-        ConfigError: C013, its configuration cannot be read.
+        ConfigError: C013, its configuration cannot be read, or the namespace is not there.
         DependencyError: D010, after bounded tries.
     """
     config = connect_config()
     address = config.get("target_host", DEFAULT_ADDRESS)
     for left in range(tries, 0, -1):
         try:
-            return await Client.connect(**config, data_converter=pydantic_data_converter)
+            client = await Client.connect(**config, data_converter=pydantic_data_converter)
+            await _has_namespace(client)
+            return client
         except (RuntimeError, RPCError):
             if left > 1:
                 await asyncio.sleep(CONNECT_PAUSE.total_seconds())
@@ -72,6 +77,19 @@ async def connect(*, tries: int = CONNECT_TRIES) -> Client:
         code="D010",
         hint="start it, or set TEMPORAL_ADDRESS; `stanch dev` brings its own",
     )
+
+
+async def _has_namespace(client: Client) -> None:
+    """Refuse a namespace that is not there, which a worker would otherwise meet long after it has said it is ready."""
+    try:
+        await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            name = client.namespace
+            hint = f"set TEMPORAL_NAMESPACE, or `temporal operator namespace create {name}`"
+            raise ConfigError(f"Temporal has no namespace {name!r}", code="C013", hint=hint) from None
+        if error.status not in _NOT_FOR_US:
+            raise
 
 
 async def search_attributes(client: Client) -> dict[str, str]:
@@ -95,7 +113,8 @@ async def register_search_attributes(client: Client) -> list[str]:
     present = await search_attributes(client)
     wrong = [name for name, kind in SEARCH_ATTRIBUTES.items() if present.get(name, kind) != kind]
     if wrong:
-        raise DependencyError(f"search attributes with another type: {', '.join(wrong)}", code="D011")
+        hint = "use another namespace, or remove the attribute there"
+        raise DependencyError(f"search attributes with another type: {', '.join(wrong)}", code="D011", hint=hint)
     missing = {name: _TYPES[kind] for name, kind in SEARCH_ATTRIBUTES.items() if name not in present}
     if missing:
         request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=missing)

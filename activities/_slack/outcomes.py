@@ -54,7 +54,10 @@ _LATER = frozenset(
 _OPEN = frozenset(("fatal_error", "internal_error", "service_unavailable"))
 _CODE = re.compile(r"[a-z0-9_]{1,64}", re.ASCII)
 _UNREACHABLE = (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
+_INSTALL = "put the bot token (xoxb-) of the installed app where `token` of the section points, then restart"
 _HINTS = {
+    **dict.fromkeys(("invalid_auth", "not_authed", "account_inactive", "token_expired"), _INSTALL),
+    "not_allowed_token_type": _INSTALL,
     "missing_scope": "add the scope to the app and install it again; `stanch doctor` names it",
     "not_in_channel": "invite the app to the channel",
     "is_archived": "choose another channel for this owner in the routes file",

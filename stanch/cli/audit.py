@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from stanch.cli.local import opened
+
 if TYPE_CHECKING:
     from stanch.records import Records, Verification
 
@@ -50,7 +52,7 @@ def verify_command(
         if file is not None:
             result = verify(file, key=_key(key))
         else:
-            with _opened() as records:
+            with opened() as (records, _):
                 result = verify(records, case_id=case)
         typer.echo(json.dumps(asdict(result)) if as_json else safe_text(report(result), limit=500))
         raise typer.Exit(0 if result.ok else 1)
@@ -63,23 +65,9 @@ def export_command(
     as_json: Annotated[bool, _AS_JSON] = False,
 ) -> None:
     """Write the ledger to a file that `stanch audit verify FILE` checks without the database."""
-    with _told(as_json=as_json), _opened() as records:
+    with _told(as_json=as_json), opened() as (records, _):
         count = records.export(file, case_id=case)
         typer.echo(json.dumps({"file": str(file), "entries": count}) if as_json else f"{count} entries")
-
-
-@contextmanager
-def _opened() -> Generator[Records]:
-    from stanch.keys import Keys
-    from stanch.records import Records
-    from stanch.settings import load_settings
-
-    settings = load_settings()
-    records = Records(settings.url_of_records, Keys(settings).ledger)
-    try:
-        yield records
-    finally:
-        records.close()
 
 
 def _key(text: str) -> bytes:

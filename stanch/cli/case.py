@@ -9,7 +9,20 @@ from typing import Annotated, Any
 import typer
 
 from stanch.cli import holds
-from stanch.cli.client import AS_VARIABLE, By, Json, Reason, Url, api, leave, safe, show_facts, show_json, show_rows
+from stanch.cli.client import (
+    AS_VARIABLE,
+    By,
+    Json,
+    Reason,
+    Url,
+    api,
+    in_path,
+    leave,
+    safe,
+    show_facts,
+    show_json,
+    show_rows,
+)
 
 app = typer.Typer(help="Cases.", no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(holds.hold)
@@ -21,6 +34,8 @@ RESOLUTIONS = ("fixed", "false_positive", "risk_accepted", "duplicate")  # as in
 _COLUMNS = ("case_id", "severity", "state", "owner", "title", "waiting_on", "ticket_key")
 _WHAT = ("title", "state", "severity", "owner", "assignee", "host", "path", "method", "playbook", "mode", "rule")
 _WHEN = ("due", "waiting_on", "ticket_system", "ticket_key", "ticket_url", "opened", "updated", "closed")
+_AS_RECORDED = "as last recorded: the case itself gave no answer; `stanch doctor` says whether a worker is there"
+_NOT_BEGUN = "its finding is stored; work on it begins as soon as a worker is there: see `stanch doctor`"
 
 
 @app.command("list")
@@ -41,16 +56,19 @@ def list_cases(
         "q": text,
         "limit": limit,
     }
-    answer = api(url).get("/v1/cases", query)
+    answer = api(url).get("/v1/cases", query, part="cases")
     if as_json:
         return show_json(answer)
-    return show_rows(_COLUMNS, ([row.get(name) for name in _COLUMNS] for row in answer["cases"]))
+    rows = [[row.get(name) for name in _COLUMNS] for row in answer["cases"]]
+    wanted = state or severity or owner or text
+    none = "no case matches; an owner is written as team:NAME or user:NAME" if wanted else "there is no case yet"
+    return show_rows(_COLUMNS, rows, none=none)
 
 
 @app.command()
 def show(case: Case, url: Url = "", as_json: Json = False) -> None:
     """One case: facts, what it asks, what it blocks, what went wrong."""
-    answer = api(url).get(f"/v1/cases/{case}")
+    answer = api(url).get(f"/v1/cases/{in_path(case, 'case')}", part="approvals")
     if as_json:
         return show_json(answer)
     live: dict[str, Any] = answer.get("live") or {}
@@ -58,6 +76,8 @@ def show(case: Case, url: Url = "", as_json: Json = False) -> None:
     show_facts([("case", case), *((name, summary.get(name)) for name in (*_WHAT, *_WHEN)), ("why", live.get("why"))])
     for line in _details(answer, live):
         typer.echo(line)
+    if not live and summary.get("state") != "closed":
+        typer.echo(_AS_RECORDED if summary else _NOT_BEGUN, err=True)
     return None
 
 
@@ -92,7 +112,7 @@ def _details(answer: dict[str, Any], live: dict[str, Any]) -> Iterator[str]:
 @app.command()
 def timeline(case: Case, url: Url = "", as_json: Json = False) -> None:
     """The ledger of a case, oldest first."""
-    answer = api(url).get(f"/v1/cases/{case}/timeline")
+    answer = api(url).get(f"/v1/cases/{in_path(case, 'case')}/timeline", part="entries")
     if as_json:
         return show_json(answer)
     titles = ("time", "event", "step", "actor", "data")
@@ -175,7 +195,7 @@ def cancel(case: Case, reason: Reason = "", by: By = "", url: Url = "", as_json:
 def _tell(kind: str, case: str, body: dict[str, str], *, by: str, url: str, as_json: bool) -> None:
     if kind == "comment" and not body["text"].strip():
         raise leave(2, "a comment needs text")
-    answer = api(url, by).post(f"/v1/cases/{case}/{kind}", body)
+    answer = api(url, by).post(f"/v1/cases/{in_path(case, 'case')}/{kind}", body)
     if as_json:
         return show_json(answer)
     return typer.echo(safe(f"{kind}: {answer.get('status')}"))

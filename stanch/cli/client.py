@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ TIMEOUT_SECONDS = 20.0
 MAX_FACT = 20_000
 AS_VARIABLE = "STANCH_AS"
 TOKEN_VARIABLE = "STANCH_API_TOKEN"  # noqa: S105 - a name, not a token
+TOKEN_HINT = f"the token is not that of this service: see {TOKEN_VARIABLE}, or api.token in its data_dir"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,200}", re.ASCII)
 
 Url = Annotated[str, typer.Option("--url", envvar="STANCH_URL", help="Where Stanch listens; else as in stanch.toml.")]
 By = Annotated[str, typer.Option("--as", envvar=AS_VARIABLE, help="Who you are, such as user:maria.")]
@@ -36,16 +39,30 @@ class Api:
     token: str = field(repr=False)
     by: str = ""
 
-    def get(self, path: str, query: Mapping[str, str | int | Sequence[str]] | None = None) -> dict[str, Any]:
-        """A JSON answer, empty query values left out; leaves with an exit code where there is none."""
-        given = {name: value for name, value in (query or {}).items() if value not in ("", (), [])}
-        return self._answer("GET", path, params=given)
+    def get(
+        self, path: str, query: Mapping[str, str | int | Sequence[str]] | None = None, *, part: str
+    ) -> dict[str, Any]:
+        """A JSON answer, empty query values left out; leaves with an exit code where there is none.
 
-    def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        return self._answer("POST", path, body=body)
+        Args:
+            path: of the API.
+            query: values of it.
+            part: what Stanch's own answer has in it.
+        """
+        given = {name: value for name, value in (query or {}).items() if value not in ("", (), [])}
+        return self._answer("GET", path, params=given, part=part)
+
+    def post(self, path: str, body: Mapping[str, Any], *, part: str = "status") -> dict[str, Any]:
+        return self._answer("POST", path, body=body, part=part)
 
     def _answer(
-        self, method: str, path: str, *, params: Mapping[str, Any] | None = None, body: Mapping[str, Any] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        part: str,
+        params: Mapping[str, Any] | None = None,
+        body: Mapping[str, Any] | None = None,
     ) -> dict[str, Any]:
         import httpx
 
@@ -58,7 +75,7 @@ class Api:
             raise leave(2, f"not a usable address: {self.url}") from None
         except httpx.HTTPError:
             raise leave(4, f"cannot reach {self.url}: is `stanch serve` running there?") from None
-        return _read(response)
+        return _read(response, part)
 
 
 def api(url: str, by: str = "") -> Api:
@@ -85,21 +102,37 @@ def _token(data_dir: Path) -> str:
         raise leave(4, f"there is no {data_dir / 'api.token'}; {hint}") from None
 
 
-def _read(response: httpx.Response) -> dict[str, Any]:
+def in_path(text: str, what: str) -> str:
+    """An id as one part of a path; leaves where it cannot be one, as of a variable that is not set."""
+    if not _ID.fullmatch(text):
+        given = f"{text!r} is no id of a {what}" if text.strip() else f"the id of the {what} is empty"
+        raise leave(2, f"{given}: `stanch {what} list` shows them")
+    return text
+
+
+def _read(response: httpx.Response, part: str) -> dict[str, Any]:
     try:
         given = response.json()
     except ValueError:
         given = None
     answer: dict[str, Any] = given if is_dict(given) else {}
     if response.status_code >= 400:
-        raise _refused(response.status_code, answer)
+        raise _refused(response, answer)
+    if response.status_code >= 300 or part not in answer:
+        raise leave(4, f"what answers at {_origin(response)} is not Stanch: see --url, STANCH_URL and web.port")
     return answer
 
 
-def _refused(status: int, answer: Mapping[str, Any]) -> typer.Exit:
-    parts = [str(answer[name]) for name in ("code", "detail") if answer.get(name)]
-    words = " ".join(parts) or f"refused with {status}"
-    return leave(exit_code(status, str(answer.get("code", ""))), words + _hint(answer))
+def _origin(response: httpx.Response) -> str:
+    return str(response.url.copy_with(path="/", query=None))
+
+
+def _refused(response: httpx.Response, answer: Mapping[str, Any]) -> typer.Exit:
+    status, code = response.status_code, str(answer.get("code", ""))
+    if not code:
+        return leave(4, f"refused with {status} by {_origin(response)}, in words that are not Stanch's: see --url")
+    hint = {"hint": TOKEN_HINT} if code == "W001" else {}
+    return leave(exit_code(status, code), f"{code} {answer.get('detail', '')}{_hint({**answer, **hint})}")
 
 
 def _hint(answer: Mapping[str, Any]) -> str:
@@ -134,13 +167,21 @@ def show_json(answer: Mapping[str, Any]) -> None:
     typer.echo(json.dumps(answer))
 
 
-def show_rows(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A table on a terminal, tab-separated lines in a pipe; every cell is harmless."""
+def show_rows(titles: Sequence[str], rows: Iterable[Sequence[object]], *, none: str = "") -> None:
+    """A table on a terminal, tab-separated lines in a pipe; every cell is harmless.
+
+    Args:
+        titles: of the columns.
+        rows: of the table.
+        none: what to say on standard error where there is no row.
+    """
     cells = [[safe(cell) if cell not in (None, "") else "-" for cell in row] for row in rows]
+    if not cells and none:
+        return typer.echo(safe(none, limit=600), err=True)
     if not sys.stdout.isatty():
         for row in cells:
             typer.echo("\t".join(row))
-        return
+        return None
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -150,7 +191,7 @@ def show_rows(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
         table.add_column(Text(title), overflow="fold")
     for row in cells:
         table.add_row(*(Text(cell) for cell in row))
-    Console(highlight=False).print(table)
+    return Console(highlight=False).print(table)
 
 
 def show_facts(facts: Iterable[tuple[str, object]], *, err: bool = False) -> None:

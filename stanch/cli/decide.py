@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stanch.cli.client import Api, By, Json, Reason, Url, api, leave, safe, show_json
+from stanch.cli.client import Api, By, Json, Reason, Url, api, in_path, leave, safe, show_json
 from stanch.cli.decide_group import PENDING, print_request, vote_together
 
 Case = Annotated[str, typer.Argument(help="The case's id.")]
@@ -66,7 +66,8 @@ def _one_digest(digest: str, *, group: bool) -> None:
 
 def _request(found: Api, case: str, *, step: str, digest: str) -> dict[str, Any]:
     """The one open request that is meant; leaves where there is none or more than one."""
-    requests: list[dict[str, Any]] = [item["request"] for item in found.get(f"/v1/cases/{case}")["approvals"]]
+    asked = found.get(f"/v1/cases/{in_path(case, 'case')}", part="approvals")["approvals"]
+    requests: list[dict[str, Any]] = [item["request"] for item in asked]
     meant = [item for item in requests if step in ("", item["step"]) and item["digest"].startswith(digest)]
     if not meant:
         raise leave(1, "this case does not ask for that now" if requests else "this case asks for nothing now")
@@ -100,14 +101,20 @@ def halt(
     answer = api(url, by).post("/v1/halt", {"scope": scope, "freeze": freeze, "reason": reason})
     if as_json:
         return show_json(answer)
-    return typer.echo(safe(f"halted: {answer.get('scope')}"))
+    typer.echo(safe(f"halted: {answer.get('scope')}"))
+    if answer.get("warning"):
+        typer.echo(safe(answer["warning"], limit=600), err=True)
+    return None
 
 
 def resume(scope: Scope = "all", by: By = "", url: Url = "", as_json: Json = False) -> None:
     """Allow changes again; exits 1 where nothing was halted."""
     answer = api(url, by).post("/v1/resume", {"scope": scope})
+    was_halted = answer.get("status") == "resumed"
     if as_json:
         show_json(answer)
-    else:
-        typer.echo(safe(f"{answer.get('status')}: {answer.get('scope')}"))
-    raise typer.Exit(0 if answer.get("status") == "resumed" else 1)
+        raise typer.Exit(0 if was_halted else 1)
+    typer.echo(safe(f"resumed: {scope}" if was_halted else f"not halted: {scope}"))
+    if still := answer.get("still"):
+        typer.echo(safe(f"halted all the same: {', '.join(still)}", limit=600), err=True)
+    raise typer.Exit(0 if was_halted else 1)

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 import typer
 
-from stanch.cli.client import Api, leave, safe, show_facts, show_json
+from stanch.cli.client import Api, in_path, leave, safe, show_facts, show_json
 
 PENDING = 6
 PARTIAL = 7
@@ -14,8 +14,10 @@ PARTIAL = 7
 
 def vote_together(found: Api, case: str, step: str, *, verdict: str, reason: str, yes: bool, as_json: bool) -> NoReturn:
     """Vote about what a case asks and about all like requests that wait now; what comes later is not in it."""
-    own: list[dict[str, Any]] = found.get("/v1/approvals", {"case_id": case})["approvals"]
-    items = _alike(_meant(own, step), found.get("/v1/approvals")["approvals"])
+    own: list[dict[str, Any]] = found.get("/v1/approvals", {"case_id": in_path(case, "case")}, part="approvals")[
+        "approvals"
+    ]
+    items = _alike(_meant(own, step), found.get("/v1/approvals", part="approvals")["approvals"])
     for item in items:
         show_facts([("case", item["case_id"])], err=True)
         print_request(item)

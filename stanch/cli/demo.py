@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -47,6 +48,7 @@ def dev(
     port: Annotated[int, typer.Option(help="Port of the web service; a free one where it is taken.")] = WEB_PORT,
 ) -> None:
     """Run everything embedded and keep the data; no sample findings are sent."""
+    _claim(folder)
     with _running(folder, port=port, durable=True, more={}) as stack:
         _where(stack)
         _hold(stack)
@@ -61,9 +63,29 @@ def _empty(folder: Path) -> None:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MARK).is_file():
         hint = "name a new or empty folder, or one of an earlier demo"
         raise ConfigError(f"{folder} is not empty and not a folder of the demo", code="C014", hint=hint)
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder)
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
     (folder / MARK).write_text("`stanch demo` empties this folder at its start.\n", encoding="utf-8")
+
+
+def _claim(folder: Path) -> None:
+    """Keep others from starting in this folder, or from emptying it, for as long as this process lives."""
+    import fcntl
+
+    from stanch.errors import ConfigError
+
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)  # not closed: the lock goes with the process
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        hint = f"end it there with Ctrl-C, use it by `source {folder / 'env'}`, or name another --folder"
+        raise ConfigError(f"another demo or dev runs in {folder}", code="C014", hint=hint) from None
 
 
 @contextlib.contextmanager
@@ -158,11 +180,23 @@ def _where(stack: Stack) -> None:
 
 def _hold(stack: Stack) -> None:
     """Stay until Ctrl-C; a worker that was killed is started again, as a supervisor would."""
+    from stanch.errors import StanchError
+
     _say("", "running until Ctrl-C; a killed worker is started again")
+    said = ""
     with contextlib.suppress(KeyboardInterrupt):
         while True:
             time.sleep(0.5)
-            stack.revive()
+            try:
+                stack.revive()
+                if said:
+                    _say("", "it runs again")
+                said = ""
+            except StanchError as error:  # with a broken policy none starts; it is tried until that is mended
+                words = f"{error.code} {error.message} ({error.hint}); it is tried again"
+                if words != said:
+                    _say("", words)
+                said = words
 
 
 def _say(name: str, line: str) -> None:

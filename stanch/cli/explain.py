@@ -54,10 +54,14 @@ def explain(
 def _answers(target: str, source: str, known: Known, keys: Keys | None) -> Iterator[dict[str, Any]]:
     from stanch.explain import explain as explained
     from stanch.intake.redaction import Redactor
+    from stanch.sinks.terminal import safe_text
 
     if _CASE.match(target) and not Path(target).exists():
         yield from _of_case(target, known)
         return
+    if target.startswith("case-") and not Path(target).exists():
+        typer.echo(f"{safe_text(target, limit=80)} is no id of a case: `stanch case list` shows them", err=True)
+        raise typer.Exit(2)
     redactor = Redactor(keys.redaction) if keys else Redactor()
     given = known.policy.sources.get(source)
     if source and given is None:

@@ -21,12 +21,16 @@ def findings_in(path: Path) -> list[tuple[str, FindingView]]:
     """Every finding of a file, or of the JSON and NDJSON files of a folder, with the name of its place.
 
     Raises:
-        ConfigError: P403, a file holds no finding.
+        ConfigError: P403, a file holds no finding, or the folder no such file.
     """
-    if path.is_dir():
-        files = [item for item in sorted(path.iterdir()) if item.suffix in _SUFFIXES]
-        return [found for file in files for found in _of_file(file)]
-    return list(_of_file(path))
+    if not path.is_dir():
+        return list(_of_file(path))
+    files = [item for item in sorted(path.iterdir()) if item.suffix in _SUFFIXES]
+    if not files:
+        from stanch.errors import ConfigError
+
+        raise ConfigError(f"there is no finding in {path}", code="P403", hint=f"put {', '.join(_SUFFIXES)} files there")
+    return [found for file in files for found in _of_file(file)]
 
 
 def _of_file(path: Path) -> Iterator[tuple[str, FindingView]]:

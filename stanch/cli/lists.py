@@ -26,12 +26,14 @@ def show(
     as_json: Json = False,
 ) -> None:
     """Members, soonest end first, with whoever holds them."""
-    rows = api(url).get("/v1/leases", {"live": "true"})["leases"]
+    rows = api(url).get("/v1/leases", {"live": "true"}, part="leases")["leases"]
     found = [row for row in rows if row["lease"]["spec"].get("kind") == "member"]
     found = [row for row in found if name in ("", row["lease"]["spec"]["list"])]
     if as_json:
         return show_json({"members": found})
-    return show_rows(("list", "member", "state", "left", "join", "point", "case", "lease"), map(_row, found))
+    titles = ("list", "member", "state", "left", "join", "point", "case", "lease")
+    none = f"nobody and nothing is on {name or 'any list'} now; lists are declared in lists.yaml of the policy folder"
+    return show_rows(titles, map(_row, found), none=none)
 
 
 def _row(row: dict[str, Any]) -> list[object]:

@@ -18,13 +18,17 @@ def opened() -> Generator[tuple[Records, Keys]]:
 
     Raises:
         ConfigError: the settings or keys are not usable.
-        DependencyError: records cannot be reached.
+        DependencyError: records cannot be reached, or are not there: in another folder nothing is said of new ones.
     """
+    from stanch.errors import DependencyError
     from stanch.keys import Keys
-    from stanch.records import Records
-    from stanch.settings import load_settings
+    from stanch.records import Records, is_missing
+    from stanch.settings import FILE_VARIABLE, file_of_settings, load_settings
 
     settings = load_settings()
+    if is_missing(settings.url_of_records):
+        hint = f"run this where stanch.toml is, or set {FILE_VARIABLE}; now it is {file_of_settings().absolute()}"
+        raise DependencyError("there are no records here", code="D010", hint=hint)
     keys = Keys(settings)
     records = Records(settings.url_of_records, keys.ledger)
     try:

@@ -35,7 +35,7 @@ def remove(kind: Kind, value: Value, reason: Reason = "", by: By = "", url: Url 
 @app.command()
 def check(kind: Kind, value: Value, url: Url = "", as_json: Json = False) -> None:
     """Whether a block of this would be refused: status 5 where it is protected, 0 where it is not."""
-    answer = api(url).post("/v1/protect/check", {"kind": kind, "value": value})
+    answer = api(url).post("/v1/protect/check", {"kind": kind, "value": value}, part="by")
     if as_json:
         show_json(answer)
     for item in () if as_json else answer["by"]:
@@ -48,7 +48,7 @@ def check(kind: Kind, value: Value, url: Url = "", as_json: Json = False) -> Non
 @app.command("list")
 def list_protected(url: Url = "", as_json: Json = False) -> None:
     """Everything that is protected, and where that is written."""
-    answer = api(url).get("/v1/protect")
+    answer = api(url).get("/v1/protect", part="added")
     if as_json:
         return show_json(answer)
     return show_rows(("kind", "value", "from", "by", "why"), _rows(answer))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stanch.routing import RouteTable
     from stanch.views import FindingView
 
+_FILES = (".json", ".jsonl", ".ndjson", ".yaml", ".yml", ".txt")  # of a file that was meant, rather than of a host
+
 
 def load_table(path: Path) -> RouteTable:
     """An ownership file, or all of a policy folder, ready to answer.
@@ -37,8 +39,17 @@ def findings_of(target: str, given: Mapping[str, str]) -> Iterator[FindingView]:
     if target == "-" or Path(target).is_file():
         for item in _items(_read(target)):
             yield overlaid(_finding(item), given)
-    else:
-        yield overlaid(_of_url(target), given)
+        return
+    if _names_a_file(target):
+        say(f"there is no file {target}; a URL is written with https://")
+        raise typer.Exit(2)
+    yield overlaid(_of_url(target), given)
+
+
+def _names_a_file(target: str) -> bool:
+    """Whether it can only be meant as a file: it ends like one, and what stands first is no host."""
+    host, slash, _ = target.partition("/")
+    return "://" not in target and target.lower().endswith(_FILES) and (not slash or "." not in host.strip("."))
 
 
 def _read(target: str) -> str:

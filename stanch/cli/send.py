@@ -16,14 +16,13 @@ from stanch.shapes import is_dict, is_list
 if TYPE_CHECKING:
     import httpx
 
-DEFAULT_URL = "http://127.0.0.1:8321"
 _TIMEOUT_SECONDS = 20.0
 
 
 def send(
     file: Annotated[Path, typer.Argument(help="A finding, NDJSON or a tool's report; - reads standard input.")],
     source: Annotated[str, typer.Option(help="The source's name in policy/sources.yaml.")],
-    url: Annotated[str, typer.Option(envvar="STANCH_URL", help="Where Stanch listens.")] = DEFAULT_URL,
+    url: Annotated[str, typer.Option(envvar="STANCH_URL", help="Where Stanch listens; else as in stanch.toml.")] = "",
     secret: Annotated[
         str, typer.Option(envvar="STANCH_SEND_SECRET", help="whsec_..., or secret://env/NAME, secret://file/PATH.")
     ] = "",
@@ -33,12 +32,21 @@ def send(
     """Sign a file with Standard Webhooks, post it to a source and print the cases."""
     body = read_body(file)
     headers = _headers(body, secret=secret, delivery_id=delivery_id or f"msg_{uuid4().hex}")
-    response = _posted(f"{url.rstrip('/')}/v1/findings/{source}", body, headers)
+    where = (url or _own_url()).rstrip("/")
+    response = _posted(f"{where}/v1/findings/{source}", body, headers)
     answer = _answer(response)
     if response.status_code != 202:
         raise _refused(response.status_code, answer, as_json=as_json)
     _print(answer, as_json=as_json)
     raise typer.Exit(_status(answer))
+
+
+def _own_url() -> str:
+    """Where the settings of this folder let Stanch listen."""
+    from stanch.settings import load_settings
+
+    web = load_settings().web
+    return f"http://{web.host}:{web.port}"
 
 
 def _headers(body: bytes, *, secret: str, delivery_id: str) -> dict[str, str]:

@@ -107,26 +107,35 @@ def bootstrap(as_json: Annotated[bool, typer.Option("--json", help="Print the re
 
 
 async def _bootstrap() -> list[str]:
+    from temporalio.service import RPCError
+
+    from stanch.errors import DependencyError
     from stanch.schedules import schedule_all
     from stanch.temporal import connect, register_search_attributes
 
     world = _registry().make_world()
     world.records.close()
     client = await connect()
-    added = await register_search_attributes(client)
-    await schedule_all(client, world.settings.trackers)
+    try:
+        added = await register_search_attributes(client)
+        await schedule_all(client, world.settings.trackers)
+    except RPCError as error:
+        hint = "check the namespace, and that this account may add search attributes and schedules"
+        raise DependencyError(f"Temporal refuses ({error.status.name})", code="D018", hint=hint) from None
     return added
 
 
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="Print the checks as JSON.")] = False) -> None:
-    """Name every broken link, with what to do about it."""
+    """Name every broken link, with what to do about it; each line is told as soon as it is known."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
-    checks = _registry().checks()
+    checks: list[Check] = []
+    for check in _registry().checks():
+        checks.append(check)
+        if not as_json:
+            typer.echo(_line(check))
+            sys.stdout.flush()
     if as_json:
         typer.echo(json.dumps([vars(check) for check in checks]))
-    else:
-        for check in checks:
-            typer.echo(_line(check))
     raise typer.Exit(0 if all(check.ok for check in checks) else 1)
 
 

@@ -17,6 +17,7 @@ from stanch.records.links import Link, Links, link_entries
 from stanch.records.noise import CaseNoise, InhibitSide, Noises
 from stanch.records.originals import Hold, Opened, Originals
 from stanch.records.policies import Policies
+from stanch.records.presence import is_missing
 from stanch.records.safety import Budget, GuardView, Halt, Protected, Reservation, Safety
 from stanch.records.scopes import Scopes
 from stanch.records.suppressions import Suppression, Suppressions
@@ -95,6 +96,7 @@ __all__ = [
     "TicketView",
     "TimelineItem",
     "Verification",
+    "is_missing",
     "link_entries",
     "verify_file",
 ]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from stanch.errors import DependencyError
+from stanch.sinks.terminal import safe_text
 
 _LEASH = Path(__file__).with_name("_leash.py")
 READY_SECONDS = 60.0
@@ -43,6 +44,7 @@ class Process:
         self._is_ready = threading.Event()
         self._ended = threading.Event()
         self._child: subprocess.Popen[str] | None = None
+        self._last = ""
 
     @property
     def running(self) -> bool:
@@ -51,6 +53,7 @@ class Process:
     def start(self) -> None:
         """Start it; `wait_ready` tells when it serves."""
         self._let_go()
+        self._last = ""
         # Events of its own: the reader of an earlier child may still be about to say that that one has ended.
         self._is_ready, self._ended = threading.Event(), threading.Event()
         self._child = subprocess.Popen(  # noqa: S603 - our own programs
@@ -73,6 +76,7 @@ class Process:
             for line in child.stdout:
                 log.write(line)
                 log.flush()
+                self._last = line.strip() or self._last
                 if self._ready(line):
                     is_ready.set()
         ended.set()
@@ -88,7 +92,8 @@ class Process:
                 return
             if self._ended.is_set():
                 break
-        raise DependencyError(f"{self.name} did not start", code="D013", hint=f"see {self._log}")
+        last = f": {safe_text(self._last, limit=300)}" if self._last else ""
+        raise DependencyError(f"{self.name} did not start{last}", code="D013", hint=f"see {self._log}")
 
     def wait_ended(self, seconds: float) -> bool:
         """True when it ended by itself in that time."""

@@ -12,6 +12,7 @@ from stanch.records import LeaseRow
 from stanch.records.chain import Entry
 from stanch.tickets.telling import start_again
 from stanch.web.endings import Ending, put_away_closed, take_back
+from stanch.web.looking import is_case, no_case
 from stanch.web.problems import WebError
 from stanch.web.services import Services, now
 from stanch.web.temporal import over, reaching, release, signal_case
@@ -34,7 +35,7 @@ async def command(
     """A person's word to a case.
 
     Raises:
-        WebError: W010, the case is over (reopen starts it again from its last finding); D010.
+        WebError: W005, there is no such case; W010, it is over (reopen starts it again from its last finding); D010.
     """
     ending = ending or Ending()
     message = CaseCommand(
@@ -50,6 +51,8 @@ async def command(
     except WebError as error:
         if error.status != 409:
             raise
+        if not await asyncio.to_thread(is_case, services, case_id):
+            raise no_case() from None
         if kind == "reopen":
             await _start_again(services, case_id, message)
         elif not await put_away_closed(services, case_id, message):
@@ -76,7 +79,7 @@ async def lift(services: Services, lease_id: str, *, by: str, reason: str) -> Le
     """
     row = await asyncio.to_thread(services.records.lease, lease_id)
     if row is None:
-        raise WebError("there is no such lease", status=404, code="W005")
+        raise no_lease()
     lease = row.lease
     asked = Entry(
         case_id=lease.case_id,
@@ -91,6 +94,11 @@ async def lift(services: Services, lease_id: str, *, by: str, reason: str) -> Le
     await asyncio.to_thread(services.records.append, [asked])
     await release(services.client, Release(lease=lease, by=by, reason=reason[:MAX_TEXT]))
     return row
+
+
+def no_lease() -> WebError:
+    hint = "`stanch lease list --all` names them, as Blocks of the console names those that stand"
+    return WebError("there is no such lease", status=404, code="W005", hint=hint)
 
 
 async def halt(services: Services, *, scope: str, by: str, reason: str, freeze: bool) -> int:

@@ -12,13 +12,15 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from stanch.cases import CaseStatus
 from stanch.contract import ApprovalView
 from stanch.durations import Duration
 from stanch.records import CaseFilter
+from stanch.views import Severity
 from stanch.web.actions import MAX_TEXT
 from stanch.web.auth import By
 from stanch.web.decisions import Answer, Ballot, Fate, cast
-from stanch.web.looking import look, pending
+from stanch.web.looking import look, no_case, pending
 from stanch.web.many import groups_of
 from stanch.web.problems import WebError
 from stanch.web.saying import Said, Word, say
@@ -61,8 +63,8 @@ class WordBody(Body):
 class Listing(Body):
     """Which cases; several values of one field are alternatives."""
 
-    state: list[str] = Field(default_factory=list[str])
-    severity: list[str] = Field(default_factory=list[str])
+    state: list[CaseStatus] = Field(default_factory=list[CaseStatus])
+    severity: list[Severity] = Field(default_factory=list[Severity])
     owner: str = ""
     assignee: str = ""
     source: str = ""
@@ -75,7 +77,7 @@ class Listing(Body):
 
     def filter(self) -> CaseFilter:
         return CaseFilter(
-            states=tuple(self.state),
+            states=tuple(state.value for state in self.state),
             severities=tuple(self.severity),
             owner=self.owner,
             assignee=self.assignee,
@@ -121,7 +123,7 @@ async def timeline(case_id: CaseId, services: Given) -> dict[str, Any]:
     """The ledger of a case, oldest first."""
     found = await asyncio.to_thread(services.records.timeline, case_id)
     if not found and await asyncio.to_thread(services.records.case, case_id) is None:
-        raise WebError("there is no such case", status=404, code="W005")
+        raise no_case()
     return {"case_id": case_id, "entries": jsonable_encoder(found)}
 
 

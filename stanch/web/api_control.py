@@ -7,16 +7,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 from fastapi.encoders import jsonable_encoder
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from stanch.web.actions import halt, lift, resume
+from stanch.web.actions import halt, lift, no_lease, resume
 from stanch.web.api_cases import Body, Text
 from stanch.web.auth import By
+from stanch.web.halting import doubt, scope_of
+from stanch.web.lifting import news_of
 from stanch.web.problems import WebError
 from stanch.web.services import Given, Services
 
-SCOPE = r"^(all|(playbook|point|action|source|host):[A-Za-z0-9_.*:-]{1,253})$"
-Scope = Annotated[str, Field(pattern=SCOPE, max_length=300)]
+Scope = Annotated[str, AfterValidator(scope_of), Field(max_length=300)]
 LeaseId = Annotated[str, Path(max_length=200)]
 
 router = APIRouter(prefix="/v1")
@@ -55,16 +56,17 @@ async def show_lease(lease_id: LeaseId, services: Given) -> dict[str, Any]:
     """One lease, live or ended."""
     found = await asyncio.to_thread(services.records.lease, lease_id)
     if found is None:
-        raise WebError("there is no such lease", status=404, code="W005")
+        raise no_lease()
     shown: dict[str, Any] = jsonable_encoder(found)
     return shown
 
 
 @router.post("/leases/{lease_id}/lift", status_code=202)
-async def lift_lease(lease_id: LeaseId, body: LiftBody, services: Given, caller: By) -> dict[str, str]:
-    """Ask for a block to be lifted now; the lease list shows when it is."""
+async def lift_lease(lease_id: LeaseId, body: LiftBody, services: Given, caller: By) -> dict[str, Any]:
+    """Ask for a block to be lifted now; the lease list shows when it is, `news` what may keep it standing."""
     row = await lift(services, lease_id, by=caller.name, reason=body.reason)
-    return {"status": "accepted", "lease_id": lease_id, "case_id": row.lease.case_id}
+    news = await news_of(services, row)
+    return {"status": "accepted", "lease_id": lease_id, "case_id": row.lease.case_id, "news": list(news)}
 
 
 @router.get("/halt")
@@ -75,16 +77,19 @@ async def halts(services: Given) -> dict[str, Any]:
 
 @router.post("/halt")
 async def set_halt(body: HaltBody, services: Given, caller: By) -> dict[str, Any]:
-    """Stop new changes at once."""
+    """Stop new changes at once; `warning` says where nothing here has the name of the scope."""
     generation = await halt(services, scope=body.scope, by=caller.name, reason=body.reason, freeze=body.freeze)
-    return {"status": "halted", "scope": body.scope, "generation": generation}
+    warning = doubt(services, body.scope)
+    answer = {"status": "halted", "scope": body.scope, "generation": generation}
+    return answer | ({"warning": warning} if warning else {})
 
 
 @router.post("/resume")
 async def lift_halt(body: ResumeBody, services: Given, caller: By) -> dict[str, Any]:
-    """Allow changes again."""
+    """Allow changes again; `still` names the scopes that are halted all the same."""
     was_halted = await resume(services, scope=body.scope, by=caller.name)
-    return {"status": "resumed" if was_halted else "not_halted", "scope": body.scope}
+    still = [item.scope for item in await asyncio.to_thread(services.records.halts)]
+    return {"status": "resumed" if was_halted else "not_halted", "scope": body.scope, "still": still}
 
 
 @router.get("/policy")
@@ -120,7 +125,8 @@ async def _delivery(source: str, delivery_id: str, services: Services) -> dict[s
     records = services.records
     found = await asyncio.to_thread(records.delivery, delivery_id, source=source)
     if found is None:
-        raise WebError("there is no such delivery", status=404, code="W005")
+        hint = "the answer to the delivery has its id; what could not be mapped is in quarantine"
+        raise WebError("there is no such delivery", status=404, code="W005", hint=hint)
     told: dict[str, Any] = {"delivery_id": delivery_id, "source": source, "finished": found.finished}
     progress = await asyncio.to_thread(records.progress, source, delivery_id)
     if progress is not None:

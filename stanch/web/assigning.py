@@ -11,6 +11,7 @@ from stanch import contract
 from stanch.contract import CaseCommand
 from stanch.routing import People
 from stanch.web.actions import MAX_TEXT
+from stanch.web.looking import is_case, no_case
 from stanch.web.people import known
 from stanch.web.problems import WebError
 from stanch.web.services import Services
@@ -35,8 +36,8 @@ async def assign(services: Services, case_id: str, hand: Hand) -> None:
         WebError: W005, there is no such case; W006, the directory has nobody of that name; W010, the case is over;
             D010.
     """
-    if not await asyncio.to_thread(_is_case, services, case_id):
-        raise WebError("there is no such case", status=404, code="W005")
+    if not await asyncio.to_thread(is_case, services, case_id):
+        raise no_case()
     message = CaseCommand(
         kind="assign",
         by=hand.by,
@@ -48,12 +49,6 @@ async def assign(services: Services, case_id: str, hand: Hand) -> None:
         home=await asyncio.to_thread(_home, services, case_id, hand.to),
     )
     await signal_case(services.client, case_id, contract.CASE_COMMAND, message)
-
-
-def _is_case(services: Services, case_id: str) -> bool:
-    """Whether records know it; an id names a workflow, and not every workflow is a case."""
-    records = services.records
-    return records.case(case_id) is not None or bool(records.findings(case_id, limit=1))
 
 
 def _home(services: Services, case_id: str, to: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from fastapi import Depends, Request
 
-from stanch.web.people import known
+from stanch.routing import People
+from stanch.web.people import known, principals
 from stanch.web.problems import WebError
 from stanch.web.services import Given
 from stanch.web.sessions import COOKIE, is_fresh, read_session
@@ -104,10 +106,20 @@ def _acting_as(request: Request, services: Given) -> str:
     if not wanted:
         return ""
     if not is_loopback(request):
-        raise WebError("a token cannot speak for a person from another machine", status=403, code="W002")
-    if not known(services.policy.current.routes.people, wanted):
-        raise WebError("nobody of that name is in the directory", status=403, code="W002", place=AS_HEADER)
+        hint = "do this on the machine of the web service, or at the console"
+        raise WebError("a token cannot speak for a person from another machine", status=403, code="W002", hint=hint)
+    people = services.policy.current.routes.people
+    if not known(people, wanted):
+        message, hint = "nobody active of that name is in the directory", _meant(people, wanted)
+        raise WebError(message, status=403, code="W002", place=AS_HEADER, hint=hint)
     return wanted
+
+
+def _meant(people: People, wanted: str) -> str:
+    """Who may be meant, such as `user:maria` by `maria`."""
+    names = [name for name, _ in principals(people)]
+    close = get_close_matches(wanted if ":" in wanted else f"user:{wanted}", names, n=1)
+    return f"did you mean {close[0]}?" if close else "write user:NAME as in `directory` of routes.yaml"
 
 
 def _session(request: Request, services: Given) -> Caller | None:

@@ -52,9 +52,18 @@ async def look(services: Services, case_id: str) -> CaseLook:
     )
     noise, members = await asyncio.to_thread(_noise, records, case_id)
     if row is None and live is None and not timeline and not await _accepted(services, case_id):
-        raise WebError("there is no such case", status=404, code="W005")
+        raise no_case()
     approvals = live.approvals if live is not None else await pending(services, case_id=case_id)
     return CaseLook(case_id, row, live, timeline, leases, approvals, links, away.get(case_id), noise, members)
+
+
+def is_case(services: Services, case_id: str) -> bool:
+    """Whether records know it; an id names a workflow, and not every workflow is a case."""
+    return services.records.case(case_id) is not None or bool(services.records.findings(case_id, limit=1))
+
+
+def no_case() -> WebError:
+    return WebError("there is no such case", status=404, code="W005", hint="`stanch case list` names them")
 
 
 def _noise(records: Records, case_id: str) -> tuple[CaseNoise | None, list[CaseRow]]:

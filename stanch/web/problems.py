@@ -98,7 +98,10 @@ def as_error(error: Exception) -> StanchError:
 def _invalid(error: RequestValidationError) -> WebError:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
-    return WebError(str(first["msg"])[:200], status=422, code="W006", place=place[:200])
+    words = str(first["msg"]).removeprefix("Value error, ")
+    if first["type"] == "string_pattern_mismatch":
+        words = "this is not written as it must be"  # a pattern helps nobody who has mistyped a name
+    return WebError(words[:200], status=422, code="W006", place=place[:200])
 
 
 async def handle(request: Request, error: Exception) -> Response:

@@ -14,6 +14,7 @@ from stanch.guards import GuardPolicy
 from stanch.intake.config import Sources
 from stanch.inventory import ApiInventory
 from stanch.keys import Keys
+from stanch.playbooks.library import PlaybookSet
 from stanch.policy_state import PolicyState, PolicyUse, process_name, warnings_of
 from stanch.ports import ChatPort, TicketPort
 from stanch.records import Records
@@ -54,6 +55,9 @@ class Rules(Protocol):
 
     @property
     def guards(self) -> GuardPolicy | None: ...
+
+    @property
+    def playbooks(self) -> PlaybookSet: ...
 
 
 class Policy(Protocol):

@@ -14,8 +14,8 @@ from stanch.routing import People
 from stanch.slack.signing import SlashCommand
 from stanch.snoozing import LONGEST, SNOOZED, silent_until
 from stanch.web.actions import halt
-from stanch.web.api_control import SCOPE
 from stanch.web.assigning import Hand, assign
+from stanch.web.halting import WORDS, doubt, scope_of
 from stanch.web.people import shown_name
 from stanch.web.problems import WebError
 from stanch.web.services import Services, now
@@ -116,11 +116,15 @@ def _span(text: str) -> timedelta:
 
 async def _halt(services: Services, given: SlashCommand, principal: str) -> str:
     scope, reason = given.words[1], " ".join(given.words[2:])
-    if not re.fullmatch(SCOPE, scope, re.ASCII):
-        hint = "write all, or playbook:, point:, action:, source: or host: and a name"
-        raise WebError("this is no scope", status=422, code="W006", place="scope", hint=hint)
+    try:
+        scope_of(scope)
+    except ValueError:
+        raise WebError("this is no scope", status=422, code="W006", place="scope", hint=WORDS) from None
     await halt(services, scope=scope, by=principal, reason=reason, freeze=False)
-    return f"Halted: {scope}. Blocks that stand end at their time. `stanch resume` or the console allows changes again."
+    known = doubt(services, scope)
+    but = f" But {known}." if known else ""
+    again = "Blocks that stand end at their time. `stanch resume` or the console allows changes again."
+    return f"Halted: {scope}.{but} {again}"
 
 
 def _case_in(given: SlashCommand) -> str:

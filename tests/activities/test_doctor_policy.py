@@ -52,4 +52,39 @@ def test_where_nothing_starts_the_running_ones_are_still_named(glue: Glue, monke
     monkeypatch.setattr(_doctor, "_temporal", lambda: iter(()))
     say(glue, "worker@b:2", "0" * 64, problem="routes.yaml:3:1 R001 no such owner")
     checks = _doctor.not_started(ConfigError("routes.yaml has 1 mistake", code="R001"), glue.settings)
-    assert [(check.name, check.ok) for check in checks] == [("start", False), ("policy of worker@b:2", False)]
+    told = [(check.name, check.ok) for check in checks if check.name != "settings"]
+    assert told == [("start", False), ("policy of worker@b:2", False)]
+
+
+def test_halts_and_open_breakers_are_named(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_doctor, "_temporal", lambda: iter(()))
+    glue.records.halt("playbook:x", by="user:ana", reason="drill", at=datetime.now(UTC), freeze=True)
+    found = {check.name: check for check in _doctor.examine(glue.world)}
+    halted = found["halt of playbook:x"]
+    assert (halted.ok, "user:ana" in halted.detail, "drill" in halted.detail) == (False, True, True)
+    assert "lifts" in halted.detail
+    assert "`stanch resume playbook:x`" in halted.fix
+    glue.records.resume("playbook:x")
+    assert not [check.name for check in _doctor.examine(glue.world) if check.name.startswith("halt")]
+
+
+def test_it_says_which_settings_it_is_about(glue: Glue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("STANCH_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    first = next(_doctor.examine(glue.world))
+    assert (first.name, f"there is no {tmp_path / 'stanch.toml'}" in first.detail) == ("settings", True)
+    (tmp_path / "stanch.toml").write_text("", encoding="utf-8")
+    assert next(_doctor.examine(glue.world)).detail == str(tmp_path / "stanch.toml")
+
+
+def test_a_connector_that_fails_in_its_own_way_leaves_the_rest(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> list[Check]:
+        raise KeyError("a secret word")
+
+    monkeypatch.setattr(_doctor, "_temporal", lambda: iter(()))
+    monkeypatch.setattr(_doctor, "_examined", broken)
+    monkeypatch.setattr(glue.world, "sections", lambda port: {"one": {}} if port == "chat" else {})
+    monkeypatch.setattr(glue.world, "connector", lambda *_: None)
+    found = {check.name: check for check in _doctor.examine(glue.world)}
+    assert (found["one: doctor"].ok, "secret" in found["one: doctor"].detail) == (False, False)
+    assert found["records"].ok

@@ -376,3 +376,54 @@ def test_a_lease_that_is_over_is_refused(glue: Glue) -> None:
 
 def test_an_api_that_the_inventory_does_not_rate_is_refused_at_the_call(glue: Glue) -> None:
     assert code_of(lambda: act(glue, "block.scope", block(host="old.example.com"))) == "G113"
+
+
+# -- halts of what no lease holds --------------------------------------------------------------------------------------
+
+API = {"api": "a1b2c3d4e5", "stage": "prod"}
+PLACES: dict[str, Any] = {
+    "points": {
+        "edge": {"kind": "envoy", "hosts": [HOST]},
+        "gw": {"kind": "api_gateway", "apis": {HOST: API}},
+    },
+    "policies": {"waf": {"kind": "aws_waf", "web_acls": {HOST: "shop"}}},
+    "identity": {"idp": {"kind": "okta"}},
+    "webhooks": {"firewall": {"kind": "webhook"}},
+}
+METHOD = {"host": HOST, "path": "/users/{id}", "method": "GET"}
+
+
+@pytest.mark.parametrize(
+    ("action", "given", "point"),
+    [
+        ("apigw.throttle_method", {**METHOD, "rate": 1, "burst": 1}, "gw"),
+        ("apigw.throttle_method", {**METHOD, "rate": 1, "burst": 1, "at": "gw"}, "gw"),
+        ("apigw.throttle_plan", {"plan_id": "p1", "rate": 1, "burst": 1}, "gw"),
+        ("policy.attach", {"host": HOST, "groups": ["common"]}, "waf"),
+        ("policy.enforce", {"attachment": "waf::shop/stanch-0123"}, "waf"),
+        ("token.revoke", {"token_id": "tok-attacker"}, "idp"),
+        ("webhook.call", {"to": "firewall", "ip": "198.51.100.7"}, "firewall"),
+    ],
+)
+def test_a_halt_of_a_section_stops_changes_that_no_lease_holds(
+    tmp_path: Path, action: str, given: dict[str, Any], point: str
+) -> None:
+    params = catalog()[action].params.model_validate(given)
+    one = job(action, params.model_dump(exclude_none=True))
+    with Glue(tmp_path, **PLACES) as made:
+        halt(made, "point:edge")
+        assert code_of(lambda: check_action(made.world, one, params)) != "G103"
+        halt(made, f"point:{point}")
+        assert code_of(lambda: check_action(made.world, one, params)) == "G103"
+
+
+def test_a_freeze_of_a_section_keeps_what_a_run_would_take_back_there(tmp_path: Path) -> None:
+    given = {"change": "gw::usageplans/p1/0123456789ab"}
+    params = catalog()["apigw.restore"].params.model_validate(given)
+    with Glue(tmp_path, **PLACES) as made:
+        halt(made, "point:gw")
+        check_action(made.world, job("apigw.restore", given), params)
+        halt(made, "point:gw", freeze=True)
+        with pytest.raises(DependencyError) as caught:
+            check_action(made.world, job("apigw.restore", given), params)
+    assert caught.value.code == "G102"

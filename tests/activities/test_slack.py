@@ -306,6 +306,14 @@ def test_a_revoked_token_blocks_and_names_the_next_step(slack: SlackStandin, cha
     assert "token" in caught.value.hint
 
 
+@pytest.mark.parametrize("code", ["invalid_auth", "not_authed", "account_inactive", "not_allowed_token_type"])
+def test_a_wrong_token_is_mended_by_another_one_and_not_by_asking_the_same_again(code: str) -> None:
+    from activities._slack.outcomes import _hint
+
+    assert "xoxb-" in _hint(code)
+    assert "doctor" not in _hint(code)
+
+
 def test_a_missing_scope_blocks(slack: SlackStandin, chat: ChatPort) -> None:
     slack.workspace.scopes = ("users:read",)
     with pytest.raises(AuthBlocked):

@@ -221,6 +221,15 @@ async def test_nobody_there_is_said_with_the_address(monkeypatch: pytest.MonkeyP
     assert (caught.value.code, f"127.0.0.1:{port}" in caught.value.message) == ("D010", True)
 
 
+async def test_a_namespace_that_is_not_there_is_named(plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEMPORAL_ADDRESS", plain)
+    monkeypatch.setenv("TEMPORAL_NAMESPACE", "prdo")
+    with pytest.raises(ConfigError) as caught:
+        await connect(tries=1)
+    assert (caught.value.code, "'prdo'" in caught.value.message) == ("C013", True)
+    assert "TEMPORAL_NAMESPACE" in caught.value.hint
+
+
 async def test_search_attributes_of_another_type_are_never_changed(plain: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from google.protobuf.duration_pb2 import Duration
     from temporalio.api.enums.v1 import IndexedValueType

@@ -118,6 +118,7 @@ def test_a_process_that_ends_before_it_is_ready(tmp_path: Path) -> None:
         broken.wait_ready()
     assert (caught.value.code, str(tmp_path / "child.log") in caught.value.hint) == ("D013", True)
     assert "this went wrong" in (tmp_path / "child.log").read_text()
+    assert caught.value.message == "child did not start: this went wrong"
     broken.stop()
 
 

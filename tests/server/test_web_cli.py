@@ -113,6 +113,50 @@ def test_halt_and_resume(run: Run) -> None:
     assert run(decide.halt, "everything please").exit_code == 2
 
 
+def test_a_halt_says_when_nothing_has_the_name_and_a_resume_what_is_left(whole: Edge, run: Run) -> None:
+    known = run(decide.halt, "point:edge", "--reason", "drill")
+    assert (known.exit_code, known.stderr) == (0, "")
+    slip = run(decide.halt, "point:egde", "--reason", "drill")
+    assert (slip.exit_code, slip.stdout) == (0, "halted: point:egde\n")
+    assert "there is no point of the name egde" in slip.stderr
+    assert "did you mean point:edge?" in slip.stderr
+    assert {halt.scope for halt in whole.records.halts()} == {"point:edge", "point:egde"}, "halted all the same"
+    left = run(decide.resume, "all")
+    assert (left.exit_code, left.stdout) == (1, "not halted: all\n")
+    assert left.stderr == "halted all the same: point:edge, point:egde\n"
+    assert run(decide.resume, "point:egde").exit_code == 0
+    assert run(decide.resume, "point:edge").stderr == ""
+    nonsense = run(decide.halt, "everything please")
+    assert (nonsense.exit_code, "write all, or playbook:" in nonsense.stderr) == (2, True)
+
+
+def test_a_lift_says_what_keeps_the_block_standing(whole: Edge, run: Run) -> None:
+    case_id = open_case(whole, "L-20", "/orders-twenty/1")
+    run(decide.approve, case_id, "--as", "user:maria", "--yes")
+    held = eventually(lambda: [row for row in whole.records.leases(case_id=case_id) if row.state.value == "held"])
+    lease_id = held[0].lease.lease_id
+    run(decide.halt, "point:edge", "--freeze", "--reason", "look", "--as", "user:tom")
+    frozen = run(lease.app, "lift", lease_id, "--as", "user:tom")
+    assert (frozen.exit_code, "frozen by user:tom" in frozen.stderr) == (0, True)
+    assert "stanch resume point:edge" in frozen.stderr
+    run(decide.resume, "point:edge")
+    none = eventually(lambda: run(lease.app, "list", "--case", case_id).stderr)
+    assert "no block of that case or at that point stands" in none
+    assert "left" not in run(lease.app, "show", lease_id).stdout, "it has no time left"
+    again = run(lease.app, "lift", lease_id, "--as", "user:tom")
+    assert (again.exit_code, "it is lifted already" in again.stderr) == (0, True)
+
+
+def test_a_name_that_is_misspelt_is_answered_with_what_was_meant(run: Run) -> None:
+    bare = run(case.app, "list", "--state", "runing")
+    assert (bare.exit_code, "'running'" in bare.stderr) == (2, True)
+    assert run(case.app, "list", "--severity", "hihg").exit_code == 2
+    nobody = run(decide.halt, "all", "--as", "maria")
+    assert (nobody.exit_code, "did you mean user:maria?" in nobody.stderr) == (1, True)
+    none = run(case.app, "list", "--owner", "payments")
+    assert (none.exit_code, none.stdout, "team:NAME" in none.stderr) == (0, "", True)
+
+
 def test_an_unknown_case_is_a_no_and_a_missing_service_is_4(run: Run) -> None:
     assert run(case.app, "show", "case-none").exit_code == 1
     away = run(case.app, "list", "--url", f"http://127.0.0.1:{free_port()}")

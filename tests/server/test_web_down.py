@@ -34,8 +34,18 @@ def test_a_vote_for_a_case_that_is_over_is_refused(edge: Edge) -> None:
 
 
 def test_a_word_to_a_case_that_is_over_is_refused(edge: Edge) -> None:
-    answer = edge.http.post("/v1/cases/case-none/reopen", json={}, headers=edge.api(by="user:maria"))
+    case_id = edge.send(finding(uid="OVER"), delivery_id="over").json()["results"][0]["case_id"]
+    edge.in_loop(lambda client: client.get_workflow_handle(case_id).terminate())
+    answer = edge.http.post(f"/v1/cases/{case_id}/comment", json={"text": "x"}, headers=edge.api(by="user:maria"))
     assert (answer.status_code, answer.json()["code"]) == (409, "W010")
+
+
+@pytest.mark.parametrize("kind", ["reopen", "comment", "cancel", "close"])
+def test_a_word_to_no_case_says_that_there_is_none(edge: Edge, kind: str) -> None:
+    path = f"/v1/cases/case-none/{kind}"
+    answer = edge.http.post(path, json={"text": "x"}, headers=edge.api(by="user:maria"))
+    assert (answer.status_code, answer.json()["code"]) == (404, "W005")
+    assert "stanch case list" in answer.json()["hint"]
 
 
 @pytest.fixture(scope="module")

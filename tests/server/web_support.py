@@ -33,6 +33,7 @@ from stanch.intake.signatures import sign
 from stanch.inventory import ApiInventory, parse_inventory
 from stanch.keys import Keys
 from stanch.leases import Applied, BlockSpec, Lease
+from stanch.playbooks.library import PlaybookSet
 from stanch.policy import PolicyStore
 from stanch.policy_state import PolicyState, PolicyUse
 from stanch.ports import ChatPort, ChatUser, Check, Estimate, Message, Owned, Posted, Reconciled, TicketPort, Usage
@@ -136,6 +137,7 @@ class Rules:
     routes: RouteTable
     inventory: ApiInventory
     guards: GuardPolicy | None = None
+    playbooks: PlaybookSet = field(default_factory=PlaybookSet)
 
 
 STATE = PolicyState("0" * 64, datetime(2026, 3, 1, tzinfo=UTC))

@@ -5,20 +5,23 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from stanch import __version__, errors
 from stanch.cli import app as root
 from stanch.errors import ConfigError, DependencyError, IntakeError, Problem, Refused, Rejected, RetrySafe
+from stanch.ports import Check
 
 ROOT = Path(__file__).parents[2]
 STANCH = str(Path(sysconfig.get_path("scripts")) / "stanch")
@@ -194,6 +197,55 @@ def test_doctor_goes_on_where_the_policy_is_broken(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert (checks["start"]["ok"], "routes.yaml" in checks["start"]["detail"]) == (False, True)
     assert checks["temporal"]["ok"] is False
+
+
+def test_doctor_says_each_line_as_soon_as_it_is_known(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def checks() -> Iterator[Check]:
+        yield Check("first", ok=True, detail="there")
+        told.append(capsys.readouterr().out)
+        yield Check("second", ok=False, detail="away", fix="start it")
+
+    before = signal.getsignal(signal.SIGPIPE)
+    monkeypatch.setitem(root.REGISTRY, "worker", SimpleNamespace(checks=checks))
+    try:
+        status, out, _ = call(capsys, "doctor")
+    finally:
+        signal.signal(signal.SIGPIPE, before)
+    assert (told, status) == (["ok first: there\n"], 1)
+    assert out == "FAIL second: away -> start it\n"
+
+
+def test_a_queue_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
+    done = run(["worker", "--queues", "core,contian"], folder=tmp_path, TEMPORAL_ADDRESS="127.0.0.1:9")
+    assert (done.returncode, "'contian'" in done.stderr, "contain" in done.stderr) == (2, True, True)
+
+
+def test_a_worker_names_every_mistake_of_its_policy(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "policy", tmp_path / "policy")
+    (tmp_path / "playbooks").mkdir()
+    (tmp_path / "policy" / "guards.yaml").write_text("version: guards/v1\nmods: {}\n", encoding="utf-8")
+    done = run(["worker"], folder=tmp_path)
+    assert (done.returncode, "guards.yaml:2:1: G" in done.stderr, "()" in done.stderr) == (3, True, False), done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments", [["audit", "verify"], ["audit", "export", "x.jsonl"], ["case", "hold", "case-x", "--reason", "r"]]
+)
+def test_in_another_folder_nothing_is_said_to_be_well(tmp_path: Path, arguments: list[str]) -> None:
+    done = run(arguments, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (4, ""), done.stdout
+    assert "there are no records here" in done.stderr
+    assert str(tmp_path / "stanch.toml") in done.stderr
+    assert list(tmp_path.iterdir()) == [], "nothing is made there"
+
+
+def test_a_reaping_without_points_is_no_good_news(tmp_path: Path) -> None:
+    done = run(["lease", "reap"], folder=tmp_path)
+    assert (done.returncode, "C032" in done.stderr, "lifted" in done.stderr) == (3, True, False), done.stderr
 
 
 HEAVY = (

@@ -30,7 +30,7 @@ def test_the_cases_own_request_is_found_where_the_list_of_all_is_cut(monkeypatch
     lists = {"": [listed("case-2"), listed("case-3")], "case-1": [listed("case-1")]}
     shown: list[str] = []
 
-    def get(_self: Api, _path: str, query: dict[str, str] | None = None) -> dict[str, Any]:
+    def get(_self: Api, _path: str, query: dict[str, str] | None = None, *, part: str) -> dict[str, Any]:
         return {"approvals": lists[(query or {}).get("case_id", "")]}
 
     monkeypatch.setattr(Api, "get", get)

@@ -142,8 +142,8 @@ class _Api:
         common = {"lease_id": "l-1", "case_id": "case-1", "point": "edge", "expires_at": "2026-01-01T00:00:00+00:00"}
         self._rows = [{"lease": common | {"spec": spec.model_dump(mode="json")}, "state": "held"} for spec in specs]
 
-    def get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
-        assert (path, query) == ("/v1/leases", {"live": "true"})
+    def get(self, path: str, query: dict[str, str], *, part: str) -> dict[str, Any]:
+        assert (path, query, part) == ("/v1/leases", {"live": "true"}, "leases")
         return {"leases": self._rows}
 
 

@@ -44,6 +44,18 @@ def test_lines_for_people() -> None:
     assert "host label 3 from the right: literal beats *" in result.stdout
 
 
+@pytest.mark.parametrize("name", ["finding.json", "./finding.json", "fixtures/a.ndjson", "/tmp/none/x.json"])
+def test_a_file_that_is_not_there_is_no_host(name: str) -> None:
+    result = run("test", name, "--routes", ROUTES)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"there is no file {name}" in result.stderr
+
+
+@pytest.mark.parametrize("target", ["api.example.com/export.json", "https://api.example.com/x.json"])
+def test_a_path_that_ends_like_a_file_is_a_url(target: str) -> None:
+    assert one(target)["owner"] == "team:payments"
+
+
 def test_expect_is_the_exit_status() -> None:
     assert run("test", "api.example.com/x", "--routes", ROUTES, "--expect", "team:payments").exit_code == 0
     wrong = run("test", "api.example.com/x", "--routes", ROUTES, "--expect", "team:appsec")

@@ -122,6 +122,33 @@ def test_every_mistake_is_named_at_once(place: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "place_of_it", "hint"),
+    [
+        ("data_dir = 'x'\npolicydir = 'y'\n", "stanch.toml:2:1: C011 policydir", "did you mean policy_dir?"),
+        ("\n[web]\nprot = 1\n", "stanch.toml:3:1: C011 web.prot", "did you mean web.port?"),
+        ("[trackerz.jira]\nkind = 'jira'\n", "stanch.toml:1:1: C011 trackerz", "did you mean trackers?"),
+        ("[inventory.'a.b']\ncriticalty = 'low'\n", "stanch.toml:2:1: C011 inventory.a.b.criticalty", "criticality?"),
+        ("[web]\nport = 1\ncase_key = 'k'\n", "stanch.toml:3:1: C011 web.case_key", "above the first [section]"),
+        ("web = {port = 1, hots = 'h'}\n", "stanch.toml:1:1: C011 web.hots", "did you mean web.host?"),
+        ("zzz = 1\n", "stanch.toml:1:1: C011 zzz: there is no such setting", ""),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_its_line_and_what_was_meant(
+    place: Path, text: str, place_of_it: str, hint: str
+) -> None:
+    (problem,) = problem_of(place, text).problems
+    assert str(problem).startswith(place_of_it)
+    assert hint in problem.hint
+    assert bool(problem.hint) == bool(hint)
+
+
+def test_the_next_step_of_wrong_settings_is_not_a_command_that_needs_right_ones(place: Path) -> None:
+    hint = problem_of(place, "zzz = 1\n").hint
+    assert "docs/configuration.md" in hint
+    assert "config show" not in hint
+
+
+@pytest.mark.parametrize(
     ("text", "line"), [("[web\nport = 1\n", 1), (f'a = 1\nb = "{SECRET}\n', 2), (f"[web]\nport = {SECRET}\n", 2)]
 )
 def test_a_file_that_is_no_toml(place: Path, text: str, line: int) -> None:

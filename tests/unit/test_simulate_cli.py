@@ -141,6 +141,13 @@ def test_a_finding_that_cannot_be_read_is_no_traceback(name: str, books: Path, t
     assert result.stderr
 
 
+def test_a_folder_without_findings_is_no_traceback(books: Path, tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    words = ("playbook", "simulate", books / "triage.yaml", "--finding", tmp_path / "none")
+    result = runner.invoke(app, [str(word) for word in words])
+    assert (result.exit_code, "P403 there is no finding in" in result.stderr) == (3, True)
+
+
 def test_validate_is_content_with_what_is_shipped() -> None:
     assert invoke("validate", ROOT / "playbooks") == ""
 

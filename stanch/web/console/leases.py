@@ -14,6 +14,7 @@ from stanch.web.api_control import LeaseId
 from stanch.web.auth import By
 from stanch.web.console.forms import Fields, done
 from stanch.web.console.render import is_fragment, page
+from stanch.web.lifting import news_of
 from stanch.web.services import Given, Services
 
 router = APIRouter()
@@ -34,7 +35,8 @@ def _standing(services: Services) -> dict[str, Any]:
 async def lift_lease(lease_id: LeaseId, services: Given, caller: By, fields: Fields) -> Response:
     row = await lift(services, lease_id, by=caller.person(), reason=fields.get("reason", ""))
     back = "/leases" if fields.get("back") == "/leases" else f"/cases/{row.lease.case_id}"
-    return done(services, back, "Asked to lift; it stays in the list until the point confirms.")
+    news = "".join(f" But {words}." for words in await news_of(services, row))
+    return done(services, back, f"Asked to lift; it stays in the list until the point confirms.{news}")
 
 
 @router.post("/halt")
