@@ -119,7 +119,7 @@ def test_lock_conflicts_are_computed_again_up_to_the_limit(theirs: Customer) -> 
 
 
 def test_one_update_a_second_is_passed_on_to_the_caller(theirs: Customer) -> None:
-    theirs.aws.waf.writes_per_second = 1.0
+    theirs.aws.waf.writes_per_second = 0.02  # the same answer, and no matter how slow the machine is
     try:
         attached = attach(theirs)
         with pytest.raises(RetrySafe) as caught:

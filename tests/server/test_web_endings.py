@@ -133,7 +133,7 @@ def test_a_case_that_is_over_can_still_be_put_away(whole: Edge) -> None:
     eventually(lambda: put_away(whole, case_id) or (say(whole, case_id, "close", **body) and None))
     assert events(whole, case_id)[-1] == "case.put_away"
     answer = say(whole, "case-never", "close", **body)
-    assert (answer.status_code, answer.json()["code"]) == (409, "W010")
+    assert (answer.status_code, answer.json()["code"]) == (404, "W005")
 
 
 # -- links
