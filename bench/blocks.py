@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -71,6 +72,17 @@ def lease(number: int, end: datetime) -> Lease:
     )
 
 
+def _policy(folder: Path) -> Path:
+    """The shipped policy, but for one limit: nobody has ever sent a request here, so whom a block hits is unknown."""
+    own = Path(shutil.copytree(ROOT / "policy", folder / "policy"))
+    guards = own / "guards.yaml"
+    text = guards.read_text("utf-8")
+    open_ = text.replace("unknown: {automatic: 0.05,", "unknown: {automatic: 1.0,")
+    assert open_ != text, "the shipped limit has another form"
+    guards.write_text(open_, "utf-8")
+    return own
+
+
 async def measure(count: int, *, patience: float = 120.0, waf: bool = False) -> Outcome:
     """Hold `count` leases at once and wait until all stand."""
     with (
@@ -80,7 +92,7 @@ async def measure(count: int, *, patience: float = 120.0, waf: bool = False) -> 
     ):
         folder = Path(name)
         points = {POINT: {"kind": "memory", "hosts": ["*.example.com"]}}
-        dirs = {"policy_dir": ROOT / "policy", "playbooks_dir": ROOT / "playbooks"}
+        dirs = {"policy_dir": _policy(folder), "playbooks_dir": ROOT / "playbooks"}
         settings = Settings(data_dir=folder, points=points, **dirs)
         keys = Keys(settings)
         records = Records(settings.url_of_records, keys.ledger)
