@@ -6,7 +6,6 @@ import pytest
 
 from bench.blocks import measure
 
-
 LONG = pytest.mark.long
 
 
