@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from apigw_support import ATTACKER, Seed, Town, denied, kept_out
+from apigw_support import ATTACKER, Town, denied, kept_out
 
 from activities._apigw.changes import Asked
 from activities._apigw.statements import Policy
-from stanch.sandbox.apigw import ApiGatewayStandin
 
 ALLOW = {"Effect": "Allow", "Principal": "*", "Action": "execute-api:Invoke", "Resource": "execute-api:/*"}
 ROLE = "arn:aws:iam::123456789012:role/app"
@@ -24,17 +22,6 @@ SHAPES: list[dict[str, Any]] = [
     {"Effect": "Deny", "Principal": "*", "NotAction": "execute-api:*", "Resource": ["execute-api:/*"]},
     {"Effect": "Deny", "Principal": "*", "Action": "execute-api:Invoke", "NotResource": ["execute-api:/prod/*"]},
 ]
-
-
-@pytest.fixture(scope="module")
-def seed() -> Iterator[Seed]:
-    with ApiGatewayStandin() as gateway:
-        yield Seed.of(gateway)
-
-
-@pytest.fixture
-def town(seed: Seed) -> Town:
-    return seed.town()
 
 
 def write(town: Town, document: dict[str, Any], *, deploy: bool = True) -> None:

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from apigw_support import UNTIL, Seed, Town, disabled, kept_out, lease, out_of_plan
+from apigw_support import UNTIL, Town, disabled, kept_out, lease, out_of_plan
 
 from activities._apigw.notes import PREFIX
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.leases import BlockSpec, KeySpec, Lease, Principal, SuspendSpec
 from stanch.ports import Mismatch
 from stanch.sandbox._server import Fault
-from stanch.sandbox.apigw import ApiGatewayStandin, answer_with
+from stanch.sandbox.apigw import answer_with
 
 WAYS = [pytest.param(way, id=way.__name__) for way in (disabled, out_of_plan, kept_out)]
 Way = Callable[..., Lease]
-
-
-@pytest.fixture(scope="module")
-def seed() -> Iterator[Seed]:
-    with ApiGatewayStandin() as gateway:
-        yield Seed.of(gateway)
-
-
-@pytest.fixture
-def town(seed: Seed) -> Town:
-    return seed.town()
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -3,28 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from apigw_support import ATTACKER, Seed, Town, denied, disabled, kept_out, lease
+from apigw_support import ATTACKER, Town, denied, disabled, kept_out, lease
 
 from activities._apigw.places import Place
 from activities._apigw.statements import OPEN, Policy, compiled
 from stanch.errors import Rejected
 from stanch.leases import BlockSpec, Lease
-from stanch.sandbox.apigw import ApiGatewayStandin
-
-
-@pytest.fixture(scope="module")
-def seed() -> Iterator[Seed]:
-    with ApiGatewayStandin() as gateway:
-        yield Seed.of(gateway)
-
-
-@pytest.fixture
-def town(seed: Seed) -> Town:
-    return seed.town()
 
 
 def place(town: Town) -> dict[str, str]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from apigw_support import ATTACKER, UNTIL, Seed, Town, denied, lease
+from apigw_support import ATTACKER, UNTIL, Town, denied, lease
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +19,7 @@ from stanch.leases import BlockSpec, Principal
 from stanch.ports import Mismatch
 from stanch.sandbox._apigw.statements import permits
 from stanch.sandbox._server import Fault
-from stanch.sandbox.apigw import ApiGatewayStandin, answer_with
+from stanch.sandbox.apigw import answer_with
 
 FOREIGN = {
     "Sid": "Vpn",
@@ -29,17 +28,6 @@ FOREIGN = {
     "Action": "execute-api:Invoke",
     "Resource": "execute-api:/*",
 }
-
-
-@pytest.fixture(scope="module")
-def seed() -> Iterator[Seed]:
-    with ApiGatewayStandin() as gateway:
-        yield Seed.of(gateway)
-
-
-@pytest.fixture
-def town(seed: Seed) -> Town:
-    return seed.town()
 
 
 def write(town: Town, *statements: dict[str, Any], deploy: bool = True) -> None:

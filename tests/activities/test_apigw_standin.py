@@ -3,28 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
-from apigw_support import Seed, Town
+from apigw_support import Town
 from botocore.exceptions import ClientError
 
 from stanch.sandbox._apigw import protocol
 from stanch.sandbox._apigw.traffic import Buckets
-from stanch.sandbox.apigw import ApiGatewayStandin
-
-
-@pytest.fixture(scope="module")
-def seed() -> Iterator[Seed]:
-    with ApiGatewayStandin() as gateway:
-        yield Seed.of(gateway)
-
-
-@pytest.fixture
-def town(seed: Seed) -> Town:
-    return seed.town()
 
 
 def code(error: pytest.ExceptionInfo[ClientError]) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from apigw_support import Seed, Town, denied, disabled, kept_out, lease, out_of_plan
+from apigw_support import Town, denied, disabled, kept_out, lease, out_of_plan
 from glue import FakeTemporal, Glue, job, reachable
 
 from activities import _reaping, blocks, points
@@ -16,19 +16,7 @@ from activities._run import perform
 from stanch.leases import BlockSpec, Lease, Principal
 from stanch.ports import Reconciled
 from stanch.records import Protected
-from stanch.sandbox.apigw import ApiGatewayStandin
 from stanch.wire_points import Reconcile, ReconcileReply
-
-
-@pytest.fixture(scope="module")
-def seed() -> Iterator[Seed]:
-    with ApiGatewayStandin() as gateway:
-        yield Seed.of(gateway)
-
-
-@pytest.fixture
-def town(seed: Seed) -> Town:
-    return seed.town()
 
 
 @pytest.fixture
