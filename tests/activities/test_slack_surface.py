@@ -93,7 +93,7 @@ def test_more_than_a_message_a_second_is_tried_again_when_slack_says(slack: Slac
     chat.post(Message(key="1", channel="C0SHOP", title="one", text=""))
     with pytest.raises(RetrySafe) as caught:
         chat.post(Message(key="2", channel="C0SHOP", title="two", text=""))
-    assert caught.value.retry_after == 30.0
+    assert 15 < (caught.value.retry_after or 0) <= 30, "what is left of it"
     assert slack.ledger.count("slack.posted") == 1
 
 

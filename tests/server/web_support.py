@@ -388,7 +388,7 @@ class Edge:
         return found
 
 
-def eventually(look: Callable[[], T | None], *, seconds: float = 20.0) -> T:
+def eventually(look: Callable[[], T | None], *, seconds: float = 60.0) -> T:
     """The first truthy answer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
