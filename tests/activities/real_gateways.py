@@ -32,13 +32,11 @@ from stanch.sandbox.kong import KongStandin
 SECRET = "an edge secret of some length"
 MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
 HAS_NGINX = shutil.which("nginx") is not None and MODULE.exists()
-HAS: dict[str, pytest.MarkDecorator] = dict.fromkeys(("envoy", "kong"), pytest.mark.skipif(False, reason=""))
-needs_nginx = HAS["nginx"] = pytest.mark.skipif(
+needs_nginx = pytest.mark.skipif(
     not HAS_NGINX, reason="needs Debian's nginx and libnginx-mod-http-modsecurity (.ci/run installs them)"
 )
-needs_caddy = HAS["caddy"] = pytest.mark.skipif(
-    shutil.which("caddy") is None, reason="needs Debian's caddy (.ci/run installs it)"
-)
+needs_caddy = pytest.mark.skipif(shutil.which("caddy") is None, reason="needs Debian's caddy (.ci/run installs it)")
+NEEDS = {"nginx": [needs_nginx], "caddy": [needs_caddy]}  # the others come with the test requirements
 
 _NGINX = """
 load_module {module};
