@@ -14,6 +14,8 @@ from stanch.ports_traffic import TellsEffect
 from stanch.records import Entry
 
 MISSING = "point.drift.found"
+TAKEN_OUT = "taken out at the point by somebody else"
+IDLE = "stands at the point and stops nothing"
 
 
 def idle(world: World, point: str, held: Sequence[Lease]) -> frozenset[str]:
@@ -26,18 +28,23 @@ def idle(world: World, point: str, held: Sequence[Lease]) -> frozenset[str]:
     return frozenset()
 
 
-def missing(world: World, point: str, held: Sequence[Lease], standing: set[str]) -> int:
-    """Name each block that vanished, in its case's ledger and for the SIEM; its writer restores it when it next writes.
+def missing(
+    world: World, point: str, held: Sequence[Lease], standing: set[str], *, idle: frozenset[str] = frozenset()
+) -> int:
+    """Name each block that vanished or is idle, in its case's ledger and for the SIEM.
 
+    What vanished its writer restores when it next writes; what is listed and stops nothing needs a person.
     What was lifted while the point was being read is no drift, so the lease is looked up again. Users and API keys
     are left out: one that somebody else had disabled before bears no mark of ours.
     """
     now = datetime.now(UTC)
-    gone = [lease for lease in held if lease.expires_at > now and lease.target not in standing and _held(world, lease)]
+    works = standing - idle
+    gone = [lease for lease in held if lease.expires_at > now and lease.target not in works and _held(world, lease)]
     new = [lease for lease in gone if not _told(world, lease)]
     if new:
-        world.records.append([_line(point, lease, now) for lease in new])
-        _siem.vanished(world, new)
+        told = [(lease, IDLE if lease.target in idle & standing else TAKEN_OUT) for lease in new]
+        world.records.append([_line(point, lease, now, why) for lease, why in told])
+        _siem.vanished(world, told)
     return len(gone)
 
 
@@ -58,7 +65,7 @@ def _marked(spec: LeaseSpec) -> bool:
     return isinstance(spec, BlockSpec) and not (spec.principal and spec.principal.api_key)
 
 
-def _line(point: str, lease: Lease, now: datetime) -> Entry:
+def _line(point: str, lease: Lease, now: datetime, why: str) -> Entry:
     return Entry(
         case_id=lease.case_id,
         episode=lease.episode,
@@ -68,5 +75,5 @@ def _line(point: str, lease: Lease, now: datetime) -> Entry:
         event=MISSING,
         step=lease.step,
         plan_digest=lease.plan_digest,
-        data={"point": point, "target": lease.target, "expires_at": lease.expires_at.isoformat()},
+        data={"point": point, "target": lease.target, "expires_at": lease.expires_at.isoformat(), "reason": why},
     )

@@ -40,11 +40,22 @@ def replace(path: Path, data: bytes) -> None:
         Uncertain: it is written, and a power cut may lose that.
     """
     before_write()
-    put_back(path, data)
+    _write(path, data)
 
 
 def put_back(path: Path, data: bytes) -> None:
-    """The same with what stood before, while the lock is still held: a refused file must not stay."""
+    """The same with what stood before, while the lock is still held: a refused file must not stay.
+
+    Raises:
+        Uncertain: it could not be written, and the refused file stays.
+    """
+    try:
+        _write(path, data)
+    except RetrySafe as error:
+        raise Uncertain(f"{error.message}; what was refused is still in it", hint=error.hint) from None
+
+
+def _write(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}.tmp")
     try:
         mode = path.stat().st_mode & 0o777 if path.exists() else 0o600

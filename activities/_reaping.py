@@ -10,10 +10,11 @@ from uuid import uuid4
 
 from activities import _siem, _spool
 from activities._bare import bare_world, has_records, points_here
+from activities._errors import outcome_of
 from activities._freeze import freezes, frozen_targets, why_frozen
 from activities._world import World
 from stanch.canonical import digest
-from stanch.errors import DependencyError, Rejected, StanchError
+from stanch.errors import DependencyError, StanchError
 from stanch.leases import Applied, Lease, LeaseState
 from stanch.ports import Owned, PointPort
 from stanch.records import Entry, LeaseRow
@@ -161,7 +162,7 @@ def _taken(port: PointPort, point: str, entries: Sequence[Owned]) -> list[tuple[
         results = {item.target: item for item in port.take_out(entries)}
         return [_ended(point, item, results[item.name]) for item in entries]
     except StanchError as error:
-        outcome = "REJECTED" if isinstance(error, Rejected) else "UNCERTAIN"
+        outcome = outcome_of(error)
         return [(_found(point, item, "failed", error.code, error.message), outcome) for item in entries]
 
 

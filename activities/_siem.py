@@ -64,12 +64,10 @@ def rolled_back(world: World, lease: Lease, why: str) -> None:
     tell(world, [remediation(lease, Done.ROLLED_BACK, at=datetime.now(UTC), status=Status.UNKNOWN, detail=why)])
 
 
-def vanished(world: World, leases: Iterable[Lease]) -> None:
-    """Tell of blocks that somebody else has taken out."""
-    now, why = datetime.now(UTC), "taken out at the point by somebody else"
-    tell(
-        world, [remediation(lease, _kind(lease), at=now, status=Status.DOES_NOT_EXIST, detail=why) for lease in leases]
-    )
+def vanished(world: World, leases: Iterable[tuple[Lease, str]]) -> None:
+    """Tell of blocks that do not stop anything any more, each with the reason."""
+    now, status = datetime.now(UTC), Status.DOES_NOT_EXIST
+    tell(world, [remediation(lease, _kind(lease), at=now, status=status, detail=why) for lease, why in leases])
 
 
 def evicted(world: World, leases: Iterable[tuple[Lease, str]]) -> None:

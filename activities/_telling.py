@@ -31,7 +31,7 @@ def tell(world: World, outcomes: Sequence[LeaseOutcome], results: Sequence[Appli
         lease = leases.get(outcome.lease_id)
         target = lease.target if lease else outcome.target  # who waits beside the lease that is written has only that
         item = by_target.get(target)
-        if not target:
+        if not target or "shared" in outcome.proof:  # which was so before this write, whatever becomes of it
             told.append(outcome)
         elif item is not None and item.ok:
             told.append(outcome.model_copy(update={"proof": {**outcome.proof, **item.proof}}))

@@ -65,7 +65,7 @@ def look(world: World) -> PointsSeen:
     orphaned = {sight.point: _orphans(world, sight) for sight in sights if sight.owned is not None}
     drifted = {
         sight.point: _drift.missing(
-            world, sight.point, sight.held, sight.standing - _drift.idle(world, sight.point, sight.held)
+            world, sight.point, sight.held, sight.standing, idle=_drift.idle(world, sight.point, sight.held)
         )
         for sight in sights
         if sight.owned is not None
@@ -85,7 +85,7 @@ def look(world: World) -> PointsSeen:
 
 
 def _lift_late(world: World, point: str, now: datetime) -> None:
-    """Before anything that needs Temporal; a point that does not answer is seen to below."""
+    """Before writers are asked, though each write asks Temporal; a point that does not answer is seen to below."""
     with contextlib.suppress(StanchError):
         late = _reaping.overdue(_reaping.owned_at(world, point), now - GRACE)
         _reaping.take_out(world, point, _reaping.not_frozen(world, point, late), ended=False)

@@ -42,7 +42,7 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
     allowed, refused = _guarded(world, point, call.adds)
     owned = point.list_owned() if call.wanted is not None or (refused and not call.expected) else ()
     landed, refused = _landed(call.adds, refused, owned)
-    kept, restored = (None, []) if call.wanted is None else _whole(world, point, owned, call)
+    restored = _restorable(world, point, _vanished(call, owned, [*landed, *allowed]))
     _write(world, call, [*_entries(call.holders, "lift", "intent"), *_entries(allowed, "hold", "intent")])
     dropped: list[Lease] = []
     now = generation(world) if allowed or restored else seen
@@ -52,7 +52,7 @@ def _attempt(world: World, call: Reconcile) -> ReconcileReply:
         restored, dropped = _still(world, point, restored)
     unchanged = as_guarded(world, now) if allowed or restored else contextlib.nullcontext()
     allowed = [*landed, *allowed]
-    wanted = None if kept is None else [*kept, *restored, *allowed]
+    wanted = None if call.wanted is None else [*_kept(call, owned, allowed), *restored, *allowed]
     try:
         with unchanged:
             done = point.reconcile(
@@ -97,13 +97,22 @@ def _landed(
     return landed, [item for item in refused if item.target not in stays]
 
 
-def _whole(world: World, point: PointPort, owned: Sequence[Owned], call: Reconcile) -> tuple[list[Lease], list[Lease]]:
-    """The full set without the adds: what still stands, and what vanished there and may be put back now."""
-    added = {lease.target for lease in call.adds}
-    others = [lease for lease in call.wanted or () if lease.target not in added]
+def _others(call: Reconcile, written: Sequence[Lease]) -> list[Lease]:
+    """Of the full set what is neither asked for nor replaced by what is written."""
+    asked, targets = {lease.lease_id for lease in call.adds}, {lease.target for lease in written}
+    return [lease for lease in call.wanted or () if lease.lease_id not in asked and lease.target not in targets]
+
+
+def _kept(call: Reconcile, owned: Sequence[Owned], written: Sequence[Lease]) -> list[Lease]:
+    """What still stands and goes on standing."""
     standing = {item.target for item in owned}
-    vanished = [lease for lease in others if lease.target not in standing]
-    return [lease for lease in others if lease.target in standing], _restorable(world, point, vanished)
+    return [lease for lease in _others(call, written) if lease.target in standing]
+
+
+def _vanished(call: Reconcile, owned: Sequence[Owned], written: Sequence[Lease]) -> list[Lease]:
+    """What should stand, and somebody has taken out."""
+    standing = {item.target for item in owned}
+    return [lease for lease in _others(call, written) if lease.target not in standing]
 
 
 def _restorable(world: World, point: PointPort, vanished: Sequence[Lease]) -> list[Lease]:

@@ -146,8 +146,12 @@ class EnforcementWorkflow:
         return reply
 
     def _whole(self, adds: list[Lease]) -> tuple[Lease, ...]:
-        """What stands and what this attempt adds; who waits for more than stands is guarded in its own attempt."""
-        return tuple({**self._state.standing(), **{lease.target: lease for lease in adds}}.values())
+        """What stands and what this attempt adds; who waits for more than stands is guarded in its own attempt.
+
+        Of a target that stands and is asked for anew both are there: refused, the new one leaves the old one standing.
+        """
+        standing = list(self._state.standing().values())
+        return (*standing, *(lease for lease in adds if lease not in standing))
 
     def _is_over(self, adds: list[Lease], removes: list[str]) -> bool:
         """What the attempt is about has changed while it was under way: given back, over, or wanted anew."""
@@ -170,9 +174,12 @@ class EnforcementWorkflow:
         return tuple(self._due() + held + gone)
 
     def _due(self) -> list[LeaseOutcome]:
-        """What cases must still be told, as much of it as one activity takes."""
+        """What cases must still be told, as much of it as one activity takes; the words about one lease together."""
         pending = self._state.pending
-        return pending[:MAX_TOLD] if len(pending) > MAX_TOLD and workflow.patched("told-in-parts") else pending
+        if len(pending) <= MAX_TOLD or not workflow.patched("told-in-parts"):
+            return pending
+        first = {outcome.lease_id for outcome in pending[:MAX_TOLD]}
+        return [outcome for outcome in pending if outcome.lease_id in first]
 
     def _take(
         self, reply: ReconcileReply, adds: list[Lease], removes: list[str], told: tuple[LeaseOutcome, ...]

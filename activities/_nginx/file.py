@@ -76,11 +76,12 @@ class NginxRules:
             return True
         replace(self.path, data)
         try:
-            if not self.tested():
-                return self._refused(before, data)
+            passed = self.tested()
         except RetrySafe:
             put_back(self.path, before)
             raise
+        if not passed:
+            return self._refused(before, data)
         self._load()
         self._wait(data)
         return True
@@ -117,8 +118,10 @@ class NginxRules:
             RetrySafe: its configuration is broken elsewhere, or its test does not end.
         """
         put_back(self.path, before if before != data else b"")
-        elsewhere = not self.tested()
-        put_back(self.path, before)
+        try:
+            elsewhere = not self.tested()
+        finally:
+            put_back(self.path, before)
         if elsewhere:
             hint = "see what `nginx -t` says; it runs the last good configuration"
             raise RetrySafe("nginx refuses its configuration as it stands", hint=hint)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from activities._own_file import locked, replace
-from stanch.errors import RetrySafe
+from activities._own_file import locked, put_back, replace
+from stanch.errors import RetrySafe, Uncertain
 
 
 def held(path: Path) -> None:
@@ -45,3 +45,12 @@ def test_a_folder_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_what_the_holder_does_wrong_is_not_called_the_file_s(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), locked(tmp_path / "rules", what="the rules file", seconds=1.0):
         (tmp_path / "other").read_bytes()
+
+
+def test_what_was_refused_and_cannot_be_taken_out_again_is_in_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "rules"
+    replace(path, b"refused")
+    (tmp_path / ".rules.tmp").mkdir()
+    with pytest.raises(Uncertain, match="what was refused is still in it"):
+        put_back(path, b"before")
+    assert path.read_bytes() == b"refused"

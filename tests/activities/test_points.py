@@ -305,6 +305,16 @@ def test_who_waits_for_the_same_block_is_not_told_that_it_stands_when_it_was_ref
     assert [case_id for case_id, _, _ in temporal.signals] == [CASE, "case-two"]
 
 
+def test_who_shares_what_stands_is_told_so_even_where_a_new_end_is_refused(
+    glue: Glue, point: Point, temporal: FakeTemporal
+) -> None:
+    one = lease("one")
+    point.bad.add(one.target)
+    shared = outcome(one).model_copy(update={"proof": {"shared": "true"}})
+    points.reconcile(glue.world, adding(point, one, outcomes=(shared,)))
+    assert [(case_id, told.state) for case_id, _, told in temporal.signals] == [(CASE, LeaseState.HELD)]
+
+
 class Picky(FakeTemporal):
     """Some cases take no word: one because it has had too many, one because its server is away."""
 
@@ -357,6 +367,18 @@ def test_the_full_set_keeps_what_stands_and_needs_a_guard_for_the_rest(
     restored = [line for line in glue.timeline() if line.event == "point.restore.intent"]
     assert [line.effect for line in restored] == ["vanished:restore"]
     assert "point.restore.intent" in point.ledger_then[-1]
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_longer_lease_that_is_refused_leaves_or_brings_back_what_its_target_had(
+    glue: Glue, point: Point, temporal: FakeTemporal, stands: bool
+) -> None:
+    first = lease("first")
+    longer = first.model_copy(update={"lease_id": "longer", "expires_at": first.expires_at + timedelta(days=30)})
+    point.held = {first.target: first} if stands else {}
+    reply = points.reconcile(glue.world, adding(point, longer, wanted=(first, longer)))
+    assert [(ok, code) for _, ok, code, _ in reply.results] == [(False, "G133")]
+    assert [one.lease_id for one in point.held.values()] == ["first"]
 
 
 def test_a_halt_lets_the_full_set_add_nothing_and_lift_nothing(

@@ -14,7 +14,7 @@ from point_support import edge_world, held, lease, standing_in
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities import _paging, _watch
+from activities import _drift, _paging, _watch
 from stanch import contract
 from stanch.errors import Rejected, RetrySafe
 from stanch.leases import Applied, BlockSpec, Lease, LeaseState, Principal
@@ -274,6 +274,7 @@ def test_a_block_that_somebody_took_out_is_named_once(glue: Glue, point: Point, 
         _watch.look(glue.world)
     (found,) = [item for item in glue.timeline() if item.event == "point.drift.found"]
     assert found.data["target"] == gone.target
+    assert found.data["reason"] == _drift.TAKEN_OUT
     assert glue.records.setting(SEEN)["drifted"] == {"edge": 1}
     point.put(gone)
     _watch.look(glue.world)
@@ -301,6 +302,7 @@ def test_a_block_that_is_listed_and_stops_nothing_is_named(glue: Glue, temporal:
     _watch.look(glue.world)
     (found,) = [item for item in glue.timeline() if item.event == "point.drift.found"]
     assert found.data["target"] == idle.target
+    assert found.data["reason"] == _drift.IDLE
     assert glue.records.setting(SEEN)["drifted"] == {"edge": 1}
 
 

@@ -16,6 +16,7 @@ from stanch.wire_points import EnforcementInput
 from tests.workflows.yard import Point, Yard, until
 from workflows import enforcement
 from workflows.enforcement import EnforcementWorkflow
+from workflows.holding import outcome_of
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 HELD, LIFTED, EXPIRED, REFUSED = LeaseState.HELD, LeaseState.LIFTED, LeaseState.EXPIRED, LeaseState.REFUSED
@@ -204,6 +205,19 @@ async def test_a_word_that_comes_with_the_end_of_the_rest_is_told(yard: Yard, mo
     )
     monkeypatch.setattr(enforcement, "workflow", server)
     assert not await writer._rest()
+
+
+async def test_the_words_about_one_lease_go_together(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was told that a block stands, and not that it went, would hold it for good."""
+    point = yard.point("together")
+    now = datetime.now(UTC)
+    writer = EnforcementWorkflow(EnforcementInput(point=point.name))
+    monkeypatch.setattr(enforcement, "workflow", SimpleNamespace(patched=lambda _name: True))
+    leases = [yard.lease(point, f"/{number}", case="case-1", now=now) for number in range(210)]
+    writer._state.pending = [outcome_of(one, HELD, now) for one in leases] + [outcome_of(leases[0], LIFTED, now)]
+    told = [(outcome.lease_id, outcome.state) for outcome in writer._due()]
+    assert len(told) == 201
+    assert told[-1] == (leases[0].lease_id, LIFTED)
 
 
 async def test_many_words_are_told_in_parts(yard: Yard, now: Now) -> None:

@@ -90,12 +90,14 @@ class Point:
             raise ApplicationError("no answer", type="UNCERTAIN")
         done = {target for target, ok, _, _ in results if ok}
         targets = {lease.lease_id: lease.target for lease in (*call.adds, *call.holders, *(call.wanted or ()))}
-        self.told += [item for item in call.outcomes if targets.get(item.lease_id, item.target) in {*done, ""}]
+        about = {item.lease_id: targets.get(item.lease_id, item.target) for item in call.outcomes}
+        self.told += [item for item in call.outcomes if "shared" in item.proof or about[item.lease_id] in {*done, ""}]
         return ReconcileReply(digest=self.digest, results=tuple(results))
 
     def _apply(self, call: Reconcile) -> list[tuple[str, bool, str, str]]:
-        if call.wanted is not None:
-            self.stands |= {lease.target: lease.expires_at for lease in call.wanted}  # what else stands stays
+        asked = {lease.lease_id for lease in call.adds}
+        others = {lease.target: lease.expires_at for lease in call.wanted or () if lease.lease_id not in asked}
+        self.stands |= others  # what else stands stays
         results: list[tuple[str, bool, str, str]] = []
         for target in call.removes:
             if target not in self.clinging:
@@ -108,7 +110,7 @@ class Point:
             ok = lease.target not in self.refused and lease.lease_id not in self.denied
             if ok:
                 self.stands[lease.target] = lease.expires_at
-            elif call.wanted is not None:
+            elif call.wanted is not None and lease.target not in others:
                 self.stands.pop(lease.target, None)
             results.append((lease.target, ok, "" if ok else "G001", "" if ok else "not allowed"))
         return results
