@@ -11,8 +11,9 @@ from activities._caddy_admin import CaddyAdmin
 from activities._edge.gateway import Block
 from activities._edge.rules import Entries, Entry
 from activities._envoy.paths import DECODED_TEXT, host_body, loose, path_regex
-from activities._envoy.policy import CANARY_HEADER, OVERRIDES, PREFIX, Hops, methods_of, networks_of, spelt
+from activities._envoy.policy import CANARY_HEADER, OVERRIDES, PREFIX, Hops, asked_pattern, methods_of
 from activities._jwt_text import claim_patterns, claims_named
+from activities._networks import networks_of, spelt
 from stanch.errors import Rejected, Uncertain
 
 CASE_HEADER, BLOCK_HEADER = "X-Stanch-Case", "X-Stanch-Block"
@@ -140,7 +141,7 @@ def _any(conditions: Sequence[Condition]) -> Condition:
 
 def _asked_by(methods: Sequence[str]) -> Condition:
     """The method itself, or one that the request asks to be taken for."""
-    pattern = rf"^\s*(?i:{'|'.join(methods)})\s*$"
+    pattern = f"^{asked_pattern(methods)}$"
     instead = [{"header_regexp": {name: {"pattern": pattern}}} for name in OVERRIDES]
     return _any([_variable("{http.request.method}", pattern), *instead])
 

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from activities._edge.gateway import Block
 from activities._edge.rules import Entry
 from activities._envoy.paths import ESCAPED_SLASHES, host_body, path_regex
-from activities._envoy.policy import CANARY_HEADER, OVERRIDES, methods_of, networks_of
+from activities._envoy.policy import CANARY_HEADER, OVERRIDES, asked_pattern, methods_of
 from activities._jwt_text import claim_patterns, claims_named
+from activities._networks import networks_of
 from stanch.errors import Rejected
 
 FIRST = 2**46 - 1  # the highest priority that Kong's schema allows
@@ -68,7 +69,7 @@ def _claims(block: Block, token_header: str) -> list[str]:
 
 def _asked_by(methods: Sequence[str]) -> str:
     """The method itself, or one that the request asks to be taken for."""
-    pattern = _raw(rf"^\s*(?i:{'|'.join(methods)})\s*$")
+    pattern = _raw(f"^{asked_pattern(methods)}$")
     instead = [f"any({_field(name)}) ~ {pattern}" for name in OVERRIDES]
     return _any_of([*(f'http.method == "{name}"' for name in methods), *instead])
 

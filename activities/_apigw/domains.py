@@ -70,11 +70,13 @@ class Domains:
         """
         ways = [way for way in self._ways() if way.leads(place) and way.of_host(host)]
         prefixes = {way.prefix(place) for way in ways}
-        if path == "/**" or not prefixes or "" in prefixes:
+        if path == "/**" or not prefixes:
             return path
-        for prefix in sorted(prefixes, key=len, reverse=True):
+        for prefix in sorted(prefixes - {""}, key=len, reverse=True):  # the longest base path wins
             if path == f"/{prefix}" or path.startswith(f"/{prefix}/"):
                 return path[len(prefix) + 1 :] or "/"
+        if "" in prefixes:
+            return path
         below = ", ".join(f"/{prefix}" for prefix in sorted(prefixes))
         message = f"the host leads to this API below {below} only, so that nothing would be denied"
         raise Rejected(message, code="V072", hint="name the path as clients send it, or its point with `at`")

@@ -12,8 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from activities._access_log import Line, LogView, read_log
-from activities._envoy.policy import Dialect, Hops, claims_of, networks_of
+from activities._envoy.policy import Dialect, Hops, claims_of
 from activities._envoy.traffic import Judge, address_of
+from activities._networks import networks_of
 from stanch.leases import NAMED_CLAIMS, BlockSpec
 from stanch.ports_traffic import Exposure
 

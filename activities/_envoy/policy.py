@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from enum import StrEnum
 
 from activities._envoy.paths import ENCODED, ODD, Spelling, host_regex, path_regex, windows
 from activities._envoy.tokens import Policy, header, unverified
+from activities._networks import Network, networks_of, spelt
 from stanch.errors import Rejected
 from stanch.leases import NAMED_CLAIMS, BlockSpec, Principal, claim_path
 from stanch.ports import Owned
@@ -26,7 +26,6 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,14}")
 _METHOD = re.compile(r"[A-Z]{1,32}")
 OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")  # a method by which some APIs go instead
 _NAME = re.compile(rf"{PREFIX}(?P<case>{_CASE.pattern})-(?P<expires>[0-9]{{1,11}})-(?P<target>{_TARGET.pattern})")
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class Hops(StrEnum):
@@ -138,31 +137,6 @@ def claims_of(principal: Principal | None) -> Mapping[str, str]:
     return claims
 
 
-def networks_of(ips: tuple[str, ...]) -> list[Network]:
-    """The addresses as networks; those that only map IPv4 into IPv6 (`::ffff:192.0.2.7`) as what they are.
-
-    Raises:
-        Rejected: one is not an address or CIDR block.
-    """
-    try:
-        return [_unmapped(ipaddress.ip_network(ip, strict=False)) for ip in ips]
-    except ValueError:
-        raise Rejected("an address to block is not an IP address or CIDR block") from None
-
-
-def _unmapped(network: Network) -> Network:
-    plain = getattr(network.network_address, "ipv4_mapped", None)
-    return ipaddress.ip_network((plain, network.prefixlen - 96)) if plain and network.prefixlen >= 96 else network
-
-
-def spelt(network: Network) -> list[Network]:
-    """The network, and an IPv4 one also as proxies for both families write it into forwarded addresses."""
-    if network.version == 6:
-        return [network]
-    mapped = ipaddress.IPv6Address((0xFFFF << 32) + int(network.network_address))
-    return [network, ipaddress.IPv6Network((mapped, network.prefixlen + 96))]
-
-
 def methods_of(methods: Sequence[str]) -> list[str]:
     """Methods as HTTP spells them.
 
@@ -211,10 +185,15 @@ def _address(network: Network, dialect: Dialect) -> Policy:
     return {kind: {"address_prefix": str(network.network_address), "prefix_len": network.prefixlen}}
 
 
+def asked_pattern(methods: Sequence[str]) -> str:
+    """A header that asks for one of the methods: values of several headers come joined, and APIs take either end."""
+    return rf"(?:.*,)?[ \t]*(?i:{'|'.join(methods)})[ \t]*(?:,.*)?"
+
+
 def _asked_by(methods: Sequence[str]) -> list[Policy]:
-    """The method itself, or one that the request asks to be taken for: values of several headers come joined."""
+    """The method itself, or one that the request asks to be taken for."""
     named = [header(":method", {"exact": name}) for name in methods]
-    each = [rf"(?i)(?:.*,)?[ \t]*{name}[ \t]*(?:,.*)?" for name in methods]
+    each = [asked_pattern([name]) for name in methods]
     return [*named, *(header(name, {"safe_regex": {"regex": regex}}) for name in OVERRIDES for regex in each)]
 
 

@@ -12,7 +12,8 @@ from itertools import islice
 from activities._access_log import Line, LogView, Redactor
 from activities._edge.rules import target_in
 from activities._envoy.paths import host_regex, path_regex
-from activities._envoy.policy import Dialect, Hops, claims_of, networks_of
+from activities._envoy.policy import Dialect, Hops, claims_of
+from activities._networks import networks_of
 from stanch.estimating import Claim, Condition, Every, From, Request, Truth, judge, known, tally
 from stanch.leases import COUNT, NAMED_CLAIMS, BlockSpec, target_of
 from stanch.ports import Estimate, Usage

@@ -12,8 +12,9 @@ from urllib.parse import unquote
 from activities._edge.gateway import Block
 from activities._edge.rules import Entries, Entry
 from activities._envoy.paths import DECODED_BYTES, host_body, loose, path_regex
-from activities._envoy.policy import CANARY_HEADER, OVERRIDES, methods_of, networks_of
+from activities._envoy.policy import CANARY_HEADER, OVERRIDES, asked_pattern, methods_of
 from activities._jwt_text import claim_patterns, claims_named
+from activities._networks import networks_of
 from stanch.errors import Rejected
 
 GENERATION_HEADER = "x-stanch-generation"
@@ -135,7 +136,7 @@ def _record(name: str, entry: Entry) -> str:
 def _methods(methods: Sequence[str]) -> Iterator[Link]:
     if methods:
         asked = "|".join(["REQUEST_METHOD", *(f"REQUEST_HEADERS:{name}" for name in OVERRIDES)])
-        yield [asked, rf"@rx \A(?i:{'|'.join(methods_of(methods))})\z", "t:none,t:trim"]
+        yield [asked, rf"@rx \A{asked_pattern(methods_of(methods))}\z", "t:none,t:trim"]
 
 
 def _path(template: str, *, ignore_case: bool) -> Link:

@@ -70,6 +70,16 @@ def test_a_base_path_is_not_part_of_the_api(town: Town, stage: str | None, befor
     assert town.status("mallory", ip=ATTACKER) == 200
 
 
+def test_of_two_base_paths_of_one_host_the_longer_is_the_one_that_leads(town: Town) -> None:
+    more = {"restApiId": town.api.api, "stage": "prod"}
+    town.boto.create_base_path_mapping(domainName=town.api.host, basePath="v1", **more)
+    for path in ("/v1/users", "/users"):
+        wanted = denied(town, path)
+        assert town.hold(wanted)[0].ok
+        assert town.status("mallory", ip=ATTACKER) == 403, path
+        town.lift(wanted)
+
+
 # -- policies ----------------------------------------------------------------------------------------------------------
 
 

@@ -128,8 +128,8 @@ def test_method_that_is_asked_for_in_a_header_is_the_method(bench: Bench) -> Non
     for name in ("X-HTTP-Method-Override", "x-http-method", "X-METHOD-OVERRIDE"):
         for asked in ("DELETE", "delete", "PATCH"):
             assert reached(bench, path="/users/7", method="POST", headers=[(name, asked)]) == 0, (name, asked)
-        several = [(name, "PUT"), (name, "DELETE")]
-        assert reached(bench, path="/users/7", method="POST", headers=several) == 0, name
+        for several in ([(name, "PUT"), (name, "DELETE")], [(name, "DELETE, PUT")], [(name, "PUT,delete")]):
+            assert reached(bench, path="/users/7", method="POST", headers=several) == 0, several
         assert bench.send("/users/7", sub="u1", method="POST", headers=[(name, "PUT")]) == 200
         assert bench.send("/users/7", sub="u2", method="POST", headers=[(name, "DELETE")]) == 200
     assert bench.send("/users/7", sub="u1", method="POST") == 200
