@@ -48,6 +48,14 @@ def alone(own_temporal: EmbeddedTemporal, tmp_path: Path, monkeypatch: pytest.Mo
         yield made
 
 
+@pytest.fixture
+def busy(own_temporal: EmbeddedTemporal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Edge]:
+    """The whole again, for who leaves so much work behind that others would wait for it."""
+    monkeypatch.setenv("STANCH_TEST_OWN", SECRET)
+    with Edge(tmp_path, own_temporal.address, with_worker=True) as made:
+        yield made
+
+
 def test_up_to_twenty_findings_are_signalled_one_by_one(alone: Edge) -> None:
     answer = alone.send(many(20, tag="V1"), delivery_id="v-1").json()
     assert [item["status"] for item in answer["results"]] == ["accepted"] * 20
@@ -83,37 +91,35 @@ def test_a_large_delivery_sent_again_starts_nothing(alone: Edge) -> None:
     eventually(lambda: len(started(alone, "Intake")) == 1)
 
 
-def test_many_senders_at_once_share_calls_and_none_is_lost(whole: Edge) -> None:
-    before = set(started(whole, "Intake"))
-
+def test_many_senders_at_once_share_calls_and_none_is_lost(busy: Edge) -> None:
     def send(number: int) -> dict[str, Any]:
-        answer = whole.send(finding(uid=f"V4-{number}"), delivery_id=f"v4-{number}")
+        answer = busy.send(finding(uid=f"V4-{number}"), delivery_id=f"v4-{number}")
         assert answer.status_code == 202, answer.text
         result: dict[str, Any] = answer.json()["results"][0]
         return result
 
     with ThreadPoolExecutor(48) as pool:
-        results = list(pool.map(send, range(120)))
+        results = list(pool.map(send, range(80)))
     assert {item["status"] for item in results} == {"accepted"}
-    assert len({item["case_id"] for item in results}) == 120
-    eventually(lambda: 0 < len(set(started(whole, "Intake")) - before) < 100)
+    assert len({item["case_id"] for item in results}) == 80
+    eventually(lambda: 0 < len(started(busy, "Intake")) < 70)
     for item in results:
-        eventually(lambda item=item: whole.signals(item["case_id"]).count(REPORT) == 1, seconds=60)
+        eventually(lambda item=item: busy.signals(item["case_id"]).count(REPORT) == 1)
 
 
 @pytest.mark.long
-def test_repeats_in_one_call_are_folded_before_their_case_is_touched(whole: Edge) -> None:
+def test_repeats_in_one_call_are_folded_before_their_case_is_touched(busy: Edge) -> None:
     def send(number: int) -> httpx.Response:
-        return whole.send(finding(uid="V5"), delivery_id=f"v5-{number}")
+        return busy.send(finding(uid="V5"), delivery_id=f"v5-{number}")
 
     with ThreadPoolExecutor(48) as pool:
         answers = list(pool.map(send, range(96)))
     assert {answer.status_code for answer in answers} == {202}
     (case_id,) = {answer.json()["results"][0]["case_id"] for answer in answers}
     with suppress(AssertionError):
-        eventually(lambda: _count(whole, case_id) == 96, seconds=60)
-    assert _count(whole, case_id) == 96
-    assert len(whole.reports(case_id)) < 40
+        eventually(lambda: _count(busy, case_id) == 96, seconds=60)
+    assert _count(busy, case_id) == 96
+    assert len(busy.reports(case_id)) < 40
 
 
 def _count(edge: Edge, case_id: str) -> int:

@@ -21,6 +21,7 @@ import httpx
 import uvicorn
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
 
 import worker
 from activities._world import World
@@ -392,7 +393,7 @@ def eventually(look: Callable[[], T | None], *, seconds: float = 60.0) -> T:
     """The first truthy answer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        with suppress(KeyError, TypeError, httpx.HTTPError):  # what is looked at may not be there yet
+        with suppress(KeyError, TypeError, httpx.HTTPError, RPCError):  # what is looked at may not be there yet
             found = look()
             if found:
                 return found
