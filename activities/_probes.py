@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import httpx
@@ -20,11 +21,13 @@ from activities._http import http_client
 from activities._probe_paths import beside, filled
 from stanch.leases import BlockSpec, Lease, target_of
 from stanch.ports import Owned, Usage
+from stanch.ports_traffic import SharesRules, Trace
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _REQUEST_SECONDS = 5.0
 _LOG_SECONDS = 12.0  # Envoy flushes its access log every ten seconds unless told otherwise
 _PAUSE_SECONDS = 0.05
+_STILL = "the block still denies requests"
 
 
 class Probed(Protocol):
@@ -95,7 +98,8 @@ def expect_actor_blocked(
 def expect_unblocked(point: Probed, block: Lease | BlockSpec, *, within: timedelta) -> Proof:
     """The block is gone: no entry at the point, and its probe header is not denied by it any more.
 
-    A denial that no log names counts as the block's: the point may still enforce what it no longer lists.
+    A denial that no log names counts as the block's: the point may still enforce what it no longer lists. Where others
+    hold the block's rule, too, no probe tells them apart, and only what is listed is proved.
     """
     spec = _spec(block)
     target = target_of(spec)
@@ -103,19 +107,36 @@ def expect_unblocked(point: Probed, block: Lease | BlockSpec, *, within: timedel
     details: dict[str, str] = {}
     reason = ""
     for _ in probe.attempts():
-        reason = "the block still denies requests"
         standing = any(owned.target == target for owned in point.list_owned())
         details["entry"] = "present" if standing else "gone"
-        method = _safe_method(spec)
-        if method and not standing:
-            seen = probe.send(method, filled(spec.path), headers=point.canary(target))
-            details["positive"] = str(seen)
-            by = probe.decided(seen) if seen.status == 403 else ""
-            standing = not seen.status or by in (None, target)
-            reason = "its probe is still denied, and no log says by what" if by is None else reason
-        if not standing:
+        reason = _STILL if standing else _left(probe, spec, _trace(point, spec), details)
+        if not reason:
             return Proof(ok=True, details=details | probe.facts())
     return Proof(ok=False, reason=reason, details=details | probe.facts())
+
+
+def _trace(point: Probed, spec: BlockSpec) -> Trace:
+    if isinstance(point, SharesRules):
+        return point.trace(spec)
+    return Trace(partial(point.canary, target_of(spec)), target_of(spec))
+
+
+def _left(probe: _Prober, spec: BlockSpec, trace: Trace, details: dict[str, str]) -> str:
+    """Why a block that is not listed is not gone all the same, "" where it is."""
+    if trace.left:
+        return "addresses of the block are still in its rule, and no entry lists them"
+    if trace.headers is None:
+        details["positive"] = "not probed: its rule is shared"
+        return ""
+    method = _safe_method(spec)
+    if not method:
+        return ""
+    seen = probe.send(method, filled(spec.path), headers=trace.headers())
+    details["positive"] = str(seen)
+    by = probe.decided(seen) if seen.status == 403 else ""
+    if by is None:
+        return "its probe is still denied, and no log says by what"
+    return _STILL if not seen.status or trace.denied(by) else ""
 
 
 def expect_healthy(

@@ -31,7 +31,7 @@ from stanch.errors import AuthBlocked, Rejected
 from stanch.fitting import Need
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
-from stanch.ports_traffic import Exposure
+from stanch.ports_traffic import Exposure, Trace
 
 
 class WafPoint:
@@ -167,6 +167,10 @@ class WafPoint:
     def canary(self, target: str) -> Mapping[str, str]:
         """Headers that make a probe match the block of this target, without anybody's credential."""
         return _waf_sight.canary(self._writer.read(), target, self._dialect)
+
+    def trace(self, spec: BlockSpec) -> Trace:
+        """See SharesRules."""
+        return _waf_sight.trace(self._writer.read(), spec, self._dialect)
 
     def deciding_target(self, agent: str, *, since: datetime) -> str | None:
         """Whose block denied the request with this user agent: "" for none of ours, None while the log lacks it.
