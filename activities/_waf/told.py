@@ -104,7 +104,8 @@ def passed(spec: BlockSpec, logged: Logged, ours: Ours, dialect: Dialect) -> tup
         verdict = judge(meant, record.request)
         by = ours.target(record.ended, record.request.client) if record.action == "BLOCK" else ""
         if by:
-            denied += verdict is Truth.YES or (by == target and not sees.only_probe(record.request, spec, dialect))
+            # an address that the block does not have was another lease's, whoever has the rule alone now
+            denied += verdict is Truth.YES or (by == target and verdict is Truth.UNKNOWN)
         elif record.action not in STOPPED:
             through += verdict is Truth.YES
             unknown += verdict is Truth.UNKNOWN

@@ -192,6 +192,16 @@ def test_what_got_through_is_counted_and_other_denials_are_not(scene: Logged) ->
     assert (proof.ok, proof.details["actor_denied"], proof.details["actor_let_through"]) == (False, "2", "1")
 
 
+def test_denials_for_a_lease_that_had_the_rule_before_are_not_this_ones(scene: Logged) -> None:
+    one, two = (lease(block("/**", ips=(f"127.0.0.{n}",)), f"n{n}") for n in (7, 8))
+    scene.bed.hold(one, two)
+    with scene.bed.aws.edge(scene.bed.customer.name) as edge:
+        assert [ask(edge, "/a", source=f"127.0.0.{n}")[0] for n in (7, 8, 8)] == [403] * 3
+        assert ask(edge, "/a", **scene.bed.point.canary(one.target))[0] == 403
+    scene.bed.lift(two)
+    assert scene.point().passed(one.spec, since=datetime.now(UTC) - HOUR)[0] == 1
+
+
 def test_an_actor_who_is_stopped_is_proven_stopped(scene: Logged) -> None:
     held = lease(orders())
     scene.bed.hold(held)
