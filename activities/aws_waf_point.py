@@ -155,14 +155,16 @@ class WafPoint:
         """
         return self._view.told.samples(BlockSpec(host=host, path=path), window, limit)
 
-    def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int | None]:
+    def passed(self, spec: BlockSpec, *, since: datetime, until: datetime | None = None) -> tuple[int, int | None]:
         """Requests since a time, by the log: (denied by us, let through); None where the log cannot tell.
+
+        See LogsLate.
 
         Raises:
             Rejected: there is no log, or one that leaves requests out, so that none would be a claim.
             RetrySafe: nothing of that time is in the log yet.
         """
-        return self._view.told.passed(spec, since, self._ours)
+        return self._view.told.passed(spec, since, self._ours, until=until)
 
     def canary(self, target: str) -> Mapping[str, str]:
         """Headers that make a probe match the block of this target, without anybody's credential."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from stanch.leases import BlockSpec, Lease
@@ -50,6 +50,23 @@ class TellsEffect(Protocol):
 
     def without_effect(self, leases: Sequence[Lease]) -> frozenset[str]:
         """Targets among these leases that stop nothing."""
+        ...
+
+
+@runtime_checkable
+class LogsLate(Protocol):
+    """A point with a log that lines reach late."""
+
+    @property
+    def log_seconds(self) -> float:
+        """How long a proof may wait for a line; 0 where there is no log."""
+        ...
+
+    def passed(self, spec: BlockSpec, *, since: datetime, until: datetime | None = None) -> tuple[int, int | None]:
+        """Requests since a time: (denied by us, let through).
+
+        The second is None where the log cannot tell, also as long as nothing is logged that happened after `until`.
+        """
         ...
 
 

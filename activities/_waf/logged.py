@@ -19,7 +19,7 @@ from stanch.errors import AuthBlocked, Rejected
 
 _FRESH_SECONDS = 20.0
 _PACE_SECONDS = 2.0  # AWS takes five of these calls a second, for all that run in the account
-_SKEW = timedelta(seconds=30)  # between our clock and Amazon's
+SKEW = timedelta(seconds=30)  # between our clock and Amazon's
 _LATE_START = 0.05  # of the window, without a line in it
 _FEW = 64
 
@@ -33,6 +33,7 @@ class Logged:
         notes: what it lacks.
         late: how late lines come.
         hides: fields that are redacted.
+        clock: how far the clock of its times is ahead of ours.
     """
 
     records: tuple[Record, ...] = ()
@@ -40,6 +41,7 @@ class Logged:
     late: timedelta = timedelta()
     whole: bool = True
     hides: tuple[str, ...] = ()
+    clock: timedelta = timedelta()
 
     @property
     def coverage(self) -> str:
@@ -102,7 +104,7 @@ class WafLog:
         records = [self._named(one, hidden) for one in known if one.acl == acl.ref.arn and one.at >= since]
         notes = _notes(records, lines, setup, since=since, broken=len(found) - len(known))
         whole = not lines.cut and len(found) == len(known)
-        return Logged(tuple(records), tuple(notes), lines.late, whole, setup.redacted)
+        return Logged(tuple(records), tuple(notes), lines.late, whole, setup.redacted, lines.clock)
 
     def of_agent(self, agent: str, *, since: datetime) -> Sequence[Record]:
         """Lines of the requests with a user agent; asked again at once it has none, since AWS takes few calls.
@@ -116,7 +118,7 @@ class WafLog:
                 return ()
             self._next = {one: end for one, end in list(self._next.items())[-_FEW:] if end > now}
             self._next[agent] = now + _PACE_SECONDS
-        lines = self._lines(since=since - _SKEW, pattern=f'"{agent}"')
+        lines = self._lines(since=since - SKEW, pattern=f'"{agent}"')
         found = (read_record(event.text) for event in lines.events)
         return [self._named(one, ()) for one in found if one is not None and one.agent == agent]
 

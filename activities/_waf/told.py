@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -11,7 +12,7 @@ from activities._access_log import Redactor
 from activities._waf import sees
 from activities._waf.acl import Acl
 from activities._waf.entry import Dialect
-from activities._waf.logged import Logged, WafLog
+from activities._waf.logged import SKEW, Logged, WafLog
 from activities._waf.ours import Ours
 from activities._waf.record import STOPPED, Record
 from stanch.errors import Rejected, RetrySafe
@@ -47,12 +48,17 @@ class Told:
         lines = (one for one in logged.records if judge(there, one.request) is not Truth.NO)
         return [self._evidence(one) for one in islice(lines, limit)]
 
-    def passed(self, spec: BlockSpec, since: datetime, ours: Callable[[], Ours]) -> tuple[int, int | None]:
-        """Requests since a time: (denied by us, let through all the same); None where the log cannot tell."""
+    def passed(
+        self, spec: BlockSpec, since: datetime, ours: Callable[[], Ours], *, until: datetime | None = None
+    ) -> tuple[int, int | None]:
+        """Requests since a time: (denied by us, let through all the same); None where the log cannot tell.
+
+        None let through is only said once something that happened after `until` (default: now) is logged.
+        """
         log = self._needed("no log of this web ACL is read, so nobody knows what got through", NO_LOG)
         acl = self._acl(spec.host)
         log.refuse_filtered(acl)
-        return passed(spec, self._caught_up(log, acl, since), ours(), self._dialect)
+        return passed(spec, self._caught_up(log, acl, since, until or datetime.now(UTC)), ours(), self._dialect)
 
     def decided(self, agent: str, since: datetime, ours: Callable[[], Ours]) -> str | None:
         """Whose block denied the request with this user agent: "" for none of ours, None while the log lacks it."""
@@ -77,23 +83,24 @@ class Told:
             raise Rejected(reason, code="V075", hint=hint)
         return self._log
 
-    def _caught_up(self, log: WafLog, acl: Acl, since: datetime) -> Logged:
-        """What is logged since a time, once something is that happened after this was asked, or a wait is over.
+    def _caught_up(self, log: WafLog, acl: Acl, since: datetime, until: datetime) -> Logged:
+        """What is logged since a time; not whole where nothing newer than another one is, after a wait.
 
         Raises:
             RetrySafe: nothing of that time is in the log yet, which is not nothing that got through.
         """
-        asked, end = datetime.now(UTC), time.monotonic() + _CAUGHT_UP_SECONDS
+        end = time.monotonic() + _CAUGHT_UP_SECONDS
         while True:
-            logged = log.since(acl, since)
-            if logged.records and logged.records[0].at >= asked:
-                return logged
-            if time.monotonic() > end:
+            logged = log.since(acl, since - SKEW)
+            newer = bool(logged.records) and logged.records[0].at >= until + logged.clock
+            if newer or time.monotonic() > end:
                 break
             time.sleep(_PAUSE_SECONDS)
-        if not logged.records:
+        records = tuple(one for one in logged.records if one.at >= since + logged.clock)
+        if not records:
             raise RetrySafe(f"nothing since {since:%H:%M:%S} UTC is in the WAF log yet", retry_after=15.0)
-        return logged
+        sure = logged.whole and newer and abs(logged.clock) <= SKEW
+        return replace(logged, records=records, whole=sure)
 
 
 def passed(spec: BlockSpec, logged: Logged, ours: Ours, dialect: Dialect) -> tuple[int, int | None]:

@@ -16,7 +16,7 @@ from waf_log_support import Logged, logged
 from waf_support import SECRET, ask, bed, block, lease
 
 from activities import _probes
-from activities._waf import told
+from activities._waf import logs, told
 from activities._waf.logs import Bounds
 from stanch.errors import Rejected, RetrySafe
 from stanch.leases import Principal
@@ -234,6 +234,55 @@ def test_nothing_logged_yet_is_not_nothing_that_got_through(aws: AwsStandin, sce
         scene.point().passed(orders(), since=datetime.now(UTC) - HOUR)
     aws.logs.arrive()
     assert scene.point().passed(orders(), since=datetime.now(UTC) - HOUR) == (0, 1)
+
+
+def test_none_got_through_is_only_said_of_a_log_that_has_caught_up(aws: AwsStandin, scene: Logged) -> None:
+    held, start = lease(orders()), datetime.now(UTC)
+    scene.bed.hold(held)
+    with aws.edge(scene.bed.customer.name) as edge:
+        assert ask(edge, "/login")[0] == 200
+        asked = datetime.now(UTC)
+        assert scene.point(edge).passed(held.spec, since=start) == (0, None)
+        aws.logs.lag = 300.0
+        assert ask(edge, "/orders/1", x_api_key=KEY)[0] == 403
+        assert scene.point(edge).passed(held.spec, since=start, until=asked) == (0, None), "it is on its way"
+        aws.logs.arrive()
+        assert scene.point(edge).passed(held.spec, since=start, until=asked) == (1, 0)
+
+
+def test_a_log_that_does_not_come_leaves_a_proof_open(
+    aws: AwsStandin, scene: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.aws_waf_point.LOG_SECONDS", 0.1)
+    held, start = lease(orders()), datetime.now(UTC)
+    scene.bed.hold(held)
+    with aws.edge(scene.bed.customer.name) as edge:
+        assert ask(edge, "/login")[0] == 200
+        aws.logs.lag = 300.0
+        proof = _probes.expect_actor_blocked(scene.point(edge), held, within=timedelta(seconds=2), since=start)
+    assert (proof.ok, proof.details["actor_let_through"]) == (True, "unknown: the log does not tell")
+
+
+@pytest.mark.parametrize("ahead", [20, -20, -120])
+def test_a_clock_that_is_off_hides_nothing(scene: Logged, monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    """Ours; what was let in before the proof began is not counted either."""
+    spec, off = block("/orders/**"), timedelta(seconds=ahead)
+
+    class Off(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + off
+
+    def put_at(seconds: float) -> None:
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        line = message(scene, timestamp=round(at.timestamp() * 1000))
+        scene.bed.aws.logs.put(scene.group, line, at=at.timestamp())
+
+    for module in (logs, told):
+        monkeypatch.setattr(module, "datetime", Off)
+    put_at(-27)
+    put_at(0)
+    assert scene.point().passed(spec, since=Off.now(UTC) - timedelta(seconds=10))[1] == 1
 
 
 def test_what_the_log_hides_is_unknown_and_never_nothing(aws: AwsStandin) -> None:
