@@ -105,7 +105,7 @@ class WafPoint:
             except Closed as closed:
                 shut = [entry for entry in entries if self._config.target(entry.host) in closed.targets]
                 if len(shut) == len(entries):
-                    raise
+                    raise closed.why from None
                 refused |= {entry.tag.target: f"{closed.message}; {closed.hint}" for entry in shut}
                 entries = [entry for entry in entries if entry not in shut]
 
@@ -202,7 +202,7 @@ class WafPoint:
     def _attach(self, groups: Mapping[str, str], goal: Collection[Entry]) -> None:
         """Everywhere; where that does not go, it is told if one of the goal needs it, else by `doctor`."""
         needed = {self._config.target(entry.host) for entry in goal}
-        closed: dict[WebAclTarget, Rejected] = {}
+        closed: dict[WebAclTarget, Rejected | AuthBlocked] = {}
         done: set[str] = set()
         for target in dict.fromkeys(self._config.web_acls.values()):
             try:
@@ -210,7 +210,7 @@ class WafPoint:
                 if ref.arn not in done:
                     self._attach_to(ref, groups)
                 done.add(ref.arn)
-            except Rejected as error:
+            except (Rejected, AuthBlocked) as error:
                 closed[target] = error
         if closed.keys() & needed:
             raise Closed(frozenset(closed), next(closed[target] for target in closed if target in needed))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -15,7 +16,7 @@ from activities._waf.entry import Dialect
 from activities._waf.logged import SKEW, Logged, WafLog
 from activities._waf.ours import Ours
 from activities._waf.record import STOPPED, Record
-from stanch.errors import Rejected, RetrySafe
+from stanch.errors import AuthBlocked, Rejected, RetrySafe
 from stanch.estimating import Truth, judge
 from stanch.leases import BlockSpec, target_of
 
@@ -65,13 +66,20 @@ class Told:
         if self._log is None:
             return None
         try:
-            acls = {self._acl(host).ref.arn for host in self._hosts}
-            found = [one for one in self._log.of_agent(agent, since=since) if one.acl in acls]
+            lines = self._log.of_agent(agent, since=since)
+            acls = set(self._arns()) if lines else ()
+            found = [one for one in lines if one.acl in acls]
             whose = ours() if any(one.action == "BLOCK" for one in found) else None
         except (Rejected, RetrySafe):
             return None
         by = [whose.target(one.ended, one.request.client) for one in found if whose and one.action == "BLOCK"]
         return next(filter(None, by), "") if found else None
+
+    def _arns(self) -> Iterator[str]:
+        """Of the web ACLs that can be read: one that cannot be hides no others."""
+        for host in self._hosts:
+            with suppress(Rejected, AuthBlocked, RetrySafe):
+                yield self._acl(host).ref.arn
 
     def _evidence(self, record: Record) -> dict[str, str]:
         """How the API answered what was let through is not in the log."""

@@ -11,14 +11,15 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_support import HOST, boto
+from aws_support import HOST, boto, customer
 from waf_log_support import Logged, logged
 from waf_support import SECRET, ask, bed, block, lease
 
 from activities import _probes
 from activities._waf import logs, told
+from activities._waf.acl import Acl, AclRef, WebAcls
 from activities._waf.logs import Bounds
-from stanch.errors import Rejected, RetrySafe
+from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe
 from stanch.leases import Principal
 from stanch.sandbox.aws import DENIED, THROTTLED, AwsStandin
 
@@ -148,6 +149,26 @@ def test_of_leases_that_share_a_rule_the_address_says_whose_it_was(scene: Logged
     assert point.deciding_target("stanch-probe/4", since=since) == ""
     scene.bed.lift(two)
     assert scene.point().deciding_target("stanch-probe/3", since=since) == one.target, "it has the rule alone now"
+
+
+@pytest.mark.parametrize("error", [AuthBlocked("denied"), Rejected("odd"), RetrySafe("throttled")])
+def test_a_web_acl_that_cannot_be_read_hides_no_others(
+    aws: AwsStandin, scene: Logged, monkeypatch: pytest.MonkeyPatch, error: ConnectorError
+) -> None:
+    held = lease(orders())
+    scene.bed.hold(held)
+    with aws.edge(scene.bed.customer.name) as edge:
+        assert ask(edge, "/orders/1", x_api_key=KEY, user_agent="stanch-probe/10")[0] == 403
+    shut, read = customer(aws), WebAcls.read
+
+    def tried(acls: WebAcls, ref: AclRef) -> Acl:
+        if ref.name == shut.name:
+            raise error
+        return read(acls, ref)
+
+    monkeypatch.setattr(WebAcls, "read", tried)
+    point = scene.point(web_acls={"other.example.com": shut.name, HOST: scene.bed.customer.name})
+    assert point.deciding_target("stanch-probe/10", since=datetime.now(UTC) - HOUR) == held.target
 
 
 def test_a_line_that_is_on_its_way_is_unknown_and_then_known(aws: AwsStandin, scene: Logged) -> None:
