@@ -19,6 +19,7 @@ from activities import _probes
 from activities._waf import logs, told
 from activities._waf.acl import Acl, AclRef, WebAcls
 from activities._waf.logs import Bounds
+from activities.aws_waf_point import WafPoint
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe
 from stanch.leases import Principal
 from stanch.sandbox.aws import DENIED, THROTTLED, AwsStandin
@@ -363,12 +364,46 @@ def test_all_that_is_logged_counts_page_by_page(aws: AwsStandin, scene: Logged) 
     assert aws.calls["wafv2:GetSampledRequests"] == sampled
 
 
-def test_a_log_longer_than_what_is_read_is_partial_and_leaves_room(aws: AwsStandin, scene: Logged) -> None:
-    visit(scene, *[(f"/orders/{n}", KEY) for n in range(9)])
-    aws.logs.page = 3
+def cut(scene: Logged, *, pages: int) -> WafPoint:
+    """A point that reads so many pages of three lines, and no more."""
+    scene.bed.aws.logs.page = 3
     point = scene.point()
     assert point._view.log is not None
-    point._view.log.group._bounds = Bounds(pages=2)
+    point._view.log.group._bounds = Bounds(pages=pages)
+    return point
+
+
+def test_of_a_cut_log_and_samples_whichever_shows_more_is_taken(scene: Logged) -> None:
+    visit(scene, *[(f"/orders/{n}", KEY) for n in range(6)], *[("/login", "else")] * 3)
+    point = cut(scene, pages=1)
+    found = point.estimate(orders(), window=HOUR)
+    assert (found.requests, found.share_of_endpoint) == (6, 1.0)
+    assert found.coverage.startswith("WAF sampled 9 requests")
+    assert "partial: the WAF log has 3 requests; it is longer than what is read" in found.coverage
+    used = point.usage(host=HOST, path="/**", method="", window=HOUR)
+    assert (used.requests, used.principals) == (9, 2)
+    seen = point.exposure(block(ips=("127.0.0.1",)), window=HOUR)
+    assert (seen.principals, seen.unknown) == (2, 0.0), "the log saw one of them, in too few requests to say"
+    assert "it is longer" in seen.why
+    assert "WAF sampled" in seen.why
+    assert cut(scene, pages=2).exposure(block(ips=("127.0.0.1",)), window=HOUR).unknown == pytest.approx(3 / 6)
+
+
+def test_a_cut_log_that_shows_more_than_samples_is_kept(scene: Logged) -> None:
+    visit(scene, *[(f"/orders/{n}", KEY) for n in range(3)])
+    put(scene, *[message(scene) for _ in range(9)])
+    point = cut(scene, pages=2)
+    found = point.estimate(orders(), window=HOUR)
+    assert found.requests == 6
+    assert found.coverage.startswith("partial: the WAF log has 6 requests")
+    assert "WAF sampled 3 requests" in found.coverage
+    assert point.usage(host=HOST, path="/orders/**", method="", window=HOUR).requests == 6
+
+
+def test_a_log_longer_than_what_is_read_is_partial_and_leaves_room(aws: AwsStandin, scene: Logged) -> None:
+    boto(aws).update_web_acl(**_unsampled(scene))
+    visit(scene, *[(f"/orders/{n}", KEY) for n in range(9)])
+    point = cut(scene, pages=2)
     found = point.estimate(block("/orders/**"), window=HOUR)
     assert found.requests == 6
     assert found.coverage.startswith("partial: the WAF log has 6 requests; it is longer than what is read: only ")
