@@ -30,7 +30,7 @@ from activities._waf.write import Made, Writer
 from stanch.errors import AuthBlocked, Rejected
 from stanch.fitting import Need
 from stanch.leases import Applied, BlockSpec, Lease
-from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports import Check, Connector, Estimate, Excerpt, Mismatch, Owned, Reconciled, Usage
 from stanch.ports_traffic import Exposure, Trace
 
 
@@ -147,7 +147,7 @@ class WafPoint:
         spec = BlockSpec(host=host, path=path, methods=(method,) if method else ())
         return self._view.usage(spec, window)
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
         """Logged requests of an endpoint, redacted, newest first; what WAF sampled is too little to be evidence.
 
         Raises:

@@ -12,6 +12,7 @@ from typing import Any
 from activities._aws import outcome
 
 _STALE = timedelta(seconds=5)  # a date has whole seconds, and servers keep it for a while
+_NEWEST_FIRST = 1_704_067_200_000  # 2024 in UTC: AWS gives the newest first of nothing older
 _MOST_LATE = timedelta(hours=1)  # a clock that is wrong is no lag
 
 
@@ -106,7 +107,8 @@ class LogGroup:
 
 def _asked(name: str, since: datetime, pattern: str) -> dict[str, Any]:
     """Times are in milliseconds."""
-    asked = {"logGroupName": name, "startTime": max(0, int(since.timestamp() * 1000)), "startFromHead": False}
+    start = max(_NEWEST_FIRST, int(since.timestamp() * 1000))
+    asked = {"logGroupName": name, "startTime": start, "startFromHead": False}
     return {**asked, **({"filterPattern": pattern} if pattern else {})}
 
 

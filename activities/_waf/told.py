@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
 from activities._access_log import Redactor
 from activities._waf import sees
@@ -19,6 +18,7 @@ from activities._waf.record import STOPPED, Record
 from stanch.errors import AuthBlocked, Rejected, RetrySafe
 from stanch.estimating import Truth, judge
 from stanch.leases import BlockSpec, target_of
+from stanch.ports import Excerpt
 
 LOG_SECONDS = 15.0  # how long a proof waits for each of its requests to be logged, within an attempt of a minute
 _CAUGHT_UP_SECONDS = 8.0
@@ -41,13 +41,13 @@ class Told:
         self._log, self._acl, self._hosts = log, acl, hosts
         self._dialect, self._redactor = dialect, redactor
 
-    def samples(self, spec: BlockSpec, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+    def samples(self, spec: BlockSpec, window: timedelta, limit: int) -> Excerpt:
         """Lines of an endpoint, redacted, newest first."""
         log = self._needed("no log of this web ACL is read", "ask the gateway behind it, with `at`, or set `log_group`")
         logged = log.since(self._acl(spec.host), datetime.now(UTC) - window)
         there = sees.hits(spec, self._dialect)
         lines = (one for one in logged.records if judge(there, one.request) is not Truth.NO)
-        return [self._evidence(one) for one in islice(lines, limit)]
+        return Excerpt.of(map(self._evidence, lines), limit=limit, coverage=logged.coverage)
 
     def passed(
         self, spec: BlockSpec, since: datetime, ours: Callable[[], Ours], *, until: datetime | None = None

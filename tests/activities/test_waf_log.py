@@ -320,7 +320,9 @@ def test_what_the_log_hides_is_unknown_and_never_nothing(aws: AwsStandin) -> Non
 
 def test_evidence_is_the_newest_first_and_tells_no_secret(scene: Logged) -> None:
     visit(scene, ("/orders/1", KEY), ("/orders/2", KEY), ("/login", KEY), ("/orders/mallory@example.com", KEY))
-    lines = scene.point().samples(host=HOST, path="/orders/{id}", window=HOUR, limit=2)
+    found = scene.point().samples(host=HOST, path="/orders/{id}", window=HOUR, limit=2)
+    lines = found.lines
+    assert found.coverage.startswith("partial: only the newest 2 requests are kept; of the log: complete but for")
     assert [line["path"] for line in lines][1:] == ["/orders/2"]
     assert lines[0]["path"].startswith("/orders/p-")
     assert {(line["action"], line["policy"], line["status"]) for line in lines} == {("ALLOW", "Default_Action", "")}
@@ -329,13 +331,15 @@ def test_evidence_is_the_newest_first_and_tells_no_secret(scene: Logged) -> None
     assert len(who) == 1
     digests = [hashlib.sha256(text).hexdigest() for text in (KEY.encode(), b"x-api-key\0" + KEY.encode())]
     assert not [word for word in (KEY, "mallory", SECRET, *digests) if word[:12] in repr(lines)]
-    assert {line["principal"] for line in scene.point().samples(host=HOST, path="/login", window=HOUR, limit=9)} == who
+    assert {
+        line["principal"] for line in scene.point().samples(host=HOST, path="/login", window=HOUR, limit=9).lines
+    } == who
 
 
 def test_what_attackers_write_stays_one_short_line(scene: Logged) -> None:
     named = [{"name": "host", "value": HOST}, {"name": "User-Agent", "value": "<script>\u202e\n" + "A" * 9000}]
     put(scene, message(scene, request={"uri": "/orders/\u001b[31m\ud800\r\nforged", "headers": named}))
-    (line,) = scene.point().samples(host=HOST, path="/orders/**", window=HOUR, limit=9)
+    (line,) = scene.point().samples(host=HOST, path="/orders/**", window=HOUR, limit=9).lines
     assert all(text.isprintable() and len(text) <= 512 for text in line.values())
     json.dumps(line).encode()
     assert scene.point().estimate(block("/orders/**"), window=HOUR).requests == 1
@@ -409,7 +413,8 @@ def test_a_log_longer_than_what_is_read_is_partial_and_leaves_room(aws: AwsStand
     assert found.coverage.startswith("partial: the WAF log has 6 requests; it is longer than what is read: only ")
     assert point.exposure(block("/**", ips=("127.0.0.1",)), window=HOUR).unknown == pytest.approx(3 / 6)
     newest = point.samples(host=HOST, path="/orders/**", window=HOUR, limit=9)
-    assert [line["path"] for line in newest] == [f"/orders/{n}" for n in (8, 7, 6, 5, 4, 3)]
+    assert [line["path"] for line in newest.lines] == [f"/orders/{n}" for n in (8, 7, 6, 5, 4, 3)]
+    assert newest.coverage.startswith("partial: the WAF log has 6 requests; it is longer than what is read")
     assert point.passed(block("/elsewhere"), since=datetime.now(UTC) - HOUR) == (0, None)
 
 
@@ -537,7 +542,9 @@ def test_a_log_that_drops_requests_counts_nothing_and_still_proves(aws: AwsStand
     assert "drops requests (all but BLOCK)" in found.coverage
     with pytest.raises(Rejected, match="drops requests"):
         point.passed(orders(), since=datetime.now(UTC) - HOUR)
-    assert len(point.samples(host=HOST, path="/orders/1", window=HOUR, limit=9)) == 1
+    kept = point.samples(host=HOST, path="/orders/1", window=HOUR, limit=9)
+    assert (len(kept.lines), kept.coverage.startswith("partial: ")) == (1, True)
+    assert "a filter drops all but BLOCK" in kept.coverage
     with aws.edge(scene.bed.customer.name) as edge:
         proof = _probes.expect_blocked(scene.point(edge), held, within=timedelta(seconds=5))
     assert (proof.ok, proof.details["confirmed_by"]) == (True, "access log")
