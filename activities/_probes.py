@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 import httpx
@@ -20,11 +21,13 @@ from activities._http import http_client
 from activities._probe_paths import beside, filled
 from stanch.leases import BlockSpec, Lease, target_of
 from stanch.ports import Owned, Usage
+from stanch.ports_traffic import LogsLate, SharesRules, Trace
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _REQUEST_SECONDS = 5.0
 _LOG_SECONDS = 12.0  # Envoy flushes its access log every ten seconds unless told otherwise
 _PAUSE_SECONDS = 0.05
+_STILL = "the block still denies requests"
 
 
 class Probed(Protocol):
@@ -79,23 +82,33 @@ def expect_actor_blocked(
 ) -> Proof:
     """As `expect_blocked`, and by the access log nothing of the actor got through since a time (default: this call).
 
-    Where the log does not show who asked, the proof says that what got through is unknown.
+    Where the log does not show who asked, or is not there yet, the proof says that what got through is unknown.
     """
     spec = _spec(block)
     start = since or datetime.now(UTC)
     proof = expect_blocked(point, spec, within=within)
-    denied, through = point.passed(spec, since=start)
-    told = "unknown: the log does not show who asked" if through is None else str(through)
+    denied, through = _passed(point, spec, start) if proof.ok else point.passed(spec, since=start)
+    told = "unknown: the log does not tell" if through is None else str(through)
     details = {**proof.details, "actor_denied": str(denied), "actor_let_through": told}
     if proof.ok and through:
         return Proof(ok=False, reason="requests of the actor still get through", details=details)
     return Proof(ok=proof.ok, reason=proof.reason, details=details)
 
 
+def _passed(point: Probed, spec: BlockSpec, start: datetime) -> tuple[int, int | None]:
+    """Where lines come late, another probe that is denied shows that the log is there, though nobody else asks."""
+    if not isinstance(point, LogsLate) or not point.log_seconds:
+        return point.passed(spec, since=start)
+    now = datetime.now(UTC)
+    _Blocked(point, spec, within=timedelta()).send()
+    return point.passed(spec, since=start, until=now)
+
+
 def expect_unblocked(point: Probed, block: Lease | BlockSpec, *, within: timedelta) -> Proof:
     """The block is gone: no entry at the point, and its probe header is not denied by it any more.
 
-    A denial that no log names counts as the block's: the point may still enforce what it no longer lists.
+    A denial that no log names counts as the block's: the point may still enforce what it no longer lists. Where others
+    hold the block's rule, too, no probe tells them apart, and only what is listed is proved.
     """
     spec = _spec(block)
     target = target_of(spec)
@@ -103,19 +116,36 @@ def expect_unblocked(point: Probed, block: Lease | BlockSpec, *, within: timedel
     details: dict[str, str] = {}
     reason = ""
     for _ in probe.attempts():
-        reason = "the block still denies requests"
         standing = any(owned.target == target for owned in point.list_owned())
         details["entry"] = "present" if standing else "gone"
-        method = _safe_method(spec)
-        if method and not standing:
-            seen = probe.send(method, filled(spec.path), headers=point.canary(target))
-            details["positive"] = str(seen)
-            by = probe.decided(seen) if seen.status == 403 else ""
-            standing = not seen.status or by in (None, target)
-            reason = "its probe is still denied, and no log says by what" if by is None else reason
-        if not standing:
+        reason = _STILL if standing else _left(probe, spec, _trace(point, spec), details)
+        if not reason:
             return Proof(ok=True, details=details | probe.facts())
     return Proof(ok=False, reason=reason, details=details | probe.facts())
+
+
+def _trace(point: Probed, spec: BlockSpec) -> Trace:
+    if isinstance(point, SharesRules):
+        return point.trace(spec)
+    return Trace(partial(point.canary, target_of(spec)), target_of(spec))
+
+
+def _left(probe: _Prober, spec: BlockSpec, trace: Trace, details: dict[str, str]) -> str:
+    """Why a block that is not listed is not gone all the same, "" where it is."""
+    if trace.left:
+        return "addresses of the block are still in its rule, and no entry lists them"
+    if trace.headers is None:
+        details["positive"] = "not probed: its rule is shared"
+        return ""
+    method = _safe_method(spec)
+    if not method:
+        return ""
+    seen = probe.send(method, filled(spec.path), headers=trace.headers())
+    details["positive"] = str(seen)
+    by = probe.decided(seen) if seen.status == 403 else ""
+    if by is None:
+        return "its probe is still denied, and no log says by what"
+    return _STILL if not seen.status or trace.denied(by) else ""
 
 
 def expect_healthy(
@@ -159,17 +189,20 @@ class _Blocked:
         self._probe = _Prober(point, spec.host, within=within)
 
     def prove(self) -> Proof:
-        method = _safe_method(self._spec) or self._spec.methods[0]
-        path = filled(self._spec.path)
         details: dict[str, str] = {"target": self._target}
         reason = "the probe was not sent in time"
         for _ in self._probe.attempts():
-            seen = self._probe.send(method, path, headers=self._point.canary(self._target))
+            seen = self.send()
             details["positive"] = str(seen)
             if seen.status == 403:
                 return self._judge(seen, details)
             reason = "the block has no effect: its probe was answered" if seen.status else "the gateway does not answer"
         return Proof(ok=False, reason=reason, details=details | self._probe.facts())
+
+    def send(self) -> _Seen:
+        """The request that the block denies."""
+        method = _safe_method(self._spec) or self._spec.methods[0]
+        return self._probe.send(method, filled(self._spec.path), headers=self._point.canary(self._target))
 
     def _judge(self, seen: _Seen, details: dict[str, str]) -> Proof:
         near = {label: self._probe.send(method, path) for label, method, path in _neighbours(self._spec)}

@@ -12,7 +12,7 @@ from activities._directory import Directory, SessionDirectory
 from activities._user_note import Note, User, refuse_alias
 from stanch.errors import ConnectorError, Gone, Rejected, Uncertain
 from stanch.leases import Applied, BlockSpec, Lease, SuspendSpec
-from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports import Check, Estimate, Excerpt, Mismatch, Owned, Reconciled, Usage
 
 MAX_NAME = 256
 PAUSES = (0.2, 0.5, 1.3)  # seconds between looks
@@ -108,7 +108,7 @@ class UserPoint:
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
         raise _no_traffic()
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
         raise _no_traffic()
 
     def doctor(self) -> Sequence[Check]:

@@ -30,8 +30,8 @@ from activities._waf.write import Made, Writer
 from stanch.errors import AuthBlocked, Rejected
 from stanch.fitting import Need
 from stanch.leases import Applied, BlockSpec, Lease
-from stanch.ports import Check, Connector, Estimate, Mismatch, Owned, Reconciled, Usage
-from stanch.ports_traffic import Exposure
+from stanch.ports import Check, Connector, Estimate, Excerpt, Mismatch, Owned, Reconciled, Usage
+from stanch.ports_traffic import Exposure, Trace
 
 
 class WafPoint:
@@ -105,7 +105,7 @@ class WafPoint:
             except Closed as closed:
                 shut = [entry for entry in entries if self._config.target(entry.host) in closed.targets]
                 if len(shut) == len(entries):
-                    raise
+                    raise closed.why from None
                 refused |= {entry.tag.target: f"{closed.message}; {closed.hint}" for entry in shut}
                 entries = [entry for entry in entries if entry not in shut]
 
@@ -147,7 +147,7 @@ class WafPoint:
         spec = BlockSpec(host=host, path=path, methods=(method,) if method else ())
         return self._view.usage(spec, window)
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
         """Logged requests of an endpoint, redacted, newest first; what WAF sampled is too little to be evidence.
 
         Raises:
@@ -155,18 +155,24 @@ class WafPoint:
         """
         return self._view.told.samples(BlockSpec(host=host, path=path), window, limit)
 
-    def passed(self, spec: BlockSpec, *, since: datetime) -> tuple[int, int | None]:
+    def passed(self, spec: BlockSpec, *, since: datetime, until: datetime | None = None) -> tuple[int, int | None]:
         """Requests since a time, by the log: (denied by us, let through); None where the log cannot tell.
+
+        See LogsLate.
 
         Raises:
             Rejected: there is no log, or one that leaves requests out, so that none would be a claim.
             RetrySafe: nothing of that time is in the log yet.
         """
-        return self._view.told.passed(spec, since, self._ours)
+        return self._view.told.passed(spec, since, self._ours, until=until)
 
     def canary(self, target: str) -> Mapping[str, str]:
         """Headers that make a probe match the block of this target, without anybody's credential."""
         return _waf_sight.canary(self._writer.read(), target, self._dialect)
+
+    def trace(self, spec: BlockSpec) -> Trace:
+        """See SharesRules."""
+        return _waf_sight.trace(self._writer.read(), spec, self._dialect)
 
     def deciding_target(self, agent: str, *, since: datetime) -> str | None:
         """Whose block denied the request with this user agent: "" for none of ours, None while the log lacks it.
@@ -196,7 +202,7 @@ class WafPoint:
     def _attach(self, groups: Mapping[str, str], goal: Collection[Entry]) -> None:
         """Everywhere; where that does not go, it is told if one of the goal needs it, else by `doctor`."""
         needed = {self._config.target(entry.host) for entry in goal}
-        closed: dict[WebAclTarget, Rejected] = {}
+        closed: dict[WebAclTarget, Rejected | AuthBlocked] = {}
         done: set[str] = set()
         for target in dict.fromkeys(self._config.web_acls.values()):
             try:
@@ -204,7 +210,7 @@ class WafPoint:
                 if ref.arn not in done:
                     self._attach_to(ref, groups)
                 done.add(ref.arn)
-            except Rejected as error:
+            except (Rejected, AuthBlocked) as error:
                 closed[target] = error
         if closed.keys() & needed:
             raise Closed(frozenset(closed), next(closed[target] for target in closed if target in needed))

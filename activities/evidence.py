@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from activities._world import World
 from stanch.actions.traffic import Preserved, Snapshot, Usage, Used
 from stanch.canonical import canonical
 from stanch.errors import Rejected
-from stanch.ports import PointPort
+from stanch.ports import Excerpt, PointPort
 
 MAX_LINES = 500
 
@@ -37,25 +37,23 @@ def _snapshot(world: World, job: Job, params: Snapshot) -> Preserved:
     finding = job.scene.finding
     if finding is None:
         raise Rejected("there is no finding to preserve", code="V022")
-    lines: Sequence[Mapping[str, str]] = ()
-    coverage = "access log"
     try:
         point: PointPort = world.connector("point", world.serving("point", finding.api.host))
-        lines = point.samples(host=finding.api.host, path=finding.api.path, window=params.window, limit=MAX_LINES)
+        found = point.samples(host=finding.api.host, path=finding.api.path, window=params.window, limit=MAX_LINES)
     except Rejected as error:
-        coverage = f"none: {error.message}"
+        found = Excerpt(coverage=f"none: {error.message}")
     body = canonical(
         {
             "case_id": job.scene.case_id,
             "taken_at": job.since.astimezone(UTC).isoformat(),
             "finding": finding.model_dump(mode="json"),
-            "coverage": coverage,
-            "requests": [dict(line) for line in lines],
+            "coverage": found.coverage,
+            "requests": [dict(line) for line in found.lines],
         }
     )
     sha256 = hashlib.sha256(body).hexdigest()
     path = keep(world.settings.data_dir / "evidence" / job.scene.case_id, f"{sha256}.json", body)
-    return Preserved(sha256=sha256, items=len(lines) + 1, path=str(path))
+    return Preserved(sha256=sha256, items=len(found.lines) + 1, path=str(path))
 
 
 def keep(folder: Path, name: str, body: bytes) -> Path:

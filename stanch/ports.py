@@ -7,11 +7,12 @@ in several threads at once; each ends CONFIRMED (returns) or raises Rejected, Au
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, Protocol, Self
 
 from stanch.leases import Applied, BlockSpec, Lease
 from stanch.views import TicketTarget
@@ -270,6 +271,26 @@ class Usage:
 
 
 @dataclass(frozen=True)
+class Excerpt:
+    """Log lines of an endpoint, redacted, newest first.
+
+    Args:
+        coverage: what is missing from them; it begins with "complete" only where nothing is.
+    """
+
+    lines: tuple[Mapping[str, str], ...] = ()
+    coverage: str = "complete"
+
+    @classmethod
+    def of(cls, lines: Iterable[Mapping[str, str]], *, limit: int, coverage: str) -> Self:
+        """The newest of lines, which says so where there are more."""
+        found = tuple(islice(lines, limit + 1))
+        if len(found) > limit:
+            coverage = f"partial: only the newest {limit} requests are kept; of the log: {coverage}"
+        return cls(found[:limit], coverage)
+
+
+@dataclass(frozen=True)
 class Owned:
     """One entry that a point holds for us, read from the vendor alone."""
 
@@ -316,8 +337,8 @@ class PointPort(Protocol):
 
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage: ...
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
-        """Recent log lines for evidence, redacted, newest first."""
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
+        """Recent log lines for evidence."""
         ...
 
     def doctor(self) -> Sequence[Check]: ...

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Protocol, runtime_checkable
 
 from stanch.leases import BlockSpec, Lease
@@ -51,3 +51,48 @@ class TellsEffect(Protocol):
     def without_effect(self, leases: Sequence[Lease]) -> frozenset[str]:
         """Targets among these leases that stop nothing."""
         ...
+
+
+@runtime_checkable
+class LogsLate(Protocol):
+    """A point with a log that lines reach late."""
+
+    @property
+    def log_seconds(self) -> float:
+        """How long a proof may wait for a line; 0 where there is no log."""
+        ...
+
+    def passed(self, spec: BlockSpec, *, since: datetime, until: datetime | None = None) -> tuple[int, int | None]:
+        """Requests since a time: (denied by us, let through).
+
+        The second is None where the log cannot tell, also as long as nothing is logged that happened after `until`.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What would still answer for a block that is not listed any more.
+
+    Args:
+        headers: makes those that its rule denies; None where others hold that rule, too, and a denial is no news of it.
+        target: as a log names the block.
+        rule: how the names of the rule begin that it shared with others, "" where it had one of its own.
+        left: what it denied is still in the rule, and nobody is listed for it.
+    """
+
+    headers: Callable[[], Mapping[str, str]] | None
+    target: str
+    rule: str = ""
+    left: bool = False
+
+    def denied(self, by: str) -> bool:
+        """Whether who denied a probe, by the log, is this block."""
+        return by == self.target or bool(self.rule and by.startswith(self.rule))
+
+
+@runtime_checkable
+class SharesRules(Protocol):
+    """A point where blocks share a rule, which answers to another probe than each of them."""
+
+    def trace(self, spec: BlockSpec) -> Trace: ...

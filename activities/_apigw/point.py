@@ -21,7 +21,7 @@ from activities._aws import make_client
 from stanch.errors import ConnectorError, Gone, Rejected
 from stanch.fitting import Need
 from stanch.leases import Applied, BlockSpec, Lease, is_item
-from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports import Check, Estimate, Excerpt, Mismatch, Owned, Reconciled, Usage
 
 CANARY_HEADER = "referer"
 
@@ -76,7 +76,7 @@ class GatewayPoint:
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
         raise _no_log()
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
         raise _no_log()
 
     def doctor(self) -> Sequence[Check]:

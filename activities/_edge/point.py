@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
-from itertools import islice
 from typing import TypeVar
 
 from activities._access_log import Line, LogView, Redactor
@@ -30,7 +29,7 @@ from activities._edge.rules import (
 from activities._envoy.policy import CANARY_HEADER, canary_value, parse_name, policy_name
 from stanch.errors import Rejected, RetrySafe
 from stanch.leases import COUNT, Applied, BlockSpec, Lease, target_of
-from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports import Check, Estimate, Excerpt, Mismatch, Owned, Reconciled, Usage
 
 _ATTEMPTS = 8
 _Answer = TypeVar("_Answer")
@@ -113,12 +112,11 @@ class EdgePoint:
         spec = BlockSpec(host=host, path=path, methods=(method,) if method else ())
         return _edge_traffic.usage(spec, log=self._log(window), window=window, dialect=self._dialect)
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
         """Recent requests of an endpoint, redacted, newest first."""
-        lines = _edge_traffic.endpoint_lines(
-            BlockSpec(host=host, path=path), log=self._log(window).asked(), dialect=self._dialect
-        )
-        return [self._redactor.sample(line) for line in islice(lines, limit)]
+        log = self._log(window).asked()
+        lines = _edge_traffic.endpoint_lines(BlockSpec(host=host, path=path), log=log, dialect=self._dialect)
+        return Excerpt.of(map(self._redactor.sample, lines), limit=limit, coverage=log.coverage)
 
     def doctor(self) -> Sequence[Check]:
         """Every link between Stanch, the gateway and its log."""

@@ -175,15 +175,19 @@ def ref_of(acls: WebAcls, target: WebAclTarget) -> AclRef:
     return acls.find(target.name)
 
 
+class Astray(Rejected):
+    """A web ACL does not stand in front of what it is said to protect."""
+
+
 def protecting(acls: WebAcls, target: WebAclTarget) -> AclRef:
     """The same, once it is known to stand in front of what it is said to protect.
 
     Raises:
-        Rejected: it does not.
+        Astray: it does not.
     """
     ref = ref_of(acls, target)
     if target.resource and acls.of_resource(target.resource) != ref.arn:
-        raise Rejected(
+        raise Astray(
             f"web ACL {ref.name} is not in front of the configured resource",
             hint="associate it, or correct resource",
         )

@@ -8,7 +8,7 @@ from typing import Any
 from activities._envoy.policy import PREFIX
 from activities._waf.acl import Acl, AclRef, WebAcls, refuse_unwritable
 from activities._waf.config import WebAclTarget
-from stanch.errors import Rejected
+from stanch.errors import AuthBlocked, Rejected
 
 Rule = Mapping[str, Any]
 
@@ -16,9 +16,9 @@ Rule = Mapping[str, Any]
 class Closed(Rejected):
     """Some web ACLs let our groups not work, and a block needs one of them."""
 
-    def __init__(self, targets: Collection[WebAclTarget], why: Rejected) -> None:
+    def __init__(self, targets: Collection[WebAclTarget], why: Rejected | AuthBlocked) -> None:
         super().__init__(why.message, code=why.code, hint=why.hint)
-        self.targets = targets
+        self.targets, self.why = targets, why
 
 
 def reference(name: str, arn: str, priority: int) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from activities._waf.acl import WebAcls, protecting
+from activities._aws import NotThere
+from activities._waf.acl import Astray, WebAcls, protecting
 from activities._waf.attach import weakness
 from activities._waf.config import WafPointConfig
 from activities._waf.standing import Standing
-from stanch.errors import Rejected
+from stanch.errors import ConnectorError
 from stanch.leases import BlockSpec, Lease, LimitSpec
 
 
@@ -44,6 +45,8 @@ def _unasked(host: str, arn: str, *, acls: WebAcls, config: WafPointConfig) -> b
         return False  # the host is no more of this point, and nobody knows
     try:
         acl = acls.read(protecting(acls, target))
-    except Rejected:
+    except (NotThere, Astray):
         return True  # it is gone, or stands in front of something else
+    except ConnectorError:
+        return False  # it cannot be read, and nobody knows; of other hosts this says nothing
     return bool(weakness(acl.rules, [arn], behind=config.behind, ahead=acl.ahead))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 
@@ -11,22 +12,26 @@ _PAUSE = 0.25
 
 
 class Recent:
-    """What one process wrote within the last minute, by lock token and ARN."""
+    """What one process wrote within the last minute, by lock token and ARN; safe for threads."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._old: dict[str, float] = {}  # lock tokens that we have replaced
         self._new: dict[str, float] = {}  # ARNs of what we have made
 
     def made(self, arn: str) -> None:
-        self._new[arn] = time.monotonic() + WINDOW
+        with self._lock:
+            self._new[arn] = time.monotonic() + WINDOW
 
     def replaced(self, token: str, by: str) -> None:
         if token != by:  # else it says nothing of what is behind
-            self._old[token] = time.monotonic() + WINDOW
+            with self._lock:
+                self._old[token] = time.monotonic() + WINDOW
 
     def forget(self, arn: str) -> None:
         """It is deleted, or may be."""
-        self._new.pop(arn, None)
+        with self._lock:
+            self._new.pop(arn, None)
 
     def tries(self) -> Iterator[None]:
         """Reads until patience ends, with pauses between."""
@@ -39,8 +44,7 @@ class Recent:
     def shown(self, tokens: Mapping[str, str]) -> bool:
         """Whether a read of these (ARN to lock token) shows all of it."""
         now = time.monotonic()
-        self._old = {token: until for token, until in self._old.items() if until > now}
-        self._new = {arn: until for arn, until in self._new.items() if until > now}
-        seen = self._new.keys() & tokens.keys()
-        self._new = {arn: until for arn, until in self._new.items() if arn not in seen}
-        return not self._new and not (self._old.keys() & set(tokens.values()))
+        with self._lock:
+            self._old = {token: until for token, until in self._old.items() if until > now}
+            self._new = {arn: until for arn, until in self._new.items() if until > now and arn not in tokens}
+            return not self._new and not (self._old.keys() & set(tokens.values()))

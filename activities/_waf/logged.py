@@ -19,7 +19,7 @@ from stanch.errors import AuthBlocked, Rejected
 
 _FRESH_SECONDS = 20.0
 _PACE_SECONDS = 2.0  # AWS takes five of these calls a second, for all that run in the account
-_SKEW = timedelta(seconds=30)  # between our clock and Amazon's
+SKEW = timedelta(seconds=30)  # between our clock and Amazon's
 _LATE_START = 0.05  # of the window, without a line in it
 _FEW = 64
 
@@ -33,6 +33,7 @@ class Logged:
         notes: what it lacks.
         late: how late lines come.
         hides: fields that are redacted.
+        clock: how far the clock of its times is ahead of ours.
     """
 
     records: tuple[Record, ...] = ()
@@ -40,6 +41,7 @@ class Logged:
     late: timedelta = timedelta()
     whole: bool = True
     hides: tuple[str, ...] = ()
+    clock: timedelta = timedelta()
 
     @property
     def coverage(self) -> str:
@@ -61,6 +63,7 @@ class WafLog:
         self.group = group
         self._waf, self._naming = waf, naming
         self._lock, self._pace = threading.Lock(), threading.Lock()
+        self._reading: dict[tuple[str, timedelta], threading.Lock] = {}
         self._setups: dict[str, tuple[float, Setup]] = {}
         self._kept: dict[tuple[str, timedelta], tuple[float, Logged]] = {}
         self._next: dict[str, float] = {}
@@ -73,14 +76,19 @@ class WafLog:
             RetrySafe: throttled, or no answer.
         """
         self.refuse_filtered(acl)
+        key = (acl.ref.arn, window)
         with self._lock:
-            until, kept = self._kept.get((acl.ref.arn, window), (0.0, Logged()))
-            if time.monotonic() > until:
-                kept = self.since(acl, datetime.now(UTC) - window)
-                now = time.monotonic()
-                self._kept = {one: (end, had) for one, (end, had) in self._kept.items() if end > now}
-                self._kept[acl.ref.arn, window] = (now + _FRESH_SECONDS, kept)
-            return kept
+            reading = self._reading.setdefault(key, threading.Lock())
+        with reading:  # the same is read once, and others meanwhile
+            until, kept = self._kept.get(key, (0.0, Logged()))
+            return kept if time.monotonic() <= until else self._keep(key, self.since(acl, datetime.now(UTC) - window))
+
+    def _keep(self, key: tuple[str, timedelta], logged: Logged) -> Logged:
+        now = time.monotonic()
+        with self._lock:
+            kept = {one: (end, had) for one, (end, had) in self._kept.items() if end > now}
+            self._kept = {**kept, key: (now + _FRESH_SECONDS, logged)}
+        return logged
 
     def refuse_filtered(self, acl: Acl) -> None:
         """Raises Rejected where the log leaves requests out, so that nothing counted in it is a count."""
@@ -101,8 +109,8 @@ class WafLog:
         known = [record for record in found if record is not None]
         records = [self._named(one, hidden) for one in known if one.acl == acl.ref.arn and one.at >= since]
         notes = _notes(records, lines, setup, since=since, broken=len(found) - len(known))
-        whole = not lines.cut and len(found) == len(known)
-        return Logged(tuple(records), tuple(notes), lines.late, whole, setup.redacted)
+        whole = not lines.cut and len(found) == len(known) and not setup.drops
+        return Logged(tuple(records), tuple(notes), lines.late, whole, setup.redacted, lines.clock)
 
     def of_agent(self, agent: str, *, since: datetime) -> Sequence[Record]:
         """Lines of the requests with a user agent; asked again at once it has none, since AWS takes few calls.
@@ -116,7 +124,7 @@ class WafLog:
                 return ()
             self._next = {one: end for one, end in list(self._next.items())[-_FEW:] if end > now}
             self._next[agent] = now + _PACE_SECONDS
-        lines = self._lines(since=since - _SKEW, pattern=f'"{agent}"')
+        lines = self._lines(since=since - SKEW, pattern=f'"{agent}"')
         found = (read_record(event.text) for event in lines.events)
         return [self._named(one, ()) for one in found if one is not None and one.agent == agent]
 

@@ -6,10 +6,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 from activities._aws import outcome
 
+_STALE = timedelta(seconds=5)  # a date has whole seconds, and servers keep it for a while
+_NEWEST_FIRST = 1_704_067_200_000  # 2024 in UTC: AWS gives the newest first of nothing older
 _MOST_LATE = timedelta(hours=1)  # a clock that is wrong is no lag
 
 
@@ -42,10 +45,12 @@ class Lines:
     Args:
         events: newest first.
         cut: why there may be more since the time asked for, "" where there is not.
+        clock: how far Amazon's clock is ahead of ours, as far as that is sure.
     """
 
     events: tuple[Event, ...] = ()
     cut: str = ""
+    clock: timedelta = timedelta()
 
     @property
     def late(self) -> timedelta:
@@ -59,6 +64,7 @@ class LogGroup:
     def __init__(self, client: Any, name: str, *, bounds: Bounds | None = None) -> None:
         self.name = name
         self._client, self._bounds = client, bounds or Bounds()
+        self._clock = timedelta()
 
     def lines(self, *, since: datetime, pattern: str = "") -> Lines:
         """Lines since a time; no end is asked for, since it would be by our clock and not by Amazon's.
@@ -73,7 +79,7 @@ class LogGroup:
         asked = _asked(self.name, since, pattern)
         pages = list(self._pages(asked))
         found = sorted((event for _, page in pages for event in page), key=lambda event: event.at, reverse=True)
-        return Lines(tuple(found), pages[-1][0])
+        return Lines(tuple(found), pages[-1][0], self._clock)
 
     def _pages(self, asked: Mapping[str, Any]) -> Iterator[tuple[str, Sequence[Event]]]:
         """Pages, each with why it is the last one although more may follow."""
@@ -91,16 +97,29 @@ class LogGroup:
             more = {"nextToken": token}
 
     def _page(self, request: Mapping[str, Any]) -> tuple[list[Event], str]:
+        before = datetime.now(UTC)
         with outcome("FilterLogEvents", write=False):
             answer = self._client.filter_log_events(**request)
             events = [_event(one) for one in answer["events"]]
+        self._clock = _ahead(answer, before, datetime.now(UTC))
         return events, str(answer.get("nextToken") or "")
 
 
 def _asked(name: str, since: datetime, pattern: str) -> dict[str, Any]:
     """Times are in milliseconds."""
-    asked = {"logGroupName": name, "startTime": max(0, int(since.timestamp() * 1000)), "startFromHead": False}
+    start = max(_NEWEST_FIRST, int(since.timestamp() * 1000))
+    asked = {"logGroupName": name, "startTime": start, "startFromHead": False}
     return {**asked, **({"filterPattern": pattern} if pattern else {})}
+
+
+def _ahead(answer: Mapping[str, Any], before: datetime, after: datetime) -> timedelta:
+    """By the date of an answer, which is of some time between its question and its end, or a little earlier."""
+    try:
+        date = parsedate_to_datetime(str(answer["ResponseMetadata"]["HTTPHeaders"]["date"]))
+        least, most = date - after, date + _STALE - before
+    except (KeyError, TypeError, ValueError):
+        return timedelta()
+    return max(least, timedelta()) or min(most, timedelta())
 
 
 def _event(raw: Mapping[str, Any]) -> Event:

@@ -89,11 +89,6 @@ def hits(spec: BlockSpec, dialect: Dialect) -> Condition:
     return Every((_condition(endpoint(spec, dialect.reading)), _who(spec, dialect)))
 
 
-def only_probe(request: Request, spec: BlockSpec, dialect: Dialect) -> bool:
-    """Only the probe header of the request can be what a block matched."""
-    return _probes(request, _who(spec, dialect))
-
-
 def _behind(spec: BlockSpec, samples: Samples, dialect: Dialect) -> Exposure:
     """Who is behind addresses, wherever they ask."""
     found = _kept(samples.requests, _addresses(spec, dialect))

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 
 from activities._envoy.policy import canary_value
 from activities._waf.acl import WebAcls, protecting, refuse_unwritable
 from activities._waf.attach import weakness
 from activities._waf.config import WafPointConfig, WebAclTarget
-from activities._waf.entry import PROBE_HEADER, Dialect, probe_of
+from activities._waf.entry import POOL, PROBE_HEADER, Dialect, pool_of, probe_of
+from activities._waf.networks import family, networks_of
 from activities._waf.standing import Standing
 from activities._waf.write import Writer
 from stanch.errors import ConnectorError, Rejected
+from stanch.leases import BlockSpec, target_of
 from stanch.ports import Check
+from stanch.ports_traffic import Trace
 
 
 def canary(standing: Standing, target: str, dialect: Dialect) -> Mapping[str, str]:
@@ -21,11 +25,29 @@ def canary(standing: Standing, target: str, dialect: Dialect) -> Mapping[str, st
     Raises:
         Rejected: no secret is configured.
     """
-    if not dialect.secret:
-        raise Rejected("this point has no probe header", hint="set `canary_secret` of the connector")
     pools = (pool for shelf in standing.shelves() for pool in shelf.pools.values())
     name = next((pool.name for pool in pools if any(held.tag.target == target for held in pool.held)), "")
-    word = probe_of(name.partition("-")[2].rpartition("-")[0]) if name else target
+    return _probe(probe_of(name.partition("-")[2].rpartition("-")[0]) if name else target, dialect)
+
+
+def trace(standing: Standing, spec: BlockSpec, dialect: Dialect) -> Trace:
+    """What would still answer for a block: of addresses, the rule of their pool, which goes with the last of them."""
+    target = target_of(spec)
+    if not spec.ips:
+        return Trace(partial(_probe, target, dialect), target)
+    scope = pool_of(spec, "block")
+    rule, gone = f"{POOL}{scope}-", networks_of(spec.ips)
+    shared = left = False
+    for pool in (pool for shelf in standing.shelves() for name, pool in shelf.pools.items() if name.startswith(rule)):
+        inside = {number: standing.sets.get(standing.set_name(pool.name, number), frozenset()) for number in (4, 6)}
+        shared = shared or bool(pool.held) or any(inside.values())
+        left = left or any(one in inside[family(one)] - pool.networks(family(one)) for one in gone)
+    return Trace(None if shared else partial(_probe, probe_of(scope), dialect), target, rule, left)
+
+
+def _probe(word: str, dialect: Dialect) -> Mapping[str, str]:
+    if not dialect.secret:
+        raise Rejected("this point has no probe header", hint="set `canary_secret` of the connector")
     return {PROBE_HEADER: canary_value(dialect.secret, word)}
 
 

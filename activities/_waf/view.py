@@ -52,19 +52,19 @@ class View:
         def of(samples: Samples) -> Estimate:
             return sees.estimate(spec, samples, dialect=self._dialect, window=window)
 
-        return self._best(spec.host, window, of, lambda one: one.unknown_share + one.nameless / max(1, one.requests))
+        return self._best(spec.host, window, of, unknown=_unknown, more=_larger)
 
     def exposure(self, spec: BlockSpec, window: timedelta) -> Exposure:
         def of(samples: Samples) -> Exposure:
             return sees.exposure(spec, samples, dialect=self._dialect)
 
-        return self._best(spec.host, window, of, lambda one: one.unknown)
+        return self._best(spec.host, window, of, unknown=lambda one: one.unknown, more=_wider)
 
     def usage(self, spec: BlockSpec, window: timedelta) -> Usage:
         def of(samples: Samples) -> Usage:
             return sees.usage(spec, samples, dialect=self._dialect, window=window)
 
-        return self._best(spec.host, window, of, lambda one: float(one.coverage.startswith("unknown")))
+        return self._best(spec.host, window, of, unknown=_untold, more=_busier)
 
     def observed(self, spec: BlockSpec, seen: Seen, prefix: str, window: timedelta) -> Estimate:
         """By WAF's own word."""
@@ -88,16 +88,29 @@ class View:
         return self._sampler.of_rule(acl, found[1], group=found[0], reference=reference, window=window)
 
     def _best(
-        self, host: str, window: timedelta, of: Callable[[Samples], _Answer], unknown: Callable[[_Answer], float]
+        self,
+        host: str,
+        window: timedelta,
+        of: Callable[[Samples], _Answer],
+        *,
+        unknown: Callable[[_Answer], float],
+        more: Callable[[_Answer, _Answer], _Answer],
     ) -> _Answer:
-        """The answer from the log, or from samples where these show more: of what it hides, or before it began."""
+        """The answer from the log, or from samples where these show more: of what it hides, lacks, or cuts off.
+
+        `unknown` says how little an answer knows, `more` decides between those from a cut log and from samples.
+        """
         acl = self._acl(host)
         logged = self._logged(acl, window)
         if not isinstance(logged, Logged):
             return of(self._samples(acl, window, logged))
         found = of(logged.samples())
-        if (logged.records and not logged.hides) or not unknown(found):
+        if logged.whole and ((logged.records and not logged.hides) or not unknown(found)):
             return found
+        if not logged.whole:
+            sampled = self._samples(acl, window, "")
+            both = replace(logged.samples(), why=f"{logged.coverage}; {sampled.why}")
+            return more(of(both), of(replace(sampled, why=f"{sampled.why}; of the log, {logged.coverage}")))
         lacks = f"hides {', '.join(logged.hides)}" if logged.records else "has no requests"
         other = of(self._samples(acl, window, f"the WAF log {lacks}"))
         return other if unknown(other) < unknown(found) else found
@@ -124,6 +137,34 @@ class View:
             acl = self._acls.read(protecting(self._acls, target))
             self._read[host] = (time.monotonic() + _FRESH_SECONDS, acl)
         return acl
+
+
+def _unknown(one: Estimate) -> float:
+    return one.unknown_share + one.nameless / max(1, one.requests)
+
+
+def _untold(one: Usage) -> float:
+    return float(one.coverage.startswith("unknown"))
+
+
+def _larger(log: Estimate, samples: Estimate) -> Estimate:
+    return max(log, samples, key=lambda one: (one.requests, -_unknown(one)))
+
+
+def _busier(log: Usage, samples: Usage) -> Usage:
+    return max(log, samples, key=lambda one: (one.requests, -_untold(one)))
+
+
+def _wider(log: Exposure, samples: Exposure) -> Exposure:
+    """The more that either has seen, and the less that it knows, but for one that knows nothing at all."""
+    both = (log, samples)
+    shares = [one.share for one in both if one.share is not None]
+    return Exposure(
+        principals=max(one.principals for one in both),
+        unknown=max((one.unknown for one in both if one.unknown < 1.0), default=1.0),
+        share=max(shares, default=None),
+        why=log.why,
+    )
 
 
 def _log(client: Any, config: WafPointConfig, naming: Naming) -> WafLog | None:

@@ -21,7 +21,7 @@ from activities._webhook.send import Sender
 from activities._webhook.settings import Ask, Device, Listing
 from stanch.errors import ConnectorError, Rejected, RetrySafe, Uncertain
 from stanch.leases import Applied, BlockSpec, Lease, target_of
-from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports import Check, Estimate, Excerpt, Mismatch, Owned, Reconciled, Usage
 
 ROUND = 35.0  # seconds of an attempt that are used for changes; the writer asks for the rest in another
 _NAMED = frozenset({"name", "target", "case", "expires"})
@@ -114,7 +114,7 @@ class WebhookPoint:
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
         raise _no_traffic()
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
         raise _no_traffic()
 
     def doctor(self) -> Sequence[Check]:

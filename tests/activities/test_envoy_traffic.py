@@ -85,9 +85,12 @@ def test_window_and_newest_first(written: Written) -> None:
     assert point.estimate(USERS_GET, window=HOUR).requests == 2
     assert point.estimate(USERS_GET, window=HOUR).coverage == "complete"
     samples = point.samples(host=HOST, path="/users/{id}", window=4 * HOUR, limit=2)
-    times = [sample["time"] for sample in samples]
+    times = [sample["time"] for sample in samples.lines]
     assert times == sorted(times, reverse=True)
     assert len(times) == 2
+    assert samples.coverage.startswith("partial: only the newest 2 requests are kept; of the log: partial: ")
+    whole = point.samples(host=HOST, path="/users/{id}", window=HOUR, limit=2)
+    assert (len(whole.lines), whole.coverage) == (2, "complete")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +105,9 @@ def test_window_and_newest_first(written: Written) -> None:
     ],
 )
 def test_coverage_says_what_the_log_cannot_show(written: Written, lines: list[str], coverage: str) -> None:
-    assert written(*lines).estimate(USERS_GET, window=HOUR).coverage.startswith(coverage)
+    point = written(*lines)
+    assert point.estimate(USERS_GET, window=HOUR).coverage.startswith(coverage)
+    assert point.samples(host=HOST, path="/**", window=HOUR, limit=9).coverage.startswith(coverage)
 
 
 def test_without_a_log_the_answer_is_unknown_and_not_zero(written: Written, tmp_path: Path) -> None:
@@ -138,7 +143,7 @@ def test_samples_hide_people(written: Written) -> None:
             path=f"/users/{hidden[0]}/{hidden[3]}/{hidden[4]}",
         )
     )
-    (sample,) = point.samples(host=HOST, path="/**", window=HOUR, limit=10)
+    (sample,) = point.samples(host=HOST, path="/**", window=HOUR, limit=10).lines
     assert not [value for value in hidden if value in json.dumps(sample)]
     assert sample["client"] == "198.51.100.0/24"
     assert sample["path"].startswith("/users/p-")

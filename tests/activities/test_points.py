@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from stanch import contract
 from stanch.catalog import catalog
 from stanch.errors import DependencyError, Rejected, RetrySafe
 from stanch.leases import Applied, BlockSpec, Lease, LeaseOutcome, LeaseState, Principal, SuspendSpec, target_of
-from stanch.ports import Check, Estimate, Mismatch, Owned, Reconciled, Usage
+from stanch.ports import Check, Estimate, Excerpt, Mismatch, Owned, Reconciled, Usage
 from stanch.records import Protected
 from stanch.wire_points import Announce, Reconcile
 
@@ -78,8 +78,8 @@ class Point:
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
         return Usage(5, 2, 1, 0, NOW, window)
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
-        return []
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
+        return Excerpt()
 
     def doctor(self) -> Sequence[Check]:
         return []

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from activities._run import perform
 from stanch.approvals import ApprovalRequest, ApprovalState, Bound, Need, Outcome
 from stanch.contract import ApprovalCall, CaseSummary, LedgerNote, Recording
 from stanch.errors import ConfigError, Rejected, RetrySafe, Uncertain
-from stanch.ports import TicketState
+from stanch.ports import Excerpt, TicketState
 from stanch.records import CaseFilter, Entry
 from stanch.sandbox._server import Fault
 from stanch.sandbox.jira import JiraStandin
@@ -582,6 +583,16 @@ def test_evidence_is_a_file_named_by_its_digest(glue: Glue) -> None:
     assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
     assert json.loads(path.read_text())["finding"]["title"] == FINDING.title
     assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_evidence_says_what_the_log_did_not_show(glue: Glue, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = Excerpt(({"path": "/a"},), "partial: 3 lines of it cannot be read")
+    monkeypatch.setattr(glue.world, "serving", lambda *_, **__: "edge")
+    monkeypatch.setitem(glue.world._built, ("point", "edge"), SimpleNamespace(samples=lambda **_: found))
+    one = job("evidence.snapshot", {}, scene=scene(finding=FINDING))
+    kept = perform(glue.world, one, evidence.IMPLEMENTATIONS["evidence.snapshot"], nothing).outputs
+    body = json.loads(Path(kept["path"]).read_text())
+    assert (body["coverage"], body["requests"], kept["items"]) == (found.coverage, [{"path": "/a"}], 2)
 
 
 def test_evidence_without_traffic_says_so(glue: Glue) -> None:

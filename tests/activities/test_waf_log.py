@@ -11,14 +11,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aws_support import HOST, boto
+from aws_support import HOST, boto, customer
 from waf_log_support import Logged, logged
 from waf_support import SECRET, ask, bed, block, lease
 
 from activities import _probes
-from activities._waf import told
+from activities._waf import logs, told
+from activities._waf.acl import Acl, AclRef, WebAcls
 from activities._waf.logs import Bounds
-from stanch.errors import Rejected, RetrySafe
+from activities.aws_waf_point import WafPoint
+from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe
 from stanch.leases import Principal
 from stanch.sandbox.aws import DENIED, THROTTLED, AwsStandin
 
@@ -150,6 +152,26 @@ def test_of_leases_that_share_a_rule_the_address_says_whose_it_was(scene: Logged
     assert scene.point().deciding_target("stanch-probe/3", since=since) == one.target, "it has the rule alone now"
 
 
+@pytest.mark.parametrize("error", [AuthBlocked("denied"), Rejected("odd"), RetrySafe("throttled")])
+def test_a_web_acl_that_cannot_be_read_hides_no_others(
+    aws: AwsStandin, scene: Logged, monkeypatch: pytest.MonkeyPatch, error: ConnectorError
+) -> None:
+    held = lease(orders())
+    scene.bed.hold(held)
+    with aws.edge(scene.bed.customer.name) as edge:
+        assert ask(edge, "/orders/1", x_api_key=KEY, user_agent="stanch-probe/10")[0] == 403
+    shut, read = customer(aws), WebAcls.read
+
+    def tried(acls: WebAcls, ref: AclRef) -> Acl:
+        if ref.name == shut.name:
+            raise error
+        return read(acls, ref)
+
+    monkeypatch.setattr(WebAcls, "read", tried)
+    point = scene.point(web_acls={"other.example.com": shut.name, HOST: scene.bed.customer.name})
+    assert point.deciding_target("stanch-probe/10", since=datetime.now(UTC) - HOUR) == held.target
+
+
 def test_a_line_that_is_on_its_way_is_unknown_and_then_known(aws: AwsStandin, scene: Logged) -> None:
     held = lease(orders())
     scene.bed.hold(held)
@@ -192,6 +214,16 @@ def test_what_got_through_is_counted_and_other_denials_are_not(scene: Logged) ->
     assert (proof.ok, proof.details["actor_denied"], proof.details["actor_let_through"]) == (False, "2", "1")
 
 
+def test_denials_for_a_lease_that_had_the_rule_before_are_not_this_ones(scene: Logged) -> None:
+    one, two = (lease(block("/**", ips=(f"127.0.0.{n}",)), f"n{n}") for n in (7, 8))
+    scene.bed.hold(one, two)
+    with scene.bed.aws.edge(scene.bed.customer.name) as edge:
+        assert [ask(edge, "/a", source=f"127.0.0.{n}")[0] for n in (7, 8, 8)] == [403] * 3
+        assert ask(edge, "/a", **scene.bed.point.canary(one.target))[0] == 403
+    scene.bed.lift(two)
+    assert scene.point().passed(one.spec, since=datetime.now(UTC) - HOUR)[0] == 1
+
+
 def test_an_actor_who_is_stopped_is_proven_stopped(scene: Logged) -> None:
     held = lease(orders())
     scene.bed.hold(held)
@@ -226,6 +258,55 @@ def test_nothing_logged_yet_is_not_nothing_that_got_through(aws: AwsStandin, sce
     assert scene.point().passed(orders(), since=datetime.now(UTC) - HOUR) == (0, 1)
 
 
+def test_none_got_through_is_only_said_of_a_log_that_has_caught_up(aws: AwsStandin, scene: Logged) -> None:
+    held, start = lease(orders()), datetime.now(UTC)
+    scene.bed.hold(held)
+    with aws.edge(scene.bed.customer.name) as edge:
+        assert ask(edge, "/login")[0] == 200
+        asked = datetime.now(UTC)
+        assert scene.point(edge).passed(held.spec, since=start) == (0, None)
+        aws.logs.lag = 300.0
+        assert ask(edge, "/orders/1", x_api_key=KEY)[0] == 403
+        assert scene.point(edge).passed(held.spec, since=start, until=asked) == (0, None), "it is on its way"
+        aws.logs.arrive()
+        assert scene.point(edge).passed(held.spec, since=start, until=asked) == (1, 0)
+
+
+def test_a_log_that_does_not_come_leaves_a_proof_open(
+    aws: AwsStandin, scene: Logged, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.aws_waf_point.LOG_SECONDS", 0.1)
+    held, start = lease(orders()), datetime.now(UTC)
+    scene.bed.hold(held)
+    with aws.edge(scene.bed.customer.name) as edge:
+        assert ask(edge, "/login")[0] == 200
+        aws.logs.lag = 300.0
+        proof = _probes.expect_actor_blocked(scene.point(edge), held, within=timedelta(seconds=2), since=start)
+    assert (proof.ok, proof.details["actor_let_through"]) == (True, "unknown: the log does not tell")
+
+
+@pytest.mark.parametrize("ahead", [20, -20, -120])
+def test_a_clock_that_is_off_hides_nothing(scene: Logged, monkeypatch: pytest.MonkeyPatch, ahead: int) -> None:
+    """Ours; what was let in before the proof began is not counted either."""
+    spec, off = block("/orders/**"), timedelta(seconds=ahead)
+
+    class Off(datetime):
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return datetime.now(tz) + off
+
+    def put_at(seconds: float) -> None:
+        at = datetime.now(UTC) + timedelta(seconds=seconds)
+        line = message(scene, timestamp=round(at.timestamp() * 1000))
+        scene.bed.aws.logs.put(scene.group, line, at=at.timestamp())
+
+    for module in (logs, told):
+        monkeypatch.setattr(module, "datetime", Off)
+    put_at(-27)
+    put_at(0)
+    assert scene.point().passed(spec, since=Off.now(UTC) - timedelta(seconds=10))[1] == 1
+
+
 def test_what_the_log_hides_is_unknown_and_never_nothing(aws: AwsStandin) -> None:
     scene, since = logged(aws, RedactedFields=NO_KEYS), datetime.now(UTC) - HOUR
     assert visit(scene, ("/orders/1", KEY)) == [200]
@@ -239,7 +320,9 @@ def test_what_the_log_hides_is_unknown_and_never_nothing(aws: AwsStandin) -> Non
 
 def test_evidence_is_the_newest_first_and_tells_no_secret(scene: Logged) -> None:
     visit(scene, ("/orders/1", KEY), ("/orders/2", KEY), ("/login", KEY), ("/orders/mallory@example.com", KEY))
-    lines = scene.point().samples(host=HOST, path="/orders/{id}", window=HOUR, limit=2)
+    found = scene.point().samples(host=HOST, path="/orders/{id}", window=HOUR, limit=2)
+    lines = found.lines
+    assert found.coverage.startswith("partial: only the newest 2 requests are kept; of the log: complete but for")
     assert [line["path"] for line in lines][1:] == ["/orders/2"]
     assert lines[0]["path"].startswith("/orders/p-")
     assert {(line["action"], line["policy"], line["status"]) for line in lines} == {("ALLOW", "Default_Action", "")}
@@ -248,13 +331,15 @@ def test_evidence_is_the_newest_first_and_tells_no_secret(scene: Logged) -> None
     assert len(who) == 1
     digests = [hashlib.sha256(text).hexdigest() for text in (KEY.encode(), b"x-api-key\0" + KEY.encode())]
     assert not [word for word in (KEY, "mallory", SECRET, *digests) if word[:12] in repr(lines)]
-    assert {line["principal"] for line in scene.point().samples(host=HOST, path="/login", window=HOUR, limit=9)} == who
+    assert {
+        line["principal"] for line in scene.point().samples(host=HOST, path="/login", window=HOUR, limit=9).lines
+    } == who
 
 
 def test_what_attackers_write_stays_one_short_line(scene: Logged) -> None:
     named = [{"name": "host", "value": HOST}, {"name": "User-Agent", "value": "<script>\u202e\n" + "A" * 9000}]
     put(scene, message(scene, request={"uri": "/orders/\u001b[31m\ud800\r\nforged", "headers": named}))
-    (line,) = scene.point().samples(host=HOST, path="/orders/**", window=HOUR, limit=9)
+    (line,) = scene.point().samples(host=HOST, path="/orders/**", window=HOUR, limit=9).lines
     assert all(text.isprintable() and len(text) <= 512 for text in line.values())
     json.dumps(line).encode()
     assert scene.point().estimate(block("/orders/**"), window=HOUR).requests == 1
@@ -283,18 +368,53 @@ def test_all_that_is_logged_counts_page_by_page(aws: AwsStandin, scene: Logged) 
     assert aws.calls["wafv2:GetSampledRequests"] == sampled
 
 
-def test_a_log_longer_than_what_is_read_is_partial_and_leaves_room(aws: AwsStandin, scene: Logged) -> None:
-    visit(scene, *[(f"/orders/{n}", KEY) for n in range(9)])
-    aws.logs.page = 3
+def cut(scene: Logged, *, pages: int) -> WafPoint:
+    """A point that reads so many pages of three lines, and no more."""
+    scene.bed.aws.logs.page = 3
     point = scene.point()
     assert point._view.log is not None
-    point._view.log.group._bounds = Bounds(pages=2)
+    point._view.log.group._bounds = Bounds(pages=pages)
+    return point
+
+
+def test_of_a_cut_log_and_samples_whichever_shows_more_is_taken(scene: Logged) -> None:
+    visit(scene, *[(f"/orders/{n}", KEY) for n in range(6)], *[("/login", "else")] * 3)
+    point = cut(scene, pages=1)
+    found = point.estimate(orders(), window=HOUR)
+    assert (found.requests, found.share_of_endpoint) == (6, 1.0)
+    assert found.coverage.startswith("WAF sampled 9 requests")
+    assert "partial: the WAF log has 3 requests; it is longer than what is read" in found.coverage
+    used = point.usage(host=HOST, path="/**", method="", window=HOUR)
+    assert (used.requests, used.principals) == (9, 2)
+    seen = point.exposure(block(ips=("127.0.0.1",)), window=HOUR)
+    assert (seen.principals, seen.unknown) == (2, 0.0), "the log saw one of them, in too few requests to say"
+    assert "it is longer" in seen.why
+    assert "WAF sampled" in seen.why
+    assert cut(scene, pages=2).exposure(block(ips=("127.0.0.1",)), window=HOUR).unknown == pytest.approx(3 / 6)
+
+
+def test_a_cut_log_that_shows_more_than_samples_is_kept(scene: Logged) -> None:
+    visit(scene, *[(f"/orders/{n}", KEY) for n in range(3)])
+    put(scene, *[message(scene) for _ in range(9)])
+    point = cut(scene, pages=2)
+    found = point.estimate(orders(), window=HOUR)
+    assert found.requests == 6
+    assert found.coverage.startswith("partial: the WAF log has 6 requests")
+    assert "WAF sampled 3 requests" in found.coverage
+    assert point.usage(host=HOST, path="/orders/**", method="", window=HOUR).requests == 6
+
+
+def test_a_log_longer_than_what_is_read_is_partial_and_leaves_room(aws: AwsStandin, scene: Logged) -> None:
+    boto(aws).update_web_acl(**_unsampled(scene))
+    visit(scene, *[(f"/orders/{n}", KEY) for n in range(9)])
+    point = cut(scene, pages=2)
     found = point.estimate(block("/orders/**"), window=HOUR)
     assert found.requests == 6
     assert found.coverage.startswith("partial: the WAF log has 6 requests; it is longer than what is read: only ")
     assert point.exposure(block("/**", ips=("127.0.0.1",)), window=HOUR).unknown == pytest.approx(3 / 6)
     newest = point.samples(host=HOST, path="/orders/**", window=HOUR, limit=9)
-    assert [line["path"] for line in newest] == [f"/orders/{n}" for n in (8, 7, 6, 5, 4, 3)]
+    assert [line["path"] for line in newest.lines] == [f"/orders/{n}" for n in (8, 7, 6, 5, 4, 3)]
+    assert newest.coverage.startswith("partial: the WAF log has 6 requests; it is longer than what is read")
     assert point.passed(block("/elsewhere"), since=datetime.now(UTC) - HOUR) == (0, None)
 
 
@@ -422,7 +542,9 @@ def test_a_log_that_drops_requests_counts_nothing_and_still_proves(aws: AwsStand
     assert "drops requests (all but BLOCK)" in found.coverage
     with pytest.raises(Rejected, match="drops requests"):
         point.passed(orders(), since=datetime.now(UTC) - HOUR)
-    assert len(point.samples(host=HOST, path="/orders/1", window=HOUR, limit=9)) == 1
+    kept = point.samples(host=HOST, path="/orders/1", window=HOUR, limit=9)
+    assert (len(kept.lines), kept.coverage.startswith("partial: ")) == (1, True)
+    assert "a filter drops all but BLOCK" in kept.coverage
     with aws.edge(scene.bed.customer.name) as edge:
         proof = _probes.expect_blocked(scene.point(edge), held, within=timedelta(seconds=5))
     assert (proof.ok, proof.details["confirmed_by"]) == (True, "access log")

@@ -7,12 +7,13 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from aws_support import HOST, boto, managed_rule
+from aws_support import HOST, boto, customer, managed_rule
 from botocore.exceptions import ClientError
 from waf_support import Bed, bed, block, lease
 
+from activities._waf.acl import Acl, AclRef, WebAcls
 from activities.aws_waf_point import CONNECTOR
-from stanch.errors import ConfigError, Rejected
+from stanch.errors import AuthBlocked, ConfigError, ConnectorError, Rejected, RetrySafe
 from stanch.leases import Lease
 from stanch.sandbox.aws import AwsStandin, answer_with
 
@@ -129,6 +130,51 @@ def test_a_web_acl_that_is_gone_keeps_only_its_own_hosts_blocks_out(aws: AwsStan
     assert scene.owned() == {good.target}
     with pytest.raises(Rejected, match="no web ACL gone"):
         scene.hold(theirs)
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, name: str, error: ConnectorError) -> None:
+    """AWS says so whenever this web ACL is read."""
+    read = WebAcls.read
+
+    def tried(acls: WebAcls, ref: AclRef) -> Acl:
+        if ref.name == name:
+            raise error
+        return read(acls, ref)
+
+    monkeypatch.setattr(WebAcls, "read", tried)
+
+
+def test_a_web_acl_that_may_not_be_read_keeps_only_its_own_hosts_blocks_out(
+    aws: AwsStandin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene, shut = bed(aws), customer(aws)
+    scene.point = scene.another(web_acls={OTHER: shut.name, HOST: scene.customer.name})
+    refused(monkeypatch, shut.name, AuthBlocked("AWS answered GetWebACL with AccessDeniedException"))
+    good = lease(block("/a"), "a")
+    theirs = lease(block("/a").model_copy(update={"host": OTHER}), "b")
+    told = {result.target: result for result in scene.hold(good, theirs).results}
+    assert (told[good.target].ok, told[theirs.target].ok) == (True, False)
+    assert "AccessDenied" in told[theirs.target].reason
+    with pytest.raises(AuthBlocked):
+        scene.hold(theirs)
+
+
+@pytest.mark.parametrize("error", [AuthBlocked("denied"), Rejected("odd"), RetrySafe("throttled")])
+def test_a_web_acl_that_cannot_be_read_is_not_said_to_stop_nothing(
+    scene: Bed, monkeypatch: pytest.MonkeyPatch, error: ConnectorError
+) -> None:
+    shut = customer(scene.aws)
+    scene.point = scene.another(web_acls={OTHER: shut.name, HOST: scene.customer.name})
+    good, theirs = lease(block("/a"), "a"), lease(block("/a").model_copy(update={"host": OTHER}), "b")
+    scene.hold(good, theirs)
+    scene.customer.put_rules([rule for rule in scene.customer.rules() if "RuleGroupReference" not in str(rule)])
+    refused(monkeypatch, shut.name, error)
+    assert scene.point.without_effect([theirs, good]) == {good.target}
+
+
+def test_a_web_acl_that_is_gone_stops_nothing(scene: Bed) -> None:
+    scene.hold(good := lease(block("/a"), "a"))
+    assert scene.another(web_acls={HOST: "gone"}).without_effect([good]) == {good.target}
 
 
 def test_a_group_that_firewall_manager_puts_ahead_may_let_requests_in(scene: Bed) -> None:

@@ -9,7 +9,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -37,7 +37,19 @@ from stanch.leases import Applied, BlockSpec, Lease
 from stanch.playbooks.library import PlaybookSet
 from stanch.policy import PolicyStore
 from stanch.policy_state import PolicyState, PolicyUse
-from stanch.ports import ChatPort, ChatUser, Check, Estimate, Message, Owned, Posted, Reconciled, TicketPort, Usage
+from stanch.ports import (
+    ChatPort,
+    ChatUser,
+    Check,
+    Estimate,
+    Excerpt,
+    Message,
+    Owned,
+    Posted,
+    Reconciled,
+    TicketPort,
+    Usage,
+)
 from stanch.records import Records
 from stanch.routing import RouteTable, load_routes
 from stanch.settings import Settings
@@ -190,8 +202,8 @@ class MemoryPoint:
     def usage(self, *, host: str, path: str, method: str, window: timedelta) -> Usage:
         return Usage(0, 0, 0, 0, None, window)
 
-    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Sequence[Mapping[str, str]]:
-        return []
+    def samples(self, *, host: str, path: str, window: timedelta, limit: int) -> Excerpt:
+        return Excerpt()
 
     def doctor(self) -> Sequence[Check]:
         return []

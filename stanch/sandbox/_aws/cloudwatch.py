@@ -17,6 +17,7 @@ from stanch.sandbox._aws.shapes import AwsError, check, service
 Answer = dict[str, Any]
 PAGE_BYTES = 1 << 20
 PAGE_EVENTS = 10_000
+NEWEST_FIRST = 1_704_067_200_000  # milliseconds
 _TERM = re.compile(r'"([^"]*)"')
 _MEMBER = re.compile(r'\{ \$\.(\w+) = "([^"]*)" \}')
 
@@ -108,6 +109,8 @@ class CloudWatchLogs:
             raise AwsError("ResourceNotFoundException", "the specified log group does not exist")
         if request.get("startTime", 0) > request.get("endTime", 1 << 60):
             raise _wrong("the time range ends before it begins")
+        if request.get("startFromHead") is False and request.get("startTime", 0) < NEWEST_FIRST:
+            raise _wrong("startFromHead may be false from January 1, 2024 on only")
         return self._paged(_matching(events, request), request)
 
     def _paged(self, found: Sequence[Event], request: Mapping[str, Any]) -> Answer:

@@ -11,6 +11,12 @@ from stanch.sandbox._aws.asked import Asked, Verdict
 
 Body = Mapping[str, Any]
 REDACTED = "REDACTED"
+_PROTECTED = {
+    "SINGLE_HEADER": "SingleHeader",
+    "QUERY_STRING": "QueryString",
+    "SINGLE_COOKIE": "SingleCookie",
+    "SINGLE_QUERY_ARGUMENT": "SingleQueryArgument",
+}
 
 
 def line(asked: Asked, verdict: Verdict, *, acl: str = "", at: float | None = None) -> dict[str, Any]:
@@ -98,10 +104,9 @@ def _redacted(logging: Body) -> Iterator[tuple[str, str]]:
 
 
 def _protected(acl: Body) -> Iterator[tuple[str, str, str]]:
-    kinds = {"SINGLE_HEADER": "SingleHeader", "QUERY_STRING": "QueryString"}
     for one in acl.get("DataProtectionConfig", {}).get("DataProtections", ()):
         for name in one["Field"].get("FieldKeys") or [""]:
-            yield kinds.get(one["Field"]["FieldType"], ""), str(name), str(one["Action"])
+            yield _PROTECTED.get(one["Field"]["FieldType"], ""), str(name), str(one["Action"])
 
 
 def _hide(request: dict[str, Any], kind: str, name: str, word: str | None) -> None:
@@ -114,6 +119,23 @@ def _hide(request: dict[str, Any], kind: str, name: str, word: str | None) -> No
             {**one, "value": _hidden(one["value"], word)} if one["name"].lower() == name.lower() else one
             for one in request["headers"]
         ]
+    elif kind == "SingleQueryArgument":
+        request["args"] = _without(str(request["args"]), "&", name, word)
+    elif kind == "SingleCookie":
+        request["headers"] = [
+            {**one, "value": _without(one["value"], ";", name, word)} if one["name"].lower() == "cookie" else one
+            for one in request["headers"]
+        ]
+
+
+def _without(text: str, between: str, name: str, word: str | None) -> str:
+    """Pairs, of which those with a name have their value hidden."""
+    return between.join(_pair(part, name, word) for part in text.split(between))
+
+
+def _pair(part: str, name: str, word: str | None) -> str:
+    key, equals, value = part.partition("=")
+    return key + equals + _hidden(value, word) if equals and key.strip().lower() == name.lower() else part
 
 
 def _hidden(value: str, word: str | None) -> str:
