@@ -19,7 +19,7 @@ MOST = 64  # lines of one approval
 REMEMBERED = 5000
 SECONDS = 0.2  # of Slack's three, after which the person is answered and the line is written behind their back
 
-_Seen = tuple[str, str, str]
+_Seen = tuple[str, str, str, str]
 _told: OrderedDict[_Seen, None] = OrderedDict()
 _work: set[asyncio.Task[None]] = set()
 _log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ async def note_refusal(services: Services, account: Account, who: Who, *, button
 async def note(services: Services, turned: Turned) -> None:
     """The same for whoever has answered by whichever way."""
     about = turned.about or now().date().isoformat()
-    seen = (about, turned.who, turned.code)
+    seen = (turned.case_id, about, turned.who, turned.code)
     if seen in _told:
         return
     task = asyncio.ensure_future(_noted(services, seen, turned))

@@ -122,3 +122,11 @@ def test_names_of_a_callers_own_making_get_no_ledger_of_their_own(records: Recor
         case.vote(replace(BALLOT, case_id=f"case-made-up-{number}"))
     assert [line[:2] for line in lines(records, CONTROL)] == [("user:ana", "A003")]
     assert all(lines(records, f"case-made-up-{number}") == [] for number in range(5))
+
+
+def test_a_real_request_named_with_a_made_up_case_does_not_keep_the_real_line_back(records: Records) -> None:
+    case = Refusing(records)
+    case.vote(replace(BALLOT, case_id="case-x"))
+    case.vote()
+    assert [line[:2] for line in lines(records, CONTROL)] == [("user:ana", "A003")]
+    assert [line[:2] for line in lines(records, "case-1")] == [("user:ana", "A003")]
