@@ -62,8 +62,12 @@ async def note_refusal(services: Services, account: Account, who: Who, *, button
     await note(services, turned)
 
 
-async def note(services: Services, turned: Turned) -> None:
-    """The same for whoever has answered by whichever way."""
+async def note(services: Services, turned: Turned, *, left: float = SECONDS) -> None:
+    """The same for whoever has answered by whichever way.
+
+    Args:
+        left: seconds until the person has to be answered, whether or not the line is written by then.
+    """
     about = turned.about or now().date().isoformat()
     seen = (turned.case_id, about, turned.who, turned.code)
     if seen in _told:
@@ -71,7 +75,7 @@ async def note(services: Services, turned: Turned) -> None:
     task = asyncio.ensure_future(_noted(services, seen, turned))
     _work.add(task)
     task.add_done_callback(_work.discard)
-    await asyncio.wait({task}, timeout=SECONDS)
+    await asyncio.wait({task}, timeout=max(0.0, min(left, SECONDS)))
 
 
 async def _noted(services: Services, seen: _Seen, turned: Turned) -> None:

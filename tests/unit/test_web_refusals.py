@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,7 @@ from stanch.keys import Keys
 from stanch.records import Records
 from stanch.routing import load_routes
 from stanch.settings import Settings
-from stanch.web import refusals
+from stanch.web import decisions, refusals
 from stanch.web.actions import CONTROL
 from stanch.web.decisions import Answer, Ballot, Fate
 from stanch.web.decisions import cast as cast_vote
@@ -129,4 +130,26 @@ def test_a_real_request_named_with_a_made_up_case_does_not_keep_the_real_line_ba
     case.vote(replace(BALLOT, case_id="case-x"))
     case.vote()
     assert [line[:2] for line in lines(records, CONTROL)] == [("user:ana", "A003")]
+    assert [line[:2] for line in lines(records, "case-1")] == [("user:ana", "A003")]
+
+
+def test_a_vote_that_took_its_time_is_answered_before_its_line_is_written(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who it is was looked up before, and what Slack gives for all of it is over."""
+    case, go_on = Refusing(records), threading.Event()
+    write = refusals._write
+    for name in ("LOOKING", "PATIENCE", "STORING"):
+        monkeypatch.setattr(decisions, name, timedelta(milliseconds=100))
+    monkeypatch.setattr(refusals, "SECONDS", 60.0)
+    monkeypatch.setattr(refusals, "_write", lambda *given: go_on.wait(60) and write(*given))
+
+    async def voted() -> Answer:
+        try:
+            return await asyncio.wait_for(cast_vote(case.services, BALLOT, principal="user:ana"), 10)
+        finally:
+            go_on.set()
+            await asyncio.wait(refusals._work)
+
+    assert asyncio.run(voted()).code == "A003"
     assert [line[:2] for line in lines(records, "case-1")] == [("user:ana", "A003")]
