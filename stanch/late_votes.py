@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stanch.approvals import Verdict, Vote
+from stanch.approvals import ApprovalRequest, Verdict, Vote
 from stanch.approvals.judge import UNRECORDED
 from stanch.canonical import digest
 from stanch.cases import MAX_REMEMBERED, CaseState
@@ -15,9 +15,9 @@ def refused(state: CaseState, vote: Vote, verdict: Verdict) -> list[Command]:
 
     Once for a voter, request and reason, and so often in all: what a case is sent must not fill its history.
     """
-    asked = (item.request.approval_id for item in state.core.approvals.values())
-    about = vote.approval_id if vote.approval_id in asked else ""
-    name = digest([vote.principal, about, verdict.code.value])[:16]
+    asked = (item.request for item in state.core.approvals.values())
+    about = next((request for request in asked if request.approval_id == vote.approval_id), None)
+    name = digest([vote.principal, about.approval_id if about else "", verdict.code.value])[:16]
     if name in state.refused_votes or len(state.refused_votes) >= MAX_REMEMBERED:
         return []
     state.refused_votes.append(name)
@@ -25,9 +25,10 @@ def refused(state: CaseState, vote: Vote, verdict: Verdict) -> list[Command]:
     return [*told, _message(state, vote, verdict, name)]
 
 
-def _line(vote: Vote, verdict: Verdict, about: str) -> Note:
+def _line(vote: Vote, verdict: Verdict, about: ApprovalRequest | None) -> Note:
     """A voter's own words only about what this case asks: the rest may be anybody's, about anything."""
-    data = {"principal": vote.principal, "verdict": vote.verdict, "via": vote.via, "accepted": False}
+    said = vote.verdict if about and vote.verdict in about.verdicts else ""
+    data = {"principal": vote.principal, "verdict": said, "via": vote.via, "accepted": False}
     data |= {"code": verdict.code.value, "digest": vote.digest} | ({"reason": vote.reason} if about else {})
     return Note(event="approval.vote", data=data)
 

@@ -55,6 +55,12 @@ def test_a_voters_reason_is_written_down_only_about_what_is_asked() -> None:
     assert [line.data.get("reason") for line in lines if isinstance(line, Note)] == ["because", None]
 
 
+def test_an_answer_is_written_down_only_where_it_is_one() -> None:
+    given = [(True, "approve"), (True, "approved by user:boss"), (False, "approve")]
+    lines = [refuse(case(asked=asked), verdict=verdict)[0] for asked, verdict in given]
+    assert [line.data["verdict"] for line in lines if isinstance(line, Note)] == ["approve", "", ""]
+
+
 def test_each_voter_hears_each_reason_once_for_each_request_and_carried_on() -> None:
     state = case()
     heard = [refuse(state), refuse(state, Code.SETTLED), refuse(state, principal="user:bo")]
