@@ -149,8 +149,8 @@ async def _seat(services: Services, ballot: Ballot, principal: str) -> Seat:
         async with asyncio.timeout(LOOKING.total_seconds()):
             state = await asyncio.to_thread(services.records.approval, ballot.approval_id)
     except (TimeoutError, DependencyError):
-        return Seat(lapsed=not active(people, principal))
-    if state is None:  # it is asked and not yet stored
+        state = None
+    if state is None:  # or it is asked and not yet stored
         return Seat(lapsed=not active(people, principal))
     return seat_of(people, state, principal, now())
 
