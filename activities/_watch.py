@@ -18,10 +18,9 @@ from activities._freeze import freezes, frozen_targets
 from activities._world import World
 from stanch import contract
 from stanch.errors import StanchError
-from stanch.leases import Lease, LeaseState
+from stanch.leases import LIVE, Lease, LeaseState
 from stanch.ports import Owned
 from stanch.records import Entry
-from stanch.records.effects import LIVE
 from stanch.wire_points import Release
 from stanch.wire_watch import INCIDENT, SEEN, Overdue, PointsSeen
 

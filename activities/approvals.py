@@ -20,12 +20,13 @@ from stanch.approvals import ApprovalRequest, ApprovalState, Outcome, Settled
 from stanch.approvals.facts import request_facts
 from stanch.approvals.model import APPROVE, DENY
 from stanch.contract import ApprovalCall, ApprovalShown
-from stanch.errors import AuthBlocked, ConnectorError, DependencyError, Rejected, RetrySafe, Uncertain
+from stanch.errors import ConnectorError, DependencyError, Rejected, RetrySafe, Uncertain
 from stanch.ports import Message, Posted
 from stanch.slack.signing import KEY_ID, Button, Verdict, button_token
 
 MAX_CARDS = 10
 LATE = timedelta(days=1)
+AGAIN = (RetrySafe, Uncertain)  # what fails so is tried again
 _Place = TypeVar("_Place")
 _Done = TypeVar("_Done")
 
@@ -73,9 +74,9 @@ def _shown(world: World, call: ApprovalCall, way: Way) -> Posted:
         if other is None:
             raise
         letter = asked_by_mail(world, call, other.place)
-        if isinstance(error, Rejected | AuthBlocked):  # the card is not tried again
+        if not isinstance(error, AGAIN):
             return deliver(world, other, letter)
-        with contextlib.suppress(ConnectorError):  # the card is tried again, and so is this
+        with contextlib.suppress(ConnectorError):  # as the card is, this is tried again
             deliver(world, other, letter)
         raise
 
@@ -105,7 +106,7 @@ def _each(places: Sequence[_Place], work: Callable[[_Place], _Done]) -> list[_Do
             done.append(work(place))
         except ConnectorError as error:
             failed.append(error)
-    again = [error for error in failed if isinstance(error, RetrySafe | Uncertain)]
+    again = [error for error in failed if isinstance(error, AGAIN)]
     if again or (failed and not done):
         raise (again or failed)[0]
     return done

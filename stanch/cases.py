@@ -99,6 +99,7 @@ class CaseState(Mutable):
     deliveries: list[str] = Field(default_factory=list)
     delivery_count: int = 0
     commands: list[str] = Field(default_factory=list)
+    refused_votes: list[str] = Field(default_factory=list[str])  # stored ones whose voters were told, and of what
     ticket: TicketRef = Field(default_factory=TicketRef)
     holder: Holder = Field(default_factory=Holder)
     moves: Moves = Field(default_factory=Moves)

@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-from stanch.approvals import Verdict, Vote
+from stanch.approvals import ApprovalRequest, Verdict, Vote
 from stanch.approvals.judge import UNRECORDED
 from stanch.canonical import digest
-from stanch.cases import CaseState
+from stanch.cases import MAX_REMEMBERED, CaseState
 from stanch.interpreter.messages import Command, Note, RunAction
-
-PURPOSE = "vote_refused"
-TEMPLATE = "vote_refused"
+from stanch.noise.gate import VOTE_REFUSED
 
 
 def refused(state: CaseState, vote: Vote, verdict: Verdict) -> list[Command]:
-    """A message to the voter, and a line for the ledger where counting the vote has left none."""
-    told: list[Command] = [_line(vote, verdict)] if verdict.code in UNRECORDED else []
-    return [*told, _message(state, vote, verdict)]
+    """A message to the voter, and a line for the ledger where counting the vote has left none.
+
+    Once for a voter, request and reason, and so often in all: what a case is sent must not fill its history.
+    """
+    asked = (item.request for item in state.core.approvals.values())
+    about = next((request for request in asked if request.approval_id == vote.approval_id), None)
+    name = digest([vote.principal, about.approval_id if about else "", verdict.code.value])[:16]
+    if name in state.refused_votes or len(state.refused_votes) >= MAX_REMEMBERED:
+        return []
+    state.refused_votes.append(name)
+    told: list[Command] = [_line(vote, verdict, about)] if verdict.code in UNRECORDED else []
+    return [*told, _message(state, vote, verdict, name)]
 
 
-def _line(vote: Vote, verdict: Verdict) -> Note:
-    data = {"principal": vote.principal, "verdict": vote.verdict, "via": vote.via, "accepted": False}
-    data |= {"code": verdict.code.value, "digest": vote.digest, "reason": vote.reason}
+def _line(vote: Vote, verdict: Verdict, about: ApprovalRequest | None) -> Note:
+    """A voter's own words only about what this case asks: the rest may be anybody's, about anything."""
+    said = vote.verdict if about and vote.verdict in about.verdicts else ""
+    data = {"principal": vote.principal, "verdict": said, "via": vote.via, "accepted": False}
+    data |= {"code": verdict.code.value, "digest": vote.digest} | ({"reason": vote.reason} if about else {})
     return Note(event="approval.vote", data=data)
 
 
-def _message(state: CaseState, vote: Vote, verdict: Verdict) -> RunAction:
-    """To the voter's own place; the path of the request keeps a quiet case from holding it back."""
-    found = state.core.approvals.items()
-    path = next((path for path, item in found if item.request.approval_id == vote.approval_id), "case")
-    ref = f"{path}|{PURPOSE}|{digest(vote.decision_id)[:16]}"
+def _message(state: CaseState, vote: Vote, verdict: Verdict, name: str) -> RunAction:
+    ref = f"case|{VOTE_REFUSED}|{name}"
     return RunAction(
         ref=ref,
-        path=path,
-        purpose=PURPOSE,
+        path="case",
+        purpose=VOTE_REFUSED,
         action="chat.message",
-        params={"to": vote.principal, "template": TEMPLATE, "text": verdict.message[:500]},
+        params={"to": vote.principal, "template": VOTE_REFUSED, "text": verdict.message[:500]},
         key=digest([state.case_id, state.episode, ref])[:32],
     )

@@ -250,6 +250,9 @@ class LeaseState(StrEnum):
     EXPIRED = "expired"
 
 
+LIVE = (LeaseState.REQUESTED, LeaseState.HELD)
+
+
 class LeaseOutcome(Wire):
     """What a point tells the case that holds a lease, at least once.
 

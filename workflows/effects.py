@@ -14,6 +14,7 @@ from stanch import contract
 from stanch.cases import ENDED, CaseState
 from stanch.catalog import ActionSpec, Queue, catalog
 from stanch.contract import ActionReply, ApprovalCall, ApprovalShown, Scene
+from stanch.interpreter.context import LINGERS
 from stanch.interpreter.messages import (
     ActionDone,
     ActionFailed,
@@ -33,7 +34,6 @@ from workflows.calling import call_action, chat_activity, failure
 from workflows.hush import Hush
 from workflows.opened import take_opened
 
-LINGERS = 2  # the form of requests from which on (`Resolved.asks`)
 LINGER = timedelta(seconds=3)  # longer than an edge takes to bring a click, or to leave it as a signal
 ANSWERS = (LeaseState.HELD, LeaseState.REFUSED)
 

@@ -7,7 +7,7 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +23,7 @@ from activities._slack.outcomes import perform, unclear
 from stanch.chat_surface import Acknowledge, Heard, LineState
 from stanch.errors import AuthBlocked, ConnectorError, Rejected, RetrySafe
 
-REMEMBERED = 2000  # envelopes that Slack may send again
+REMEMBERED = 200  # envelopes that Slack may send again, with what it was answered, which may be a whole dialog
 LOOK_SECONDS = 2.0  # how often a lost line is noticed
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
@@ -46,19 +46,6 @@ class _Client(SocketModeClient):
         return self._line.address()
 
 
-@dataclass
-class _Envelope:
-    """What was heard once.
-
-    Args:
-        answer: what Slack was given for it; None while that is not known.
-        owed: how often it has come again in the meantime.
-    """
-
-    answer: Mapping[str, Any] | None = None
-    owed: int = 0
-
-
 class SocketLine:
     """`stanch.chat_surface.Line`; connecting again after a loss is the library's work, the first time it is ours."""
 
@@ -67,7 +54,7 @@ class SocketLine:
         self._app_token = app_token
         self._heard = heard
         self._state = LineState()
-        self._seen: OrderedDict[str, _Envelope] = OrderedDict()
+        self._seen: OrderedDict[str, Mapping[str, Any] | None] = OrderedDict()  # None: not answered yet
         self._overlap = 0
         self._lock = threading.Lock()
         self._closed = threading.Event()
@@ -139,33 +126,33 @@ class SocketLine:
                 self._give_up(_OFF, _TURN_ON)
 
     def _take(self, _client: BaseSocketModeClient, request: SocketModeRequest) -> None:
-        """Hear it once. What comes again has the first one's answer: another would close a dialog without a word."""
+        """Hear it once. What comes again has the first one's answer: another would close a dialog without a word.
+
+        The answer names the envelope and is for each time that it has come until then.
+        """
         name = request.envelope_id
         with self._lock:
-            known = self._seen.get(name)
-            envelope = known or self._remembered(name)
-            answer = envelope.answer
-            envelope.owed += known is not None and answer is None
-        if known is None:
-            self._heard(Heard(kind=request.type, payload=request.payload), partial(self._answer, name, envelope))
+            is_new, answer = name not in self._seen, self._seen.get(name)
+            if is_new:
+                self._remember(name, None)
+        if is_new:
+            self._heard(Heard(kind=request.type, payload=request.payload), partial(self._answer, name))
         elif answer is not None:
             self._send(name, answer)
 
-    def _answer(self, name: str, envelope: _Envelope, payload: Mapping[str, Any]) -> None:
+    def _answer(self, name: str, payload: Mapping[str, Any]) -> None:
         with self._lock:
-            envelope.answer, times = payload, 1 + envelope.owed
-        for _ in range(times):
-            self._send(name, payload)
+            self._remember(name, payload)
+        self._send(name, payload)
 
     def _send(self, name: str, payload: Mapping[str, Any]) -> None:
         with contextlib.suppress(OSError, SlackClientError):  # Slack sends it again over the next connection
             self._client.send_socket_mode_response(SocketModeResponse(name, dict(payload) or None))
 
-    def _remembered(self, name: str) -> _Envelope:
-        found = self._seen[name] = _Envelope()
+    def _remember(self, name: str, answer: Mapping[str, Any] | None) -> None:
+        self._seen[name] = answer
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        return found
 
 
 def _is_here(url: str) -> bool:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Annotated
+
+from pydantic import Field
 
 from stanch.approvals.matching import empty_lines
 from stanch.approvals.model import APPROVE, DENY, ApprovalRequest
@@ -11,6 +14,8 @@ from stanch.errors import Problem
 MAX_LINES = 16
 MAX_APPROVERS = 400
 MAX_OPTIONS = 10
+# On one line, and a button of Slack has no room for more.
+Answer = Annotated[str, Field(min_length=1, max_length=75, pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 RESERVED = frozenset({APPROVE, DENY, "approved", "rejected", "reject", "expired", ""})
 
 

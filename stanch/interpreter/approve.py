@@ -16,6 +16,7 @@ from stanch.approvals import (
     judge,
 )
 from stanch.catalog import catalog
+from stanch.interpreter.context import LINGERS
 from stanch.interpreter.messages import ApprovalEnded, AskApproval
 from stanch.interpreter.params import checked
 from stanch.interpreter.requests import request_of
@@ -165,7 +166,7 @@ def withdraw(run: Run, path: str, reason: str) -> None:
 def remind(run: Run, path: str) -> None:
     """Ask again those who have not answered."""
     spec, state = spec_of(run, path), run.state.approvals.get(path)
-    if spec is None or state is None or state.settled is not None or run.now >= state.request.expires_at:
+    if spec is None or state is None or not _waits(run, state):
         return
     _nudge(run, path, state.request, tuple(name for line in spec.need for name in line.from_), "reminder")
     if spec.remind_every:
@@ -174,8 +175,14 @@ def remind(run: Run, path: str) -> None:
 
 def escalate(run: Run, path: str, index: int) -> None:
     spec, state = spec_of(run, path), run.state.approvals.get(path)
-    if spec is not None and state is not None and state.settled is None and index < len(spec.escalate):
+    if spec is not None and state is not None and _waits(run, state) and index < len(spec.escalate):
         _nudge(run, path, state.request, spec.escalate[index].to, "escalation")
+
+
+def _waits(run: Run, state: ApprovalState) -> bool:
+    """Whether anybody may still answer, also between the end of a request and its ringing."""
+    is_over = run.context.asks >= LINGERS and run.now >= state.request.expires_at
+    return state.settled is None and not is_over
 
 
 def _nudge(run: Run, path: str, request: ApprovalRequest, names: tuple[str, ...], template: str) -> None:

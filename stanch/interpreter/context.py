@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 from stanch.plan import Mode, Plan
 
+LINGERS = 2  # the form of requests (`asks`) from which on their end rings later than it comes
+
 
 class Evaluator(Protocol):
     """Evaluates one checked expression; raises `ExpressionFailed` on any error (fail closed)."""

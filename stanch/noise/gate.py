@@ -20,6 +20,7 @@ from stanch.views import RouteView
 MESSAGE, UPDATE, CREATE, REOPEN = "chat.message", "chat.update", "ticket.create", "ticket.reopen"
 KEYED = ("ticket.comment", "ticket.assign", "ticket.close", REOPEN)
 OWN = ("raised", "ladder", "assigned")  # messages of the case itself; in a group they speak for this member
+VOTE_REFUSED = "vote_refused"  # the answer to somebody who has decided: no news, whatever is kept from people
 
 
 class Fate(StrEnum):
@@ -66,6 +67,8 @@ def fate_of(state: CaseState, command: RunAction) -> Fate:
 
 
 def _message(state: CaseState, command: RunAction) -> Fate:
+    if command.purpose == VOTE_REFUSED:
+        return Fate.DO
     if command.path in state.core.approvals:
         return Fate.DO  # whoever is asked to decide is reminded, or silence would decide about the block
     if is_quiet(state):

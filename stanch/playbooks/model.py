@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from stanch.approvals.requests import MAX_OPTIONS
+from stanch.approvals.requests import MAX_OPTIONS, Answer
 from stanch.playbooks.examples import Example
 from stanch.playbooks.words import NotEmpty, OpenSpan, Rate, Span, Value
 from stanch.routing import Match
@@ -99,9 +99,6 @@ class EscalateWords(Authored):
     to: Annotated[tuple[str, ...], NotEmpty]
 
 
-OptionName = Annotated[str, Field(min_length=1, max_length=75)]  # a button of Slack has no room for more
-
-
 class ApproveWords(Authored):
     ask: str
     need: Annotated[tuple[NeedWords, ...], NotEmpty]
@@ -112,7 +109,7 @@ class ApproveWords(Authored):
     remind: Span | None = None
     escalate: tuple[EscalateWords, ...] = ()
     on_timeout: str = "reject"
-    options: Annotated[tuple[OptionName, ...], Field(max_length=MAX_OPTIONS)] = ()
+    options: Annotated[tuple[Answer, ...], Field(max_length=MAX_OPTIONS)] = ()
     reason: tuple[str, ...] = ()
 
 

@@ -10,11 +10,9 @@ from typing import Any
 from sqlalchemy import Row, select
 
 from stanch.approvals import ApprovalState
-from stanch.leases import Lease, LeaseState
+from stanch.leases import LIVE, Lease, LeaseState
 from stanch.records import schema
 from stanch.records.database import Database
-
-LIVE = (LeaseState.REQUESTED, LeaseState.HELD)
 
 
 @dataclass(frozen=True)

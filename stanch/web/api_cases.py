@@ -12,6 +12,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from stanch.approvals.requests import Answer as OneOf
 from stanch.cases import CaseStatus
 from stanch.contract import ApprovalView
 from stanch.durations import Duration
@@ -42,7 +43,7 @@ class DecisionBody(Body):
 
     approval_id: Annotated[str, Field(max_length=300)]
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    verdict: Annotated[str, Field(max_length=100)]
+    verdict: OneOf
     reason: Text = ""
 
 

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from fastapi.encoders import jsonable_encoder
 from pydantic import Field
 
+from stanch.approvals.requests import Answer as OneOf
 from stanch.web.api_cases import Body, ClickId, Text
 from stanch.web.auth import By
 from stanch.web.decisions import Answer, Ballot, Fate
@@ -30,7 +31,7 @@ class DecisionsBody(Body):
     """What was shown, and the answer to all of it; what came later is not in here and is not decided."""
 
     items: Annotated[list[ItemBody], Field(max_length=200)]
-    verdict: Annotated[str, Field(max_length=100)]
+    verdict: OneOf
     reason: Text = ""
 
 

@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from time import monotonic
 
 from temporalio.client import (
     WorkflowUpdateFailedError,
@@ -25,9 +26,9 @@ from stanch.seats import Seat, active, seat_of
 from stanch.web.refusals import Turned, note
 from stanch.web.services import Services, now
 
-PATIENCE = timedelta(milliseconds=1000)  # with what follows and who it is looked up, less than `ACK_SECONDS`
+PATIENCE = timedelta(milliseconds=1000)
 STORING = timedelta(milliseconds=500)
-LOOKING = timedelta(milliseconds=200)
+LOOKING = timedelta(milliseconds=200)  # these three, a line about a refusal and the look-up of who it is: `ACK_SECONDS`
 STORED_FOR = timedelta(minutes=10)
 MAX_STORED = 10_000
 _CODES = {code.value: code for code in Code}
@@ -86,21 +87,20 @@ def decision_id(ballot: Ballot, principal: str) -> str:
 
 async def cast(services: Services, ballot: Ballot, *, principal: str) -> Answer:
     """Give the vote to its case; never raises for what the person can be told. Every refusal gets into the ledger."""
+    end = monotonic() + (LOOKING + PATIENCE + STORING).total_seconds()
     answer = await _cast(services, ballot, principal=principal)
     if answer.unheard:
-        await note(
-            services,
-            Turned(
-                who=principal,
-                actor=principal,
-                code=answer.code,
-                reason=answer.message,
-                case_id=ballot.case_id,
-                about=ballot.approval_id,
-                verdict=ballot.verdict,
-                proven=False,
-            ),
+        turned = Turned(
+            who=principal,
+            actor=principal,
+            code=answer.code,
+            reason=answer.message,
+            case_id=ballot.case_id,
+            about=ballot.approval_id,
+            verdict=ballot.verdict,
+            proven=False,
         )
+        await note(services, turned, left=end - monotonic())
     return answer
 
 
@@ -149,8 +149,8 @@ async def _seat(services: Services, ballot: Ballot, principal: str) -> Seat:
         async with asyncio.timeout(LOOKING.total_seconds()):
             state = await asyncio.to_thread(services.records.approval, ballot.approval_id)
     except (TimeoutError, DependencyError):
-        return Seat(lapsed=not active(people, principal))
-    if state is None:  # it is asked and not yet stored
+        state = None
+    if state is None:  # or it is asked and not yet stored
         return Seat(lapsed=not active(people, principal))
     return seat_of(people, state, principal, now())
 

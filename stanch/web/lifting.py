@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from stanch.catalog import catalog
 from stanch.errors import DependencyError
 from stanch.guards import Attempt, GuardState, Stop, check
-from stanch.leases import Lease, LeaseState, verb_of
+from stanch.leases import LIVE, Lease, verb_of
 from stanch.records import Halt, LeaseRow
 from stanch.web.services import Services
-
-LIVE = (LeaseState.REQUESTED, LeaseState.HELD)
 
 
 async def news_of(services: Services, row: LeaseRow) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ MOST = 64  # lines of one approval
 REMEMBERED = 5000
 SECONDS = 0.2  # of Slack's three, after which the person is answered and the line is written behind their back
 
-_Seen = tuple[str, str, str]
+_Seen = tuple[str, str, str, str]
 _told: OrderedDict[_Seen, None] = OrderedDict()
 _work: set[asyncio.Task[None]] = set()
 _log = logging.getLogger(__name__)
@@ -62,16 +62,22 @@ async def note_refusal(services: Services, account: Account, who: Who, *, button
     await note(services, turned)
 
 
-async def note(services: Services, turned: Turned) -> None:
-    """The same for whoever has answered by whichever way."""
+async def note(services: Services, turned: Turned, *, left: float = SECONDS) -> None:
+    """The same for whoever has answered by whichever way.
+
+    Args:
+        services: with the records to write to.
+        turned: who, and why.
+        left: seconds until the person has to be answered, whether or not the line is written by then.
+    """
     about = turned.about or now().date().isoformat()
-    seen = (about, turned.who, turned.code)
+    seen = (turned.case_id, about, turned.who, turned.code)
     if seen in _told:
         return
     task = asyncio.ensure_future(_noted(services, seen, turned))
     _work.add(task)
     task.add_done_callback(_work.discard)
-    await asyncio.wait({task}, timeout=SECONDS)
+    await asyncio.wait({task}, timeout=max(0.0, min(left, SECONDS)))
 
 
 async def _noted(services: Services, seen: _Seen, turned: Turned) -> None:
@@ -88,12 +94,14 @@ async def _noted(services: Services, seen: _Seen, turned: Turned) -> None:
 
 
 def _write(services: Services, turned: Turned) -> None:
-    is_known = bool(turned.about) and (turned.proven or _is_known(services, turned))
+    verdicts = _verdicts(services, turned)
+    is_known = bool(verdicts)
     about = turned.about if is_known else now().date().isoformat()
     case_id = turned.case_id if is_known else CONTROL
     about_it = f"refused:{about}:"
     if services.records.count_keys(case_id, CONTROL, about_it, limit=MOST) >= MOST:
         return
+    verdict = turned.verdict if turned.verdict in verdicts else ""
     entry = Entry(
         case_id=case_id,
         episode=CONTROL,
@@ -101,12 +109,16 @@ def _write(services: Services, turned: Turned) -> None:
         time=now(),
         actor=turned.actor,
         event=EVENT,
-        data={"code": turned.code, "reason": turned.reason, "about": about, "verdict": turned.verdict},
+        data={"code": turned.code, "reason": turned.reason, "about": about, "verdict": verdict},
     )
     services.records.append([entry])
 
 
-def _is_known(services: Services, turned: Turned) -> bool:
-    """Whether there is such a request of such a case: a caller may name what it likes."""
+def _verdicts(services: Services, turned: Turned) -> tuple[str, ...]:
+    """What may be answered; nothing where there is no such request of such a case: a caller may name what it likes."""
+    if not turned.about:
+        return ()
+    if turned.proven:
+        return (turned.verdict,)
     state = services.records.approval(turned.about)
-    return state is not None and state.request.case_id == turned.case_id
+    return state.request.verdicts if state is not None and state.request.case_id == turned.case_id else ()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from typing import Any
 
 from fastapi import APIRouter, BackgroundTasks, Request
@@ -23,7 +22,6 @@ from stanch.web.slack_reply import said, tell
 MAX_CHALLENGE = 500
 
 router = APIRouter()
-_log = logging.getLogger(__name__)
 
 
 @router.post("/v1/slack/interactions")
@@ -42,19 +40,11 @@ async def interaction(request: Request, services: Given, later: BackgroundTasks)
 
 
 async def _say(services: Services, deed: Interaction, work: asyncio.Future[Taken], *, late: bool) -> None:
-    taken = await _end(work) if late else work.result()
+    taken = await work
     if taken.text:
         await tell(services, deed, taken.text)
     elif late and deed.kind == "view_submission":
         await follow(services, deed.view_id, taken.answer)
-
-
-async def _end(work: asyncio.Future[Taken]) -> Taken:
-    try:
-        return await work
-    except Exception as error:  # answered already; the text of an error may be somebody else's
-        _log.error("slack: unexpected %s", type(error).__name__)
-        return Taken()
 
 
 @router.post("/v1/slack/events")

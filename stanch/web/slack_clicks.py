@@ -87,7 +87,7 @@ async def _done(services: Services, asked: Asked) -> Taken:
         return Taken(await turn_page(services, asked))
     if not as_sent(deed, asked.button):
         return Taken(await _shown_instead(services, asked))
-    if asked.button.verdict is Pressed.REVIEW or deed.action_id.startswith(REVIEW):
+    if asked.button.verdict is Pressed.REVIEW:
         return Taken(await open_review(services, asked))
     return Taken(await _vote(services, asked))
 
@@ -97,8 +97,8 @@ def as_sent(deed: Interaction, button: Button) -> bool:
 
     A button of ours below another label, or anywhere but on its card, is not as we sent it either.
     """
-    answer = verdict_of(button)
-    named = deed.action_id in (f"{OURS}{answer}", f"{OURS}option.{answer}")
+    answer = f"option.{button.option}" if button.verdict is Pressed.OPTION else button.verdict
+    named = deed.action_id == f"{OURS}{answer}"
     shows = button.verdict is Pressed.REVIEW and deed.action_id.startswith(REVIEW)
     return (named or shows) and not deed.fleeting and (not button.look or button.look == deed.look)
 

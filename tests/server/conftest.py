@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import slack_desk
 from web_support import SECRET, Edge
 
+from stanch.sandbox.slack import SlackStandin
 from stanch.sandbox.temporal import EmbeddedTemporal
+from stanch.web.services import Services
+
+
+@pytest.fixture
+def slack() -> Iterator[SlackStandin]:
+    with slack_desk.workspace() as made:
+        yield made
+
+
+@pytest.fixture
+def desk(slack: SlackStandin, tmp_path: Path) -> Iterator[Callable[..., Services]]:
+    """Makes services whose chat system is `slack`, with settings of a test's own."""
+    with slack_desk.desk(slack, tmp_path) as build:
+        yield build
 
 
 @pytest.fixture(scope="module")

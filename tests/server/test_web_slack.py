@@ -113,7 +113,8 @@ def test_a_click_over_the_line_decides_and_the_card_says_who(edge: Edge, slack: 
     assert "UTC" in shown
     assert "action_id" not in shown
     acked = [one for one in slack.ledger.entries("slack.acked") if one["kind"] == "interactive"]
-    assert [one["envelope_id"] for one in acked[-2:]] == [acked[-1]["envelope_id"]] * 2
+    mine = [one["payload"] for one in acked if one["envelope_id"] == acked[-1]["envelope_id"]]
+    assert mine == [mine[0]] * len(mine)
     assert not any(one["late"] for one in acked)
     slack.workspace.messages["D01MARIA", card["ts"]] = card  # as somebody still has it on the screen
     assert "lready approved" in press(slack, card, "stanch.approve")

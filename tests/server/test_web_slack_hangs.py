@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
-from slack_desk import click, desk, workspace
+from slack_desk import click
 
-from stanch.sandbox.slack import SlackStandin
 from stanch.slack.signing import Button, Interaction, Verdict, button_token, read_command
 from stanch.web import slack_reply
 from stanch.web.slack_clicks import take
@@ -24,21 +22,9 @@ from stanch.web.slack_commands import answer
 from stanch.web.slack_people import Account, who_is
 
 
-@pytest.fixture
-def slack() -> Iterator[SlackStandin]:
-    with workspace() as made:
-        yield made
-
-
-@pytest.fixture
-def made(slack: SlackStandin, tmp_path: Path) -> Iterator[Any]:
-    with desk(slack, tmp_path) as build:
-        yield build
-
-
-async def test_account_and_place_are_looked_up_at_once(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_account_and_place_are_looked_up_at_once(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """One after the other they would take of the time in which the vote has to be stored."""
-    services, place_asked, together = made(), threading.Event(), list[bool]()
+    services, place_asked, together = desk(), threading.Event(), list[bool]()
     user = services.registry.chat_port.user
 
     def slow(user_id: str) -> Any:
@@ -52,10 +38,10 @@ async def test_account_and_place_are_looked_up_at_once(made: Any, monkeypatch: p
 
 
 async def test_whoever_meets_a_mistake_of_ours_is_told(
-    made: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    desk: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Over the line an empty answer is an acknowledgement: it would look as if the click had worked."""
-    services = made()
+    services = desk()
 
     def fail(_user_id: str) -> Any:
         raise KeyError("a vendor's words")
@@ -65,21 +51,24 @@ async def test_whoever_meets_a_mistake_of_ours_is_told(
     assert "vendor" not in caplog.text
 
 
-async def test_a_chat_system_that_hangs_holds_up_nobody_else(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_chat_system_that_hangs_holds_up_nobody_else(desk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Decisions at console and API need records, whose calls wait for a thread as well."""
-    services, go_on = made(), threading.Event()
-    monkeypatch.setattr(services.registry.chat_port, "user", lambda _user: go_on.wait(20))
+    services, entered, go_on = desk(), threading.Event(), threading.Event()
+    monkeypatch.setattr(services.registry.chat_port, "user", lambda _user: entered.set() or go_on.wait(20))
     try:
         clicks = [asyncio.ensure_future(who_is(services, Account("U01MARIA", "T0HOME"))) for _ in range(60)]
-        await asyncio.sleep(0)
+        with ThreadPoolExecutor(1) as own:
+            assert await asyncio.get_running_loop().run_in_executor(own, entered.wait, 10)
+        for _ in range(10):  # until all of them have asked for their thread
+            await asyncio.sleep(0)
         await asyncio.wait_for(asyncio.to_thread(services.records.timeline, "case-1"), 10)
         assert {who.code for who in await asyncio.gather(*clicks)} == {"I430"}
     finally:
         go_on.set()
 
 
-async def test_an_ended_request_whose_card_is_rewritten_just_now_leaves_a_line(made: Any) -> None:
-    services = made()
+async def test_an_ended_request_whose_card_is_rewritten_just_now_leaves_a_line(desk: Any) -> None:
+    services = desk()
     button = Button(
         approval_id="a",
         verdict=Verdict.APPROVE,
@@ -109,8 +98,8 @@ async def test_what_slack_did_not_take_is_told_once_more(monkeypatch: pytest.Mon
     assert given == ["no", "no"]
 
 
-async def test_whose_command_is_refused_is_in_the_ledger(made: Any) -> None:
-    services = made()
+async def test_whose_command_is_refused_is_in_the_ledger(desk: Any) -> None:
+    services = desk()
     command = {
         "command": "/stanch",
         "text": "halt all now",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from interp_support import ATTACH, BLOCK, TICKET, Bench, plan_of
 
-from stanch.interpreter.messages import ApprovalEnded, AskApproval, Started
+from stanch.interpreter.messages import ApprovalEnded, AskApproval, Started, TimerFired
 from stanch.plan import Mode, Plan
 
 NEED = "need: [{from: [team:appsec]}]"
@@ -238,6 +239,19 @@ def test_reminders_and_escalations_come_until_somebody_decides() -> None:
     assert sent == [*both, ("escalation", "user:boss"), *both]
     bench.vote("ok", "user:tom")
     assert bench.wait(3600) == []
+
+
+@pytest.mark.parametrize(("asks", "after"), [(1, [("escalation", "user:boss")]), (2, [])])
+def test_between_its_end_and_its_ringing_nobody_is_asked(asks: int, after: list[tuple[str, str]]) -> None:
+    """A run pinned before ends rang late goes as it went."""
+    escalated = "remind: 14401s, escalate: [{after: 14402s, to: [user:boss]}]"
+    bench = Bench(semi(f"ask: Go, {NEED}, binds: [block], expires: 4h, {escalated}"))
+    bench.context = replace(bench.context, asks=asks)
+    bench.now += timedelta(hours=4, seconds=2)
+    bench.feed(TimerFired(now=bench.now, ref="ok|escalate#0"))
+    assert [(item.purpose, item.params["to"]) for item in bench.pending.values()] == after
+    bench.feed(TimerFired(now=bench.now, ref="ok|remind"))
+    assert [item.purpose for item in bench.pending.values()].count("reminder") == (2 if asks == 1 else 0)
 
 
 def test_a_failed_reminder_is_told_and_harms_nothing() -> None:

@@ -117,7 +117,7 @@ def test_what_a_playbook_may_offer_fits_the_dialog() -> None:
     assert [mistake for view in pages(request(options=words.options)) for mistake in view_mistakes(view)] == []
 
 
-@pytest.mark.parametrize("options", [("x" * 76,), ("",), tuple(map(str, range(11)))])
+@pytest.mark.parametrize("options", [("x" * 76,), ("",), ("keep\nfor ever",), tuple(map(str, range(11)))])
 def test_a_playbook_offers_nothing_that_the_dialog_cannot_show(options: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError):
         offering(*options)

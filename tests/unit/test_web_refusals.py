@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from pydantic import ValidationError
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
@@ -20,8 +22,10 @@ from stanch.keys import Keys
 from stanch.records import Records
 from stanch.routing import load_routes
 from stanch.settings import Settings
-from stanch.web import refusals
+from stanch.web import decisions, refusals
 from stanch.web.actions import CONTROL
+from stanch.web.api_cases import DecisionBody
+from stanch.web.api_decisions import DecisionsBody
 from stanch.web.decisions import Answer, Ballot, Fate
 from stanch.web.decisions import cast as cast_vote
 from stanch.web.services import Services
@@ -122,3 +126,54 @@ def test_names_of_a_callers_own_making_get_no_ledger_of_their_own(records: Recor
         case.vote(replace(BALLOT, case_id=f"case-made-up-{number}"))
     assert [line[:2] for line in lines(records, CONTROL)] == [("user:ana", "A003")]
     assert all(lines(records, f"case-made-up-{number}") == [] for number in range(5))
+
+
+def test_a_real_request_named_with_a_made_up_case_does_not_keep_the_real_line_back(records: Records) -> None:
+    case = Refusing(records)
+    case.vote(replace(BALLOT, case_id="case-x"))
+    case.vote()
+    assert [line[:2] for line in lines(records, CONTROL)] == [("user:ana", "A003")]
+    assert [line[:2] for line in lines(records, "case-1")] == [("user:ana", "A003")]
+
+
+@pytest.mark.parametrize(
+    ("case_id", "verdict", "written"),
+    [("case-1", "deny", "deny"), ("case-1", "approved by user:boss", ""), ("case-x", "deny", "")],
+)
+def test_an_answer_is_written_down_only_where_it_is_one(
+    records: Records, case_id: str, verdict: str, written: str
+) -> None:
+    Refusing(records).vote(replace(BALLOT, case_id=case_id, verdict=verdict))
+    (line,) = (*records.timeline("case-1"), *records.timeline(CONTROL))
+    assert line.data["verdict"] == written
+
+
+@pytest.mark.parametrize("verdict", ["", "x" * 76, "approve\nby user:boss", "approve\x1b[2K", "a\u2028b"])
+def test_no_answer_is_taken_that_no_request_could_offer(verdict: str) -> None:
+    given = {"approval_id": "ap-1", "digest": "0" * 64, "verdict": verdict}
+    for body, more in ((DecisionBody, given), (DecisionsBody, {"items": [], "verdict": verdict})):
+        with pytest.raises(ValidationError, match="verdict"):
+            body.model_validate(more)
+    assert DecisionBody.model_validate(given | {"verdict": "Rotate the key"})
+
+
+def test_a_vote_that_took_its_time_is_answered_before_its_line_is_written(
+    records: Records, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who it is was looked up before, and what Slack gives for all of it is over."""
+    case, go_on = Refusing(records), threading.Event()
+    write = refusals._write
+    for name in ("LOOKING", "PATIENCE", "STORING"):
+        monkeypatch.setattr(decisions, name, timedelta(milliseconds=100))
+    monkeypatch.setattr(refusals, "SECONDS", 60.0)
+    monkeypatch.setattr(refusals, "_write", lambda *given: go_on.wait(60) and write(*given))
+
+    async def voted() -> Answer:
+        try:
+            return await asyncio.wait_for(cast_vote(case.services, BALLOT, principal="user:ana"), 10)
+        finally:
+            go_on.set()
+            await asyncio.wait(refusals._work)
+
+    assert asyncio.run(voted()).code == "A003"
+    assert [line[:2] for line in lines(records, "case-1")] == [("user:ana", "A003")]

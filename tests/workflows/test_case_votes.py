@@ -31,6 +31,12 @@ def refusals(world: World, case: Case) -> list[LedgerNote]:
     return [note for note in votes if not note.data["accepted"]]
 
 
+def answers(world: World, case: Case) -> list[tuple[str, str]]:
+    """Each message about a stored vote that was refused: to whom, and what it says."""
+    calls = [call for call in world.calls if call.scene.case_id == case.id and call.purpose == "vote_refused"]
+    return [(call.params["to"], call.params["text"]) for call in calls]
+
+
 async def over(case: Case) -> CaseView:
     """Agreed to, blocked, fixed, and the run is at its end; gives the case as it was while it asked."""
     await case.report("d1")
@@ -69,15 +75,30 @@ async def test_who_gave_a_stored_vote_that_cannot_count_is_told_why(world: World
         await case.handle.signal(contract.DECIDE_LATER, Decision(vote=vote))
     await case.view()
 
-    def told() -> dict[str, str]:
-        calls = [call for call in world.calls if call.scene.case_id == case.id and call.purpose == "vote_refused"]
-        return {call.params["to"]: call.params["text"] for call in calls}
-
-    await until(lambda: len(told()) == 2)
-    assert "not among the approvers" in told()["user:eve"]
-    assert "open the request again" in told()["user:maria"]
+    await until(lambda: len(answers(world, case)) == 2)
+    said = dict(answers(world, case))
+    assert "not among the approvers" in said["user:eve"]
+    assert "open the request again" in said["user:maria"]
     await until(lambda: {note.data["code"] for note in refusals(world, case)} == {"A006", "A002"})
     assert (await case.view()).approvals[0].votes == ()
+
+
+async def test_stored_votes_without_end_are_answered_once_for_each_reason(world: World) -> None:
+    """Digests and requests are of the sender's choice, and each answer would cost an activity and a line."""
+    case = Case(world, "stored-without-end")
+    await case.report("d1")
+    asked = await case.until("approval")
+    eve = case.ballot(asked, "user:eve")
+    for number in range(5):
+        stale = eve.model_copy(update={"digest": f"{number:064}", "decision_id": f"stale-{number}"})
+        made_up = eve.model_copy(update={"approval_id": f"made-up-{number}", "decision_id": f"made-up-{number}"})
+        for vote in (stale, stale, made_up, eve):
+            await case.handle.signal(contract.DECIDE_LATER, Decision(vote=vote))
+    await case.view()
+    await case.vote("user:maria", "deny")
+    await case.until("waiting")
+    assert sorted(to for to, _ in answers(world, case)) == ["user:eve"] * 3
+    assert sorted(note.data["code"] for note in refusals(world, case)) == ["A001", "A002", "A006"]
 
 
 async def test_who_gave_a_stored_vote_that_counts_needs_no_word(world: World) -> None:
@@ -89,7 +110,7 @@ async def test_who_gave_a_stored_vote_that_counts_needs_no_word(world: World) ->
     await case.handle.signal(contract.DECIDE_LATER, Decision(vote=vote))
     await case.vote("user:ana", "deny")
     await case.until("waiting")
-    assert not [call for call in world.calls if call.scene.case_id == case.id and call.purpose == "vote_refused"]
+    assert answers(world, case) == []
 
 
 async def test_a_click_just_before_the_end_counts_though_it_comes_just_after_it(
