@@ -1,4 +1,4 @@
-"""An attempt that Temporal has given up writes nothing more, as another one is under way: asked before each write."""
+"""An attempt that Temporal has given up changes nothing more at points, identity providers and devices."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _checks: ContextVar[tuple[Check, ...]] = ContextVar("_checks", default=())
 
 
 def before_write() -> None:
-    """To be called right before anything is sent that changes another system.
+    """To be called right before anything is sent that changes a point, an identity provider or another device.
 
+    Trackers, chat and mail have no fence: what lands there late is settled by its mark, or is one message too many.
     Taking back what the same attempt has just written, under the same lock, needs no leave.
 
     Raises:

@@ -9,9 +9,9 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -24,43 +24,12 @@ from stanch.durations import Duration
 from stanch.errors import ConfigError, Problem
 from stanch.secrets import resolve
 from stanch.settings_places import line_of, meant
+from stanch.settings_sections import Inventory, PlaybookSettings, Web
 from stanch.shapes import is_list, is_mapping
 
 FILE_VARIABLE = "STANCH_CONFIG"
 PREFIX = "STANCH_"
 NESTING = "__"
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Web(Section):
-    """Where the HTTP edge listens. `public_url` is what links in tickets and cards point at.
-
-    Args:
-        step_up: for how long a token given at the console stands for signing in again; 0 wants it with each answer.
-    """
-
-    host: str = "127.0.0.1"
-    port: int = 8321
-    public_url: str = ""
-    login: str = "token"
-    step_up: Annotated[Duration, Field(ge=timedelta(0), le=timedelta(minutes=15))] = timedelta(minutes=5)
-
-
-class Inventory(Section):
-    """What is known of a host: how critical it is and who answers for it in the business."""
-
-    criticality: Literal["", "low", "medium", "high", "critical"] = ""
-    business_owner: str = ""
-    health_path: str = "/healthz"
-
-
-class PlaybookSettings(Section):
-    """Values of a playbook's inputs for this deployment."""
-
-    inputs: dict[str, Any] = Field(default_factory=dict)
 
 
 class Settings(BaseSettings):
@@ -121,7 +90,7 @@ class Settings(BaseSettings):
 
     @property
     def public_url(self) -> str:
-        return self.web.public_url or f"http://{self.web.host}:{self.web.port}"
+        return self.web.public_url or self.web.url
 
     def tracker_kind(self, name: str) -> str:
         """What kind of tracker it is; the directory knows accounts by kind."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stanch.cli.local import opened
+from stanch.cli.local import needed_keys, opened
 
 if TYPE_CHECKING:
     from stanch.records import Records, Verification
@@ -71,12 +71,12 @@ def export_command(
 
 
 def _key(text: str) -> bytes:
+    """The key that was given, else this deployment's; under one made afresh every export would be falsified."""
     from stanch.errors import ConfigError
-    from stanch.keys import Keys
     from stanch.settings import load_settings
 
     if not text:
-        return Keys(load_settings()).ledger
+        return needed_keys(load_settings()).ledger
     try:
         return bytes.fromhex(text)
     except ValueError:
@@ -87,14 +87,14 @@ def _key(text: str) -> bytes:
 def _told(*, as_json: bool) -> Generator[None]:
     """Turn expected errors into one line and an exit status."""
     from stanch.errors import DependencyError, StanchError
+    from stanch.sinks.terminal import safe_text
 
     try:
         yield
     except StanchError as error:
         told = {"error": error.code, "message": error.message, "hint": error.hint}
-        typer.echo(
-            json.dumps(told) if as_json else f"{error.code} {error.message} {error.hint}".rstrip(), err=not as_json
-        )
+        words = safe_text(" ".join(told.values()).rstrip(), limit=500)
+        typer.echo(json.dumps(told) if as_json else words, err=not as_json)
         raise typer.Exit(4 if isinstance(error, DependencyError) else 3) from None
     except OSError as error:
         typer.echo(f"the file cannot be used: {error.strerror}", err=True)

@@ -90,8 +90,7 @@ def api(url: str, by: str = "") -> Api:
     from stanch.settings import load_settings
 
     settings = load_settings()
-    where = url or f"http://{settings.web.host}:{settings.web.port}"
-    return Api(where.rstrip("/"), token or _token(settings.data_dir), by)
+    return Api((url or settings.web.url).rstrip("/"), token or _token(settings.data_dir), by)
 
 
 def _token(data_dir: Path) -> str:

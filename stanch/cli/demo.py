@@ -49,6 +49,8 @@ def dev(
 ) -> None:
     """Run everything embedded and keep the data; no sample findings are sent."""
     _claim(folder)
+    with _usable(folder):
+        (folder / MARK).unlink(missing_ok=True)  # what dev keeps, no later demo empties
     with _running(folder, port=port, durable=True, more={}) as stack:
         _where(stack)
         _hold(stack)
@@ -56,36 +58,56 @@ def dev(
 
 def _empty(folder: Path) -> None:
     """Empty the folder of an earlier demo, and of nothing else."""
-    import shutil
-
     from stanch.errors import ConfigError
 
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MARK).is_file():
-        hint = "name a new or empty folder, or one of an earlier demo"
-        raise ConfigError(f"{folder} is not empty and not a folder of the demo", code="C014", hint=hint)
+    with _usable(folder):
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())) and not (folder / MARK).is_file():
+            hint = "name a new or empty folder, or one of an earlier demo"
+            raise ConfigError(f"{folder} is not empty and not a folder of the demo", code="C014", hint=hint)
     _claim(folder)
+    with _usable(folder):
+        _clear(folder)
+        (folder / MARK).write_text("`stanch demo` empties this folder at its start.\n", encoding="utf-8")
+
+
+def _clear(folder: Path) -> None:
+    import shutil
+
     for path in folder.iterdir():
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path, ignore_errors=True)
+            shutil.rmtree(path)
         else:
-            path.unlink()
-    (folder / MARK).write_text("`stanch demo` empties this folder at its start.\n", encoding="utf-8")
+            path.unlink(missing_ok=True)
 
 
 def _claim(folder: Path) -> None:
     """Keep others from starting in this folder, or from emptying it, for as long as this process lives."""
     import fcntl
 
+    with _usable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # not closed: the lock goes with the process
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise
+
+
+@contextlib.contextmanager
+def _usable(folder: Path) -> Generator[None]:
+    """Say of what the system refuses whether another one runs there, or the folder is at fault."""
     from stanch.errors import ConfigError
 
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder, os.O_RDONLY)  # not closed: the lock goes with the process
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
+        yield
+    except BlockingIOError:
         hint = f"end it there with Ctrl-C, use it by `source {folder / 'env'}`, or name another --folder"
         raise ConfigError(f"another demo or dev runs in {folder}", code="C014", hint=hint) from None
+    except OSError as error:
+        no_folder = isinstance(error, FileExistsError | NotADirectoryError)
+        why = "it is no folder" if no_folder else str(error.strerror or error)
+        raise ConfigError(f"{folder} cannot be used: {why}", code="C014", hint="name another --folder") from None
 
 
 @contextlib.contextmanager
@@ -96,7 +118,8 @@ def _running(folder: Path, *, port: int, durable: bool, more: Mapping[str, objec
         signal.signal(number, _interrupt)
     _say("", "starting Temporal, stand-ins, an API behind Envoy, a worker and the web service ...")
     begun = time.monotonic()
-    stack = Stack(folder, durable=durable, web_port=_free(port), more=more, scheduled=True)
+    with _usable(folder):
+        stack = Stack(folder, durable=durable, web_port=_free(port), more=more, scheduled=True)
     try:
         stack.start()
         _say("", f"up in {time.monotonic() - begun:.1f} s")

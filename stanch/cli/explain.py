@@ -136,14 +136,12 @@ def _canonical(item: Any) -> Finding:
 
 
 def _keys(settings: Settings) -> Keys | None:
-    """The keys of this deployment; None where they cannot be had here. None are made."""
+    """The keys of this deployment; None where they cannot be had here."""
+    from stanch.cli.local import keys_here
     from stanch.errors import ConfigError
-    from stanch.keys import Keys
 
-    if not settings.case_key and not (settings.data_dir / "case.key").is_file():
-        return None
     try:
-        return Keys(settings)
+        return keys_here(settings)
     except ConfigError:
         return None
 

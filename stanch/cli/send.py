@@ -45,8 +45,7 @@ def _own_url() -> str:
     """Where the settings of this folder let Stanch listen."""
     from stanch.settings import load_settings
 
-    web = load_settings().web
-    return f"http://{web.host}:{web.port}"
+    return load_settings().web.url
 
 
 def _headers(body: bytes, *, secret: str, delivery_id: str) -> dict[str, str]:

@@ -58,7 +58,7 @@ async def _serve() -> None:
             raise typer.Exit(4)
         await asyncio.sleep(0.02)
     typer.echo(f"login token: {login_token}")
-    typer.echo(f"web ready: http://{web.host}:{listener.getsockname()[1]}")
+    typer.echo(f"web ready: {web.model_copy(update={'port': listener.getsockname()[1]}).url}")
     sys.stdout.flush()
     await running
 

@@ -15,6 +15,7 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 
+from stanch.errors import DependencyError
 from stanch.sandbox.estate import Estate
 from stanch.sandbox.process import Process
 from stanch.sandbox.temporal import EmbeddedTemporal, free_port
@@ -146,11 +147,19 @@ class Stack:
         return found[-1] if found else ""
 
     def revive(self) -> None:
-        """Start worker and web again where they ended."""
+        """Start worker and web again where they ended; one that does not serve keeps the other from nothing.
+
+        Raises:
+            DependencyError: one does not come up; it is not left running, so that the next call tries it again.
+        """
+        failed: DependencyError | None = None
         for process in (self.worker, self.web):
-            if process is not None and not process.running:
-                process.start()
-                process.wait_ready()
+            try:
+                _revived(process)
+            except DependencyError as error:
+                failed = error
+        if failed is not None:
+            raise failed
 
     def stop(self) -> None:
         """Stop all of it, the newest first."""
@@ -167,6 +176,17 @@ class Stack:
 
     def __exit__(self, *exc: object) -> None:
         self.stop()
+
+
+def _revived(process: Process | None) -> None:
+    if process is None or process.running:
+        return
+    process.start()
+    try:
+        process.wait_ready()
+    except DependencyError:
+        process.kill()
+        raise
 
 
 def external_temporal() -> str:

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ import typer
 from typer.testing import CliRunner, Result
 
 from stanch.cli import case, decide, lease, lists, protect
+from stanch.cli.send import send
+from stanch.sandbox.temporal import free_port
 
 ANSWERS = {
     "page": (200, b"<html>hello</html>"),
@@ -107,6 +110,23 @@ def test_an_id_that_is_none_is_not_sent(other: Other, name: str, wrong: str) -> 
     result = run(other, target, [wrong if word in ("case-x", "abc") else word for word in words])
     assert (result.exit_code, other.asked) == (2, [])
     assert "list` shows them" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["case list", "send"])
+def test_where_it_listens_is_an_address_also_in_the_sixth_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    (tmp_path / "finding.json").write_text("{}", encoding="utf-8")
+    port = free_port()
+    for name, value in (("WEB__HOST", "::1"), ("WEB__PORT", str(port)), ("API_TOKEN", "t")):
+        monkeypatch.setenv(f"STANCH_{name}", value)
+    monkeypatch.delenv("STANCH_URL", raising=False)
+    monkeypatch.chdir(tmp_path)
+    sending = typer.Typer(pretty_exceptions_enable=False)
+    sending.command()(send)
+    target, words = (case.app, ["list"]) if command != "send" else (sending, ["finding.json", "--source", "own"])
+    result = CliRunner().invoke(target, words)
+    assert (result.exit_code, f"cannot reach http://[::1]:{port}" in result.stderr) == (4, True), result.stderr
 
 
 def test_a_wrong_token_says_where_the_right_one_is(other: Other) -> None:

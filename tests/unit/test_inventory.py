@@ -16,7 +16,7 @@ from stanch.findings import parse_finding, view_of
 from stanch.findings.view import ApiFacts
 from stanch.inventory import ApiInventory, load_inventory, parse_inventory
 from stanch.routing import load_routes
-from stanch.settings import Inventory as Section
+from stanch.settings_sections import Inventory as Section
 
 ROUTES = load_routes(
     """

@@ -97,3 +97,38 @@ def test_what_cannot_be_checked_says_so(database: Path, arguments: list[str], st
 def test_records_that_cannot_be_reached_exit_4(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STANCH_RECORDS_URL", "sqlite:////no/such/folder/records.db")
     assert run("verify")[0] == 4
+
+
+@pytest.mark.parametrize("folder", ["another", "data/deeper"])
+def test_in_another_folder_no_key_is_made_and_nothing_is_called_falsified(
+    database: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    file, key = tmp_path / "ledger.jsonl", Keys(load_settings()).ledger.hex()
+    assert run("export", str(file))[0] == 0
+    monkeypatch.setenv("STANCH_DATA_DIR", str(tmp_path / folder))
+    status, output = run("verify", str(file))
+    assert (status, "--key" in output, "falsified" in output) == (4, True, False)
+    status, output = run("verify", str(file), "--json")
+    assert (status, json.loads(output)["error"]) == (4, "D010")
+    assert not (tmp_path / folder).exists(), "nothing is made"
+    monkeypatch.setenv("STANCH_LEDGER_KEY", key)
+    assert run("verify", str(file))[0] == 0
+
+
+def test_records_whose_key_is_gone_are_not_opened_with_a_new_one(database: Path) -> None:
+    key = database.with_name("case.key")
+    key.unlink()
+    status, output = run("verify")
+    assert (status, "D010" in output, key.exists()) == (4, True, False)
+
+
+def test_a_key_that_cannot_be_had_is_told_as_such(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("export", "ledger.jsonl")[0] == 0
+    monkeypatch.setenv("STANCH_CASE_KEY", "secret://env/NO_SUCH_KEY")
+    assert run("verify", "ledger.jsonl")[0] == 3
+
+
+def test_what_is_told_has_no_control_characters(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STANCH_CONFIG", "no\x1b]0;owned\x07.toml")
+    status, output = run("verify")
+    assert (status, "C012" in output, output.isprintable()) == (3, True, True)

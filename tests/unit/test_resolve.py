@@ -16,7 +16,8 @@ from stanch.plan import Mode
 from stanch.policy import PolicyStore
 from stanch.records import Records
 from stanch.resolve import resolve
-from stanch.settings import Inventory, Settings
+from stanch.settings import Settings
+from stanch.settings_sections import Inventory
 from stanch.views import ActorView, ApiView, FindingView
 
 ROOT = Path(__file__).parents[2]

@@ -16,6 +16,7 @@ from stanch.errors import ConfigError
 from stanch.keys import Keys
 from stanch.secrets import key_file
 from stanch.settings import Settings, load_settings, origin_of, with_secrets
+from stanch.settings_sections import Web
 
 ROOT = Path(__file__).parents[2]
 SECRET = "hunter2-do-not-repeat"
@@ -70,6 +71,22 @@ def test_without_a_file_everything_has_a_default(place: Path) -> None:
     assert (settings.web.port, settings.verify_window) == (8321, timedelta(days=7))
     assert settings.url_of_records == f"sqlite:///{place}/.stanch/records.db"
     assert settings.public_url == "http://127.0.0.1:8321"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:9000"),
+        ("stanch.example.com", "http://stanch.example.com:9000"),
+        ("::1", "http://[::1]:9000"),
+        ("::", "http://[::]:9000"),
+    ],
+)
+def test_an_address_of_the_sixth_version_is_in_brackets(place: Path, host: str, url: str) -> None:
+    settings = Settings(data_dir=place, web=Web(host=host, port=9000))
+    assert (settings.web.url, settings.public_url) == (url, url)
+    named = Settings(data_dir=place, web=Web(host=host, public_url="https://stanch.example.com"))
+    assert named.public_url == "https://stanch.example.com"
 
 
 def test_the_file_beats_defaults_and_variables_beat_the_file(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
