@@ -257,6 +257,8 @@ class Drive:
         headers = {"host": HOST, "authorization": f"Bearer {token}"}
         async with httpx.AsyncClient() as client:
             reply = await client.get(f"{edge_of(self._estate).url}/{self._label}/7", headers=headers)
+        if reply.status_code >= 500:
+            print(f"{self._case_id}: {reply.status_code} {reply.text[:200]}")
         return reply.status_code
 
     async def _evidence(self, view: CaseView, blocked: int) -> Evidence:
