@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from waf_log_support import Logged, logged
 from waf_support import ask
 
-from stanch.sandbox._aws.cloudwatch import CloudWatchLogs
+from stanch.sandbox._aws.cloudwatch import NEWEST_FIRST, CloudWatchLogs
 from stanch.sandbox._aws.shapes import check, service
 from stanch.sandbox.aws import AwsStandin
 
@@ -45,7 +45,7 @@ def test_answers_are_what_the_model_says(logs: CloudWatchLogs) -> None:
     logs.page = 2
     shape = service("logs").operation_model("FilterLogEvents").output_shape
     assert shape is not None
-    asked: dict[str, Any] = {"logGroupName": GROUP, "startFromHead": False}
+    asked: dict[str, Any] = {"logGroupName": GROUP, "startFromHead": False, "startTime": NEWEST_FIRST}
     first = logs.call("FilterLogEvents", asked)
     rest = logs.call("FilterLogEvents", {**asked, "nextToken": first["nextToken"]})
     for answer in (first, rest):
@@ -81,6 +81,12 @@ def test_a_token_is_good_for_its_question_only(logs: CloudWatchLogs) -> None:
     token = logs.call("FilterLogEvents", {"logGroupName": GROUP})["nextToken"]
     with pytest.raises(Exception, match="InvalidParameterException"):
         logs.call("FilterLogEvents", {"logGroupName": GROUP, "startFromHead": False, "nextToken": token})
+
+
+def test_the_newest_come_first_only_from_2024_on(logs: CloudWatchLogs) -> None:
+    for early in ({}, {"startTime": NEWEST_FIRST - 1}):
+        with pytest.raises(Exception, match="InvalidParameterException"):
+            logs.call("FilterLogEvents", {"logGroupName": GROUP, "startFromHead": False, **early})
 
 
 def test_a_line_cannot_be_read_before_it_has_arrived(logs: CloudWatchLogs) -> None:
