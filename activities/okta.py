@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr
@@ -129,7 +130,17 @@ class OktaUsers:
         profile = item.get("profile") or {}
         text = str(profile.get(self._attribute) or "")
         # Only an administrator brings a deactivated user back, and until then nobody may write their profile.
-        return User.read(name, enabled=status not in _OUT, text=text, out=status == "DEPROVISIONED")
+        out = status == "DEPROVISIONED" or (status == "SUSPENDED" and _since(text, item.get("statusChanged")))
+        return User.read(name, enabled=status not in _OUT, text=text, out=out)
+
+
+def _since(text: str, changed: object) -> bool:
+    """Whether the status has changed after the end in our note, which is then of an earlier suspension."""
+    note = Note.parse(text)
+    try:
+        return note is not None and datetime.fromisoformat(str(changed)).timestamp() > note.until
+    except ValueError:
+        return False
 
 
 def _build_identity(name: str, section: Mapping[str, Any]) -> SignsOut:

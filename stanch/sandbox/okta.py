@@ -30,6 +30,10 @@ class OktaStandin(IdpStandin):
     self_writable = False
     page = 200
 
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.changed: dict[str, str] = {}  # when a person's status changed last, by id
+
     def section(self) -> dict[str, Any]:
         return {"url": self.url, "token": self.token}
 
@@ -62,8 +66,15 @@ class OktaStandin(IdpStandin):
         kept = {name: value for name, value in person.notes.items() if name in self.attributes}
         login = f"{person.login}@example.com"
         profile = {"login": login, "email": login, "firstName": "A", "lastName": "B"}
-        times = dict.fromkeys(("created", "activated", "statusChanged", "lastUpdated"), SINCE)
-        return {"id": person.id, "status": self.status(person), **times, "profile": profile | kept}
+        times = dict.fromkeys(("created", "activated", "lastUpdated"), SINCE)
+        changed = self.changed.get(person.id, SINCE)
+        return {
+            "id": person.id,
+            "status": self.status(person),
+            **times,
+            "statusChanged": changed,
+            "profile": profile | kept,
+        }
 
     def _person(self, request: Request) -> Person | None:
         """`me` is the owner of the token that asks."""
@@ -112,6 +123,7 @@ class OktaStandin(IdpStandin):
             if self.status(person) != wanted:
                 return _error(400)
             self.set_enabled(person, enabled)
+            self.changed[person.id] = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return Response()
 
     def _end(self, request: Request, body: bytes) -> Response:

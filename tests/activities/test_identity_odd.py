@@ -70,6 +70,21 @@ def test_whom_an_administrator_deactivated_meanwhile_stays_out_and_the_lift_ends
         assert (again.ok, again.proof["ours"]) == (True, "false")
 
 
+@pytest.mark.parametrize("hours_after_end", [-1, 1])
+def test_whom_an_administrator_suspends_after_our_end_is_theirs_whatever_note_is_left(hours_after_end: int) -> None:
+    """Reactivated after a deactivation, which keeps our note."""
+    with OktaStandin() as okta:
+        person = okta.by_login("mallory")
+        hold(point(okta), held := lease(person.id))
+        until = held.expires_at - timedelta(hours=48)
+        person.notes["stanch_lease"] = str(Note("case-1", int(until.timestamp()), held.target))
+        okta.changed[person.id] = (until + timedelta(hours=hours_after_end)).isoformat()
+        at, theirs = point(okta), hours_after_end > 0
+        assert bool(at.list_owned()) is not theirs
+        assert lift(at, held).ok
+        assert person.enabled is not theirs
+
+
 @pytest.mark.parametrize("kind", ["okta", "keycloak"])
 def test_a_second_name_of_the_same_user_does_not_end_the_first_hold(kind: str) -> None:
     with VENDORS[kind]() as idp:

@@ -305,6 +305,16 @@ class Case:
         scheduled = [event.activity_task_scheduled_event_attributes for event in history.events]
         return Counter(one.activity_type.name for one in scheduled if one.activity_type.name)
 
+    async def kinds(self) -> Counter[str]:
+        """How many events there are of each kind, without those that timing decides.
+
+        Those are turns, what shares them, and the marks of paths that only some orders of news come to.
+        """
+        history = await self.handle.fetch_history()
+        found = Counter(EventType.Name(event.event_type).removeprefix("EVENT_TYPE_") for event in history.events)
+        timing = ("WORKFLOW_TASK_", "ACTIVITY_TASK_", "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES", "MARKER_")
+        return Counter({kind: count for kind, count in found.items() if not kind.startswith(timing)})
+
     async def events(self, kind: str = "") -> int:
         """How many history events there are, or how many of a kind (`WORKFLOW_TASK_FAILED`)."""
         history = await self.handle.fetch_history()
