@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from stanch.errors import StanchError
 
@@ -14,11 +14,12 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class _Waiting(Generic[T, R]):
     item: T
     future: asyncio.Future[R]
     keys: frozenset[Hashable]
+    patience: asyncio.TimerHandle | None
 
 
 class Batcher(Generic[T, R]):
@@ -62,20 +63,26 @@ class Batcher(Generic[T, R]):
         """Whether a batch is being carried out."""
         return self._running is not None
 
-    def must_wait(self, item: T) -> bool:
-        """Whether somebody else holds a key of this item."""
-        return any(key in self._held for key in self._keys(item))
+    def enqueue(self, item: T, *, patience: float = 0.0, turn: float = 0.0) -> asyncio.Future[R]:
+        """The item's result, once its batch is done; an error of nobody who waits for it is not told.
 
-    async def submit(self, item: T) -> R:
-        """The item's result, once its batch is done.
+        Args:
+            item: to be carried out with others.
+            patience: seconds after which the result is a TimeoutError; 0 for none.
+            turn: seconds of patience more where somebody else holds a key of this item.
 
         Raises:
-            StanchError: for the whole batch. Exception: this item alone makes the work fail.
+            StanchError: for the whole batch. Exception: this item alone makes the work fail. Both as the result.
         """
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(item, future, frozenset(self._keys(item))))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        keys = frozenset(self._keys(item))
+        if patience and not self._held.keys().isdisjoint(keys):
+            patience += turn
+        timer = loop.call_later(patience, _give_up, future) if patience else None
+        self._waiting.append(_Waiting(item, future, keys, timer))
         self._start()
-        return await future
+        return future
 
     def release(self, item: T) -> None:
         """Give the keys of an item free; nothing where it holds none."""
@@ -110,7 +117,7 @@ class Batcher(Generic[T, R]):
             one = self._waiting.popleft()
             if one.future.done():
                 continue  # its caller went away
-            if any(key in self._held or key in taken for key in one.keys):
+            if one.keys and not (self._held.keys().isdisjoint(one.keys) and taken.isdisjoint(one.keys)):
                 behind.append(one)
                 taken |= one.keys  # whoever came later does not overtake it
                 continue
@@ -140,15 +147,27 @@ class Batcher(Generic[T, R]):
                 return
             for one in batch:
                 if self._is_waited_for(one):
-                    one.future.set_exception(error)
+                    _fail(one.future, error)
             return
         for one, result in zip(batch, results, strict=True):
             if self._is_waited_for(one):
                 one.future.set_result(result)
 
     def _is_waited_for(self, one: _Waiting[T, R]) -> bool:
-        """False where the caller went away, which has cancelled its future; nobody else gives its keys free."""
+        """False where the caller went away or lost its patience; nobody else gives its keys free."""
+        if one.patience is not None:
+            one.patience.cancel()
         if one.future.done():
             self.release(one.item)
             return False
         return True
+
+
+def _give_up(future: asyncio.Future[Any]) -> None:
+    if not future.done():
+        _fail(future, TimeoutError())
+
+
+def _fail(future: asyncio.Future[Any], error: BaseException) -> None:
+    future.set_exception(error)
+    future.exception()  # asyncio would complain of an error that nobody looks at

@@ -24,7 +24,6 @@ from stanch.web.storing import LARGE, Store
 from stanch.web.telling import Telling
 
 INLINE = 16 * 1024  # bytes; a smaller body is worked on at once, since handing it to a thread costs as much
-IN_A_ROW = 32  # small bodies worked on before anything else gets its turn
 PATIENCE = 3.0  # seconds that records may take before intake goes on without them
 A_TURN = 9.0  # seconds more where the same problem is just on its way to its case
 A_FINDING = 0.004  # seconds more for each finding of a delivery: thousands take their time and are not a failure
@@ -48,11 +47,9 @@ class Reception:
         self._store = Store(services.client)
         self._telling = Telling(services, self._store)
         self._pace = Pace()
-        self._preparing: Batcher[tuple[Delivery, Arrived], Prepared] = Batcher(self._prepare, most=IN_A_ROW)
         self._looking: Batcher[Arrival, Taken] = Batcher(self._look, most=TOGETHER, keys=claims)
         self._keeping: Batcher[Taken, Kept] = Batcher(self._keep, most=TOGETHER, linger=WHILE_STORING)
         self._finishing: Batcher[Finish, None] = Batcher(self._finish, most=TOGETHER, linger=AFTERWARDS)
-        self._remembering: set[asyncio.Task[None]] = set()
         self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
     async def receive(self, delivery: Delivery, arrived: Arrived) -> dict[str, Any]:
@@ -63,7 +60,7 @@ class Reception:
             WebError: D010, 503, nothing can be promised; sending it again is safe.
         """
         if len(arrived.body) <= INLINE:
-            prepared = await self._preparing.submit((delivery, arrived))
+            prepared = self._preparation.prepare(delivery, arrived)
         else:
             prepared = await asyncio.to_thread(self._preparation.prepare, delivery, arrived)
         try:
@@ -90,21 +87,21 @@ class Reception:
         """Remember the answer after it was given; until then nobody else looks at these problems."""
         if finish is None:
             return self._looking.release(prepared.arrival)
-        task = asyncio.create_task(self._remember(prepared, finish))
-        self._remembering.add(task)
-        return task.add_done_callback(self._remembering.discard)
+        remembering = self._finishing.enqueue(finish, patience=PATIENCE)
+        return remembering.add_done_callback(lambda done: self._remembered(prepared, done))
 
-    async def _prepare(self, given: Sequence[tuple[Delivery, Arrived]]) -> list[Prepared]:
-        """Small bodies, one after the other; an odd one takes no other along (`Batcher`)."""
-        return [self._preparation.prepare(delivery, arrived) for delivery, arrived in given]
+    def _remembered(self, prepared: Prepared, done: asyncio.Future[None]) -> None:
+        """The answer is kept; where that failed a repeat is worked on again, and its cases know it."""
+        self._looking.release(prepared.arrival)
+        error = None if done.cancelled() else done.exception()
+        if error is not None:
+            _LOG.warning("records cannot be used: an answer is not kept for repeats", exc_info=_unexpected(error))
 
     async def _taken(self, prepared: Prepared) -> Taken:
         """What records say. Without them intake goes on: the cases themselves know what they have been told."""
         arrival = prepared.arrival
-        turn = A_TURN if self._looking.must_wait(arrival) else 0.0
         try:
-            async with asyncio.timeout(_patience(arrival) + turn):
-                return await self._looking.submit(arrival)
+            return await self._looking.enqueue(arrival, patience=_patience(arrival), turn=A_TURN)
         except (DependencyError, TimeoutError):
             if arrival.quarantined:  # kept nowhere else
                 raise _not_kept() from None
@@ -118,14 +115,16 @@ class Reception:
         keep = self._services.settings.keep_originals
         return await asyncio.to_thread(self._services.records.keep, taken, keys=self._sealing, keep=keep)
 
-    async def _kept(self, taken: Taken) -> Kept:
-        """Write a delivery down. Where that fails the cases know what they have been told, and intake goes on."""
-        arrival = taken.arrival
-        if arrival is None:
+    def _keeping_of(self, taken: Taken) -> asyncio.Future[Kept] | None:
+        """A delivery on its way into records; None where they are gone without."""
+        return self._keeping.enqueue(taken, patience=_patience(taken.arrival)) if taken.arrival is not None else None
+
+    async def _kept(self, keeping: asyncio.Future[Kept] | None, arrival: Arrival) -> Kept:
+        """What was written down. Where that fails the cases know what they have been told, and intake goes on."""
+        if keeping is None:
             return Kept()
         try:
-            async with asyncio.timeout(_patience(arrival)):
-                kept = await self._keeping.submit(taken)
+            kept = await keeping
         except (DependencyError, TimeoutError):
             if arrival.quarantined:
                 raise _not_kept() from None
@@ -138,15 +137,13 @@ class Reception:
         return await asyncio.to_thread(self._services.records.finish, answers)
 
     async def _stored(self, prepared: Prepared, taken: Taken) -> tuple[dict[str, Any], Finish]:
-        keeping = asyncio.create_task(self._kept(taken))
+        keeping = self._keeping_of(taken)
         try:
-            if _is_kept_first(taken, self._counted(taken)):
-                await self._telling.seen(prepared, await keeping)
-                statuses = await self._put(prepared, taken)
-            else:
-                statuses = await self._put(prepared, taken)
-                await self._telling.seen(prepared, await keeping)
-            kept = await keeping
+            first = _is_kept_first(taken, self._counted(taken))
+            statuses = [] if first else await self._put(prepared, taken)
+            kept = await self._kept(keeping, prepared.arrival)
+            await self._telling.seen(prepared, kept)
+            statuses = await self._put(prepared, taken) if first else statuses
             await self._telling.gone(prepared, kept.gone)
         except WebError:
             await self._give_back(keeping, taken)
@@ -171,21 +168,11 @@ class Reception:
         arrival = taken.arrival
         return self._pace.count(arrival.source, taken.fresh, at=arrival.at) if arrival is not None else 0
 
-    async def _give_back(self, keeping: asyncio.Task[Kept], taken: Taken) -> None:
-        with contextlib.suppress(WebError):
-            await keeping
+    async def _give_back(self, keeping: asyncio.Future[Kept] | None, taken: Taken) -> None:
+        if keeping is not None:
+            await asyncio.wait([keeping])
         with contextlib.suppress(DependencyError):
             await asyncio.to_thread(self._services.records.give_back, taken.placed)
-
-    async def _remember(self, prepared: Prepared, finish: Finish) -> None:
-        """Keep the answer; where that fails a repeat is worked on again, and its cases know it."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._finishing.submit(finish)
-        except (DependencyError, TimeoutError):
-            _LOG.warning("records cannot be used: an answer is not kept for repeats")
-        finally:
-            self._looking.release(prepared.arrival)
 
     async def _put(self, prepared: Prepared, taken: Taken) -> list[str]:
         """Hand what is to be signalled to Temporal; the status of each finding."""
@@ -201,6 +188,11 @@ class Reception:
             stored = await self._store.put(reports) if reports else []
         came = iter(stored)
         return [status_word(placed, came) for _, placed in pairs]
+
+
+def _unexpected(error: BaseException) -> BaseException | None:
+    """What a log should tell all about; that records are down is nothing more to know."""
+    return None if isinstance(error, DependencyError | TimeoutError) else error
 
 
 def _patience(arrival: Arrival) -> float:

@@ -48,7 +48,7 @@ class Store:
             return await self._each(reports)
         if not self._together.busy and (not self._direct or self._direct + len(reports) <= DIRECT):
             return await self._each(reports)
-        await self._together.submit(reports)
+        await self._together.enqueue(reports)
         return [True] * len(reports)
 
     async def _each(self, reports: Sequence[CaseReport]) -> list[bool]:

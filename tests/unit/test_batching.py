@@ -27,13 +27,13 @@ class Work:
         return [item * 2 for item in items]
 
 
-async def held(batcher: Batcher[int, int], work: Work, numbers: Sequence[int]) -> list[asyncio.Task[int]]:
+async def held(batcher: Batcher[int, int], work: Work, numbers: Sequence[int]) -> list[asyncio.Future[int]]:
     """The first number is being carried out, the others wait."""
     work.gate.clear()
-    tasks = [asyncio.create_task(batcher.submit(numbers[0]))]
+    tasks = [batcher.enqueue(numbers[0])]
     while not work.batches:  # noqa: ASYNC110 - one turn of the loop each
         await asyncio.sleep(0)
-    tasks += [asyncio.create_task(batcher.submit(number)) for number in numbers[1:]]
+    tasks += [batcher.enqueue(number) for number in numbers[1:]]
     await asyncio.sleep(0)
     return tasks
 
@@ -41,7 +41,7 @@ async def held(batcher: Batcher[int, int], work: Work, numbers: Sequence[int]) -
 async def test_an_item_alone_is_carried_out_alone_and_at_once() -> None:
     work = Work()
     batcher: Batcher[int, int] = Batcher(work, most=10)
-    assert [await batcher.submit(1), await batcher.submit(2)] == [2, 4]
+    assert [await batcher.enqueue(1), await batcher.enqueue(2)] == [2, 4]
     assert work.batches == [[1], [2]]
     assert not batcher.busy
 
@@ -107,9 +107,9 @@ async def test_under_load_a_batch_waits_a_moment_for_more_and_at_rest_it_does_no
     work.gate.set()
     await asyncio.gather(*tasks)
     began = asyncio.get_running_loop().time()
-    late = asyncio.create_task(batcher.submit(4))
+    late = batcher.enqueue(4)
     await asyncio.sleep(0.01)
-    assert await batcher.submit(5) == 10
+    assert await batcher.enqueue(5) == 10
     assert await late == 8
     assert work.batches == [[1], [2, 3], [4, 5]]
     assert asyncio.get_running_loop().time() - began < 1
@@ -123,8 +123,6 @@ async def test_items_that_share_a_key_ride_together_or_wait_until_it_is_given_fr
     assert await tasks[0] == 2
     assert await tasks[2] == 4
     assert work.batches == [[1], [2]]
-    assert batcher.must_wait(31)
-    assert not batcher.must_wait(3)
     batcher.release(1)
     assert await asyncio.gather(tasks[1], tasks[3]) == [22, 42]
     assert work.batches[2] == [11, 21]
@@ -139,10 +137,10 @@ async def test_nobody_overtakes_who_waits_for_the_same_key() -> None:
 
     batcher: Batcher[tuple[int, ...], tuple[int, ...]] = Batcher(same, most=10, keys=lambda item: item)
     held: tuple[int, ...] = (1,)
-    await batcher.submit(held)
-    first = asyncio.create_task(batcher.submit((1, 2)))
-    second = asyncio.create_task(batcher.submit((2, 3)))  # its keys are free, and so were they for whoever came before
-    await batcher.submit((4,))
+    await batcher.enqueue(held)
+    first = batcher.enqueue((1, 2))
+    second = batcher.enqueue((2, 3))  # its keys are free, and so were they for whoever came before
+    await batcher.enqueue((4,))
     batcher.release((9,))  # holds nothing: nothing happens
     assert batches == [[(1,)], [(4,)]]
     batcher.release(held)
@@ -157,3 +155,39 @@ async def test_the_keys_of_somebody_who_went_away_are_free_again() -> None:
     tasks[0].cancel()
     work.gate.set()
     assert await tasks[1] == 22
+
+
+async def test_whoever_loses_patience_is_told_so_and_takes_nobody_along() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10)
+    tasks = await held(batcher, work, [1])
+    hasty, calm = batcher.enqueue(2, patience=0.01), batcher.enqueue(3, patience=60)
+    with pytest.raises(TimeoutError):
+        await hasty
+    work.gate.set()
+    assert await asyncio.gather(*tasks, calm) == [2, 6]
+    assert work.batches == [[1], [3]]
+
+
+async def test_patience_is_longer_where_somebody_else_holds_a_key() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10, keys=lambda number: {number % 10})
+    assert await batcher.enqueue(1) == 2
+    behind, same = batcher.enqueue(11, patience=0.01, turn=60), batcher.enqueue(21, patience=0.01)
+    with pytest.raises(TimeoutError):
+        await same
+    batcher.release(1)
+    assert await behind == 22
+    assert work.batches == [[1], [11]]
+
+
+async def test_keys_of_work_that_ends_after_patience_are_free_again() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10, keys=lambda number: {number % 10})
+    work.gate.clear()
+    hasty = batcher.enqueue(1, patience=0.01)
+    with pytest.raises(TimeoutError):
+        await hasty
+    late = batcher.enqueue(11, patience=60)
+    work.gate.set()
+    assert await late == 22
