@@ -31,16 +31,18 @@ from stanch.web.console import cases as console_cases
 from stanch.web.problems import handle
 from stanch.web.reception import Reception
 from stanch.web.services import Services
-from stanch.web.shield import BODY_LIMIT, LOOPBACK, Shield
+from stanch.web.shield import BODY_LIMIT, LOOPBACK, Room, Shield
 from stanch.web.slack_socket import Socket, lifespan
-from stanch.web.straight import FINDINGS, Straight
+from stanch.web.straight import FINDINGS, Application, deliver
 
 __all__ = ["Services", "create_app"]
 
 
 def create_app(services: Services) -> FastAPI:
     """The application; every route needs credentials unless `stanch.web.auth.OPEN` names it."""
-    app = FastAPI(
+    room, hosts, limit = Room(), _hosts(services), _limit(services)
+    app = Application(
+        straight=Shield(deliver, hosts=hosts, limit=limit, room=room),
         title="Stanch",
         version=version("stanch"),
         dependencies=[Depends(authenticate)],
@@ -73,8 +75,7 @@ def create_app(services: Services) -> FastAPI:
     app.add_api_route("/openapi.json", _openapi, include_in_schema=False)
     for kind in (StanchError, RPCError, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, handle)
-    app.add_middleware(Straight)
-    app.add_middleware(Shield, hosts=_hosts(services), limit=_limit(services))
+    app.add_middleware(Shield, hosts=hosts, limit=limit, room=room)
     return app
 
 

@@ -6,6 +6,7 @@ import os
 from typing import Any, cast
 
 from fastapi import Request
+from starlette.datastructures import QueryParams
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -33,13 +34,18 @@ class Peers:
 
 async def arrived(request: Request) -> Arrived:
     """A request as intake takes it: every header and parameter, repeated ones too."""
-    remote = _host(request.scope)
+    return arrival(request.scope, await request.body())
+
+
+def arrival(scope: Scope, body: bytes) -> Arrived:
+    """The same of a request whose body was read."""
+    remote, query = _host(scope), scope["query_string"]
     return Arrived(
-        body=await request.body(),
-        headers=request.headers.items(),
+        body=body,
+        headers=[(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]],
         remote=remote,
-        query=request.query_params.multi_items(),
-        peer=request.scope.get(_PEER, remote),
+        query=QueryParams(query).multi_items() if query else (),
+        peer=scope.get(_PEER, remote),
     )
 
 

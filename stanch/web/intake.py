@@ -6,6 +6,7 @@ import asyncio
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import State
 
 from stanch.intake.deliveries import Delivery, may_wait, open_delivery
 from stanch.intake.requests import Request as Arrived
@@ -24,26 +25,27 @@ router = APIRouter()
 @router.post("/v1/findings/{source}", status_code=202)
 async def receive(source: str, request: Request, services: Given) -> Response:
     """Take a delivery: one finding, an array, NDJSON or a tool's report."""
-    busy: set[object] = request.app.state.deliveries
+    return await take(source, await arrived(request), request.app.state, services)
+
+
+async def take(source: str, came: Arrived, state: State, services: Services) -> Response:
+    """The answer to what came for a source."""
+    busy: set[object] = state.deliveries
     if len(busy) >= AT_ONCE:
         raise WebError("too many deliveries at once", status=503, code="W008", hint="send it again")
     token = object()
     busy.add(token)
     try:
-        return await _receive(source, request, services)
+        return await _taken(source, came, state.reception, services)
     finally:
         busy.discard(token)
 
 
-async def _receive(source: str, request: Request, services: Services) -> Response:
-    came = await arrived(request)
+async def _taken(source: str, came: Arrived, reception: Reception, services: Services) -> Response:
     delivery = await _opened(services, source, came)
     config = services.policy.current.sources.by_name[source]
     greeting = handshakes.answer(config, came, delivery)
-    if greeting is not None:
-        return greeting
-    reception: Reception = request.app.state.reception
-    return JSONResponse(await reception.receive(delivery, came), 202)
+    return greeting or JSONResponse(await reception.receive(delivery, came), 202)
 
 
 async def _opened(services: Services, source: str, came: Arrived) -> Delivery:

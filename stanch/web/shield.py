@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Collection, MutableMapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,19 +41,20 @@ class Shield:
     Args:
         hosts: names that the Host header may have; a page of another site that rebinds its name to us has none.
         limit: most bytes of a body, by path.
+        room: for the bodies of all requests.
     """
 
-    def __init__(self, app: ASGIApp, *, hosts: Collection[str], limit: Callable[[str], int]) -> None:
+    def __init__(self, app: ASGIApp, *, hosts: Collection[str], limit: Callable[[str], int], room: Room) -> None:
         self._app = app
         self._hosts = frozenset(host.lower() for host in hosts)
         self._limit = limit
-        self.held = 0
+        self._room = room
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
         guarded = _with_headers(send)
-        taken = _Share(self)
+        taken = _Share(self._room)
         try:
             self._check(scope)
             body = await self._body(scope, receive, taken)
@@ -97,21 +99,28 @@ class Shield:
             raise WebError("the body did not arrive in time", status=408, code="W007") from None
 
 
-class _Share:
-    """What one request takes of the memory for bodies; many large ones at once must not end the process."""
+@dataclass
+class Room:
+    """The memory for bodies; many large ones at once must not end the process. `held` is in bytes."""
 
-    def __init__(self, shield: Shield) -> None:
-        self._shield = shield
+    held: int = 0
+
+
+class _Share:
+    """What one request takes of it."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self._size = 0
 
     def take(self, size: int) -> None:
-        if self._shield.held + size > BODIES_AT_ONCE:
+        if self._room.held + size > BODIES_AT_ONCE:
             raise WebError("too much is being sent at once", status=503, code="W008", hint="send it again")
-        self._shield.held += size
+        self._room.held += size
         self._size += size
 
     def give_back(self) -> None:
-        self._shield.held -= self._size
+        self._room.held -= self._size
         self._size = 0
 
 
