@@ -31,9 +31,13 @@ class Batcher(Generic[T, R]):
         most: items in one batch.
         weight: of one item, in the unit of `heaviest`.
         heaviest: weight of one batch; a single item may be heavier.
-        linger: seconds to wait for more before a batch, while batches are not of single items anyway.
+        linger: seconds to wait for more before a batch, while batches are not of single items anyway (of those that
+            are in a hurry).
         keys: what an item is about. Items that share a key ride in one batch or wait for each other: until whoever
             submitted an item gives its keys free (`release`), no later batch has any of them.
+        behind: told when an item has to wait for keys that somebody else holds.
+        in_no_hurry: whether an item may wait for others to ride with, at rest too.
+        leisure: seconds that such items wait at most (or until `hurry`).
     """
 
     def __init__(
@@ -45,6 +49,9 @@ class Batcher(Generic[T, R]):
         heaviest: int = 1,
         linger: float = 0.0,
         keys: Callable[[T], Iterable[Hashable]] = lambda _: (),
+        behind: Callable[[], None] = lambda: None,
+        in_no_hurry: Callable[[T], bool] = lambda _: False,
+        leisure: float = 0.0,
     ) -> None:
         self._work = work
         self._most = most
@@ -52,6 +59,10 @@ class Batcher(Generic[T, R]):
         self._heaviest = heaviest
         self._linger = linger
         self._keys = keys
+        self._behind = behind
+        self._in_no_hurry = in_no_hurry
+        self._leisure = leisure
+        self._at_leisure: asyncio.Future[None] | None = None
         self._last = 0
         self._waiting: deque[_Waiting[T, R]] = deque()
         self._held: Counter[Hashable] = Counter()
@@ -62,6 +73,11 @@ class Batcher(Generic[T, R]):
     def busy(self) -> bool:
         """Whether a batch is being carried out."""
         return self._running is not None
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether anything waits for the next batch, or for keys."""
+        return bool(self._waiting)
 
     def enqueue(self, item: T, *, patience: float = 0.0, turn: float = 0.0) -> asyncio.Future[R]:
         """The item's result, once its batch is done; an error of nobody who waits for it is not told.
@@ -77,12 +93,20 @@ class Batcher(Generic[T, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         keys = frozenset(self._keys(item))
-        if patience and not self._held.keys().isdisjoint(keys):
-            patience += turn
+        if not self._held.keys().isdisjoint(keys):
+            patience += turn if patience else 0.0
+            self._behind()
         timer = loop.call_later(patience, _give_up, future) if patience else None
         self._waiting.append(_Waiting(item, future, keys, timer))
+        if self._at_leisure is not None and not self._in_no_hurry(item):
+            self.hurry()
         self._start()
         return future
+
+    def hurry(self) -> None:
+        """Let those go that wait at leisure."""
+        if self._at_leisure is not None and not self._at_leisure.done():
+            self._at_leisure.set_result(None)
 
     def release(self, item: T) -> None:
         """Give the keys of an item free; nothing where it holds none."""
@@ -99,14 +123,24 @@ class Batcher(Generic[T, R]):
     async def _run(self) -> None:
         try:
             while self._waiting:
-                if self._linger and self._last > 1 and len(self._waiting) < self._most:
-                    await asyncio.sleep(self._linger)
+                await self._linger_for_more()
                 batch = self._next()
                 if not batch:
                     return  # all of them wait for keys
                 await self._carry_out(batch)
         finally:
             self._running = None
+
+    async def _linger_for_more(self) -> None:
+        if self._leisure and all(self._in_no_hurry(one.item) for one in self._waiting):
+            loop = asyncio.get_running_loop()
+            self._at_leisure = loop.create_future()
+            timer = loop.call_later(self._leisure, self.hurry)
+            await self._at_leisure
+            timer.cancel()
+            self._at_leisure = None
+        if self._linger and self._last > 1 and len(self._waiting) < self._most:
+            await asyncio.sleep(self._linger)
 
     def _next(self) -> list[_Waiting[T, R]]:
         batch: list[_Waiting[T, R]] = []
@@ -128,7 +162,7 @@ class Batcher(Generic[T, R]):
             batch.append(one)
         self._waiting.extendleft(reversed(behind))
         self._hold(batch)
-        self._last = len(batch)
+        self._last = sum(not self._in_no_hurry(one.item) for one in batch)
         return batch
 
     def _hold(self, batch: Sequence[_Waiting[T, R]]) -> None:

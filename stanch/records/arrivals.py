@@ -40,7 +40,9 @@ _STORM_TOLD = update(_storms).where(_storms.c.source == bindparam("of")).values(
 class Arrivals(Looking, Scopes, Links):
     """Deliveries on their way to cases."""
 
-    def keep(self, taken: Sequence[Taken], *, keys: MasterKeys, keep: timedelta) -> list[Kept]:
+    def keep(
+        self, taken: Sequence[Taken], *, keys: MasterKeys, keep: timedelta, finished: Sequence[Finish] = ()
+    ) -> list[Kept]:
         """Write down what `look` has said of deliveries, with their bodies; all of it or nothing.
 
         Args:
@@ -50,6 +52,7 @@ class Arrivals(Looking, Scopes, Links):
         """
         sealed = seal_originals((body for found in taken if (body := _body(found)) is not None), keep=keep)
         with self._write(lasting=any(map(_is_only_here, taken))) as db:
+            self._finish(db, finished)
             self._store(db, taken)
             store_originals(db, sealed, keys=keys)
             links = tuple(self._linked(db, taken))
@@ -121,12 +124,16 @@ class Arrivals(Looking, Scopes, Links):
     def finish(self, answers: Sequence[Finish]) -> list[None]:
         """Keep answers for repeats, and what cases have been told; the first answer of a delivery stays."""
         with self._write(lasting=False) as db:  # what is lost is worked on again, and its cases know it
+            self._finish(db, answers)
+        return [None] * len(answers)
+
+    def _finish(self, db: Connection, answers: Sequence[Finish]) -> None:
+        if answers:
             _keep_answers(db, answers)
             _keep_signals(db, answers)
-            for answer in answers:
-                if answer.storm:
-                    db.execute(_STORM_TOLD, {"of": answer.source, "when": answer.at})
-        return [None] * len(answers)
+        for answer in answers:
+            if answer.storm:
+                db.execute(_STORM_TOLD, {"of": answer.source, "when": answer.at})
 
     def storming(self, source: str, now: datetime) -> bool:
         """Whether a source has lately reported more new problems than it may, so that nothing runs alone for it."""

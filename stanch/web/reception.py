@@ -29,7 +29,7 @@ A_TURN = 9.0  # seconds more where the same problem is just on its way to its ca
 A_FINDING = 0.004  # seconds more for each finding of a delivery: thousands take their time and are not a failure
 TOGETHER = 256  # deliveries in one transaction
 WHILE_STORING = 0.02  # seconds; under load Temporal takes longer, so that records may wait for more to write at once
-AFTERWARDS = 0.05  # seconds; nobody waits for an answer that was given
+AFTERWARDS = 0.1  # seconds; nobody waits for an answer that was given, so it is written with the next delivery
 _LOG = logging.getLogger("stanch.intake")
 
 
@@ -47,9 +47,12 @@ class Reception:
         self._store = Store(services.client)
         self._telling = Telling(services, self._store)
         self._pace = Pace()
-        self._looking: Batcher[Arrival, Taken] = Batcher(self._look, most=TOGETHER, keys=claims)
-        self._keeping: Batcher[Taken, Kept] = Batcher(self._keep, most=TOGETHER, linger=WHILE_STORING)
-        self._finishing: Batcher[Finish, None] = Batcher(self._finish, most=TOGETHER, linger=AFTERWARDS)
+        self._writing: Batcher[Taken | Finish, Kept] = Batcher(
+            self._write, most=2 * TOGETHER, linger=WHILE_STORING, in_no_hurry=_is_answered, leisure=AFTERWARDS
+        )
+        self._looking: Batcher[Arrival, Taken] = Batcher(
+            self._look, most=TOGETHER, keys=claims, behind=self._writing.hurry
+        )
         self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
     async def receive(self, delivery: Delivery, arrived: Arrived) -> dict[str, Any]:
@@ -87,10 +90,12 @@ class Reception:
         """Remember the answer after it was given; until then nobody else looks at these problems."""
         if finish is None:
             return self._looking.release(prepared.arrival)
-        remembering = self._finishing.enqueue(finish, patience=PATIENCE)
+        remembering = self._writing.enqueue(finish, patience=PATIENCE)
+        if self._looking.has_waiting:
+            self._writing.hurry()
         return remembering.add_done_callback(lambda done: self._remembered(prepared, done))
 
-    def _remembered(self, prepared: Prepared, done: asyncio.Future[None]) -> None:
+    def _remembered(self, prepared: Prepared, done: asyncio.Future[Kept]) -> None:
         """The answer is kept; where that failed a repeat is worked on again, and its cases know it."""
         self._looking.release(prepared.arrival)
         error = None if done.cancelled() else done.exception()
@@ -111,13 +116,22 @@ class Reception:
     async def _look(self, arrivals: Sequence[Arrival]) -> list[Taken]:
         return await asyncio.to_thread(self._services.records.look, arrivals)
 
-    async def _keep(self, taken: Sequence[Taken]) -> list[Kept]:
-        keep = self._services.settings.keep_originals
-        return await asyncio.to_thread(self._services.records.keep, taken, keys=self._sealing, keep=keep)
+    async def _write(self, given: Sequence[Taken | Finish]) -> list[Kept]:
+        """Write deliveries down, and with them the answers that were given to earlier ones."""
+        return await asyncio.to_thread(self._written, given)
+
+    def _written(self, given: Sequence[Taken | Finish]) -> list[Kept]:
+        records, sealing, keep = self._services.records, self._sealing, self._services.settings.keep_originals
+        taken = [item for item in given if isinstance(item, Taken)]
+        finished = [item for item in given if isinstance(item, Finish)]
+        if not taken:
+            records.finish(finished)
+        kept = iter(records.keep(taken, keys=sealing, keep=keep, finished=finished) if taken else ())
+        return [next(kept) if isinstance(item, Taken) else Kept() for item in given]
 
     def _keeping_of(self, taken: Taken) -> asyncio.Future[Kept] | None:
         """A delivery on its way into records; None where they are gone without."""
-        return self._keeping.enqueue(taken, patience=_patience(taken.arrival)) if taken.arrival is not None else None
+        return self._writing.enqueue(taken, patience=_patience(taken.arrival)) if taken.arrival is not None else None
 
     async def _kept(self, keeping: asyncio.Future[Kept] | None, arrival: Arrival) -> Kept:
         """What was written down. Where that fails the cases know what they have been told, and intake goes on."""
@@ -132,9 +146,6 @@ class Reception:
             return Kept()
         self._pace.learn(arrival.source, kept.fresh, at=arrival.at)
         return kept
-
-    async def _finish(self, answers: Sequence[Finish]) -> list[None]:
-        return await asyncio.to_thread(self._services.records.finish, answers)
 
     async def _stored(self, prepared: Prepared, taken: Taken) -> tuple[dict[str, Any], Finish]:
         keeping = self._keeping_of(taken)
@@ -188,6 +199,10 @@ class Reception:
             stored = await self._store.put(reports) if reports else []
         came = iter(stored)
         return [status_word(placed, came) for _, placed in pairs]
+
+
+def _is_answered(item: Taken | Finish) -> bool:
+    return isinstance(item, Finish)
 
 
 def _unexpected(error: BaseException) -> BaseException | None:

@@ -191,3 +191,52 @@ async def test_keys_of_work_that_ends_after_patience_are_free_again() -> None:
     late = batcher.enqueue(11, patience=60)
     work.gate.set()
     assert await late == 22
+
+
+def leisurely(work: Work) -> Batcher[int, int]:
+    """Numbers above 100 are in no hurry: they would wait for a minute."""
+    return Batcher(work, most=10, in_no_hurry=lambda number: number > 100, leisure=60)
+
+
+async def test_what_is_in_no_hurry_rides_with_what_comes_next() -> None:
+    work = Work()
+    batcher = leisurely(work)
+    first, second = batcher.enqueue(101), batcher.enqueue(102)
+    await asyncio.sleep(0.01)
+    assert work.batches == []
+    assert await batcher.enqueue(1) == 2
+    assert await asyncio.gather(first, second) == [202, 204]
+    assert work.batches == [[101, 102, 1]]
+    assert await batcher.enqueue(2) == 4  # alone, and at once
+
+
+async def test_what_is_in_no_hurry_goes_when_it_must() -> None:
+    work = Work()
+    batcher = leisurely(work)
+    first = batcher.enqueue(101)
+    await asyncio.sleep(0.01)
+    batcher.hurry()
+    assert await first == 202
+    batcher.hurry()  # nobody waits: nothing happens
+
+
+async def test_what_is_in_no_hurry_does_not_wait_for_ever() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10, in_no_hurry=lambda _: True, leisure=0.01)
+    assert await batcher.enqueue(101) == 202
+
+
+async def test_word_is_given_of_whoever_waits_for_a_key() -> None:
+    told: list[str] = []
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(
+        work, most=10, keys=lambda number: {number % 10}, behind=lambda: told.append("behind")
+    )
+    assert await batcher.enqueue(1) == 2
+    assert await batcher.enqueue(2) == 4
+    assert (told, batcher.has_waiting) == ([], False)
+    late = batcher.enqueue(11)
+    await asyncio.sleep(0)
+    assert (told, batcher.has_waiting) == (["behind"], True)
+    batcher.release(1)
+    assert await late == 22
