@@ -19,6 +19,7 @@ class _Waiting(Generic[T, R]):
     item: T
     future: asyncio.Future[R]
     keys: frozenset[Hashable]
+    rivals: frozenset[Hashable]
     patience: asyncio.TimerHandle | None
 
 
@@ -35,6 +36,7 @@ class Batcher(Generic[T, R]):
             are in a hurry).
         keys: what an item is about. Items that share a key ride in one batch or wait for each other: until whoever
             submitted an item gives its keys free (`release`), no later batch has any of them.
+        rivals: the keys that an item cannot go beside; its own where this is not given.
         behind: told when an item has to wait for keys that somebody else holds.
         in_no_hurry: whether an item may wait for others to ride with, at rest too.
         leisure: seconds that such items wait at most (or until `hurry`).
@@ -49,6 +51,7 @@ class Batcher(Generic[T, R]):
         heaviest: int = 1,
         linger: float = 0.0,
         keys: Callable[[T], Iterable[Hashable]] = lambda _: (),
+        rivals: Callable[[T], Iterable[Hashable]] | None = None,
         behind: Callable[[], None] = lambda: None,
         in_no_hurry: Callable[[T], bool] = lambda _: False,
         leisure: float = 0.0,
@@ -59,6 +62,7 @@ class Batcher(Generic[T, R]):
         self._heaviest = heaviest
         self._linger = linger
         self._keys = keys
+        self._rivals = rivals
         self._behind = behind
         self._in_no_hurry = in_no_hurry
         self._leisure = leisure
@@ -93,11 +97,12 @@ class Batcher(Generic[T, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         keys = frozenset(self._keys(item))
-        if not self._held.keys().isdisjoint(keys):
+        rivals = keys if self._rivals is None else frozenset(self._rivals(item))
+        if not self._held.keys().isdisjoint(rivals):
             patience += turn if patience else 0.0
             self._behind()
         timer = loop.call_later(patience, _give_up, future) if patience else None
-        self._waiting.append(_Waiting(item, future, keys, timer))
+        self._waiting.append(_Waiting(item, future, keys, rivals, timer))
         if self._at_leisure is not None and not self._in_no_hurry(item):
             self.hurry()
         self._start()
@@ -151,7 +156,7 @@ class Batcher(Generic[T, R]):
             one = self._waiting.popleft()
             if one.future.done():
                 continue  # its caller went away
-            if one.keys and not (self._held.keys().isdisjoint(one.keys) and taken.isdisjoint(one.keys)):
+            if one.rivals and not (self._held.keys().isdisjoint(one.rivals) and taken.isdisjoint(one.rivals)):
                 behind.append(one)
                 taken |= one.keys  # whoever came later does not overtake it
                 continue

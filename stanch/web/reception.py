@@ -6,10 +6,9 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from stanch.affinity import operation
 from stanch.batching import Batcher
 from stanch.errors import DependencyError, IntakeError
 from stanch.intake.deliveries import Delivery
@@ -17,6 +16,7 @@ from stanch.intake.requests import Request as Arrived
 from stanch.intake.storms import Pace
 from stanch.records import Arrival, Conflict, Finish, Kept, New, Placed, Repeat, Taken
 from stanch.web.answering import answer, repeated, result_of, signalled, status_word
+from stanch.web.claims import claims, rivals
 from stanch.web.preparing import Preparation, Prepared
 from stanch.web.problems import WebError
 from stanch.web.services import Services
@@ -37,7 +37,8 @@ class Reception:
     """Takes deliveries of one process; those that come at the same time share transactions and calls.
 
     Records are only asked before a finding goes to Temporal; they are written while Temporal stores it, and both are
-    awaited before the answer. Deliveries of one problem or operation take turns, so that each sees what was kept.
+    awaited before the answer. Deliveries of one problem take turns, and so do attacks and weaknesses of one operation,
+    so that each sees what was kept.
     """
 
     def __init__(self, services: Services) -> None:
@@ -51,7 +52,7 @@ class Reception:
             self._write, most=2 * TOGETHER, linger=WHILE_STORING, in_no_hurry=_is_answered, leisure=AFTERWARDS
         )
         self._looking: Batcher[Arrival, Taken] = Batcher(
-            self._look, most=TOGETHER, keys=claims, behind=self._writing.hurry
+            self._look, most=TOGETHER, keys=claims, rivals=rivals, behind=self._writing.hurry
         )
         self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
@@ -220,15 +221,6 @@ def _is_kept_first(taken: Taken, fresh: int) -> bool:
     if arrival is None:
         return False
     return taken.near or bool(arrival.quarantined) or fresh > arrival.storm_limit
-
-
-def claims(arrival: Arrival) -> Iterator[Hashable]:
-    """What a delivery is about, so that it waits for its turn: itself, its problems, and the operations they are on."""
-    yield "delivery", arrival.source, arrival.delivery_id
-    for item in arrival.items:
-        yield from item.names.all
-        if item.place is not None:
-            yield item.place.host, operation(item.place.path)
 
 
 def _not_kept() -> WebError:

@@ -240,3 +240,21 @@ async def test_word_is_given_of_whoever_waits_for_a_key() -> None:
     assert (told, batcher.has_waiting) == (["behind"], True)
     batcher.release(1)
     assert await late == 22
+
+
+async def test_items_of_one_side_go_beside_each_other_and_wait_for_the_other_side() -> None:
+    work = Work()
+    batcher: Batcher[int, int] = Batcher(work, most=10, keys=lambda item: {item > 0}, rivals=lambda item: {item <= 0})
+    assert await batcher.enqueue(1) == 2
+    other = batcher.enqueue(-1)
+    late = batcher.enqueue(2)  # does not overtake the other side, which waits
+    await asyncio.sleep(0)
+    assert work.batches == [[1]]
+    batcher.release(1)
+    assert await asyncio.gather(other, late) == [-2, 4]
+    assert work.batches == [[1], [-1, 2]]
+    batcher.release(-1)
+    batcher.release(2)
+    assert await batcher.enqueue(3) == 6
+    assert await batcher.enqueue(4) == 8
+    assert work.batches[2:] == [[3], [4]]
