@@ -11,7 +11,7 @@ def is_dict(value: object) -> TypeGuard[dict[Any, Any]]:
 
 
 def is_mapping(value: object) -> TypeGuard[Mapping[Any, Any]]:
-    return isinstance(value, Mapping)
+    return is_dict(value) or isinstance(value, Mapping)  # to ask an abstract class takes ten times as long
 
 
 def is_list(value: object) -> TypeGuard[list[Any]]:

@@ -11,6 +11,8 @@ PLACEHOLDER = "{p}"
 MAX_PATH = 2048
 MAX_SEGMENTS = 32
 
+# Neither a dot segment nor anything of `_HOSTILE` is without one of these: most paths have none.
+_ODD = re.compile(r"[.%\\\x00]")
 _HOSTILE = re.compile(r"%2f|%5c|%00|\x00|\\|%25[0-9a-f]{2}", re.IGNORECASE)
 _VARIABLE = re.compile(
     r"\d+"
@@ -58,6 +60,8 @@ def parse_path(text: str) -> Path:
 
 def is_hostile(path: str) -> bool:
     """True where decoding or resolving the path could make it another path; `..;x` is `..` to some servers."""
+    if not _ODD.search(path):
+        return False
     names = (unquote(part).partition(";")[0] for part in path.split("/"))
     return bool(_HOSTILE.search(path)) or any(name in (".", "..") for name in names)
 
@@ -79,8 +83,13 @@ def is_variable(segment: str) -> bool:
 @lru_cache(maxsize=4096)
 def neutral(template: str) -> str:
     """The template with every variable called `{p}`: a specification that renames one means the same operation."""
-    parts = [PLACEHOLDER if is_variable(part) else _PART.sub(PLACEHOLDER, part) for part in template.split("/")]
-    return "/".join(parts)
+    return "/".join(_neutral(part) for part in template.split("/"))
+
+
+def _neutral(part: str) -> str:
+    if is_variable(part):
+        return PLACEHOLDER
+    return _PART.sub(PLACEHOLDER, part) if "{" in part else part
 
 
 def declared_template(text: str) -> str:
@@ -97,9 +106,10 @@ def _without_query(text: str) -> str:
             text = urlsplit(text).path or "/"
         except ValueError:
             return ""
-    return re.split(r"[?#]", text, maxsplit=1)[0]
+    return text.partition("?")[0].partition("#")[0]
 
 
+@lru_cache(maxsize=4096)  # the words of paths come again, whatever the ids between them
 def _segment(raw: str) -> str:
     raw = raw.split(";", 1)[0]
     part = unquote(raw)

@@ -44,12 +44,13 @@ def decoded_base64(run: str) -> str:
         plain = base64.b64decode(raw + "=" * (-len(raw) % 4), validate=True)
     except (binascii.Error, ValueError):
         return ""
-    try:
-        text = plain.decode("utf-8")
-    except UnicodeDecodeError:
-        text = plain.decode("latin-1")
     printable = len(plain) - len(plain.translate(None, _PRINTABLE))
-    return text if printable >= _LEAST_PRINTABLE * len(plain) else ""
+    if printable < _LEAST_PRINTABLE * len(plain):
+        return ""
+    try:
+        return plain.decode("utf-8")
+    except UnicodeDecodeError:
+        return plain.decode("latin-1")
 
 
 _WHITE = re.compile(r"\s|\\[rn]")

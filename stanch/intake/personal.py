@@ -50,12 +50,17 @@ def has_numbers(text: str) -> bool:
 
 @dataclass(frozen=True)
 class Finder:
-    """A shape that is found by walking, not by one pattern. Same use as a `Rule`."""
+    """A shape that is found by walking, not by one pattern; `starts` is how it may begin. Same use as a `Rule`."""
 
     name: str
     find: Callable[[str], Iterator[Span]]
+    starts: tuple[re.Pattern[str], ...]
     triggers: tuple[str, ...] = ()
     credential: bool = False
+
+    def occurs(self, text: str) -> bool:
+        """False where none begins."""
+        return any(start.search(text) for start in self.starts)
 
     def spans(self, text: str, _lowered: str) -> Iterator[Span]:
         """Where this shape is."""
@@ -177,12 +182,13 @@ EMAIL = Rule(
     re.compile(r"(?<![\w.+%-])[\w.+'-]{1,64}(?:@|%40)(?:[\w-]{1,63}\.){1,8}[^\W\d_](?:[^\W_]|-(?=\w)){1,23}(?![\w-])"),
     _is_mail,
     credential=False,
+    marks="@%",
 )
 
-IBAN = Finder("iban", _ibans)
+IBAN = Finder("iban", _ibans, (_IBAN_START,))
 
 NUMBERS: tuple[Rule | Finder, ...] = (
-    Finder("card_number", _cards),
+    Finder("card_number", _cards, (_CARD_START, _DOTTED_CARD)),
     Rule(
         "phone",
         (),
@@ -204,5 +210,5 @@ NUMBERS: tuple[Rule | Finder, ...] = (
         ),
         credential=False,
     ),
-    Finder("national_id", _national_ids),
+    Finder("national_id", _national_ids, (_NATIONAL_IDS,)),
 )

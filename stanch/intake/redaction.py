@@ -105,6 +105,8 @@ class Redactor:
             return text if MASK in text else value
         if is_items(value):
             return [self._value(name, item, counts) for item in value]
+        if is_mapping(value) and _HANDLES.isdisjoint(value):
+            return {key: self._value(key, item, counts) for key, item in value.items()}
         if is_mapping(value):
             made = {key: self._value(key, item, counts) for key, item in value.items() if key != "token"}
             handles = {name: text for name, text in made.items() if name not in _HANDLES or not _is_masked(text)}
@@ -128,7 +130,8 @@ class Redactor:
             self._room -= 200 + 2 * len(text) + len(known[0])
             if self._room < 0:
                 self._known, self._room = {}, _REMEMBERED
-        counts.update(known[1])
+        if known[1]:
+            counts.update(known[1])
         return known[0]
 
     def _kind(self, name: str, text: str) -> tuple[str, _Clean]:
@@ -136,12 +139,15 @@ class Redactor:
         if name in _PATHS or (name in _NAMES and "://" in text and "?" in text):
             return "path", _path
         if name in _NAMES:
-            return "name", lambda text, counts: scrub(text, counts, self._name)
+            return "name", self._clean_name
         if name in _ACTORS:
             return "actor", _actor
         if name in _LINKS:
             return "link", _link
         return ("prose" if name in _PROSE else "text"), scrub
+
+    def _clean_name(self, text: str, counts: Counter[str]) -> str:
+        return scrub(text, counts, self._name)
 
     def _stand_in(self, text: str) -> str:
         digest = hmac.new(self._key, b"name1|" + text.lower().encode("utf-8", "replace"), hashlib.sha256).hexdigest()

@@ -18,6 +18,8 @@ _WORDS: tuple[Rule, ...] = (*CREDENTIALS[:3], *VENDOR_TOKENS, *CREDENTIALS[3:], 
 _CREDENTIAL_WORDS = tuple(rule for rule in _WORDS if rule.credential)
 _LONG_WORDS = tuple(rule for rule in _CREDENTIAL_WORDS if not rule.triggers)  # all that may match without a trigger
 _TRIGGERS = {trigger for rule in _WORDS for trigger in rule.triggers}
+# One of these is in every text that such a rule can match: a mark where the rule has any, else one of its triggers.
+_TELLING = re.compile("|".join(sorted({re.escape(text) for rule in _WORDS for text in rule.marks or rule.triggers})))
 # Every shape needs a digit, a mark of these, a long word or a scheme of authentication: most strings have none.
 _HARMLESS = re.compile(r"[A-Za-z ,.;!?()_/'\r\n-]*")
 # Ids, digests and times, as whole strings.
@@ -95,7 +97,7 @@ def _layered(text: str, counts: Counter[str], *, manner: Manner, depth: int) -> 
 
 def _plain(text: str, counts: Counter[str], *, manner: Manner, depth: int) -> str:
     lowered = text.lower()
-    present = {trigger for trigger in _TRIGGERS if trigger in lowered}
+    present = _present(lowered)
     is_long = _has_word(text, _LONG_WORD)
     rules = _WORDS if manner.personal else _CREDENTIAL_WORDS
     for rule in rules if present else _LONG_WORDS if is_long else ():
@@ -103,9 +105,16 @@ def _plain(text: str, counts: Counter[str], *, manner: Manner, depth: int) -> st
             text = masked(rule, text, counts, manner)
     if manner.personal:
         text = _without_numbers(text, lowered, counts, manner)
-    if depth < _LAYERS and _has_word(text, _LONG_WORD):
+    if depth < _LAYERS and is_long:
         text = BASE64.sub(lambda match: _base64(match.group(), counts, manner=manner, depth=depth), text)
     return text
+
+
+def _present(lowered: str) -> set[str]:
+    """Which triggers are there; where no rule can match, as in most paths and ids, none of them is looked for."""
+    if not _TELLING.search(lowered):
+        return set()
+    return {trigger for trigger in _TRIGGERS if trigger in lowered}
 
 
 def _without_numbers(text: str, lowered: str, counts: Counter[str], manner: Manner) -> str:
@@ -120,6 +129,8 @@ def _without_numbers(text: str, lowered: str, counts: Counter[str], manner: Mann
 
 def masked(rule: AnyRule, text: str, counts: Counter[str], manner: Manner = PLAIN) -> str:
     """The text with one rule applied."""
+    if not rule.occurs(text):
+        return text
     parts, place = list[str](), 0
     for start, end in rule.spans(text, text.lower()):
         if start < place:

@@ -25,6 +25,7 @@ class Rule:
     Args:
         name: counted under this name.
         triggers: lower-case literals, one of which must occur before the pattern is tried; none = always.
+        marks: characters one of which every match needs somewhere in the text, where there are such.
         pattern: group `keep`, where there is one, survives; what follows is masked.
         check: a further test of what would be masked, for shapes that numbers and words share.
         credential: also applied to identifiers (user ids, resource names), where personal data is needed to act.
@@ -39,6 +40,11 @@ class Rule:
     credential: bool = True
     cut: Callable[[str, int, int, int], int] | None = None
     folded: re.Pattern[str] | None = None
+    marks: str = ""
+
+    def occurs(self, text: str) -> bool:
+        """False where there is no such shape, which is so for nearly every text."""
+        return self.folded is not None or self.pattern.search(text) is not None
 
     def spans(self, text: str, lowered: str) -> Iterator[Span]:
         """Where this shape is; `lowered` is the text in lower case."""
@@ -140,23 +146,8 @@ _SEPARATOR = r"[\"'`*\\]{0,10}\s{0,4}(?:=>|:=|[:=])\s{0,4}[`*]{0,2}"
 _BARE = r"(?!\[redacted)[^\s\"'`&,;<>(){}\[\]|\\]{2,}"
 _NAMED_TRIGGERS = (
     *("pass", "pwd", "secret", "key", "token", "credential", "signature", "connection", "sess", "sid", "sig", "otp"),
-    *(
-        "pin",
-        "cvv",
-        "cvc",
-        "ssn",
-        "iban",
-        "pan",
-        "card",
-        "tax",
-        "nino",
-        "pesel",
-        "bsn",
-        "cpf",
-        "aadhaar",
-        "csrf",
-        "xsrf",
-    ),
+    *("pin", "cvv", "cvc", "ssn", "iban", "pan", "card", "tax", "nino", "pesel", "bsn", "cpf", "aadhaar"),
+    *("csrf", "xsrf"),
 )
 
 _SECRET_NAME = _i(
@@ -165,9 +156,11 @@ _SECRET_NAME = _i(
 )
 
 
-def _words(name: str, triggers: tuple[str, ...], pattern: str, check: Callable[[str], bool]) -> Rule:
+def _words(
+    name: str, triggers: tuple[str, ...], pattern: str, check: Callable[[str], bool], *, marks: str = ""
+) -> Rule:
     """A rule whose pattern is written in lower case."""
-    return Rule(name, triggers, _i(pattern), check, folded=re.compile(pattern))
+    return Rule(name, triggers, _i(pattern), check, folded=re.compile(pattern), marks=marks)
 
 
 def _in_quotes(rule: Rule) -> Rule:
@@ -196,6 +189,7 @@ CREDENTIALS: tuple[Rule, ...] = (
             rf"|{_Q}\s{{0,4}}[:=]\s{{0,4}}|{_Q}\s{{0,4}},\s{{0,4}}{_Q}value{_Q}\s{{0,4}}:\s{{0,4}}))"
             rf"(?:{_QUOTED}|(?<=[^\"'`\\])(?=\S){_LINE})",
             _is_header,
+            marks=":\"'`",
         )
     ),
     Rule("jwt", ("eyj",), re.compile(r"(?<![A-Za-z0-9])eyJ[\w-]{4,}\.[\w-]{4,}(?:\.[\w-]*){0,3}", re.ASCII)),
@@ -209,6 +203,7 @@ CREDENTIALS: tuple[Rule, ...] = (
             r"(?P<keep>(?<!\S)(?:-u|--user|--proxy-user|-U)[ =]?[\"']?)"
             r"(?!\[redacted)[^\s:\"']{1,256}:[^\s\"']{1,256}"
         ),
+        marks=":",
     ),
     Rule(
         "curl_cookie",
@@ -219,12 +214,14 @@ CREDENTIALS: tuple[Rule, ...] = (
         "url_credentials",
         ("://",),
         re.compile(r"(?P<keep>://)(?!\[redacted)(?:[^\s/@:]{0,256}:[^\s/@]{1,256}|[\w-]{16,256})(?=@)"),
+        marks="@",
     ),
     _words(
         "named_secret",
         _NAMED_TRIGGERS,
         rf"(?P<keep>{_NAME}{_SEPARATOR})(?:{_QUOTED}|{_BARE})",
         _is_value,
+        marks=":=",
     ),
     _words(
         "option",
@@ -238,6 +235,7 @@ CREDENTIALS: tuple[Rule, ...] = (
         rf"(?P<keep>{_NAME}[\"'`*]{{0,3}}\s{{0,4}}(?:</\w{{1,10}}>\s{{0,8}}<\w{{1,10}}[^<>]{{0,80}}>|>|\|"
         rf"|\"[^<>\"]{{0,80}}\svalue=\")\s{{0,4}}[`*]{{0,2}}){_BARE}",
         _is_opaque,
+        marks='<>|"',
     ),
     Rule(
         "aws_secret",

@@ -7,8 +7,9 @@ import re
 from stanch.intake.secrets import Rule
 
 
-def _token(name: str, triggers: tuple[str, ...], pattern: str, *, credential: bool = True) -> Rule:
-    return Rule(name, triggers, re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})", re.ASCII), credential=credential)
+def _token(name: str, triggers: tuple[str, ...], pattern: str, *, credential: bool = True, marks: str = "") -> Rule:
+    found = re.compile(rf"(?<![A-Za-z0-9])(?:{pattern})", re.ASCII)
+    return Rule(name, triggers, found, credential=credential, marks=marks)
 
 
 _PREFIXED: dict[str, str] = {
@@ -78,10 +79,10 @@ VENDOR_TOKENS: tuple[Rule, ...] = (
     ),
     _token("stripe_key", ("k_live_", "k_test_", "whsec_"), r"[srp]k_(?:live|test)_\w{10,}|whsec_[\w+/=]{16,}"),
     _token("google_key", ("aiza",), r"AIza[\w-]{35}"),
-    _token("telegram_token", (":aa",), r"\d{8,10}:AA[\w-]{33}"),
+    _token("telegram_token", (":aa",), r"\d{8,10}:AA[\w-]{33}", marks=":"),
     _token("mailchimp_key", ("-us",), r"[0-9a-f]{32}-us\d{1,2}"),
     _token("discord_token", (), r"[MNO][\w-]{22,28}\.[\w-]{6}\.[\w-]{27,40}(?![\w-])"),
-    Rule("azure_secret", ("8q~",), re.compile(r"(?<![\w~.-])[\w~.-]{3}8Q~[\w~.-]{31,34}", re.ASCII)),
+    Rule("azure_secret", ("8q~",), re.compile(r"(?<![\w~.-])[\w~.-]{3}8Q~[\w~.-]{31,34}", re.ASCII), marks="~"),
     _token("terraform_token", (".atlasv1.",), r"[A-Za-z0-9]{14}\.atlasv1\.[\w-]{60,}"),
     _token(
         "vendor_token",
