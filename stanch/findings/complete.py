@@ -22,7 +22,7 @@ def complete(finding: Finding, inventory: Inventory | None) -> Finding:
         return finding  # it was made with this template
     api = finding.api.model_copy(update={"path_template": template, "template_basis": basis, "tool_template": replaced})
     placed = finding.model_copy(update={"api": api})
-    update = {"fingerprints": by_templates(placed, finding.fingerprints), "correlation": correlation(placed)}
+    update = {"fingerprints": by_templates(placed), "correlation": correlation(placed)}
     return placed.model_copy(update=update)
 
 

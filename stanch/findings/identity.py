@@ -23,7 +23,11 @@ _PLACE_PARTS = ("kind", "rule", "host", "port", "method", "path template", "para
 
 def digest_of(tag: str, parts: Iterable[str]) -> str:
     """SHA-256 over length-prefixed parts: no part can pretend to be two, an empty one still counts."""
-    raw = [part.encode("utf-8", "surrogatepass") for part in parts]
+    listed = tuple(parts)
+    text = tag + "".join([f"|{len(part)}:{part}" for part in listed])
+    if text.isascii():
+        return hashlib.sha256(text.encode()).hexdigest()
+    raw = [part.encode("utf-8", "surrogatepass") for part in listed]  # lengths are those in bytes
     return hashlib.sha256(b"".join((tag.encode(), *(b"|%d:%b" % (len(part), part) for part in raw)))).hexdigest()
 
 
@@ -53,19 +57,31 @@ def fingerprints(finding: Finding, *, stable_id: bool) -> Fingerprints:
     """
     tool_id = finding.finding_info.uid if stable_id else ""
     identity = digest_of("src1", _source(finding, tool_id)) if tool_id else ""
-    return by_templates(finding, Fingerprints(identity_src=identity, content=_content(finding)))
+    calculated = _by_template(finding)
+    return Fingerprints(
+        identity_src=identity,
+        identity_calc=next(iter(calculated), ""),
+        aliases=_aliases(identity, calculated),
+        content=_content(finding),
+    )
 
 
-def by_templates(finding: Finding, known: Fingerprints) -> Fingerprints:
-    """The same with the calculated identities made again, for each template that the place may be known by."""
+def by_templates(finding: Finding) -> Fingerprints:
+    """The finding's own with the calculated identities made again, for each template that the place may be known by."""
+    known, calculated = finding.fingerprints, _by_template(finding)
+    aliases = _aliases(known.identity_src, calculated)
+    return known.model_copy(update={"identity_calc": next(iter(calculated), ""), "aliases": aliases})
+
+
+def _by_template(finding: Finding) -> tuple[str, ...]:
     if not _has_place(finding):
-        return known.model_copy(
-            update={"identity_calc": "", "aliases": (known.identity_src,) * bool(known.identity_src)}
-        )
-    places = dict.fromkeys(neutral(text) for text in templates_of(finding))
-    calculated = [digest_of("calc1", _calculated(finding, template)) for template in places]
-    aliases = tuple(filter(None, (known.identity_src, *calculated)))
-    return known.model_copy(update={"identity_calc": calculated[0], "aliases": aliases})
+        return ()
+    places = dict.fromkeys(map(neutral, templates_of(finding)))
+    return tuple([digest_of("calc1", _calculated(finding, template)) for template in places])
+
+
+def _aliases(identity: str, calculated: tuple[str, ...]) -> tuple[str, ...]:
+    return (identity, *calculated) if identity else calculated
 
 
 def key_parts(finding: Finding) -> dict[str, str]:

@@ -63,6 +63,8 @@ def api_of(api: ApiReport) -> Api:
 
 
 def actors_of(report: FindingReport) -> tuple[Actor, ...]:
+    if not report.actor and not report.actors:
+        return ()
     stated = ((report.actor,) if report.actor else ()) + report.actors
     made = (_actor(item) for item in stated)
     return tuple(actor for actor in made if actor != Actor(ip_basis=actor.ip_basis))
@@ -84,6 +86,8 @@ def _address(text: str | None) -> str | None:
 
 
 def resources_of(report: FindingReport) -> tuple[Resource, ...]:
+    if not report.resource and not report.resources:
+        return ()
     stated = ((report.resource,) if report.resource else ()) + report.resources
     made = (Resource.model_validate(item.model_dump()) for item in stated)
     return tuple(item for item in made if item != Resource())

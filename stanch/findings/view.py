@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol
 
 from stanch.findings.enums import severity_word
@@ -13,7 +13,7 @@ from stanch.views import ActorView, ApiView, FindingView, GatewayView, ResourceV
 MAX_TEXT = 4096
 MAX_LIST = 256
 MAX_RESOURCES = 16
-_UNKNOWN, _NO_GATEWAY = Gateway(), GatewayView()  # models are frozen: what most findings do not say is made once
+_UNKNOWN, _NO_GATEWAY = Gateway(), GatewayView()  # all these are frozen: what most findings do not say is made once
 _NOBODY, _NO_RESOURCE = ActorView(), ResourceView()
 
 
@@ -34,8 +34,11 @@ class ApiFacts:
     criticality: str = ""
     business_owner: str = ""
     owner: str = ""
-    gateway: Gateway = field(default_factory=Gateway)
+    gateway: Gateway = _UNKNOWN
     why: str = ""
+
+
+_NO_FACTS = ApiFacts()
 
 
 class Inventory(Protocol):
@@ -73,8 +76,8 @@ def view_of(finding: Finding, inventory: Inventory | None = None) -> FindingView
 def facts_of(finding: Finding, inventory: Inventory | None) -> ApiFacts:
     """What the inventory knows of a finding's place, else of the first resource that it knows."""
     if inventory is None:
-        return ApiFacts()
-    api, best = finding.api, ApiFacts()
+        return _NO_FACTS
+    api, best = finding.api, _NO_FACTS
     for name in _names(finding):
         found = inventory.facts(host=api.host, method=api.method, path=api.path, resource=name)
         if found is not None and found.api_id:
@@ -85,6 +88,8 @@ def facts_of(finding: Finding, inventory: Inventory | None) -> ApiFacts:
 
 def _names(finding: Finding) -> tuple[str, ...]:
     """What the resources are called, at most a few; nothing where there are none."""
+    if not finding.resources:
+        return ("",)
     names = [text for item in finding.resources[:MAX_RESOURCES] for text in (item.uid, item.repo, item.name) if text]
     return tuple(dict.fromkeys(names)) or ("",)
 
@@ -92,7 +97,7 @@ def _names(finding: Finding) -> tuple[str, ...]:
 def _api(finding: Finding, facts: ApiFacts) -> ApiView:
     api = finding.api
     host = parse_host(api.host or facts.host)
-    gateway = facts.gateway if facts.gateway != Gateway() else api.gateway
+    gateway = api.gateway if facts.gateway == _UNKNOWN else facts.gateway
     return ApiView(
         id=facts.api_id,
         host=host.name,

@@ -129,13 +129,14 @@ def _parse(text: bytes, limits: Limits, place: str = "") -> Any:
     """Strict JSON: UTF-8 without lone surrogates, no duplicate keys, no NaN, nothing infinite, bounded depth."""
     where = f"{place}: " if place else ""
     try:
-        from_json(text, allow_inf_nan=False)
-        parsed = json.loads(text, object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
+        from_json(text, allow_inf_nan=False)  # stricter than what reads, which finds repeated keys and is asked second
+        parsed = _READER.decode(text.decode())
     except _Duplicate as error:
         raise IntakeError(f"{where}{error}", code="I006", place=place) from None
     except (ValueError, RecursionError) as error:
         raise IntakeError(f"{where}not valid JSON{_position(error)}", code="I005", place=place) from None
-    if _depth(parsed) > limits.depth:
+    levels = text.count(b"{") + text.count(b"[")  # at most
+    if levels > limits.depth and _depth(parsed) > limits.depth:
         raise IntakeError(f"{where}nested deeper than {limits.depth}", code="I007", place=place)
     return parsed
 
@@ -162,6 +163,9 @@ def _finite(text: str) -> float:
 
 def _refuse_constant(_: str) -> NoReturn:
     raise ValueError("not JSON")
+
+
+_READER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant)
 
 
 def _depth(value: Any) -> int:

@@ -34,7 +34,11 @@ _NETWORKS = (
     (re.compile(r"220[0-4]"), (16, 17, 18, 19)),
     (re.compile(r"50|5[6-8]|6[0-9]"), (16, 17, 18, 19)),
 )
-_EIGHT_DIGITS = re.compile(r"\d(?:[ ./()A-Za-z-]{0,2}\d){5}")
+_MAY_BE_NUMBERS = re.compile(
+    r"\d(?:[ ._/()+\u00a0\u2009-]{0,2}\d){6}"  # seven digits close together: all but
+    r"|\d{6}A\d|[A-Z]{6}\d\d[A-Z]"  # national ids that have letters between digits
+    rf"|{_IBAN_START.pattern}"
+)
 _NO_DOMAINS = frozenset(
     {
         *("png", "jpg", "jpeg", "gif", "svg", "ico", "js", "mjs", "css", "ts", "map", "json", "xml", "yaml", "yml"),
@@ -44,8 +48,8 @@ _NO_DOMAINS = frozenset(
 
 
 def has_numbers(text: str) -> bool:
-    """Whether any rule for numbers can match: each needs several digits close together."""
-    return _EIGHT_DIGITS.search(text) is not None
+    """Whether any rule for numbers or accounts can match, told at a glance."""
+    return _MAY_BE_NUMBERS.search(text) is not None
 
 
 @dataclass(frozen=True)

@@ -37,19 +37,22 @@ class Request:
 
     @cached_property
     def _headers(self) -> Mapping[str, str]:
-        return _unambiguous((name.lower(), value) for name, value in _pairs(self.headers))
+        return _unambiguous([(name.lower(), value) for name, value in _pairs(self.headers)])
 
     @cached_property
     def _query(self) -> Mapping[str, str]:
-        return _unambiguous(_pairs(self.query))
+        return _unambiguous(list(_pairs(self.query)))
 
 
 def _pairs(given: Pairs) -> Iterable[tuple[str, str]]:
     return given.items() if isinstance(given, Mapping) else given
 
 
-def _unambiguous(pairs: Iterable[tuple[str, str]]) -> Mapping[str, str]:
-    found: dict[str, str] = {}
+def _unambiguous(pairs: Sequence[tuple[str, str]]) -> Mapping[str, str]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found.clear()
     for name, value in pairs:
         found[name] = value if found.get(name, value) == value else ""
     return found

@@ -118,9 +118,9 @@ def _present(lowered: str) -> set[str]:
 
 
 def _without_numbers(text: str, lowered: str, counts: Counter[str], manner: Manner) -> str:
-    text = masked(IBAN, text, counts, manner)
     if not has_numbers(text):
         return text
+    text = masked(IBAN, text, counts, manner)
     for rule in NUMBERS:
         if not rule.triggers or any(trigger in lowered for trigger in rule.triggers):
             text = masked(rule, text, counts, manner)

@@ -40,7 +40,7 @@ class Setting:
     @cached_property
     def own_origin(self) -> Origin:
         """Where reports in our own format come from."""
-        return replace(self.origin, adapter=own.ID)
+        return self.origin if self.origin.adapter == own.ID else replace(self.origin, adapter=own.ID)
 
 
 def extract(
@@ -77,7 +77,6 @@ def extract(
 def extract_documents(documents: Iterable[Any], *, adapter: str | None, setting: Setting, first: int = 0) -> Extraction:
     """The findings of parsed documents; `first` is the index of the first one where they are a slice of a delivery."""
     collected, index = Collected(), first - 1
-    unmeasured = replace(setting, longest=0) if setting.longest else setting
     events: set[tuple[str, str]] = set()
     for outer in documents:
         if (event := event_key(outer)) is not None and event in events:
@@ -87,7 +86,7 @@ def extract_documents(documents: Iterable[Any], *, adapter: str | None, setting:
         inside = opened(outer, setting.library.envelopes)
         if not inside:
             collected.ignored["an envelope with nothing in it"] += 1
-        within = setting if inside and inside[0] is outer else unmeasured
+        within = setting if inside and inside[0] is outer else replace(setting, longest=0)
         for document in inside:
             index += 1
             _take(document, adapter or AUTO, setting=within, collected=collected, index=index)

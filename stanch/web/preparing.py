@@ -73,20 +73,19 @@ class Preparation:
             finding_id=finding.uid,
             source=delivery.source_id,
             at=delivery.received,
-            body=Encoded(finding.model_dump_json(ensure_ascii=True)),  # type: ignore[arg-type]
+            body=_encoded(finding),  # type: ignore[arg-type]
             delivery_id=delivery.delivery_id,
         )
-        opens = finding.status is FindingStatus.OPEN
-        status = PUT_AWAY if finding.status is FindingStatus.ARCHIVED else asks(finding)
+        status = finding.status
         return Item(
             row,
             names=Names.of(finding),
             content=finding.fingerprints.content,
-            status=status,
+            status=PUT_AWAY if status is FindingStatus.ARCHIVED else asks(finding),
             kind=finding.kind,
             place=place_of(finding, case_id=row.case_id, at=row.at),
             count=finding.count,
-            opens=opens,
+            opens=status is FindingStatus.OPEN,
         )
 
     def _scope(self, delivery: Delivery, arrived: Arrived, found: Extraction) -> Scope | None:
@@ -132,6 +131,12 @@ class Preparation:
 def asks(finding: Finding) -> Literal["open", "resolved"]:
     """What a finding asks of its case."""
     return "resolved" if finding.status is FindingStatus.RESOLVED else "open"
+
+
+def _encoded(finding: Finding) -> Encoded:
+    """The finding as ASCII; escapes are asked for only where they are needed, since that takes half as long again."""
+    text = finding.model_dump_json()
+    return Encoded(text if text.isascii() else finding.model_dump_json(ensure_ascii=True))
 
 
 def _item_id(delivery: Delivery, number: int) -> str:

@@ -51,6 +51,8 @@ def test_no_rule_matches_without_one_of_its_marks(rule: Rule, data: st.DataObjec
 @settings(max_examples=150, deadline=None)
 @example("4111.1111.1111.1111")
 @example("4111 1111 1111 1111")
+@example("4111\u00a01111\u00a01111\u00a01111")
+@example("010190A123A")
 @example("de89 3704 0044 0532 0130 00")
 @example("078-05-1120")
 @example("X1234567L")
@@ -73,6 +75,7 @@ def full_look() -> Iterator[None]:
     """Every trigger is looked for in every text, and every rule that has one there is tried."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scrubbing, "_present", lambda lowered: {text for text in scrubbing._TRIGGERS if text in lowered})
+        patch.setattr(scrubbing, "has_numbers", lambda text: True)
         for kind in (Rule, Finder):
             patch.setattr(kind, "occurs", lambda self, text: True)
         yield
@@ -84,6 +87,33 @@ def test_a_glance_changes_nothing_of_what_is_redacted(text: str, manner: Manner)
     with full_look():
         slow = _both(text, manner)
     assert _both(text, manner) == slow
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("4111111111111111", "4111_1111_1111_1111", "4111\u00a01111\u00a01111\u00a01111", "4111-1111.1111 1111"),
+        *(
+            "DE89370400440532013000",
+            "MT84MALT011000012345MTLCAST001S",
+            "de89 3704 0044 0532 0130 00",
+            "RSSMRA85T10A562S",
+        ),
+        *("131052-308T", "010190A123A", "12345678Z", "X1234567L", "1 80 01 2A 123 456 78"),
+        *(
+            "756.9217.0769.85",
+            "+1 (212) 555-0123",
+            "(212) 555-0123",
+            "0049 170 1234567",
+            "tel (030) 12 34 56 7",
+            "078-05-1120",
+        ),
+    ],
+)
+def test_what_may_be_a_number_is_looked_at(text: str) -> None:
+    with full_look():
+        slow = _both(f"x {text} y", PLAIN)
+    assert _both(f"x {text} y", PLAIN) == slow
 
 
 def test_a_glance_changes_nothing_of_the_corpus() -> None:

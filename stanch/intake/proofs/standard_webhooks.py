@@ -75,6 +75,8 @@ def _public_key(secret: str) -> Ed25519PublicKey | None:
 
 
 def _any_signed(listed: Sequence[str], secrets: Sequence[str], signed: bytes) -> bool:
+    if not any(entry.startswith("v1a,") for entry in listed):
+        return False
     keys = [key for secret in secrets if (key := _public_key(secret))]
     found = [exact_base64(entry[4:]) for entry in listed[:MAX_SIGNATURES] if entry.startswith("v1a,")]
     given = [signature for signature in found if len(signature) == _SIGNATURE][:MAX_PUBLIC]
