@@ -8,6 +8,8 @@ from typing import Any
 
 from sqlalchemy import Column, Dialect, String, Text, TypeDecorator
 
+_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+
 
 class Moment(TypeDecorator[datetime]):
     """An aware time, stored so that text order is time order."""
@@ -20,7 +22,7 @@ class Moment(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a zone cannot be recorded")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        return value.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else datetime.fromisoformat(value)
@@ -41,7 +43,7 @@ class Json(TypeDecorator[Any]):
     def process_bind_param(self, value: Any, dialect: Dialect) -> str:
         if isinstance(value, Encoded):
             return value
-        return json.dumps(value, separators=(",", ":"), sort_keys=True)
+        return _encode(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
