@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Insert, bindparam, case, null, select, true, 
 from stanch.records import aliases, schema
 from stanch.records.arriving import PUT_AWAY, Arrival, Finish, Kept, Placed, Taken
 from stanch.records.cases import FindingRow
-from stanch.records.database import insert_into, insert_new, rows
+from stanch.records.database import insert_into, insert_new, rows, rows_in_parts
 from stanch.records.links import Link, Links
 from stanch.records.looking import Looking, places_in
 from stanch.records.originals_rows import store_originals
@@ -45,6 +45,12 @@ _TOLD = Prepared(
 _of_source = update(_storms).where(_storms.c.source == bindparam("of"))
 _STORM_TOLD = Prepared(_of_source.values(told=bindparam("when")))
 _STORMS_UNTIL = Prepared(_of_source.values(until=bindparam("when")))
+_IN_ORDER = Prepared(
+    select(_reports.c.case_id)
+    .where(_reports.c.case_id.in_(bindparam("cases", expanding=True)))
+    .order_by(_reports.c.case_id)
+    .with_for_update()
+)
 _NEW_DELIVERY = Prepared(partial(insert_new, schema.deliveries))
 _NEW_FINDING = Prepared(partial(insert_new, schema.findings))
 _NEW_REPORT = Prepared(partial(insert_new, schema.case_reports))
@@ -65,18 +71,21 @@ _COUNT_FRESH = Prepared(_count_fresh)
 class Arrivals(Looking, Scopes, Links):
     """Deliveries on their way to cases."""
 
-    def keep(self, taken: Sequence[Taken], *, keys: MasterKeys, keep: timedelta) -> list[Kept]:
+    def keep(
+        self, taken: Sequence[Taken], *, keys: MasterKeys, keep: timedelta, finished: Sequence[Finish] = ()
+    ) -> list[Kept]:
         """Write down what `look` has said of deliveries, with their bodies; all of it or nothing.
 
         Args:
             taken: from `look`, not answered from memory.
             keys: of this deployment, to seal bodies with.
             keep: how long bodies are kept.
+            finished: answers of earlier deliveries, kept before these in the same transaction (`finish`).
         """
         sealed = seal_originals((body for found in taken if (body := _body(found)) is not None), keep=keep)
         with self._write(lasting=any(map(_is_only_here, taken))) as db:
-            if not self._is_sqlite and any(found.aliases for found in taken):
-                self._lock(db, aliases.LOCK)
+            self._lock_all(db, taken, finished)
+            _finish(db, finished)
             self._store(db, taken)
             store_originals(db, sealed, keys=keys, opened={case for found in taken for case in found.opened})
             links = tuple(self._linked(db, taken))
@@ -122,6 +131,18 @@ class Arrivals(Looking, Scopes, Links):
         quarantined = [vars(item) for arrival in arrivals for item in arrival.quarantined]
         if quarantined:
             db.execute(insert_new(schema.quarantine, db.dialect.name), quarantined)
+
+    def _lock_all(self, db: Connection, taken: Sequence[Taken], finished: Sequence[Finish]) -> None:
+        """Let writers of several processes wait here, in one order, and never for each other (SQLite has one)."""
+        if self._is_sqlite:
+            return
+        if any(found.aliases for found in taken):
+            self._lock(db, aliases.LOCK)
+        counted = {case for found in taken for case in found.counted}
+        if finished and counted:
+            told = {case for answer in finished for case, *_ in (*answer.signalled, *answer.due)}
+            for part in rows_in_parts(sorted(counted | told)):
+                _IN_ORDER.rows(db, {"cases": part})
 
     def _storms(self, db: Connection, arrival: Arrival, fresh: int) -> tuple[bool, int]:
         """Whether to tell of a storm (once, and again while it goes on), and the new problems of this minute."""
