@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from arrival_support import KEYS
@@ -67,6 +68,15 @@ def test_every_row_of_many_goes_through_the_types_of_its_columns(records: Record
         stored = db.execute("SELECT case_id, at FROM case_keys").fetchall()
     db.close()
     assert sorted(stored) == sorted((f"c\ufffd{number}", "2026-03-01T12:00:05.000000Z") for number in range(20))
+
+
+def test_two_times_that_a_clock_shows_alike_stay_apart(records: Records) -> None:
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    times = {"a": first, "b": first.replace(fold=1)}
+    with records._write() as db:
+        _KEYS.new(db, [key(0, at) | {"case_id": case} for case, at in times.items()])
+        stored = {row.case_id: row.at.hour for row in db.execute(select(_keys))}
+    assert stored == {"a": 0, "b": 1}
 
 
 def test_a_value_of_no_type_is_not_stored(records: Records) -> None:
