@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, Executable, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Insert, bindparam, select
 
 from stanch.records import schema
-from stanch.records.database import Database, rows_in_parts
+from stanch.records.database import Database, insert_into, rows_in_parts
+from stanch.records.prepared import Prepared, columns_of
 
 if TYPE_CHECKING:
     from stanch.findings import Finding
@@ -93,18 +92,7 @@ def remember(db: Connection, given: Iterable[AliasRow]) -> None:
     for row in given:
         if row.identity not in best or _beats(row, best[row.identity]):
             best[row.identity] = row
-    if best:
-        db.execute(_keep(db.dialect.name), [vars(best[identity]) for identity in sorted(best)])
-
-
-@cache
-def _keep(dialect: str) -> Any:
-    """Inserts rows; replaces only those that are known weakly by others that are not."""
-    table = schema.aliases
-    statement = sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
-    changed = {name: statement.excluded[name] for name in ("case_id", "source", "at", "is_stable", "is_weak")}
-    beats = table.c.is_weak.is_(True) & statement.excluded.is_weak.is_(False)
-    return statement.on_conflict_do_update(index_elements=["identity"], set_=changed, where=beats)
+    _KEEP.run_all(db, [vars(best[identity]) for identity in sorted(best)])
 
 
 def _beats(new: AliasRow, known: AliasRow) -> bool:
@@ -153,7 +141,7 @@ class _Known:
     def read(cls, db: Connection, names: Sequence[Names]) -> _Known:
         wanted = dict.fromkeys(item for each in names for item in each.all if item)
         by_identity = {row.identity: row for part in rows_in_parts(wanted) for row in _read(db, _NAMED, part)}
-        cases = dict.fromkeys(row.case_id for row in by_identity.values())
+        cases = _open_to(by_identity, names) if any(each.stable for each in names) else ()
         stable = [row for part in rows_in_parts(cases) for row in _read(db, _STABLE, part)]
         return cls(by_identity, stable)
 
@@ -189,19 +177,33 @@ class _Known:
         return not (names.stable and others)
 
 
+def _open_to(by_identity: Mapping[str, AliasRow], names: Iterable[Names]) -> dict[str, None]:
+    """The cases that one of the findings may join, if no stable id of theirs is against it."""
+    guessed = {each.calculated[0] for each in names if each.guessed and each.calculated}
+    return dict.fromkeys(row.case_id for row in by_identity.values() if not row.is_weak or row.identity in guessed)
+
+
 _table = schema.aliases
-_NAMED = select(_table).where(_table.c.identity.in_(bindparam("listed", expanding=True)))
-_STABLE = select(_table).where(_table.c.case_id.in_(bindparam("listed", expanding=True)), _table.c.is_stable.is_(True))
-_OF_CASE = (
-    select(_table)
-    .where(_table.c.case_id.in_(bindparam("listed", expanding=True)))
-    .order_by(_table.c.at, _table.c.identity)
-)
+_rows = select(*columns_of(_table, AliasRow))
+_is_listed = _table.c.case_id.in_(bindparam("listed", expanding=True))
+_NAMED = Prepared(_rows.where(_table.c.identity.in_(bindparam("listed", expanding=True))))
+_STABLE = Prepared(_rows.where(_is_listed, _table.c.is_stable.is_(True)))
+_OF_CASE = Prepared(_rows.where(_is_listed).order_by(_table.c.at, _table.c.identity))
 
 
-def _read(db: Connection, query: Executable, listed: Sequence[str]) -> Iterator[AliasRow]:
-    for row in db.execute(query, {"listed": list(listed)}).mappings():
-        yield AliasRow(**row)
+def _keep(dialect: str) -> Insert:
+    """Inserts rows; replaces only those that are known weakly by others that are not."""
+    statement = insert_into(_table, dialect)
+    changed = {name: statement.excluded[name] for name in ("case_id", "source", "at", "is_stable", "is_weak")}
+    beats = _table.c.is_weak.is_(True) & statement.excluded.is_weak.is_(False)
+    return statement.on_conflict_do_update(index_elements=["identity"], set_=changed, where=beats)
+
+
+_KEEP = Prepared(_keep)
+
+
+def _read(db: Connection, query: Prepared, listed: Sequence[str]) -> Iterator[AliasRow]:
+    return (AliasRow(*row) for row in query.rows(db, {"listed": listed}))
 
 
 class Aliases(Database):

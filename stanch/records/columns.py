@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Column, Dialect, String, Text, TypeDecorator
+
+_encode = json.JSONEncoder(separators=(",", ":"), sort_keys=True).encode
+_Bind = Callable[..., str | None]
+
+# Each type gives its conversion itself: a `process_bind_param` would be called by another function, for every value.
 
 
 class Moment(TypeDecorator[datetime]):
@@ -15,12 +22,8 @@ class Moment(TypeDecorator[datetime]):
     impl = String(27)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a zone cannot be recorded")
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    def bind_processor(self, dialect: Dialect) -> _Bind:
+        return _moment
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         return None if value is None else datetime.fromisoformat(value)
@@ -38,10 +41,8 @@ class Json(TypeDecorator[Any]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
-        if isinstance(value, Encoded):
-            return value
-        return json.dumps(value, separators=(",", ":"), sort_keys=True)
+    def bind_processor(self, dialect: Dialect) -> _Bind:
+        return _json
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
@@ -53,8 +54,8 @@ class Plain(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else storable(value)
+    def bind_processor(self, dialect: Dialect) -> _Bind:
+        return _plain
 
 
 def storable(text: str) -> str:
@@ -62,6 +63,28 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+
+
+def _plain(value: str | None) -> str | None:
+    return None if value is None else storable(value)
+
+
+def _moment(value: datetime | None) -> str | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("a time without a zone cannot be recorded")
+    return _text(value if value.tzinfo is UTC else value.astimezone(UTC))
+
+
+@lru_cache(maxsize=1024)  # the time of a delivery is in every row that comes of it
+def _text(value: datetime) -> str:
+    """Of a time in UTC: in other zones two times can be equal and an hour apart (`fold`)."""
+    return value.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, Encoded) else _encode(value)
 
 
 def text_column(name: str) -> Column[str]:

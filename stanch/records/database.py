@@ -34,6 +34,9 @@ class Database:
             raise ConfigError("the records key is too short", code="C301", hint="use at least 16 random bytes")
         self._key = key
         self._engine = _engine(url)
+        modes = ({"stanch_write": True, "stanch_lasting": lasting} for lasting in (False, True))
+        self._writing = [self._engine.execution_options(**mode) for mode in modes]
+        self._errors = (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error)
         # SQLite has one writer, and whoever waits for it polls: threads of one process wait for each other instead.
         # Nothing else gives it back: no activity of ours is cancelled inside its thread (activities/_defining.py).
         self._turn = threading.RLock() if self._is_sqlite else nullcontext()
@@ -50,9 +53,11 @@ class Database:
 
     @contextmanager
     def _read(self, *, snapshot: bool = False) -> Generator[Connection]:
-        options = {"isolation_level": "REPEATABLE READ"} if snapshot and not self._is_sqlite else {}
-        with _translated(), self._engine.connect().execution_options(**options) as db, db.begin():
-            yield db
+        with _translated(self._errors), self._engine.connect() as db:
+            if snapshot and not self._is_sqlite:
+                db.execution_options(isolation_level="REPEATABLE READ")
+            with db.begin():
+                yield db
 
     @contextmanager
     def _write(self, *, lasting: bool = True) -> Generator[Connection]:
@@ -62,8 +67,7 @@ class Database:
             lasting: whether it is on the disk when this ends. What is also stored elsewhere, or can be had again, need
                 not wait for that: it survives the end of the process, but a power cut may take the last of it.
         """
-        options = {"stanch_write": True, "stanch_lasting": lasting}
-        with _translated(), self._turn, self._engine.connect().execution_options(**options) as db, db.begin():
+        with _translated(self._errors), self._turn, self._writing[lasting].connect() as db, db.begin():
             if not lasting and not self._is_sqlite:
                 db.exec_driver_sql("SET LOCAL synchronous_commit TO OFF")
             yield db
@@ -120,14 +124,14 @@ class Database:
 @cache
 def insert_new(table: Table, dialect: str, *, returning: bool = False) -> Any:
     """Inserts rows unless they are there; `returning` gives the primary keys of those that were not."""
-    statement = _insert_into(table, dialect).on_conflict_do_nothing()
+    statement = insert_into(table, dialect).on_conflict_do_nothing()
     return statement.returning(*table.primary_key) if returning else statement
 
 
 @cache
 def upsert(table: Table, dialect: str, *, names: tuple[str, ...], unless_newer: str | tuple[str, ...] = "") -> Any:
     """Inserts rows or replaces them by primary key, but never one whose `unless_newer` columns are ahead."""
-    statement = _insert_into(table, dialect)
+    statement = insert_into(table, dialect)
     keys = [column.name for column in table.primary_key]
     changed = {name: statement.excluded[name] for name in names if name not in keys}
     newer = (unless_newer,) if isinstance(unless_newer, str) else unless_newer
@@ -144,7 +148,7 @@ def _is_newer(table: Table, statement: Any, names: tuple[str, ...]) -> Any:
     return is_as_new
 
 
-def _insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
+def insert_into(table: Table, dialect: str) -> sqlite.Insert | postgresql.Insert:
     return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
@@ -155,14 +159,8 @@ def rows(db: Connection, query: Executable) -> list[dict[str, Any]]:
 
 def rows_in_parts(values: Iterable[_T], size: int = 500) -> Iterator[list[_T]]:
     """Parts small enough for the bound parameters of one statement."""
-    part: list[_T] = []
-    for value in values:
-        part.append(value)
-        if len(part) == size:
-            yield part
-            part = []
-    if part:
-        yield part
+    listed = list(values)
+    return (listed[start : start + size] for start in range(0, len(listed), size))
 
 
 def _engine(url: str) -> Engine:
@@ -201,7 +199,7 @@ def _sqlite_engine(url: URL) -> Engine:
         options = connection.get_execution_options()
         if options.get("stanch_write"):
             _synchronous(connection, "FULL" if options["stanch_lasting"] else "NORMAL")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("stanch_write") else "BEGIN")
+        connection.connection.cursor().execute("BEGIN IMMEDIATE" if options.get("stanch_write") else "BEGIN")
 
     return engine
 
@@ -239,10 +237,10 @@ def _check_schema(version: str) -> None:
 
 
 @contextmanager
-def _translated() -> Generator[None]:
+def _translated(errors: tuple[type[Exception], ...]) -> Generator[None]:
     try:
         yield
-    except SQLAlchemyError as error:
+    except errors as error:
         kind = type(getattr(error, "orig", None) or error).__name__
         hint = "check the database and its disk; work that needs it is tried again"
         raise DependencyError(f"records cannot be used ({kind})", code="D010", hint=hint) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -16,9 +17,13 @@ from stanch.records.cases import FindingRow
 from stanch.records.chain import Entry
 from stanch.records.database import Database, rows, rows_in_parts, upsert
 from stanch.records.places import MAX_LINKS, OTHERS, Place, counterparts, place_of
+from stanch.records.prepared import Prepared, columns_of
 from stanch.records.suppressions import Suppression, standing
 
 EPISODE = "links"  # ledger lines of links belong to no run
+
+_place = tuple(column.name for column in columns_of(schema.operations, Place))
+_PUT_PLACE = Prepared(partial(upsert, schema.operations, names=_place, unless_newer="at"))
 
 
 @dataclass(frozen=True)
@@ -109,7 +114,7 @@ class Links(Database):
         """Remember where each case's problem is, the newest word of it."""
         newest = {place.case_id: place for place in sorted(places, key=lambda place: place.at)}
         values = [vars(place) | {"path": operation(place.path)} for _, place in sorted(newest.items())]
-        db.execute(upsert(schema.operations, db.dialect.name, names=tuple(values[0]), unless_newer="at"), values)
+        _PUT_PLACE.run_all(db, values)
 
 
 def link_entries(links: Iterable[Link]) -> list[Entry]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from sqlalchemy import Connection, bindparam, select, tuple_
+from sqlalchemy import Connection, bindparam, select
 
 from stanch.records import schema
 from stanch.records.aliases import Settled, settle_cases
@@ -14,10 +14,14 @@ from stanch.records.database import Database, rows_in_parts
 from stanch.records.intake import Conflict, New, Repeat
 from stanch.records.places import Place, counterparts, met
 from stanch.records.placing import books_of, changes_of
+from stanch.records.prepared import Prepared
 
 _table = schema.deliveries
-_DELIVERIES = select(_table.c.source, _table.c.delivery_id, _table.c.body_digest, _table.c.result, _table.c.finished)
-_SEEN = _DELIVERIES.where(tuple_(_table.c.source, _table.c.delivery_id).in_(bindparam("keys", expanding=True)))
+_SEEN = Prepared(
+    select(_table.c.delivery_id, _table.c.body_digest, _table.c.result, _table.c.finished).where(
+        _table.c.source == bindparam("of"), _table.c.delivery_id.in_(bindparam("listed", expanding=True))
+    )
+)
 Before = New | Repeat | Conflict
 
 
@@ -32,11 +36,11 @@ class Looking(Database):
         with self._read() as db:
             before = _before(db, arrivals)
             going = [arrival for arrival, seen in zip(arrivals, before, strict=True) if _goes_on(seen)]
-            taken = iter(_taken(db, going))
-            return [replace(next(taken), before=seen) if _goes_on(seen) else Taken(seen) for seen in before]
+            taken = _taken(db, going, [seen for seen in before if _goes_on(seen)])
+            return [next(taken) if _goes_on(seen) else Taken(seen) for seen in before]
 
 
-def _taken(db: Connection, arrivals: Sequence[Arrival]) -> Iterator[Taken]:
+def _taken(db: Connection, arrivals: Sequence[Arrival], before: Sequence[Before]) -> Iterator[Taken]:
     if not arrivals:
         return
     settled = _settled(db, arrivals)
@@ -45,17 +49,17 @@ def _taken(db: Connection, arrivals: Sequence[Arrival]) -> Iterator[Taken]:
     known = {each.case_id for found in settled for each in found if each.how != "new"}
     books = books_of(db, known, min(arrival.at for arrival in arrivals))
     near = _near(db, placed)
-    for arrival, found in zip(placed, settled, strict=True):
+    for arrival, seen, found in zip(placed, before, settled, strict=True):
         changes = changes_of(books, arrival)
         yield Taken(
-            New(),
+            seen,
             placed=tuple(changes.placed),
             arrival=arrival,
             aliases=tuple(row for each in found for row in each.rows),
             opened=tuple(changes.opened),
             counted=changes.counted,
             fresh=changes.fresh,
-            near=any(place in near for place in places_in(arrival)),
+            near=bool(near) and any(place in near for place in places_in(arrival)),
         )
 
 
@@ -71,6 +75,8 @@ def _settled(db: Connection, arrivals: Sequence[Arrival]) -> list[list[Settled]]
 
 
 def _in_cases(arrival: Arrival, settled: Sequence[Settled]) -> Arrival:
+    if all(each.case_id == item.row.case_id for item, each in zip(arrival.items, settled, strict=True)):
+        return arrival
     items = (_in_case(item, each.case_id) for item, each in zip(arrival.items, settled, strict=True))
     return replace(arrival, items=tuple(items))
 
@@ -81,9 +87,11 @@ def _in_case(item: Item, case_id: str) -> Item:
 
 def places_in(arrival: Arrival) -> list[Place]:
     """Where the problems of a delivery are, each with its case."""
-    return [
-        replace(item.place, case_id=item.row.case_id) for item in arrival.items if item.place is not None and item.opens
-    ]
+    return [_place_in(item.place, item.row.case_id) for item in arrival.items if item.place is not None and item.opens]
+
+
+def _place_in(place: Place, case_id: str) -> Place:
+    return place if place.case_id == case_id else replace(place, case_id=case_id)
 
 
 def _near(db: Connection, arrivals: Sequence[Arrival]) -> set[Place]:
@@ -98,9 +106,13 @@ def _near(db: Connection, arrivals: Sequence[Arrival]) -> set[Place]:
 def _before(db: Connection, arrivals: Sequence[Arrival]) -> list[Before]:
     """What is known of each delivery by its id; of two with the same id, the second is a repeat of the first."""
     known: dict[tuple[str, str], tuple[str, Repeat]] = {}
-    for part in rows_in_parts(dict.fromkeys((arrival.source, arrival.delivery_id) for arrival in arrivals)):
-        for row in db.execute(_SEEN, {"keys": part}):
-            known[row.source, row.delivery_id] = (row.body_digest, Repeat(row.result, row.finished))
+    ids: dict[str, dict[str, None]] = {}
+    for arrival in arrivals:
+        ids.setdefault(arrival.source, {})[arrival.delivery_id] = None
+    for source, wanted in ids.items():
+        for part in rows_in_parts(wanted):
+            for delivery_id, digest, result, finished in _SEEN.rows(db, {"of": source, "listed": part}):
+                known[source, delivery_id] = (digest, Repeat(result, finished))
     found: list[Before] = []
     for arrival in arrivals:
         key = (arrival.source, arrival.delivery_id)

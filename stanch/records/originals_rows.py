@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,19 +11,24 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, sel
 
 from stanch.errors import IntakeError
 from stanch.records import schema
-from stanch.records.database import insert_new, rows, rows_in_parts
+from stanch.records.database import rows, rows_in_parts
+from stanch.records.prepared import Inserting, Prepared
 from stanch.sealing import KEY_BYTES, MasterKeys, SealedOriginal, wrap_data_key
 
 PART = 100
 BODIES = schema.originals
 KEYS = schema.original_keys
-_ADD_KEYS = KEYS.insert()
 Place = tuple[str, str]
 _kept = schema.case_keys.c
-_KEPT = select(_kept.case_id, _kept.wrapped).where(_kept.case_id.in_(bindparam("cases", expanding=True)))
+_KEPT = Prepared(select(_kept.case_id, _kept.wrapped).where(_kept.case_id.in_(bindparam("cases", expanding=True))))
+_ADD_KEYS = Prepared(KEYS.insert())
+_BODIES = Inserting(BODIES)
+_CASE_KEYS = Inserting(schema.case_keys)
 
 
-def store_originals(db: Connection, originals: Sequence[SealedOriginal], *, keys: MasterKeys) -> int:
+def store_originals(
+    db: Connection, originals: Sequence[SealedOriginal], *, keys: MasterKeys, opened: Collection[str] = ()
+) -> int:
     """Store sealed bodies and their keys in the caller's transaction; returns how many are new.
 
     A delivery that is already there stays as it is. Cases that have no key yet get one.
@@ -32,12 +37,12 @@ def store_originals(db: Connection, originals: Sequence[SealedOriginal], *, keys
         db: inside a write transaction of records.
         originals: from `seal_original`, made before the transaction.
         keys: of this deployment (`Keys.sealing`).
+        opened: cases that are new, so that nobody has made keys for them, unless at this very moment.
     """
     new = [item for part in rows_in_parts(originals, PART) for item in _stored(db, part)]
-    case_keys = case_keys_of(db, {holder for item in new for holder in item.holders}, keys)
+    case_keys = case_keys_of(db, {holder for item in new for holder in item.holders}, keys, opened=opened)
     wrapped = [_wrapped(item, holder, case_keys[holder]) for item in new for holder in item.holders if item.sealed]
-    if wrapped:
-        db.execute(_ADD_KEYS, wrapped)
+    _ADD_KEYS.run_all(db, wrapped)
     return len(new)
 
 
@@ -45,8 +50,7 @@ def _stored(db: Connection, part: list[SealedOriginal]) -> list[SealedOriginal]:
     """Those of the bodies that were not there; one of several with the same id."""
     by_place = {(item.source, item.delivery_id): item for item in reversed(part)}
     values = [_row(by_place[place]) for place in sorted(by_place)]  # one order for all writers: none waits in a ring
-    made = db.execute(insert_new(BODIES, db.dialect.name, returning=True), values)
-    return [by_place[row.source, row.delivery_id] for row in made]
+    return [by_place[source, delivery_id] for source, delivery_id in _BODIES.new(db, values)]
 
 
 def _row(item: SealedOriginal) -> dict[str, Any]:
@@ -55,17 +59,19 @@ def _row(item: SealedOriginal) -> dict[str, Any]:
     return {name: getattr(item, name) for name in names} | gone
 
 
-def case_keys_of(db: Connection, holders: Iterable[str], keys: MasterKeys) -> dict[str, bytes]:
+def case_keys_of(
+    db: Connection, holders: Iterable[str], keys: MasterKeys, *, opened: Collection[str] = ()
+) -> dict[str, bytes]:
     """The keys of cases, made where there is none; of two writers at once, one key wins."""
     wanted = sorted(holders)
-    found = known_keys(db, wanted, keys)
+    found = known_keys(db, [case_id for case_id in wanted if case_id not in opened], keys)
     missing = [case_id for case_id in wanted if case_id not in found]
     if not missing:
         return found
     now = datetime.now(UTC)
     made = {case_id: secrets.token_bytes(KEY_BYTES) for case_id in missing}
     new = [{"case_id": case_id, "wrapped": keys.wrap(case_id, key), "at": now} for case_id, key in made.items()]
-    stored = {row.case_id for row in db.execute(insert_new(schema.case_keys, db.dialect.name, returning=True), new)}
+    stored = {case_id for (case_id,) in _CASE_KEYS.new(db, new)}
     lost = [case_id for case_id in missing if case_id not in stored]  # another writer was first
     return found | {case_id: made[case_id] for case_id in stored} | known_keys(db, lost, keys)
 
@@ -73,7 +79,8 @@ def case_keys_of(db: Connection, holders: Iterable[str], keys: MasterKeys) -> di
 def known_keys(db: Connection, holders: Sequence[str], keys: MasterKeys) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for part in rows_in_parts(holders):
-        found |= {row.case_id: keys.unwrap(row.case_id, row.wrapped) for row in db.execute(_KEPT, {"cases": part})}
+        kept = _KEPT.rows(db, {"cases": part})
+        found |= {case_id: keys.unwrap(case_id, wrapped) for case_id, wrapped in kept}
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from stanch.affinity import operation
 from stanch.findings import Finding
 from stanch.records import schema
 from stanch.records.database import rows_in_parts
+from stanch.records.prepared import Prepared, columns_of
 
 WINDOW = timedelta(hours=24)
 MAX_LINKS = 50  # of one case; the operation's list has the rest
@@ -70,7 +71,12 @@ def _listed(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
 
 _places = schema.operations
 _here = (_listed(_places.c.host, "hosts"), _listed(_places.c.path, "paths"), _listed(_places.c.kind, "kinds"))
-_NEAR = select(_places).where(*_here, _recent()).order_by(_places.c.at.desc(), _places.c.case_id).limit(MAX_NEAR)
+_NEAR = Prepared(
+    select(*columns_of(_places, Place))
+    .where(*_here, _recent())
+    .order_by(_places.c.at.desc(), _places.c.case_id)
+    .limit(MAX_NEAR)
+)
 
 
 def counterparts(db: Connection, places: Sequence[Place]) -> Callable[[Place], list[Place]]:
@@ -81,19 +87,23 @@ def counterparts(db: Connection, places: Sequence[Place]) -> Callable[[Place], l
     given: dict[str, Any] = {"kinds": kinds, "now": now, "recent": now - WINDOW}
     for hosts in rows_in_parts(dict.fromkeys(place.host for place in places)):
         for paths in rows_in_parts(dict.fromkeys(operation(place.path) for place in places)):
-            for row in db.execute(_NEAR, given | {"hosts": hosts, "paths": paths}).mappings():
-                near.setdefault((row["host"], row["path"]), []).append(Place(**row))
+            for other in (Place(*row) for row in _NEAR.rows(db, given | {"hosts": hosts, "paths": paths})):
+                near.setdefault((other.host, other.path), []).append(other)
 
     def of(place: Place) -> list[Place]:
+        if not near:
+            return []
         here = near.get((place.host, operation(place.path)), [])
         return [other for other in here if other.case_id != place.case_id and _meets(place, other)][:MAX_LINKS]
 
     return of
 
 
-def met(places: Iterable[Place]) -> Iterator[Place]:
+def met(places: Sequence[Place]) -> Iterator[Place]:
     """Those of the places where both sides of a story are among them."""
     here: dict[tuple[str, str], list[Place]] = {}
+    if len({place.kind == ATTACK for place in places}) < 2:
+        return
     for place in places:
         here.setdefault((place.host, operation(place.path)), []).append(place)
     for found in here.values():

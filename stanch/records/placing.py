@@ -12,13 +12,16 @@ from sqlalchemy import Connection, bindparam, select
 from stanch.records import schema
 from stanch.records.arriving import PUT_AWAY, Arrival, Item, Placed
 from stanch.records.database import rows_in_parts
+from stanch.records.prepared import Prepared
 from stanch.records.suppressions import Suppression, standing
 
 REPEAT_WINDOW = timedelta(seconds=30)
 
 _reports = schema.case_reports.c
-_REPORTS = select(*(_reports[name] for name in ("case_id", "content", "status", "signalled", "held", "due"))).where(
-    _reports.case_id.in_(bindparam("cases", expanding=True))
+_REPORTS = Prepared(
+    select(*(_reports[name] for name in ("case_id", "content", "status", "signalled", "held", "due"))).where(
+        _reports.case_id.in_(bindparam("cases", expanding=True))
+    )
 )
 
 
@@ -59,8 +62,7 @@ def books_of(db: Connection, cases: Collection[str], now: datetime) -> Books:
 def _known(db: Connection, cases: Iterable[str]) -> dict[str, Report]:
     found: dict[str, Report] = {}
     for part in rows_in_parts(cases):
-        for row in db.execute(_REPORTS, {"cases": part}):
-            found[row.case_id] = Report(row.content, row.status, row.signalled, row.held, row.due)
+        found |= {case_id: Report(*last) for case_id, *last in _REPORTS.rows(db, {"cases": part})}
     return found
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from stanch.records import schema
 from stanch.records.database import Database, rows_in_parts
+from stanch.records.prepared import Prepared, columns_of
 
 
 @dataclass(frozen=True)
@@ -42,8 +43,10 @@ class Suppression:
 
 
 _table = schema.suppressions
-_STANDING = select(_table).where(
-    _table.c.case_id.in_(bindparam("cases", expanding=True)), _table.c.until > bindparam("now")
+_STANDING = Prepared(
+    select(*columns_of(_table, Suppression)).where(
+        _table.c.case_id.in_(bindparam("cases", expanding=True)), _table.c.until > bindparam("now")
+    )
 )
 
 
@@ -92,6 +95,5 @@ def standing(db: Connection, case_ids: Collection[str], now: datetime) -> dict[s
     """The suppressions of these cases that stand."""
     found: dict[str, Suppression] = {}
     for part in rows_in_parts(sorted(case_ids)):
-        given = {"cases": part, "now": now}
-        found |= {row["case_id"]: Suppression(**row) for row in db.execute(_STANDING, given).mappings()}
+        found |= {row[0]: Suppression(*row) for row in _STANDING.rows(db, {"cases": part, "now": now})}
     return found
