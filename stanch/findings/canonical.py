@@ -18,15 +18,11 @@ from stanch.findings.enums import (
     confidence_id_of,
 )
 from stanch.findings.identity import correlation, finding_uid, fingerprints
-from stanch.findings.model import (
-    Analytic,
-    Finding,
-    FindingInfo,
-    Metadata,
-)
+from stanch.findings.model import Finding, FindingInfo, Metadata
 from stanch.findings.parts import (
     actors_of,
     adapter_of,
+    analytic_of,
     api_of,
     evidence_of,
     https_links,
@@ -144,7 +140,7 @@ def _info(report: FindingReport, now: datetime | None) -> FindingInfo:
         desc=report.description,
         src_url=next(iter(https_links((report.src_url,))), ""),
         types=(report.type,) if report.type else (),
-        analytic=Analytic(uid=report.rule, name=report.rule_name),
+        analytic=analytic_of(report.rule, report.rule_name),
         first_seen_time=first,
         last_seen_time=last,
     )

@@ -20,6 +20,8 @@ from stanch.findings.enums import (
 from stanch.views import Kind, Phase
 
 SCHEMA = "finding/1"
+_CLOSE, _RESOLVED = ActivityId.CLOSE, StatusId.RESOLVED
+_PUT_AWAY = frozenset({StatusId.SUPPRESSED, StatusId.ARCHIVED, StatusId.DELETED})
 
 
 class Part(BaseModel):
@@ -213,9 +215,9 @@ class Finding(Part):
         """Test beats everything, then closing, then what the tool has put away."""
         if self.is_test:
             return FindingStatus.TEST
-        if self.activity_id == ActivityId.CLOSE or self.status_id == StatusId.RESOLVED:
+        if self.activity_id == _CLOSE or self.status_id == _RESOLVED:
             return FindingStatus.RESOLVED
-        if self.status_id in (StatusId.SUPPRESSED, StatusId.ARCHIVED, StatusId.DELETED):
+        if self.status_id in _PUT_AWAY:
             return FindingStatus.ARCHIVED
         return FindingStatus.OPEN
 

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 
 from stanch.findings.hosts import parse_host
-from stanch.findings.model import Actor, Adapter, Api, Evidence, Gateway, Product, Remediation, Resource
+from stanch.findings.model import Actor, Adapter, Analytic, Api, Evidence, Gateway, Product, Remediation, Resource
 from stanch.findings.paths import declared_template, parse_path
 from stanch.findings.report import ActorReport, ApiReport, EvidenceReport, FindingReport, GatewayReport, ProductReport
 from stanch.findings.words import environment_of, method_of
@@ -34,6 +34,11 @@ def product_of(product: ProductReport) -> Product:
 @lru_cache(maxsize=256)
 def adapter_of(name: str, sha256: str) -> Adapter:
     return Adapter(id=name, sha256=sha256)
+
+
+@lru_cache(maxsize=1024)
+def analytic_of(uid: str, name: str) -> Analytic:
+    return Analytic(uid=uid, name=name)
 
 
 def _gateway(gateway: GatewayReport) -> Gateway:

@@ -192,6 +192,8 @@ def _segments(base: str) -> tuple[str, ...]:
 
 def _at(known: HostFacts, path: str) -> Named | None:
     """The entry whose base path the path is under; one of the whole host for a path that cannot be trusted."""
+    if not known.entries:
+        return None
     segments = segments_of(path) or ()
     return next((named for base, named in known.entries if segments[: len(base)] == base), None)
 
