@@ -115,9 +115,9 @@ def _unidentified(report: FindingReport, origin: Origin, redactions: Mapping[str
         owasp_api=categories,
         owasp_basis=basis,
         cwe=_cwe(report),
-        cve=_unique(item.upper() for item in report.cve),
+        cve=_unique([item.upper() for item in report.cve]),
         labels=_unique(report.labels),
-        data_classification=_unique(item.lower() for item in report.data_classification),
+        data_classification=_unique([item.lower() for item in report.data_classification]),
         evidence=tuple(map(evidence_of, report.evidence)),
         remediation=remediation_of(report),
         redactions=dict(redactions),
@@ -138,7 +138,7 @@ def _info(report: FindingReport, now: datetime | None) -> FindingInfo:
         uid=report.uid,
         title=report.title,
         desc=report.description,
-        src_url=next(iter(https_links((report.src_url,))), ""),
+        src_url="".join(https_links((report.src_url,))) if report.src_url else "",
         types=(report.type,) if report.type else (),
         analytic=analytic_of(report.rule, report.rule_name),
         first_seen_time=first,
@@ -165,7 +165,7 @@ def _metadata(report: FindingReport, origin: Origin) -> Metadata:
 
 
 def _cwe(report: FindingReport) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(number for item in report.cwe if (number := cwe_number(item))))
+    return tuple(dict.fromkeys([number for item in report.cwe if (number := cwe_number(item))]))
 
 
 def _categories(report: FindingReport) -> tuple[tuple[str, ...], str]:
@@ -176,4 +176,4 @@ def _categories(report: FindingReport) -> tuple[tuple[str, ...], str]:
 
 
 def _unique(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for word in words if word))
+    return tuple(dict.fromkeys(filter(None, words)))

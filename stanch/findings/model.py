@@ -84,6 +84,9 @@ class Gateway(Part):
     stage: str = ""
 
 
+NO_GATEWAY = Gateway()  # models are frozen: what most findings do not say is the same object everywhere
+
+
 class Api(Part):
     """The operation concerned, in normal form: host lower-case A-label, path without query."""
 
@@ -100,7 +103,7 @@ class Api(Part):
     parameter: str = ""
     operation_id: str = ""
     environment: str = ""
-    gateway: Gateway = Gateway()
+    gateway: Gateway = NO_GATEWAY
 
 
 class Resource(Part):

@@ -97,6 +97,8 @@ class Redactor:
     def _value(self, name: str, value: Any, counts: Counter[str]) -> Any:
         if isinstance(value, str):
             return self._string(name, value, counts)
+        if value is None or isinstance(value, float):
+            return value
         if isinstance(value, int) and abs(value) >= 10**11:
             text = self._string(name, str(value), counts)
             return text if MASK in text else value

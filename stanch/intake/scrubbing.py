@@ -62,7 +62,7 @@ def scrub(text: str, counts: Counter[str], manner: Manner = PLAIN) -> str:
         counts: how often each rule struck, added to.
         manner: how much, and by what.
     """
-    if is_harmless(text) or _is_quiet(text):
+    if is_harmless(text) or _is_quiet(text, manner):
         return text
     for _ in range(_ROUNDS):
         found = _layered(text, counts, manner=manner, depth=0)
@@ -81,11 +81,19 @@ def is_harmless(text: str) -> bool:
     return not ("--" in text or "asic " in text or "earer" in text) and not _has_word(text, _LONG_WORD)
 
 
-def _is_quiet(text: str) -> bool:
-    """Whether there is none of what a rule, a number, base64 or an escape begins with, as in most ids."""
-    if _TELLING.search(text.lower()) or _HIDING.search(text):
+def _is_quiet(text: str, manner: Manner) -> bool:
+    """Whether there is none of what a rule, a number or an escape begins with, as in most ids and paths."""
+    if _TELLING.search(text.lower()) or _HIDING.search(text) or has_numbers(text):
         return False
-    return not (_has_word(text, _LONG_WORD) or has_numbers(text))
+    return not _has_word(text, _LONG_WORD) or not _is_hidden_in_words(text, manner)
+
+
+def _is_hidden_in_words(text: str, manner: Manner) -> bool:
+    """Whether a long word is a secret, or base64 with something private in it."""
+    if any(rule.occurs(text) for rule in _LONG_WORDS):
+        return True
+    runs = BASE64.findall(text)
+    return any(_base64(run, Counter(), manner=manner, depth=0) != run for run in runs)
 
 
 def _has_word(text: str, length: int) -> bool:
