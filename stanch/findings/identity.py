@@ -110,7 +110,7 @@ def correlation(finding: Finding) -> tuple[str, ...]:
     )
     keys += [("actor", (who,)) for who in map(actor_key, finding.actors[:4]) if who]
     keys += [("resource", (item.uid,)) for item in finding.resources[:4] if item.uid]
-    return tuple(dict.fromkeys(f"{name}-{digest_of(name, parts)[:24]}" for name, parts in keys))
+    return tuple(dict.fromkeys([f"{name}-{digest_of(name, parts)[:24]}" for name, parts in keys]))
 
 
 def actor_key(actor: Actor) -> str:

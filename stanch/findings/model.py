@@ -173,7 +173,7 @@ class Fingerprints(Part):
     def identities(self) -> tuple[str, ...]:
         """All of them, that of the case first, each once."""
         found = (self.identity, self.identity_calc, *self.aliases)
-        return tuple(dict.fromkeys(item for item in found if item))
+        return tuple(dict.fromkeys(filter(None, found)))
 
 
 class Finding(Part):

@@ -80,7 +80,8 @@ class Redactor:
     def report(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
         """A redacted copy, and how often each rule struck."""
         counts: Counter[str] = Counter()
-        return {name: self._value(name, value, counts) for name, value in data.items()}, dict(sorted(counts.items()))
+        made = {name: self._value(name, value, counts) for name, value in data.items()}
+        return made, dict(sorted(counts.items())) if counts else {}
 
     def text(self, text: str, counts: Counter[str] | None = None) -> str:
         """Free text, with what is hidden in URL encoding, HTML entities, backslash escapes and base64."""
