@@ -18,15 +18,11 @@ from stanch.findings.enums import (
     confidence_id_of,
 )
 from stanch.findings.identity import correlation, finding_uid, fingerprints
-from stanch.findings.model import (
-    Analytic,
-    Finding,
-    FindingInfo,
-    Metadata,
-)
+from stanch.findings.model import Finding, FindingInfo, Metadata
 from stanch.findings.parts import (
     actors_of,
     adapter_of,
+    analytic_of,
     api_of,
     evidence_of,
     https_links,
@@ -119,9 +115,9 @@ def _unidentified(report: FindingReport, origin: Origin, redactions: Mapping[str
         owasp_api=categories,
         owasp_basis=basis,
         cwe=_cwe(report),
-        cve=_unique(item.upper() for item in report.cve),
+        cve=_unique([item.upper() for item in report.cve]),
         labels=_unique(report.labels),
-        data_classification=_unique(item.lower() for item in report.data_classification),
+        data_classification=_unique([item.lower() for item in report.data_classification]),
         evidence=tuple(map(evidence_of, report.evidence)),
         remediation=remediation_of(report),
         redactions=dict(redactions),
@@ -142,9 +138,9 @@ def _info(report: FindingReport, now: datetime | None) -> FindingInfo:
         uid=report.uid,
         title=report.title,
         desc=report.description,
-        src_url=next(iter(https_links((report.src_url,))), ""),
+        src_url="".join(https_links((report.src_url,))) if report.src_url else "",
         types=(report.type,) if report.type else (),
-        analytic=Analytic(uid=report.rule, name=report.rule_name),
+        analytic=analytic_of(report.rule, report.rule_name),
         first_seen_time=first,
         last_seen_time=last,
     )
@@ -169,7 +165,7 @@ def _metadata(report: FindingReport, origin: Origin) -> Metadata:
 
 
 def _cwe(report: FindingReport) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(number for item in report.cwe if (number := cwe_number(item))))
+    return tuple(dict.fromkeys([number for item in report.cwe if (number := cwe_number(item))]))
 
 
 def _categories(report: FindingReport) -> tuple[tuple[str, ...], str]:
@@ -180,4 +176,4 @@ def _categories(report: FindingReport) -> tuple[tuple[str, ...], str]:
 
 
 def _unique(words: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(word for word in words if word))
+    return tuple(dict.fromkeys(filter(None, words)))

@@ -7,6 +7,8 @@ import hmac
 import ipaddress
 from collections.abc import Iterable
 
+from pydantic_core import to_json
+
 from stanch.findings.model import Actor, Finding, Fingerprints
 from stanch.findings.paths import neutral, parse_path
 
@@ -108,7 +110,7 @@ def correlation(finding: Finding) -> tuple[str, ...]:
     )
     keys += [("actor", (who,)) for who in map(actor_key, finding.actors[:4]) if who]
     keys += [("resource", (item.uid,)) for item in finding.resources[:4] if item.uid]
-    return tuple(dict.fromkeys(f"{name}-{digest_of(name, parts)[:24]}" for name, parts in keys))
+    return tuple(dict.fromkeys([f"{name}-{digest_of(name, parts)[:24]}" for name, parts in keys]))
 
 
 def actor_key(actor: Actor) -> str:
@@ -154,4 +156,4 @@ def _has_place(finding: Finding) -> bool:
 
 def _content(finding: Finding) -> str:
     """Over the fields in the order of the model, so that equal findings give equal bytes."""
-    return hashlib.sha256(finding.model_dump_json(exclude=_VOLATILE).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256(to_json(finding, exclude=_VOLATILE)).hexdigest()

@@ -20,6 +20,8 @@ from stanch.findings.enums import (
 from stanch.views import Kind, Phase
 
 SCHEMA = "finding/1"
+_CLOSE, _RESOLVED = ActivityId.CLOSE, StatusId.RESOLVED
+_PUT_AWAY = frozenset({StatusId.SUPPRESSED, StatusId.ARCHIVED, StatusId.DELETED})
 
 
 class Part(BaseModel):
@@ -82,6 +84,9 @@ class Gateway(Part):
     stage: str = ""
 
 
+NO_GATEWAY = Gateway()  # models are frozen: what most findings do not say is the same object everywhere
+
+
 class Api(Part):
     """The operation concerned, in normal form: host lower-case A-label, path without query."""
 
@@ -98,7 +103,7 @@ class Api(Part):
     parameter: str = ""
     operation_id: str = ""
     environment: str = ""
-    gateway: Gateway = Gateway()
+    gateway: Gateway = NO_GATEWAY
 
 
 class Resource(Part):
@@ -168,7 +173,7 @@ class Fingerprints(Part):
     def identities(self) -> tuple[str, ...]:
         """All of them, that of the case first, each once."""
         found = (self.identity, self.identity_calc, *self.aliases)
-        return tuple(dict.fromkeys(item for item in found if item))
+        return tuple(dict.fromkeys(filter(None, found)))
 
 
 class Finding(Part):
@@ -213,9 +218,9 @@ class Finding(Part):
         """Test beats everything, then closing, then what the tool has put away."""
         if self.is_test:
             return FindingStatus.TEST
-        if self.activity_id == ActivityId.CLOSE or self.status_id == StatusId.RESOLVED:
+        if self.activity_id == _CLOSE or self.status_id == _RESOLVED:
             return FindingStatus.RESOLVED
-        if self.status_id in (StatusId.SUPPRESSED, StatusId.ARCHIVED, StatusId.DELETED):
+        if self.status_id in _PUT_AWAY:
             return FindingStatus.ARCHIVED
         return FindingStatus.OPEN
 

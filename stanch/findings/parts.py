@@ -7,15 +7,26 @@ import re
 from functools import lru_cache
 
 from stanch.findings.hosts import parse_host
-from stanch.findings.model import Actor, Adapter, Api, Evidence, Gateway, Product, Remediation, Resource
+from stanch.findings.model import (
+    NO_GATEWAY,
+    Actor,
+    Adapter,
+    Analytic,
+    Api,
+    Evidence,
+    Gateway,
+    Product,
+    Remediation,
+    Resource,
+)
 from stanch.findings.paths import declared_template, parse_path
 from stanch.findings.report import ActorReport, ApiReport, EvidenceReport, FindingReport, GatewayReport, ProductReport
 from stanch.findings.words import environment_of, method_of
 
 _HTTPS = re.compile(r"https://[^\s<>\"']+")
 # Models are frozen: what most reports do not say is made once.
-_UNNAMED, _NO_PRODUCT = ProductReport(), Product()
-_UNKNOWN, _NO_GATEWAY = GatewayReport(), Gateway()
+_UNNAMED, _NO_PRODUCT = FindingReport().product, Product()
+_UNKNOWN = ApiReport().gateway
 _NO_REMEDIATION = Remediation()
 
 
@@ -26,7 +37,7 @@ def remediation_of(report: FindingReport) -> Remediation:
 
 
 def product_of(product: ProductReport) -> Product:
-    if product == _UNNAMED:
+    if product is _UNNAMED or product == _UNNAMED:
         return _NO_PRODUCT
     return Product(vendor_name=product.vendor, name=product.name, version=product.version)
 
@@ -36,8 +47,13 @@ def adapter_of(name: str, sha256: str) -> Adapter:
     return Adapter(id=name, sha256=sha256)
 
 
+@lru_cache(maxsize=1024)
+def analytic_of(uid: str, name: str) -> Analytic:
+    return Analytic(uid=uid, name=name)
+
+
 def _gateway(gateway: GatewayReport) -> Gateway:
-    return _NO_GATEWAY if gateway == _UNKNOWN else Gateway.model_validate(gateway.model_dump())
+    return NO_GATEWAY if gateway is _UNKNOWN or gateway == _UNKNOWN else Gateway.model_validate(gateway.model_dump())
 
 
 def api_of(api: ApiReport) -> Api:

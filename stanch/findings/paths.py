@@ -94,7 +94,7 @@ def _neutral(part: str) -> str:
 
 def declared_template(text: str) -> str:
     """Normal form of a template that a tool or a specification gave."""
-    raw = _without_query(text.strip())[:MAX_PATH]
+    raw = _without_query(text.strip())[:MAX_PATH] if text else ""
     if not raw:
         return ""
     return raw if raw.startswith("/") else f"/{raw}"

@@ -7,13 +7,13 @@ from typing import Protocol
 
 from stanch.findings.enums import severity_word
 from stanch.findings.hosts import parse_host
-from stanch.findings.model import Finding, Gateway
+from stanch.findings.model import NO_GATEWAY, Finding, Gateway
 from stanch.views import ActorView, ApiView, FindingView, GatewayView, ResourceView
 
 MAX_TEXT = 4096
 MAX_LIST = 256
 MAX_RESOURCES = 16
-_UNKNOWN, _NO_GATEWAY = Gateway(), GatewayView()  # all these are frozen: what most findings do not say is made once
+_NO_GATEWAY = GatewayView()  # all these are frozen: what most findings do not say is made once
 _NOBODY, _NO_RESOURCE = ActorView(), ResourceView()
 
 
@@ -34,7 +34,7 @@ class ApiFacts:
     criticality: str = ""
     business_owner: str = ""
     owner: str = ""
-    gateway: Gateway = _UNKNOWN
+    gateway: Gateway = NO_GATEWAY
     why: str = ""
 
 
@@ -97,7 +97,7 @@ def _names(finding: Finding) -> tuple[str, ...]:
 def _api(finding: Finding, facts: ApiFacts) -> ApiView:
     api = finding.api
     host = parse_host(api.host or facts.host)
-    gateway = api.gateway if facts.gateway == _UNKNOWN else facts.gateway
+    gateway = api.gateway if _is_unknown(facts.gateway) else facts.gateway
     return ApiView(
         id=facts.api_id,
         host=host.name,
@@ -107,11 +107,15 @@ def _api(finding: Finding, facts: ApiFacts) -> ApiView:
         path_template=facts.path_template or api.path_template,
         method=api.method,
         environment=facts.environment or api.environment or "prod",
-        gateway=_NO_GATEWAY if gateway == _UNKNOWN else GatewayView.model_validate(gateway.model_dump()),
+        gateway=_NO_GATEWAY if _is_unknown(gateway) else GatewayView.model_validate(gateway.model_dump()),
         criticality=facts.criticality or None,
         business_owner=facts.business_owner or None,
         owner=facts.owner,
     )
+
+
+def _is_unknown(gateway: Gateway) -> bool:
+    return gateway is NO_GATEWAY or gateway == NO_GATEWAY
 
 
 def _actor(finding: Finding) -> ActorView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 
@@ -57,6 +58,7 @@ def categories_of_cwe(numbers: Iterable[int]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+@lru_cache(maxsize=4096)
 def rule_family(text: str) -> str:
     """`missing_security_policy` for `Missing Security-Policy`; at most 96 characters."""
     return _NOT_WORD.sub("_", _HUMP.sub("_", text[:200]).lower()).strip("_")[:96]

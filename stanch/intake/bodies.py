@@ -7,7 +7,8 @@ import math
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn
 
 from pydantic_core import from_json
 
@@ -77,8 +78,8 @@ def parse_documents(body: bytes, content_type: str = "", limits: Limits = DEFAUL
     """
     if len(body) > limits.delivery:
         raise IntakeError(f"the body has more than {limits.delivery} bytes", status=413, code="I002")
-    media = content_type.split(";", 1)[0].strip().lower()
-    if media and not any(word in media for word in _TYPES):
+    media = _media(content_type)
+    if not media.is_known:
         raise IntakeError(
             "the content type is neither JSON nor XML",
             status=415,
@@ -92,6 +93,21 @@ def parse_documents(body: bytes, content_type: str = "", limits: Limits = DEFAUL
     return documents
 
 
+class _Media(NamedTuple):
+    """What a content type promises."""
+
+    is_known: bool
+    by_line: bool
+    is_xml: bool
+
+
+@lru_cache(maxsize=64)
+def _media(content_type: str) -> _Media:
+    media = content_type.split(";", 1)[0].strip().lower()
+    is_known = not media or any(word in media for word in _TYPES)
+    return _Media(is_known, any(word in media for word in _LINE_TYPES), "xml" in media)
+
+
 def parse_value(text: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
     """One JSON value or XML document that stands inside another document.
 
@@ -102,16 +118,15 @@ def parse_value(text: bytes, limits: Limits = DEFAULT_LIMITS) -> Any:
     return parse_xml(text, depth=limits.depth) if looks_like_xml(text) else _parse(text, limits)
 
 
-def _documents(body: bytes, media: str, limits: Limits) -> list[Any]:
-    by_line = any(word in media for word in _LINE_TYPES)
-    if not body and by_line:  # how a scanner that writes lines says that it found nothing
+def _documents(body: bytes, media: _Media, limits: Limits) -> list[Any]:
+    if not body and media.by_line:  # how a scanner that writes lines says that it found nothing
         return []
     if not body:
         raise IntakeError("the body is empty", code="I005")
-    if looks_like_xml(body) or "xml" in media:
+    if looks_like_xml(body) or media.is_xml:
         return [parse_xml(body, depth=limits.depth)]
     lines = body.split(b"\n") if body[:1] == b"{" else []
-    if len(lines) > 1 and (by_line or (lines[0].rstrip().endswith(b"}") and _complete(lines[0]))):
+    if len(lines) > 1 and (media.by_line or (lines[0].rstrip().endswith(b"}") and _complete(lines[0]))):
         return [_parse(line, limits, place=f"line {n}") for n, line in enumerate(lines, 1) if line.strip()]
     parsed = _parse(body, limits)
     return parsed if is_list(parsed) else [parsed]

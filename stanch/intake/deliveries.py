@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from stanch.errors import ConfigError, IntakeError, StanchError
@@ -36,6 +37,7 @@ __all__ = [
 MAX_ID = 128
 _EXPANSION = 6  # characters of JSON that one byte of a body may be written as (\u00e9 are three for one, 1e15 four)
 _BUCKET_SECONDS = 600
+_SIGNED_TIME = frozenset({Scheme.SLACK, Scheme.STRIPE})
 _ID_HEADERS = ("webhook-id", "x-github-delivery", "x-snyk-transport-id", "idempotency-key")
 
 
@@ -157,7 +159,12 @@ def extract_delivery(
 
 def limits_of(source: SourceConfig) -> Limits:
     """The limits of one source."""
-    return Limits(delivery=source.max_bytes, finding=source.max_finding_bytes)
+    return _limits(source.max_bytes, source.max_finding_bytes)
+
+
+@lru_cache(maxsize=256)
+def _limits(delivery: int, finding: int) -> Limits:
+    return Limits(delivery=delivery, finding=finding)
 
 
 def delivery_id(request: Request, documents: Sequence[Any], *, now: datetime) -> str:
@@ -194,7 +201,7 @@ def _proven_id(auth: Auth, request: Request, documents: Sequence[Any]) -> str:
     """The id that the proof covers, where another id of the same request could be changed to send it again."""
     if auth.scheme is Scheme.SNS:
         return _bounded(_id_inside(documents[0]))
-    if auth.scheme not in (Scheme.SLACK, Scheme.STRIPE):
+    if auth.scheme not in _SIGNED_TIME:
         return ""
     moment = slack_time(request) if auth.scheme is Scheme.SLACK else stripe_time(request, auth.header.lower())
     return "signed-" + hashlib.sha256(moment.encode() + b"." + request.body).hexdigest()

@@ -7,6 +7,8 @@ import json
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 
+from pydantic_core import to_json
+
 from stanch.contract import FindingReport
 from stanch.wire_intake import CaseReport
 
@@ -17,8 +19,7 @@ MAX_FOLDED = 64
 
 def packed(reports: Iterable[CaseReport]) -> str:
     """The reports as text."""
-    text = "[" + ",".join(report.model_dump_json() for report in reports) + "]"
-    return base64.b64encode(zlib.compress(text.encode(), 1)).decode()
+    return base64.b64encode(zlib.compress(to_json(list(reports)), 1)).decode()
 
 
 def unpacked(text: str) -> list[CaseReport]:

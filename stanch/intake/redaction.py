@@ -45,19 +45,16 @@ class CleanTexts:
 
     def __init__(self, room: int = 4 * _REMEMBERED) -> None:
         self._size = self._room = room
-        self._texts: set[tuple[str, str]] = set()
+        self.texts: set[tuple[str, str]] = set()  # each with the name of its field
 
-    def __contains__(self, item: tuple[str, str]) -> bool:
-        return item in self._texts
-
-    def add(self, kind: str, text: str) -> None:
+    def add(self, name: str, text: str) -> None:
         """Keep a text that was looked through."""
         if len(text) > _LONGEST:
             return
         self._room -= 200 + 2 * len(text)
         if self._room < 0:
-            self._texts, self._room = set(), self._size
-        self._texts.add((kind, text))
+            self.texts, self._room = set(), self._size
+        self.texts.add((name, text))
 
 
 class Redactor:
@@ -83,7 +80,8 @@ class Redactor:
     def report(self, data: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
         """A redacted copy, and how often each rule struck."""
         counts: Counter[str] = Counter()
-        return {name: self._value(name, value, counts) for name, value in data.items()}, dict(sorted(counts.items()))
+        made = {name: self._value(name, value, counts) for name, value in data.items()}
+        return made, dict(sorted(counts.items())) if counts else {}
 
     def text(self, text: str, counts: Counter[str] | None = None) -> str:
         """Free text, with what is hidden in URL encoding, HTML entities, backslash escapes and base64."""
@@ -100,6 +98,8 @@ class Redactor:
     def _value(self, name: str, value: Any, counts: Counter[str]) -> Any:
         if isinstance(value, str):
             return self._string(name, value, counts)
+        if value is None or isinstance(value, float):
+            return value
         if isinstance(value, int) and abs(value) >= 10**11:
             text = self._string(name, str(value), counts)
             return text if MASK in text else value
@@ -114,19 +114,19 @@ class Redactor:
         return value
 
     def _string(self, name: str, text: str, counts: Counter[str]) -> str:
+        if (name, text) in self._clean.texts:
+            return text
         if name == "token_hash":
             return text if not text or _DIGEST.fullmatch(text) else self.token_hash(text)
         if name in _UNTOUCHED or is_harmless(text):
             return text
         kind, clean = self._kind(name, text)
-        if (kind, text) in self._clean:
-            return text
         known = self._known.get((kind, text))
         if known is None:
             limit = _LONGEST_PROSE if name in _PROSE else _LONGEST
             known = self._known[kind, text] = _settled(clean, text, limit=limit)
             if known[0] == text and not known[1]:
-                self._clean.add(kind, text)
+                self._clean.add(name, text)
             self._room -= 200 + 2 * len(text) + len(known[0])
             if self._room < 0:
                 self._known, self._room = {}, _REMEMBERED

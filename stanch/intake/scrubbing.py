@@ -27,6 +27,7 @@ _KNOWN = re.compile(
     r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|[0-9a-f]{32,128}"
     r"|\d{4}-\d\d-\d\d(?:[T ][\d:.]{5,18}(?:Z|[+-]\d\d:?\d\d)?)?"
 )
+_HIDING = re.compile(r"[%&\\]")  # without one of these nothing is behind an escape
 _LONG_WORD = 16
 _LAYERS = 4
 _ROUNDS = 6
@@ -61,7 +62,7 @@ def scrub(text: str, counts: Counter[str], manner: Manner = PLAIN) -> str:
         counts: how often each rule struck, added to.
         manner: how much, and by what.
     """
-    if is_harmless(text):
+    if is_harmless(text) or _is_quiet(text, manner):
         return text
     for _ in range(_ROUNDS):
         found = _layered(text, counts, manner=manner, depth=0)
@@ -78,6 +79,21 @@ def is_harmless(text: str) -> bool:
     if not _HARMLESS.fullmatch(text):
         return _KNOWN.fullmatch(text) is not None
     return not ("--" in text or "asic " in text or "earer" in text) and not _has_word(text, _LONG_WORD)
+
+
+def _is_quiet(text: str, manner: Manner) -> bool:
+    """Whether there is none of what a rule, a number or an escape begins with, as in most ids and paths."""
+    if _TELLING.search(text.lower()) or _HIDING.search(text) or has_numbers(text):
+        return False
+    return not _has_word(text, _LONG_WORD) or not _is_hidden_in_words(text, manner)
+
+
+def _is_hidden_in_words(text: str, manner: Manner) -> bool:
+    """Whether a long word is a secret, or base64 with something private in it."""
+    if any(rule.occurs(text) for rule in _LONG_WORDS):
+        return True
+    runs = BASE64.findall(text)
+    return any(_base64(run, Counter(), manner=manner, depth=0) != run for run in runs)
 
 
 def _has_word(text: str, length: int) -> bool:

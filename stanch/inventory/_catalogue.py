@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from stanch.findings.model import Gateway
+from stanch.findings.model import NO_GATEWAY, Gateway
 from stanch.findings.paths import segments_of
 from stanch.findings.view import ApiFacts
 from stanch.inventory._model import ApiWords, InventoryFile
@@ -192,6 +192,8 @@ def _segments(base: str) -> tuple[str, ...]:
 
 def _at(known: HostFacts, path: str) -> Named | None:
     """The entry whose base path the path is under; one of the whole host for a path that cannot be trusted."""
+    if not known.entries:
+        return None
     segments = segments_of(path) or ()
     return next((named for base, named in known.entries if segments[: len(base)] == base), None)
 
@@ -211,7 +213,7 @@ def _facts(named: Named | None, template: Template | None, section: Section | No
         criticality=api.criticality or (section.criticality if section else ""),
         business_owner=api.business_owner or (section.business_owner if section else ""),
         owner=named.owner if named else "",
-        gateway=named.gateway if named else Gateway(),
+        gateway=named.gateway if named else NO_GATEWAY,
         why=named.why if named else "[inventory] of the settings" if section else "",
     )
 

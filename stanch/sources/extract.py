@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 from stanch.errors import IntakeError
@@ -37,7 +36,7 @@ class Setting:
     origin: Origin
     longest: int = 0
 
-    @cached_property
+    @property
     def own_origin(self) -> Origin:
         """Where reports in our own format come from."""
         return self.origin if self.origin.adapter == own.ID else replace(self.origin, adapter=own.ID)

@@ -53,14 +53,14 @@ class Preparation:
         redactor = Redactor(self._redaction, clean=self._clean)
         found = extract_delivery(delivery, sources=sources, redactor=redactor)
         inventory = self._services.policy.current.inventory
-        findings = tuple(complete(finding, inventory) for finding in found.findings)
+        findings = tuple([complete(finding, inventory) for finding in found.findings])
         arrival = Arrival(
             source=delivery.source_id,
             delivery_id=delivery.delivery_id,
             body_digest=delivery.body_digest,
             at=delivery.received,
-            items=tuple(self._item(delivery, finding) for finding in findings),
-            quarantined=tuple(self._quarantined(delivery, found, redactor)),
+            items=tuple([self._item(delivery, finding) for finding in findings]),
+            quarantined=tuple(self._quarantined(delivery, found, redactor)) if found.quarantined else (),
             original=self._original(delivery, arrived),
             scope=self._scope(delivery, arrived, found),
             storm_limit=sources.by_name[delivery.source_id].storm_limit,
@@ -106,7 +106,7 @@ class Preparation:
 
     def _quarantined(self, delivery: Delivery, found: Extraction, redactor: Redactor) -> Iterator[Quarantined]:
         """What could not be mapped, redacted, for a person to look at."""
-        documents = list(self._documents(delivery)) if found.quarantined else []
+        documents = list(self._documents(delivery))
         for number, item in enumerate(found.quarantined):
             document = documents[item.index] if item.index < len(documents) else ""
             yield Quarantined(

@@ -108,6 +108,12 @@ def test_ordinary_text_stays(text: str) -> None:
     assert REDACTOR.text(text) == text
 
 
+@pytest.mark.parametrize("path", ["/orders#a1b2", "orders?a1=b2#c3", "?a1#c3"])
+def test_fragments_and_query_values_go_even_where_nothing_in_them_looks_private(path: str) -> None:
+    clean, _ = REDACTOR.report({"api": {"path": path}})
+    assert clean == {"api": {"path": path.split("#")[0].replace("b2", "")}}
+
+
 def leaves(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     if isinstance(value, str):
         yield path

@@ -76,6 +76,7 @@ def full_look() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scrubbing, "_present", lambda lowered: {text for text in scrubbing._TRIGGERS if text in lowered})
         patch.setattr(scrubbing, "has_numbers", lambda text: True)
+        patch.setattr(scrubbing, "_is_quiet", lambda text, manner: False)
         for kind in (Rule, Finder):
             patch.setattr(kind, "occurs", lambda self, text: True)
         yield
