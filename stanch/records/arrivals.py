@@ -232,7 +232,7 @@ def _finish(db: Connection, answers: Sequence[Finish]) -> None:
 
 
 def _keep_answers(db: Connection, answers: Sequence[Finish]) -> None:
-    given = [{"of": answer.source, "which": answer.delivery_id, "answer": dict(answer.result)} for answer in answers]
+    given = [{"of": answer.source, "which": answer.delivery_id, "answer": answer.result} for answer in answers]
     _ANSWER.run_all(db, given)
 
 

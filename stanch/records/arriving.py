@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stanch.records.aliases import AliasRow, Names
 from stanch.records.cases import FindingRow
+from stanch.records.columns import Encoded
 from stanch.records.intake import Conflict, New, Quarantined, Repeat
 from stanch.records.links import Link
 from stanch.records.places import Place
@@ -131,7 +132,7 @@ class Finish:
 
     source: str
     delivery_id: str
-    result: Mapping[str, Any]
+    result: Encoded
     at: datetime
     signalled: tuple[tuple[str, str, str], ...] = ()
     due: tuple[tuple[str, datetime], ...] = ()

@@ -35,6 +35,11 @@ class Encoded(str):
     __slots__ = ()
 
 
+def encoded(value: Any) -> Encoded:
+    """A JSON value as the text that is kept of it."""
+    return Encoded(_encode(value))
+
+
 class Json(TypeDecorator[Any]):
     """A JSON value; ASCII escapes keep what PostgreSQL text refuses (NUL, lone surrogates)."""
 

@@ -25,17 +25,17 @@ def result_of(prepared: Prepared, taken: Taken, statuses: Sequence[str]) -> dict
     return result | ({"ignored": ignored} if ignored else {})
 
 
-def answer(result: Mapping[str, Any]) -> dict[str, Any]:
+def answer(result: Mapping[str, Any]) -> Mapping[str, Any]:
     """What the sender is told: every result, or for a large delivery that it is stored and where to look."""
     listed = result["results"]
     if len(listed) <= LARGE:
-        return dict(result)
+        return result
     short = {name: value for name, value in result.items() if name != "results"}
     refused = sum(item["status"] == "quarantined" for item in listed)
     return short | {"count": len(listed), "status": "batch"} | ({"quarantined": refused} if refused else {})
 
 
-def repeated(result: Mapping[str, Any]) -> dict[str, Any]:
+def repeated(result: Mapping[str, Any]) -> Mapping[str, Any]:
     """The first answer again, telling that nothing new was opened."""
     listed = [item | {"status": "repeat"} if item["status"] == "accepted" else item for item in result["results"]]
     return answer({**result, "results": listed})

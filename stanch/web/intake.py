@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from starlette.datastructures import State
 
 from stanch.intake.deliveries import Delivery, may_wait, open_delivery
@@ -45,7 +45,7 @@ async def _taken(source: str, came: Arrived, reception: Reception, services: Ser
     delivery = await _opened(services, source, came)
     config = services.policy.current.sources.by_name[source]
     greeting = handshakes.answer(config, came, delivery)
-    return greeting or JSONResponse(await reception.receive(delivery, came), 202)
+    return greeting or Response(await reception.receive(delivery, came), 202, media_type="application/json")
 
 
 async def _opened(services: Services, source: str, came: Arrived) -> Delivery:

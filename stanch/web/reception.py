@@ -15,6 +15,7 @@ from stanch.intake.deliveries import Delivery
 from stanch.intake.requests import Request as Arrived
 from stanch.intake.storms import Pace
 from stanch.records import Arrival, Conflict, Finish, Kept, New, Placed, Repeat, Taken
+from stanch.records.columns import encoded
 from stanch.web.answering import answer, repeated, result_of, signalled, status_word
 from stanch.web.claims import claims, rivals
 from stanch.web.preparing import Preparation, Prepared
@@ -56,8 +57,8 @@ class Reception:
         )
         self.answered: Counter[tuple[str, str]] = Counter()  # findings by source and status, since this process began
 
-    async def receive(self, delivery: Delivery, arrived: Arrived) -> dict[str, Any]:
-        """The answer for a delivery, once everything in it is stored.
+    async def receive(self, delivery: Delivery, arrived: Arrived) -> str:
+        """The answer for a delivery, as JSON, once everything in it is stored.
 
         Raises:
             IntakeError: I030, 409, its id was used for another body.
@@ -75,17 +76,18 @@ class Reception:
         self._settle(prepared, finish)
         return result
 
-    async def _received(self, prepared: Prepared) -> tuple[dict[str, Any], Finish | None]:
+    async def _received(self, prepared: Prepared) -> tuple[str, Finish | None]:
         """The answer, and what is to be remembered of it."""
         taken = await self._taken(prepared)
         if isinstance(taken.before, Conflict):
             hint = "use a new delivery id for a new body"
             raise IntakeError("this delivery id was used for another body", status=409, code="I030", hint=hint)
         if isinstance(taken.before, Repeat) and taken.before.finished:
-            return repeated(taken.before.result), None
+            return encoded(repeated(taken.before.result)), None
         result, finish = await self._stored(prepared, taken)
         self.answered.update((finish.source, str(item["status"])) for item in result["results"])
-        return answer(result), finish
+        told = answer(result)
+        return finish.result if told is result else encoded(told), finish
 
     def _settle(self, prepared: Prepared, finish: Finish | None) -> None:
         """Remember the answer after it was given; until then nobody else looks at these problems."""
@@ -168,7 +170,7 @@ class Reception:
         return result, Finish(
             source=arrival.source,
             delivery_id=arrival.delivery_id,
-            result=result,
+            result=encoded(result),
             at=arrival.at,
             signalled=tuple(signalled(arrival.items, taken.placed, statuses)),
             due=tuple(due.items()),

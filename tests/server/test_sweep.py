@@ -16,6 +16,7 @@ from activities._world import World
 from stanch.keys import Keys
 from stanch.policy import PolicyStore
 from stanch.records import Finish, New, Records, Repeat
+from stanch.records.columns import encoded
 from stanch.sandbox.temporal import EmbeddedTemporal
 from stanch.sealing import Original, seal_original
 from stanch.settings import Settings
@@ -39,7 +40,7 @@ async def test_the_schedule_is_made_once_and_old_deliveries_are_forgotten(
     old, young = datetime.now(UTC) - timedelta(days=31), datetime.now(UTC)
     for name, at in (("old", old), ("young", young)):
         assert isinstance(records.remember_delivery("own", name, "d", at=at), New)
-        records.finish([Finish("own", name, {"results": []}, at)])
+        records.finish([Finish("own", name, encoded({"results": []}), at)])
         made = Original("own", name, b"body", "application/json", at, ("case-a",))
         records.add_originals([seal_original(made)], keys=keys.sealing)
     client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)

@@ -31,6 +31,7 @@ from stanch.records import (
     Records,
     Repeat,
 )
+from stanch.records.columns import encoded
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -146,8 +147,8 @@ def test_a_delivery_is_new_once_then_gives_its_answer(records: Records) -> None:
 
     assert arrive() == New()
     assert arrive() == Repeat(None, finished=False)
-    records.finish([Finish("s", "id-1", {"case_id": "case-1"}, START)])
-    records.finish([Finish("s", "id-1", {}, START)])
+    records.finish([Finish("s", "id-1", encoded({"case_id": "case-1"}), START)])
+    records.finish([Finish("s", "id-1", encoded({}), START)])
     assert arrive() == Repeat({"case_id": "case-1"}, finished=True)
     assert arrive(body="d2") == Conflict()
     assert arrive(source="other") == New()

@@ -28,6 +28,7 @@ from stanch.records import (
     Repeat,
     Taken,
 )
+from stanch.records.columns import encoded
 from stanch.records.places import Place
 from stanch.sealing import MasterKeys, Original
 
@@ -67,7 +68,7 @@ def finished(
         for one, place in zip(arrived.items, taken.placed, strict=True)
         if place.signal
     ]
-    answer = Finish("s", arrived.delivery_id, {"results": []}, arrived.at, tuple(told), tuple(due), storm)
+    answer = Finish("s", arrived.delivery_id, encoded({"results": []}), arrived.at, tuple(told), tuple(due), storm)
     records.finish([answer])
 
 

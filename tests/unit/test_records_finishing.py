@@ -11,6 +11,7 @@ from arrival_support import KEYS
 
 from stanch.errors import DependencyError
 from stanch.records import Arrival, FindingRow, Finish, Item, Kept, Names, Placed, Quarantined, Records, Repeat, Taken
+from stanch.records.columns import encoded
 
 START = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 SOON = START + timedelta(seconds=5)
@@ -30,7 +31,7 @@ def arrival(name: str, case: str, *, at: datetime = START, quarantined: tuple[Qu
 
 
 def answer(name: str, case: str, *, at: datetime = START, storm: bool = False) -> Finish:
-    return Finish("s", name, {"case": case}, at, ((case, "content", "open"),), storm=storm)
+    return Finish("s", name, encoded({"case": case}), at, ((case, "content", "open"),), storm=storm)
 
 
 def keep(records: Records, taken: list[Taken], *finished: Finish) -> list[Kept]:
