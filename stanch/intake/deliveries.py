@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -211,8 +210,10 @@ def _resolved(references: Sequence[str], resolve: Callable[[str], str]) -> list[
     """The secrets that can be had; while one is being replaced the other must go on working."""
     found: list[str] = []
     for reference in references:
-        with contextlib.suppress(StanchError):  # its words name the place of the secret, and the caller is a stranger
+        try:
             found.append(resolve(reference))
+        except StanchError:  # its words name the place of the secret, and the caller is a stranger
+            continue
     if references and not found:
         hint = "the operator finds out more with `stanch doctor`; send it again later"
         raise ConfigError("this source cannot check its senders just now", code="I026", hint=hint)

@@ -38,7 +38,7 @@ _NETWORKS = (
 _MAY_BE_NUMBERS = re.compile(
     r"[0-9](?:(?:[ ._/()+\u00a0\u2009-]{0,2}\d){6}"  # seven of them close together: all numbers but
     r"|\d{5}A\d|(?<=[A-Z]{6}\d)\d[A-Z]"  # national ids that have letters between digits
-    r"|(?<=[^A-Za-z0-9][A-Za-z]{2}\d)\d[ -]?[A-Za-z0-9]{4})"  # and IBANs, which begin a word
+    rf"|(?<=[^A-Za-z0-9](?i:{'|'.join(_LENGTHS)})\d)\d[ -]?[A-Za-z0-9]{{4}})"  # and IBANs, which begin a word
 )
 _NO_DOMAINS = frozenset(
     {
