@@ -138,11 +138,11 @@ class Arrivals(Looking, Scopes, Links):
             return
         if any(found.aliases for found in taken):
             self._lock(db, aliases.LOCK)
-        counted = {case for found in taken for case in found.counted}
-        if finished and counted:
-            told = {case for answer in finished for case, *_ in (*answer.signalled, *answer.due)}
-            for part in rows_in_parts(sorted(counted | told)):
-                _IN_ORDER.rows(db, {"cases": part})
+        changed = {case for found in taken for case in found.counted}
+        changed |= {case for answer in finished for case, _, _ in answer.signalled}
+        changed |= {case for answer in finished for case, _ in answer.due}
+        for part in rows_in_parts(sorted(changed) if len(changed) > 1 else ()):
+            _IN_ORDER.rows(db, {"cases": part})
 
     def _storms(self, db: Connection, arrival: Arrival, fresh: int) -> tuple[bool, int]:
         """Whether to tell of a storm (once, and again while it goes on), and the new problems of this minute."""
@@ -157,6 +157,7 @@ class Arrivals(Looking, Scopes, Links):
     def finish(self, answers: Sequence[Finish]) -> list[None]:
         """Keep answers for repeats, and what cases have been told; the first answer of a delivery stays."""
         with self._write(lasting=False) as db:  # what is lost is worked on again, and its cases know it
+            self._lock_all(db, (), answers)
             _finish(db, answers)
         return [None] * len(answers)
 
