@@ -18,7 +18,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from stanch.errors import ConfigError, DependencyError
 from stanch.records.schema import SCHEMA_VERSION, meta, metadata
-from stanch.records.upgrading import upgraded
+from stanch.records.upgrading import tuned, upgraded
 
 _T = TypeVar("_T")
 PRAGMAS = ("busy_timeout=10000", "synchronous=FULL", "foreign_keys=ON")
@@ -116,6 +116,7 @@ class Database:
             found = {row["name"]: row["value"] for row in rows(db, select(meta).where(meta.c.name.in_(wanted)))}
             _check_key(found, wanted)
             _check_schema(upgraded(db, found["schema"]))  # what is refused here is left as it was
+            tuned(db)
 
 
 # Statements are made once: building one and finding it in the cache costs several times what the database does.

@@ -113,7 +113,7 @@ operations = Table(
     _id("case_id"),
     *(_text(name) for name in ("kind", "host", "method", "path", "category")),
     Column("at", Moment, nullable=False, index=True),
-    Index("operations_by_place", "host", "path"),
+    Index("operations_by_side", "host", "path", "kind"),
 )
 
 links = Table(

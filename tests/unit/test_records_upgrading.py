@@ -125,3 +125,19 @@ def test_a_step_that_fails_leaves_everything_as_it_was(old: Path) -> None:
     with pytest.raises(Exception, match=r"records cannot be used|already"):
         opened(old)
     assert (version(old), tables(old)) == ("1", before)
+
+
+def test_records_of_an_earlier_release_get_the_index_by_side(tmp_path: Path) -> None:
+    file = tmp_path / "records.db"
+    opened(file).close()
+    with raw(file) as db:
+        db.execute("DROP INDEX operations_by_side")
+        db.execute("CREATE INDEX operations_by_place ON operations (host, path)")
+    opened(file).close()
+    with raw(file) as db:
+        plan = db.execute(
+            "EXPLAIN QUERY PLAN SELECT * FROM operations WHERE host IN ('h') AND path IN ('/p') AND kind IN ('attack')"
+        ).fetchall()
+        names = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'index'")}
+    assert "operations_by_side (host=? AND path=? AND kind=?)" in str(plan)
+    assert "operations_by_place" not in names
