@@ -67,6 +67,7 @@ class Batcher(Generic[T, R]):
         self._in_no_hurry = in_no_hurry
         self._leisure = leisure
         self._at_leisure: asyncio.Future[None] | None = None
+        self._is_hurried = False
         self._last = 0
         self._waiting: deque[_Waiting[T, R]] = deque()
         self._held: Counter[Hashable] = Counter()
@@ -109,9 +110,16 @@ class Batcher(Generic[T, R]):
         return future
 
     def hurry(self) -> None:
-        """Let those go that wait at leisure."""
+        """Let those go that wait at leisure, or that are just about to."""
+        self._is_hurried = True
         if self._at_leisure is not None and not self._at_leisure.done():
             self._at_leisure.set_result(None)
+
+    async def drained(self) -> None:
+        """Return once nothing is carried out or waits, but for what waits for keys."""
+        while self._running is not None:
+            self.hurry()
+            await asyncio.wait([self._running])
 
     def release(self, item: T) -> None:
         """Give the keys of an item free; nothing where it holds none."""
@@ -137,13 +145,14 @@ class Batcher(Generic[T, R]):
             self._running = None
 
     async def _linger_for_more(self) -> None:
-        if self._leisure and all(self._in_no_hurry(one.item) for one in self._waiting):
+        if self._leisure and not self._is_hurried and all(self._in_no_hurry(one.item) for one in self._waiting):
             loop = asyncio.get_running_loop()
             self._at_leisure = loop.create_future()
             timer = loop.call_later(self._leisure, self.hurry)
             await self._at_leisure
             timer.cancel()
             self._at_leisure = None
+        self._is_hurried = False
         if self._linger and self._last > 1 and len(self._waiting) < self._most:
             await asyncio.sleep(self._linger)
 

@@ -89,6 +89,12 @@ class Reception:
         told = answer(result)
         return finish.result if told is result else encoded(told), finish
 
+    async def settled(self) -> None:
+        """Return once all answers are remembered, or records do not take them."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await self._writing.drained()
+
     def _settle(self, prepared: Prepared, finish: Finish | None) -> None:
         """Remember the answer after it was given; until then nobody else looks at these problems."""
         if finish is None:

@@ -141,7 +141,7 @@ def _view_id(payload: Mapping[str, Any]) -> str:
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
-    """The line is up while the application is."""
+    """The line is up while the application is; what was answered is remembered before it ends."""
     socket: Socket = app.state.slack
     try:
         await socket.open()
@@ -150,4 +150,5 @@ async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     try:
         yield
     finally:
+        await app.state.reception.settled()
         await socket.close()

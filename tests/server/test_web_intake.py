@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from web_support import SECRET, Edge, finding, signed
 
 from stanch.contract import REPORT
+from stanch.records import Records
+from stanch.sandbox.temporal import EmbeddedTemporal
+from stanch.web import reception
 
 
 def test_a_signed_finding_is_stored_by_temporal_before_it_is_accepted(edge: Edge) -> None:
@@ -137,3 +141,30 @@ def test_other_content_types_are_refused(edge: Edge) -> None:
 
 def test_the_secret_is_not_in_the_repository_of_answers(edge: Edge) -> None:
     assert SECRET not in edge.http.get("/openapi.json", headers=edge.api()).text
+
+
+def test_what_was_answered_is_remembered_before_a_web_service_ends(
+    temporal: EmbeddedTemporal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STANCH_TEST_OWN", SECRET)
+    monkeypatch.setattr(reception, "AFTERWARDS", 60.0)  # nothing but the end is a reason to write it
+    with Edge(tmp_path, temporal.address) as edge:
+        answer = edge.send(finding(uid="F-last"), delivery_id="d-last").json()
+        assert (found := edge.records.delivery("d-last", source="own")) is not None
+        assert not found.finished
+    records = Records(edge.settings.url_of_records, edge.keys.ledger)
+    kept = records.delivery("d-last", source="own")
+    records.close()
+    assert kept is not None
+    assert (kept.finished, kept.result) == (True, answer)
+
+
+def test_a_sender_that_repeats_itself_at_once_does_not_wait_for_the_next_delivery(
+    temporal: EmbeddedTemporal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STANCH_TEST_OWN", SECRET)
+    monkeypatch.setattr(reception, "AFTERWARDS", 60.0)
+    with Edge(tmp_path, temporal.address) as edge:
+        first = edge.send(finding(uid="F-twice"), delivery_id="d-twice").json()["results"][0]
+        again = edge.send(finding(uid="F-twice"), delivery_id="d-twice").json()["results"][0]
+    assert again == first | {"status": "repeat"}

@@ -217,7 +217,18 @@ async def test_what_is_in_no_hurry_goes_when_it_must() -> None:
     await asyncio.sleep(0.01)
     batcher.hurry()
     assert await first == 202
-    batcher.hurry()  # nobody waits: nothing happens
+    second = batcher.enqueue(102)
+    batcher.hurry()  # before it has begun to wait
+    assert await second == 204
+
+
+async def test_all_is_carried_out_before_the_end() -> None:
+    work = Work()
+    batcher = leisurely(work)
+    await batcher.drained()
+    waiting = [batcher.enqueue(101), batcher.enqueue(102)]
+    await batcher.drained()
+    assert [one.result() for one in waiting] == [202, 204]
 
 
 async def test_what_is_in_no_hurry_does_not_wait_for_ever() -> None:
