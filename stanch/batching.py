@@ -34,9 +34,9 @@ class Batcher(Generic[T, R]):
         heaviest: weight of one batch; a single item may be heavier.
         linger: seconds to wait for more before a batch, while batches are not of single items anyway (of those that
             are in a hurry).
-        keys: what an item is about. Items that share a key ride in one batch or wait for each other: until whoever
-            submitted an item gives its keys free (`release`), no later batch has any of them.
-        rivals: the keys that an item cannot go beside; its own where this is not given.
+        keys: what an item is about, held from its batch on until whoever enqueued it gives them free (`release`).
+        rivals: the keys that an item waits for while another holds them; its own where this is not given. Items of
+            one batch are never rivals.
         behind: told when an item has to wait for keys that somebody else holds.
         in_no_hurry: whether an item may wait for others to ride with, at rest too.
         leisure: seconds that such items wait at most (or until `hurry`).
@@ -85,7 +85,7 @@ class Batcher(Generic[T, R]):
         return bool(self._waiting)
 
     def enqueue(self, item: T, *, patience: float = 0.0, turn: float = 0.0) -> asyncio.Future[R]:
-        """The item's result, once its batch is done; an error of nobody who waits for it is not told.
+        """The item's result, once its batch is done; an error that nobody asks for is not complained of.
 
         Args:
             item: to be carried out with others.
